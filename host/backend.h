@@ -1,0 +1,159 @@
+/* The one interface behind which everything that trains stands. The host code that orchestrates
+ * steps, checkpoints and files does not know which backend it drives.
+ *
+ *     dd_backend *backend;
+ *     DD_TRY(dd_backend_open("auto", 0, &backend));
+ *     dd_replica replica = {.seed = 0, .data = &points, .learning_rate = 3e-4f, ...};
+ *     dd_ensemble_spec spec = {.model = &model, .schedule = &schedule, .training = &config.training,
+ *                              .replicas = 1, .replica = &replica};
+ *     dd_ensemble *ensemble;
+ *     DD_TRY(dd_ensemble_create(backend, &spec, &ensemble));      // fresh parameters from the seeds
+ *     dd_train_log *log;
+ *     DD_TRY(dd_train_log_create(ensemble, 50, &log));
+ *     DD_TRY(dd_ensemble_train(ensemble, 0, 50, log));            // steps 0..49, may run on
+ *     DD_TRY(dd_ensemble_wait(ensemble));                         // now `log` holds them
+ *     DD_TRY(dd_ensemble_get(ensemble, 0, DD_STATE_EMA, parameters));
+ *
+ * The unit of work is an ensemble: R replicas of one architecture, each with its own seed, training
+ * set and scalar hyperparameters. Arrays are [replica][...]. A replica's numbers do not depend on its
+ * neighbours; on the CPU nor on the number of threads, bit for bit.
+ *
+ * Nothing random is stored: every draw is a function of (seed, purpose, step, index) (philox.h), and
+ * everything that depends on the step's number is a function of it (recipe.h). So the state of
+ * training is four vectors and a step number, and going on from a checkpoint is dd_ensemble_set four
+ * times and dd_ensemble_train from that step.
+ *
+ * Functions return dd_status codes (error.h). An ensemble is used from one thread at a time.
+ */
+#ifndef DD_BACKEND_H
+#define DD_BACKEND_H
+
+#include <stdint.h>
+
+#include "dataset.h"
+#include "error.h"
+#include "model.h"
+#include "philox.h"
+#include "schedule.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct dd_backend dd_backend;
+typedef struct dd_ensemble dd_ensemble;
+
+/* ---- backends ---- */
+
+/* Open "cpu", "cuda" or "auto" (CUDA where a device answers, else the CPU). threads: worker threads,
+ * 0 for one per core this process may use. An unknown name is answered with the closest one. */
+int dd_backend_open(const char *name, int threads, dd_backend **backend);
+void dd_backend_close(dd_backend *backend);
+
+const char *dd_backend_name(const dd_backend *backend);   /* "cpu" */
+const char *dd_backend_device(const dd_backend *backend); /* "AMD EPYC 9654, AVX-512" */
+const char *dd_backend_reason(const dd_backend *backend); /* why "auto" chose it, "" if it did not choose */
+int dd_backend_threads(const dd_backend *backend);
+
+/* Distance (Chebyshev, float64) from each query to its k-th nearest point. Queries (queries, 2), points
+ * (n, 2), distance [queries]. With exclude_self query i is point i and does not count itself (other
+ * points at the same place do). Exact. DD_ERR_DATA when there are fewer than k points to find. */
+int dd_backend_knn(dd_backend *backend, const float *query, uint32_t queries, const float *point, uint32_t n, int k,
+                   int exclude_self, double *distance);
+
+/* ---- ensembles ---- */
+
+typedef struct dd_replica {
+    uint64_t seed;
+    const dd_points *data; /* training points, the caller's for the ensemble's life; NULL where it only
+                              samples and predicts */
+    double learning_rate, weight_decay, clip_norm, diversity_weight;
+} dd_replica;
+
+typedef struct dd_ensemble_spec {
+    const dd_model *model;              /* the caller's for the ensemble's life, like the next two */
+    const dd_schedule *schedule;
+    const dd_training_config *training; /* everything but the scalars that a replica carries */
+    int replicas;                       /* R >= 1 */
+    const dd_replica *replica;          /* [R], copied */
+} dd_ensemble_spec;
+
+/* Set up memory, packed data and step-0 state: parameters from the seeds, average = parameters,
+ * moments 0. */
+int dd_ensemble_create(dd_backend *backend, const dd_ensemble_spec *spec, dd_ensemble **ensemble);
+void dd_ensemble_destroy(dd_ensemble *ensemble);
+
+typedef enum dd_state_part {
+    DD_STATE_ONLINE,  /* parameters the optimiser moves */
+    DD_STATE_EMA,     /* their exponential moving average */
+    DD_STATE_MOMENT1, /* AdamW's running mean of gradients */
+    DD_STATE_MOMENT2, /* and of their squares */
+    DD_STATE_PARTS
+} dd_state_part;
+
+/* Copy one replica's vector out or in, [model.parameters] in the order of dd_model.tensor. */
+int dd_ensemble_get(dd_ensemble *ensemble, int replica, dd_state_part part, float *values);
+int dd_ensemble_set(dd_ensemble *ensemble, int replica, dd_state_part part, const float *values);
+
+/* ---- training ---- */
+
+/* What a block of steps leaves behind. Arrays are [R][capacity] and [R][capacity][batch]; row i holds
+ * step first_step + i. In rows beyond a short batch the weight is NaN and the timestep -1. */
+typedef struct dd_train_log {
+    int replicas, capacity, batch;
+    int first_step, steps; /* filled by dd_ensemble_train */
+    float *loss;           /* total: MSE - diversity_weight * diversity */
+    float *mse;            /* mean over the batch's 2 * rows entries */
+    float *diversity;      /* mean over all rows^2 Euclidean distances between predictions */
+    float *grad_norm;      /* global norm before clipping */
+    float *gate;           /* weight of expert 1 per point; NULL without a gate */
+    int16_t *timestep;     /* per point; NULL without a gate */
+} dd_train_log;
+
+/* Page-locked where that matters. Make two to write one while the other fills. */
+int dd_train_log_create(dd_ensemble *ensemble, int capacity, dd_train_log **log);
+void dd_train_log_destroy(dd_ensemble *ensemble, dd_train_log *log);
+
+/* Train steps first_step .. first_step + steps - 1 (steps <= capacity). May return before they are
+ * done; the log and the state are readable after dd_ensemble_wait, or after the next call's return for
+ * the log of the call before. A loss that is not finite is left for the host to see in the log. */
+int dd_ensemble_train(dd_ensemble *ensemble, int first_step, int steps, dd_train_log *log);
+int dd_ensemble_wait(dd_ensemble *ensemble);
+
+/* Gradient of step `step`'s loss at the online parameters, before clipping, [R][parameters]; nothing
+ * else changes. For tests and inspection. */
+int dd_ensemble_gradient(dd_ensemble *ensemble, int step, float *gradient);
+
+/* ---- evaluation and sampling ---- */
+
+/* Mean squared error of the predicted noise over one pass through points[r], shuffled by
+ * DD_DRAW_EVAL_ORDER, with the noise and timesteps of `purpose` (DD_DRAW_EVALUATE or DD_DRAW_HELDOUT):
+ * the unweighted mean of the batches' means, loss [R]. part: DD_STATE_ONLINE or DD_STATE_EMA. */
+int dd_ensemble_evaluate(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
+                         double *loss);
+
+/* Ancestral sampling over all T timesteps, t = T-1..0, from x_T ~ N(0, I). The normals of sample i at
+ * step t are those of DD_DRAW_SAMPLE (step t, index i), x_T's those of t = T; seed [R].
+ * Each output may be NULL. */
+typedef struct dd_samples {
+    float *x;             /* [R][n][2] at the end */
+    float *initial_noise; /* [R][n][2] x_T */
+    float *gate;          /* [R][T][n] weight of expert 1 that was used at timestep t */
+} dd_samples;
+
+int dd_ensemble_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n, dd_samples *samples);
+
+/* The networks at given points x [R][n][2], all at timestep t. Each output may be NULL. */
+typedef struct dd_prediction {
+    float *noise;  /* [R][n][2] the mixture */
+    float *expert; /* [R][n][experts][2] each expert alone */
+    float *gate;   /* [R][n] weight of expert 1; must be NULL without a gate */
+} dd_prediction;
+
+int dd_ensemble_predict(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,
+                        dd_prediction *prediction);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,54 @@
+/* What a backend implements. Callers use backend.h; only backend.c and the backends include this.
+ *
+ * A backend is one constant table. The CPU's is linked in; CUDA's is looked up as the symbol
+ * `dd_cuda_ops` in libdualdiff_cuda.so, so that the program starts where no CUDA library is installed.
+ * dd_ensemble is the backend's own struct and begins with a dd_ensemble_head. Arguments were checked
+ * by backend.c.
+ */
+#ifndef DD_BACKEND_OPS_H
+#define DD_BACKEND_OPS_H
+
+#include "backend.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct dd_backend_ops {
+    const char *name;
+    /* Threads as in dd_backend_open; *threads and device are filled with what is used. */
+    int (*open)(int threads_wanted, void **context, int *threads, char device[128]);
+    void (*close)(void *context);
+    int (*knn)(void *context, const float *query, uint32_t queries, const float *point, uint32_t n, int k,
+               int exclude_self, double *distance);
+
+    int (*create)(void *context, const dd_ensemble_spec *spec, dd_ensemble **ensemble);
+    void (*destroy)(dd_ensemble *ensemble);
+    int (*get)(dd_ensemble *ensemble, int replica, dd_state_part part, float *values);
+    int (*set)(dd_ensemble *ensemble, int replica, dd_state_part part, const float *values);
+    void *(*log_alloc)(dd_ensemble *ensemble, size_t bytes); /* memory for the arrays of a dd_train_log */
+    void (*log_free)(dd_ensemble *ensemble, void *memory);
+    int (*train)(dd_ensemble *ensemble, int first_step, int steps, dd_train_log *log);
+    int (*wait)(dd_ensemble *ensemble);
+    int (*gradient)(dd_ensemble *ensemble, int step, float *gradient);
+    int (*evaluate)(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
+                    double *loss);
+    int (*sample)(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n, dd_samples *samples);
+    int (*predict)(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,
+                   dd_prediction *prediction);
+} dd_backend_ops;
+
+/* First member of every backend's dd_ensemble; filled by backend.c after create. */
+typedef struct dd_ensemble_head {
+    const dd_backend_ops *ops;
+    const dd_model *model;
+    const dd_training_config *training;
+    int replicas;
+} dd_ensemble_head;
+
+extern const dd_backend_ops dd_cpu_ops;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,45 @@
+/* Datasets: 2-D points, made by name or read from a user's file.
+ *
+ *     dd_points points = {0};
+ *     DD_TRY(dd_points_open("dino", 100000, 42, DD_STREAM_TRAIN, &points));
+ *     ... points.xy[2 * i], points.xy[2 * i + 1] ...
+ *     dd_points_free(&points);
+ *
+ * Generated sets are computed in float64 and stored as float32, without standardisation; definitions
+ * (line, circle, moons, dino) stand above each generator in dataset.c. Point i depends on (seed,
+ * stream, i) alone.
+ */
+#ifndef DD_DATASET_H
+#define DD_DATASET_H
+
+#include <stdint.h>
+
+typedef enum dd_stream {
+    DD_STREAM_TRAIN = 0,  /* the training set */
+    DD_STREAM_HELDOUT = 1 /* fresh points of the same distribution */
+} dd_stream;
+
+typedef struct dd_points {
+    char name[64];     /* generator's name, or the file's stem */
+    uint32_t n;        /* points */
+    float *xy;         /* (n, 2) */
+    int generated;     /* 1: made by name, 0: read from a file */
+    uint64_t checksum; /* FNV-1a over n and the bytes of xy: two sets with equal sums are taken for the same */
+} dd_points;
+
+/* The generators' names, NULL-terminated: circle, dino, line, moons. */
+extern const char *const dd_dataset_names[];
+
+/* Make (`name` is a generator's) or read (`name` is a path) a set. Files: .csv (a header line is
+ * allowed; comma, semicolon, tab or space), .npy (float32 or float64, C order, shape (n, 2)), and
+ * FILE.h5:/path/to/dataset. `n`, `seed` and `stream` are for generators. A NaN, an infinite value or a
+ * row of another width is DD_ERR_DATA with the row's number; an unknown name that is no file either is
+ * answered with the closest generator. */
+int dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points);
+
+/* The name dd_points_open would give the set, without making it. */
+void dd_points_name(const char *name, char out[64]);
+
+void dd_points_free(dd_points *points);
+
+#endif

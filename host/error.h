@@ -1,0 +1,68 @@
+/* Errors: every function that can fail returns a dd_status and leaves one message for the user.
+ *
+ *     if (dd_config_read(path, &config)) {
+ *         fprintf(stderr, "dualdiff: %s\n", dd_error_message());
+ *         return dd_error_code();              // only main does this
+ *     }
+ *
+ * A message names the file, the place in it, and what to do. Library code never prints and never
+ * exits. The codes double as the program's exit codes; `dualdiff --help` lists them.
+ */
+#ifndef DD_ERROR_H
+#define DD_ERROR_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum dd_status {
+    DD_OK = 0,
+    DD_ERR_INTERNAL = 1, /* a fault of the program's own: please report */
+    DD_ERR_USAGE = 2,    /* command line */
+    DD_ERR_CONFIG = 3,   /* configuration file or --set */
+    DD_ERR_DATA = 4,     /* points a user supplied */
+    DD_ERR_IO = 5,       /* a file is missing, unreadable, truncated, foreign, or cannot be written */
+    DD_ERR_CONFLICT = 6, /* what is on disk belongs to another configuration, or another writer */
+    DD_ERR_NUMERIC = 7,  /* loss became NaN or infinite */
+    DD_ERR_MEMORY = 8,   /* host or device memory */
+    DD_ERR_BACKEND = 9,  /* backend not available, or the device failed */
+    DD_ERR_TOOL = 10,    /* a helper program (python3 for plots) is missing or failed */
+    DD_STOPPED = 130     /* stopped by a signal after a checkpoint; the same command goes on */
+} dd_status;
+
+/* Record a message (printf format) for the calling thread and return `status`. The message of an
+ * earlier failure is replaced. */
+int dd_fail(dd_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Put "<context>: " in front of the current message; returns the current status. */
+int dd_fail_context(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The calling thread's last message ("" if none) and status. Threads of a backend hand theirs to
+ * the caller with dd_fail. */
+const char *dd_error_message(void);
+int dd_error_code(void);
+
+/* Return from the enclosing function with a failed call's status. */
+#define DD_TRY(call)                 \
+    do {                             \
+        int dd_try_status_ = (call); \
+        if (dd_try_status_)          \
+            return dd_try_status_;   \
+    } while (0)
+
+/* The same where something must be released first: needs `int status` and a label `done`. */
+#define DD_CHECK(call)     \
+    do {                   \
+        status = (call);   \
+        if (status)        \
+            goto done;     \
+    } while (0)
+
+/* The entry of names[0..count) closest to `word` by edit distance, or NULL when none is near enough
+ * to be worth suggesting. Used for unknown keys, subcommands, backends and datasets. */
+const char *dd_closest(const char *word, const char *const *names, int count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,129 @@
+/* Files of a run, HDF5 made to be opened with h5py, xarray and h5dump. docs/file-format.md shows the
+ * layout from a reader's side.
+ *
+ *   <out>/<config name>/<dataset>/seed_<n>.h5         log while training, the result at the end
+ *   <out>/<config name>/<dataset>/seed_<n>.ckpt.h5    newest checkpoint
+ *
+ * Three kinds of file, one module each:
+ *   store_log.c         the SWMR log that a reader may watch: rows appended in whole chunks
+ *   store_checkpoint.c  state of one replica at a step
+ *   store_result.c      the finished run; written beside and renamed over the log
+ * store_h5.c holds what they share: errors with HDF5's own reason, dimension scales, attributes.
+ *
+ * Nothing half-written is ever under a name that a user or a resume reads: files are written beside
+ * (suffix .tmp or .next), flushed to disk, and renamed. On failure what was there stays.
+ */
+#ifndef DD_STORE_H
+#define DD_STORE_H
+
+#include "backend.h"
+#include "metrics.h"
+
+enum { DD_SCHEMA_VERSION = 1 };
+
+/* Who a file belongs to; written into each (root attributes and /config) and read back. */
+typedef struct dd_run {
+    const dd_config *config;
+    const char *config_name; /* stem of the configuration file */
+    const char *dataset;     /* dd_points.name */
+    uint32_t points;         /* size of the training set */
+    uint64_t data_checksum;  /* dd_points.checksum */
+    uint64_t seed;
+    int replicas;            /* of the ensemble it was trained in */
+    const char *backend, *device;
+    int threads;
+} dd_run;
+
+/* ---- what every file tells of itself ---- */
+
+typedef enum dd_file_kind { DD_FILE_LOG, DD_FILE_CHECKPOINT, DD_FILE_RESULT } dd_file_kind;
+
+typedef struct dd_header {
+    dd_file_kind kind;
+    dd_config config;
+    char config_name[64], dataset[64];
+    char program_version[32], git_commit[48], backend[16], device[128];
+    uint32_t points;
+    uint64_t data_checksum, seed;
+    int replicas, threads;
+    int step; /* checkpoint: steps done. log: rows written. result: config.training.steps */
+} dd_header;
+
+/* Read and check a file's header. DD_ERR_IO: missing, unreadable, truncated, or not one of ours, and
+ * the message says which. */
+int dd_header_read(const char *path, dd_header *header);
+
+/* DD_ERR_CONFLICT unless the file's [model], [diffusion], [training], [data] and training points are
+ * those of `run`; the message lists what differs. Backend, threads and [evaluation] may differ. */
+int dd_header_matches(const dd_header *header, const dd_run *run, const char *path);
+
+/* ---- log ---- */
+
+typedef struct dd_log dd_log;
+
+/* Rows of one chunk for a configuration: min(50, checkpoint_every). Appends are this long but the last. */
+int dd_log_chunk(const dd_training_config *training);
+
+/* Create `path` (through path.tmp) with everything a reader will find in it, then switch to SWMR.
+ * from_step > 0: copy rows 0..from_step-1 from the log that is there now, which may have been left by
+ * a killed process. */
+int dd_log_create(const char *path, const dd_run *run, const dd_model *model, int from_step, dd_log **log);
+
+/* Append replica `replica`'s rows of a block whose first_step is the number of rows so far. */
+int dd_log_append(dd_log *log, const dd_train_log *block, int replica);
+
+int dd_log_sync(dd_log *log); /* rows so far are on disk */
+int dd_log_close(dd_log *log);
+
+/* ---- checkpoint ---- */
+
+/* Write path.next and flush it to disk. state: the four vectors of dd_state_part, each [parameters]. */
+int dd_checkpoint_write(const char *path, const dd_run *run, const dd_model *model, int step, double training_time,
+                        const float *const state[DD_STATE_PARTS]);
+/* Rename path.next to path, durably. */
+int dd_checkpoint_commit(const char *path);
+
+/* The steps of the good checkpoints that exist: of path itself and of path.next, which a process killed
+ * between write and commit leaves behind; -1 where there is none. A path that exists but cannot be read
+ * is an error, a half-written path.next is not. */
+int dd_checkpoint_steps(const char *path, const dd_run *run, int steps[2]);
+
+/* Read the state at `step` from whichever of the two files holds it; training_time in s so far. */
+int dd_checkpoint_read(const char *path, const dd_model *model, int step, double *training_time,
+                       float *const state[DD_STATE_PARTS]);
+
+/* ---- result ---- */
+
+typedef struct dd_result {
+    dd_metrics metrics;
+    uint32_t samples;           /* n */
+    const float *x;             /* [n][2] */
+    const float *initial_noise; /* [n][2] */
+    const float *gate;          /* [n] EMA gate at t = 0 on x; NULL without a gate */
+    const float *sample_gate;   /* [T][n]; NULL without a gate */
+    const float *online, *ema;  /* [parameters] */
+} dd_result;
+
+/* Write the finished run beside `path`, with the log's /train and /gate/train that are there now, and
+ * rename it over. The log must be closed. */
+int dd_result_write(const char *path, const dd_run *run, const dd_model *model, const dd_result *result);
+
+/* Read from a result. part: DD_STATE_ONLINE or DD_STATE_EMA; parameters [model.parameters]. */
+int dd_result_read_parameters(const char *path, const dd_model *model, dd_state_part part, float *parameters);
+int dd_result_read_metrics(const char *path, dd_metrics *metrics);
+/* *x is malloc'ed, (*n, 2). */
+int dd_result_read_samples(const char *path, float **x, uint32_t *n);
+
+/* ---- samples on their own (`dualdiff sample --out`) ---- */
+
+/* By ending: .h5, .csv or .npy; x (n, 2), gate [n] or NULL (the .npy holds x alone). */
+int dd_samples_write(const char *path, const dd_run *run, const float *x, const float *gate, uint32_t n);
+
+/* ---- one writer a run ---- */
+
+/* Take the lock of a result path (flock on a hidden file beside it); DD_ERR_CONFLICT when another
+ * process has it. Released by dd_lock_release or the process's end. */
+int dd_lock_acquire(const char *result_path, int *fd);
+void dd_lock_release(int fd);
+
+#endif

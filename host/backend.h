@@ -71,7 +71,7 @@ typedef struct dd_replica {
 } dd_replica;
 
 typedef struct dd_ensemble_spec {
-    const dd_model *model;              /* the caller's for the ensemble's life, like the next two */
+    const dd_model *model; /* the caller's for the ensemble's life, like the next two */
     const dd_schedule *schedule;
     const dd_training_config *training; /* everything but the scalars that a replica carries */
     int replicas;                       /* R >= 1 */
@@ -141,7 +141,8 @@ typedef struct dd_samples {
     float *gate;          /* [R][T][n] weight of expert 1 that was used at timestep t */
 } dd_samples;
 
-int dd_ensemble_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n, dd_samples *samples);
+int dd_ensemble_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n,
+                       dd_samples *samples);
 
 /* The networks at given points x [R][n][2], all at timestep t. Each output may be NULL. */
 typedef struct dd_prediction {

@@ -42,6 +42,9 @@ typedef struct dd_metric_info {
 enum { DD_METRICS = 6 };
 extern const dd_metric_info dd_metric_table[DD_METRICS];
 
-static inline double *dd_metric(dd_metrics *m, int i) { return (double *)((char *)m + dd_metric_table[i].offset); }
+static inline double *dd_metric(dd_metrics *m, int i)
+{
+    return (double *)((char *)m + dd_metric_table[i].offset);
+}
 
 #endif

@@ -106,11 +106,11 @@ void dd_model_initialise(const dd_model *model, uint64_t seed, float *parameters
     }
 }
 
-void dd_model_frequencies(const dd_model *model, float *frequency)
+void dd_model_frequencies(const dd_model *model, double *frequency)
 {
     int half = model->config.embedding_width / 2;
     for (int i = 0; i < half; i++)
-        frequency[i] = (float)exp(-log(10000.0) * i / (half - 1));
+        frequency[i] = exp(-log(10000.0) * i / (half - 1));
 }
 
 double dd_model_forward_flops(const dd_model *model)

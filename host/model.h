@@ -70,8 +70,9 @@ int dd_model_create(const dd_model_config *config, dd_model *model);
  * (2 u - 1) / sqrt(fan_in) with u = word e % 4 of DD_DRAW_INIT block (step i, index e / 4). */
 void dd_model_initialise(const dd_model *model, uint64_t seed, float *parameters);
 
-/* Frequencies of the embedding, [embedding_width / 2], without the scale. */
-void dd_model_frequencies(const dd_model *model, float *frequency);
+/* Frequencies of the embedding, 10000^(-i / (E/2 - 1)), [embedding_width / 2], without the scale. In
+ * float64: the angle 25 x reaches hundreds, where a float32 frequency's rounding would show in a sine. */
+void dd_model_frequencies(const dd_model *model, double *frequency);
 
 /* Floating point operations, a multiply-add counted as two, of the linear layers alone: the forward
  * pass of one point, and one training step of `rows` points (forward, weight gradients, and input

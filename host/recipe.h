@@ -16,7 +16,10 @@ typedef struct dd_batch {
     uint32_t rows;  /* size, or fewer in an epoch's last batch */
 } dd_batch;
 
-static inline uint32_t dd_batches(uint32_t n, uint32_t size) { return n / size + (n % size != 0); }
+static inline uint32_t dd_batches(uint32_t n, uint32_t size)
+{
+    return n / size + (n % size != 0);
+}
 
 static inline dd_batch dd_batch_of_step(uint32_t step, uint32_t n, uint32_t size)
 {

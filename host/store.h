@@ -29,7 +29,7 @@ typedef struct dd_run {
     uint32_t points;         /* size of the training set */
     uint64_t data_checksum;  /* dd_points.checksum */
     uint64_t seed;
-    int replicas;            /* of the ensemble it was trained in */
+    int replicas; /* of the ensemble it was trained in */
     const char *backend, *device;
     int threads;
 } dd_run;

@@ -17,7 +17,7 @@
 #include "backend.h"
 
 typedef struct dd_progress {
-    int step, steps;         /* done, of */
+    int step, steps; /* done, of */
     int replicas, ensemble, ensembles;
     double loss;             /* mean over the last block and the replicas */
     double steps_per_second; /* of the whole ensemble */
@@ -32,7 +32,7 @@ typedef struct dd_job {
     const uint64_t *seed; /* [seeds] */
     int seeds;
     const char *out;
-    const volatile sig_atomic_t *stop;            /* becomes nonzero when the user wants to stop */
+    const volatile sig_atomic_t *stop;                         /* becomes nonzero when the user wants to stop */
     void (*progress)(void *user, const dd_progress *progress); /* after every block; may be NULL */
     void (*message)(void *user, const char *line);             /* what happened, a line at a time; may be NULL */
     void *user;

@@ -381,7 +381,7 @@ static void phase_update(const step_view *v, double norm)
     };
     int first, last;
     dd_team_share(v->team, v->e->layout.slices, &first, &last);
-    for (int i = first; i < last; i++) {
+    for (int i = last - 1; i >= first; i--) { /* the gradients written last are still in the cache */
         const dd_cpu_slice *slice = &v->e->layout.slice[i];
         const dd_cpu_layer *l = &v->e->layout.tower[slice->tower].layer[slice->layer];
         size_t panel = (size_t)l->in * DD_PANEL;

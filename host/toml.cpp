@@ -1,0 +1,107 @@
+#include "toml.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <toml++/toml.h>
+
+#include "error.h"
+
+namespace
+{
+
+struct item {
+    std::string section, key;
+    const toml::node *node;
+};
+
+const char *type_name(const toml::node &node)
+{
+    switch (node.type()) {
+    case toml::node_type::table:
+        return "a table";
+    case toml::node_type::array:
+        return "an array";
+    case toml::node_type::string:
+        return "a string";
+    case toml::node_type::integer:
+        return "an integer";
+    case toml::node_type::floating_point:
+        return "a float";
+    case toml::node_type::boolean:
+        return "a boolean";
+    default:
+        return "a date or time";
+    }
+}
+
+int visit_item(const item &i, int (*visit)(void *, const dd_toml_value *), void *user)
+{
+    dd_toml_value value = {};
+    value.section = i.section.c_str();
+    value.key = i.key.c_str();
+    value.line = static_cast<int>(i.node->source().begin.line);
+    value.column = static_cast<int>(i.node->source().begin.column);
+    value.type = DD_TOML_OTHER;
+    value.type_name = type_name(*i.node);
+    std::vector<int64_t> integers;
+    if (const auto *integer = i.node->as_integer()) {
+        value.type = DD_TOML_INTEGER;
+        value.integer = integer->get();
+        value.real = static_cast<double>(integer->get());
+    } else if (const auto *real = i.node->as_floating_point()) {
+        value.type = DD_TOML_FLOAT;
+        value.real = real->get();
+    } else if (const auto *string = i.node->as_string()) {
+        value.type = DD_TOML_STRING;
+        value.string = string->get().c_str();
+    } else if (const auto *array = i.node->as_array()) {
+        bool only_integers = true;
+        for (const auto &element : *array) {
+            const auto *integer = element.as_integer();
+            only_integers = only_integers && integer;
+            if (integer)
+                integers.push_back(integer->get());
+        }
+        if (only_integers)
+            value.type = DD_TOML_INTEGERS;
+        value.integers = integers.data();
+        value.count = static_cast<int>(integers.size());
+    }
+    return visit(user, &value);
+}
+
+} // namespace
+
+extern "C" int dd_toml_parse(const char *text, const char *origin, int (*visit)(void *, const dd_toml_value *),
+                             void *user)
+{
+    try {
+        const toml::table root = toml::parse(std::string_view(text), std::string_view(origin));
+        std::vector<item> items;
+        for (const auto &[name, node] : root) {
+            std::string section(name.str());
+            if (const auto *table = node.as_table()) {
+                for (const auto &[key, value] : *table)
+                    items.push_back({section, std::string(key.str()), &value});
+            } else {
+                items.push_back({"", section, &node});
+            }
+        }
+        std::sort(items.begin(), items.end(), [](const item &a, const item &b) {
+            const auto &p = a.node->source().begin, &q = b.node->source().begin;
+            return p.line != q.line ? p.line < q.line : p.column < q.column;
+        });
+        for (const item &i : items)
+            if (int status = visit_item(i, visit, user))
+                return status;
+        return DD_OK;
+    } catch (const toml::parse_error &error) {
+        return dd_fail(DD_ERR_CONFIG, "%s: line %d, column %d: %s", origin,
+                       static_cast<int>(error.source().begin.line), static_cast<int>(error.source().begin.column),
+                       std::string(error.description()).c_str());
+    } catch (const std::exception &error) {
+        return dd_fail(DD_ERR_MEMORY, "%s: %s", origin, error.what());
+    }
+}

@@ -1,0 +1,34 @@
+/* TOML through toml++ (a C++ library), with an edge in C. */
+#ifndef DD_TOML_H
+#define DD_TOML_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum dd_toml_type { DD_TOML_INTEGER, DD_TOML_FLOAT, DD_TOML_STRING, DD_TOML_INTEGERS, DD_TOML_OTHER } dd_toml_type;
+
+/* One "key = value" of a section. `type_name` is TOML's word for what stands there. */
+typedef struct dd_toml_value {
+    const char *section, *key; /* section "" at the top level */
+    int line, column;
+    dd_toml_type type;
+    const char *type_name;
+    int64_t integer;
+    double real;
+    const char *string;
+    const int64_t *integers; /* an array of integers only */
+    int count;
+} dd_toml_value;
+
+/* Parse `text` and hand every value to `visit` in the order of the file; a nonzero return of it ends
+ * the walk and is returned. Syntax errors are DD_ERR_CONFIG with `origin`, line and column. */
+int dd_toml_parse(const char *text, const char *origin, int (*visit)(void *user, const dd_toml_value *value),
+                  void *user);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

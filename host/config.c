@@ -28,9 +28,13 @@ typedef struct key_info {
 } key_info;
 
 #define KEY(section, member, type, least, most, meaning)                                                               \
-    {#section, #member, type, offsetof(dd_config, section.member), least, most, NULL, meaning}
+    {                                                                                                                  \
+#section, #member, type, offsetof(dd_config, section.member), least, most, NULL, meaning                       \
+    }
 #define WORD(section, member, words, meaning)                                                                          \
-    {#section, #member, KEY_WORD, offsetof(dd_config, section.member), 0, 0, words, meaning}
+    {                                                                                                                  \
+#section, #member, KEY_WORD, offsetof(dd_config, section.member), 0, 0, words, meaning                         \
+    }
 
 static const key_info keys[] = {
     KEY(model, experts, KEY_INT, 1, 2, "1: one network without a gate, 2: two experts and a gate"),
@@ -73,8 +77,14 @@ enum { KEYS = sizeof keys / sizeof *keys };
 static const char *const section_names[] = {"model", "diffusion", "training", "evaluation", "data"};
 enum { SECTIONS = sizeof section_names / sizeof *section_names };
 
-static const void *member(const dd_config *config, const key_info *key) { return (const char *)config + key->offset; }
-static void *member_of(dd_config *config, const key_info *key) { return (char *)config + key->offset; }
+static const void *member(const dd_config *config, const key_info *key)
+{
+    return (const char *)config + key->offset;
+}
+static void *member_of(dd_config *config, const key_info *key)
+{
+    return (char *)config + key->offset;
+}
 
 void dd_config_defaults(dd_config *config)
 {
@@ -172,8 +182,8 @@ static int read_word(const reading *r, const dd_toml_value *v, const key_info *k
         snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", count ? ", " : "", key->words[count]);
     }
     const char *closest = dd_closest(v->string, key->words, count);
-    return fail_at(r, v, "unknown word '%s'; it is one of %s%s%s%s", v->string, list,
-                   closest ? " (did you mean '" : "", closest ? closest : "", closest ? "'?)" : "");
+    return fail_at(r, v, "unknown word '%s'; it is one of %s%s%s%s", v->string, list, closest ? " (did you mean '" : "",
+                   closest ? closest : "", closest ? "'?)" : "");
 }
 
 static int read_widths(const reading *r, const dd_toml_value *v, const key_info *key, dd_widths *out)

@@ -30,8 +30,14 @@ int dd_fail_context(const char *format, ...)
     return dd_fail(code, "%s: %s", context, message);
 }
 
-const char *dd_error_message(void) { return message; }
-int dd_error_code(void) { return code; }
+const char *dd_error_message(void)
+{
+    return message;
+}
+int dd_error_code(void)
+{
+    return code;
+}
 
 enum { LONGEST = 64 };
 

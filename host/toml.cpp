@@ -98,9 +98,8 @@ extern "C" int dd_toml_parse(const char *text, const char *origin, int (*visit)(
                 return status;
         return DD_OK;
     } catch (const toml::parse_error &error) {
-        return dd_fail(DD_ERR_CONFIG, "%s: line %d, column %d: %s", origin,
-                       static_cast<int>(error.source().begin.line), static_cast<int>(error.source().begin.column),
-                       std::string(error.description()).c_str());
+        return dd_fail(DD_ERR_CONFIG, "%s: line %d, column %d: %s", origin, static_cast<int>(error.source().begin.line),
+                       static_cast<int>(error.source().begin.column), std::string(error.description()).c_str());
     } catch (const std::exception &error) {
         return dd_fail(DD_ERR_MEMORY, "%s: %s", origin, error.what());
     }

@@ -8,7 +8,13 @@
 extern "C" {
 #endif
 
-typedef enum dd_toml_type { DD_TOML_INTEGER, DD_TOML_FLOAT, DD_TOML_STRING, DD_TOML_INTEGERS, DD_TOML_OTHER } dd_toml_type;
+typedef enum dd_toml_type {
+    DD_TOML_INTEGER,
+    DD_TOML_FLOAT,
+    DD_TOML_STRING,
+    DD_TOML_INTEGERS,
+    DD_TOML_OTHER
+} dd_toml_type;
 
 /* One "key = value" of a section. `type_name` is TOML's word for what stands there. */
 typedef struct dd_toml_value {

@@ -119,6 +119,13 @@ void dd_config_defaults(dd_config *config)
 
 /* ---- reading ---- */
 
+/* A line's number, but for --set, which has one line. */
+static const char *line_text(const char *origin, int line, char out[24])
+{
+    snprintf(out, 24, "line %d: ", line);
+    return strncmp(origin, "--set ", 6) ? out : "";
+}
+
 typedef struct reading {
     dd_config *config;
     const char *origin; /* file name, or "--set" */
@@ -129,13 +136,13 @@ static int fail_at(const reading *r, const dd_toml_value *v, const char *format,
 
 static int fail_at(const reading *r, const dd_toml_value *v, const char *format, ...)
 {
-    char text[512];
+    char text[512], line[24];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    return dd_fail(DD_ERR_CONFIG, "%s: line %d: %s%s%s: %s", r->origin, v->line, v->section, *v->section ? "." : "",
-                   v->key, text);
+    return dd_fail(DD_ERR_CONFIG, "%s: %s%s%s%s: %s", r->origin, line_text(r->origin, v->line, line), v->section,
+                   *v->section ? "." : "", v->key, text);
 }
 
 static int unknown_key(const reading *r, const dd_toml_value *v)
@@ -145,7 +152,9 @@ static int unknown_key(const reading *r, const dd_toml_value *v)
         known_section |= !strcmp(section_names[i], v->section);
     if (!known_section && *v->section) {
         const char *closest = dd_closest(v->section, section_names, SECTIONS);
-        return dd_fail(DD_ERR_CONFIG, "%s: line %d: unknown section [%s]; %s%s%s", r->origin, v->line, v->section,
+        char line[24];
+        return dd_fail(DD_ERR_CONFIG, "%s: %sunknown section [%s]; %s%s%s", r->origin,
+                       line_text(r->origin, v->line, line), v->section,
                        closest ? "did you mean [" : "sections are [model] [diffusion] [training] [evaluation] [data]",
                        closest ? closest : "", closest ? "]?" : "");
     }

@@ -1,0 +1,148 @@
+/* Nearest neighbours against brute force: every distance must be the same double, for random,
+ * clustered, duplicate and collinear points, every k, sets barely larger than k, and any number of
+ * threads. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "backend.h"
+#include "check.h"
+#include "cpu/knn.h"
+#include "philox.h"
+
+typedef enum shape { RANDOM, CLUSTERED, DUPLICATE, GRID, LINE, DIAGONAL, WIDE, SHAPES } shape;
+static const char *const shape_names[] = {"random", "clustered", "duplicate", "grid", "line", "diagonal", "wide"};
+
+static void make(shape s, uint64_t seed, uint32_t n, float *xy)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t w[4];
+        dd_philox(seed, DD_DRAW_DATA, (uint32_t)s, i, w);
+        float u = dd_uniform(w[0]), v = dd_uniform(w[1]), normal[2];
+        dd_normal2(w[2], w[3], normal);
+        float x = u, y = v;
+        if (s == CLUSTERED) { /* blobs of width .01 around 142 places */
+            uint32_t c[4];
+            dd_philox(7, DD_DRAW_DATA, 99, dd_below(w[0], 142), c);
+            x = 8.f * dd_uniform(c[0]) - 4.f + .01f * normal[0];
+            y = 8.f * dd_uniform(c[1]) - 4.f + .01f * normal[1];
+        } else if (s == DUPLICATE) {
+            x = .25f;
+            y = -3.f;
+        } else if (s == GRID) { /* many ties and many points at one place */
+            x = (float)dd_below(w[0], 9);
+            y = (float)dd_below(w[1], 9);
+        } else if (s == LINE) {
+            y = 1.5f;
+        } else if (s == DIAGONAL) {
+            y = -x;
+        } else if (s == WIDE) { /* magnitudes from 1e-18 to 1e18, both signs */
+            x = (w[2] & 1 ? -1.f : 1.f) * powf(10.f, 36.f * u - 18.f);
+            y = (w[3] & 1 ? -1.f : 1.f) * powf(10.f, 36.f * v - 18.f);
+        }
+        xy[2 * i] = x;
+        xy[2 * i + 1] = y;
+    }
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* All distances, sorted. */
+static double brute_force(const float q[2], uint32_t self, const float *point, uint32_t n, int k, double *distance)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (i != self)
+            distance[count++] = fmax(fabs((double)point[2 * i] - q[0]), fabs((double)point[2 * i + 1] - q[1]));
+    }
+    qsort(distance, count, sizeof *distance, compare_doubles);
+    return distance[k - 1];
+}
+
+/* Check `probes` of the queries. */
+static void check_set(shape s, uint32_t queries, uint32_t n, int k, int exclude_self, uint32_t probes)
+{
+    float *point = malloc(2 * sizeof(float) * n), *query = malloc(2 * sizeof(float) * queries);
+    double *found = malloc(sizeof(double) * queries), *threaded = malloc(sizeof(double) * queries);
+    double *scratch = malloc(sizeof(double) * n);
+    make(s, 1, n, point);
+    make(s, exclude_self ? 1 : 2, queries, query); /* the same set where a query leaves itself out */
+    CHECK_OK(dd_cpu_knn(1, exclude_self ? point : query, queries, point, n, k, exclude_self, found));
+    uint32_t wrong = 0, stride = queries > probes ? queries / probes : 1;
+    for (uint32_t i = 0; i < queries; i += stride)
+        wrong += found[i] != brute_force(query + 2 * i, exclude_self ? i : UINT32_MAX, point, n, k, scratch);
+    CHECK(wrong == 0, "%s, %u queries, %u points, k = %d, exclude_self = %d: %u wrong", shape_names[s], queries, n, k,
+          exclude_self, wrong);
+    for (int threads = 2; threads <= 5; threads += 3) {
+        memset(threaded, 0xff, sizeof(double) * queries);
+        CHECK_OK(dd_cpu_knn(threads, query, queries, point, n, k, exclude_self, threaded));
+        CHECK(!memcmp(found, threaded, sizeof(double) * queries), "%s, %u queries, k = %d: %d threads differ",
+              shape_names[s], queries, k, threads);
+    }
+    free(point);
+    free(query);
+    free(found);
+    free(threaded);
+    free(scratch);
+}
+
+/* 100,000 points against themselves and against 10,000: the notes' estimate. The bound is many times what
+ * it takes, so that a loaded machine and a sanitizer pass, but no quadratic search does. */
+static void check_speed(shape s)
+{
+    enum { N = 100000, M = 10000 };
+    float *real = malloc(2 * sizeof(float) * N), *generated = malloc(2 * sizeof(float) * M);
+    double *distance = malloc(sizeof(double) * N);
+    make(s, 3, N, real);
+    make(s, 4, M, generated);
+    struct timespec from, to;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+    CHECK_OK(dd_cpu_knn(1, real, N, real, N, 5, 1, distance));
+    CHECK_OK(dd_cpu_knn(1, real, N, generated, M, 5, 0, distance));
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+    double seconds = (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
+    printf("%-10s 100,000 x (100,000 + 10,000), k = 5, one thread: %.3f s\n", shape_names[s], seconds);
+    CHECK(seconds < 2., "%s: %.3f s", shape_names[s], seconds);
+    free(real);
+    free(generated);
+    free(distance);
+}
+
+static void check_too_few(void)
+{
+    dd_backend *backend;
+    const float point[6] = {0.f, 0.f, 1.f, 0.f, 5.f, 5.f};
+    double distance[3];
+    CHECK_OK(dd_backend_open("cpu", 1, &backend));
+    CHECK(dd_backend_knn(backend, point, 3, point, 3, 3, 1, distance) == DD_ERR_DATA, "two others, k = 3");
+    CHECK(dd_backend_knn(backend, point, 3, point, 3, 4, 0, distance) == DD_ERR_DATA, "three points, k = 4");
+    CHECK(dd_backend_knn(backend, point, 3, point, 3, 0, 0, distance) == DD_ERR_DATA, "k = 0");
+    CHECK_OK(dd_backend_knn(backend, point, 3, point, 3, 2, 1, distance));
+    CHECK(distance[0] == 5. && distance[1] == 5. && distance[2] == 5., "%g %g %g", distance[0], distance[1],
+          distance[2]);
+    dd_backend_close(backend);
+}
+
+int main(void)
+{
+    for (shape s = 0; s < SHAPES; s++) {
+        for (int k = 1; k <= 10; k++) {
+            uint32_t few = (uint32_t)k;
+            check_set(s, 50, few, k, 0, 50);               /* all points are needed */
+            check_set(s, few + 1, few + 1, k, 1, few + 1); /* all others are */
+            check_set(s, 200, 11 * few + 3, k, 0, 200);
+            check_set(s, 700, 700, k, 1, 700);
+        }
+        check_set(s, 6000, 5000, 5, 0, 100);
+        check_set(s, 12001, 12001, 3, 1, 100);
+        check_set(s, 300, 4000, 1000, 0, 50);
+        check_speed(s);
+    }
+    check_too_few();
+    return check_report();
+}

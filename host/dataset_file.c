@@ -88,11 +88,13 @@ static int read_csv(FILE *file, sink *s)
         row++;
         while (length && (text[length - 1] == '\n' || text[length - 1] == '\r'))
             text[--length] = '\0';
+        if (row == 1 && !strncmp(text, "\xEF\xBB\xBF", 3))
+            memset(text, ' ', 3); /* the byte order mark of a spreadsheet's UTF-8 */
         if (!text[strspn(text, " \t")])
             continue;
         double value[2] = {0, 0};
         int numbers, columns = split(text, value, &numbers);
-        if (row == 1 && numbers == 0 && columns == 2)
+        if (row == 1 && numbers == 0)
             continue; /* a header */
         if (columns != 2)
             status = dd_fail(DD_ERR_DATA, "%s: row %zu has %d columns; points have 2 (x and y)", s->path, row, columns);
@@ -126,7 +128,7 @@ static const char *header_value(const char *header, const char *key)
 
 static double decode(const unsigned char *bytes, int size, int big_endian)
 {
-    unsigned char order[8];
+    unsigned char order[8] = {0};
     for (int i = 0; i < size; i++)
         order[i] = big_endian ? bytes[size - 1 - i] : bytes[i];
     if (size == 4) {

@@ -36,7 +36,7 @@ typedef struct dd_run {
 
 /* ---- what every file tells of itself ---- */
 
-typedef enum dd_file_kind { DD_FILE_LOG, DD_FILE_CHECKPOINT, DD_FILE_RESULT } dd_file_kind;
+typedef enum dd_file_kind { DD_FILE_LOG, DD_FILE_CHECKPOINT, DD_FILE_RESULT, DD_FILE_SAMPLES } dd_file_kind;
 
 typedef struct dd_header {
     dd_file_kind kind;
@@ -46,7 +46,7 @@ typedef struct dd_header {
     uint32_t points;
     uint64_t data_checksum, seed;
     int replicas, threads;
-    int step; /* checkpoint: steps done. log: rows written. result: config.training.steps */
+    int step; /* checkpoint: steps done. log: rows written. else: config.training.steps */
 } dd_header;
 
 /* Read and check a file's header. DD_ERR_IO: missing, unreadable, truncated, or not one of ours, and
@@ -69,8 +69,9 @@ int dd_log_chunk(const dd_training_config *training);
  * a killed process. */
 int dd_log_create(const char *path, const dd_run *run, const dd_model *model, int from_step, dd_log **log);
 
-/* Append replica `replica`'s rows of a block whose first_step is the number of rows so far. */
-int dd_log_append(dd_log *log, const dd_train_log *block, int replica);
+/* Append replica `replica`'s rows of a block whose first_step is the number of rows so far. learning_rate is
+ * the replica's at step 0. */
+int dd_log_append(dd_log *log, const dd_train_log *block, int replica, double learning_rate);
 
 int dd_log_sync(dd_log *log); /* rows so far are on disk */
 int dd_log_close(dd_log *log);

@@ -1,0 +1,143 @@
+/* Checkpoints: one replica's four vectors at a step.
+ *
+ * path.next is written, flushed and only then renamed to path, so there is always a good one. Its last
+ * attribute, `complete`, is written after everything else was flushed; one without it, or that does not
+ * read back whole, is the leftover of a killed writer.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store_run.h"
+
+typedef struct part_place {
+    const char *parent, *group, *path;
+} part_place;
+
+static const part_place places[DD_STATE_PARTS] = {
+    [DD_STATE_ONLINE] = {"/parameters", "online", "/parameters/online"},
+    [DD_STATE_EMA] = {"/parameters", "ema", "/parameters/ema"},
+    [DD_STATE_MOMENT1] = {"/optimizer", "exp_avg", "/optimizer/exp_avg"},
+    [DD_STATE_MOMENT2] = {"/optimizer", "exp_avg_sq", "/optimizer/exp_avg_sq"},
+};
+
+int dd_checkpoint_write(const char *path, const dd_run *run, const dd_model *model, int step, double training_time,
+                        const float *const state[DD_STATE_PARTS])
+{
+    char *next = dd_path_with(path, ".next");
+    if (!next)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_h5_file f;
+    dd_h5_create(&f, next);
+    dd_write_header(&f, run, DD_FILE_CHECKPOINT);
+    dd_h5_integer_attribute(&f, "/", "step", step);
+    dd_h5_dataset(&f,
+                  &(dd_h5_spec){.name = "/training_time",
+                                .type = H5T_NATIVE_DOUBLE,
+                                .units = "s",
+                                .long_name = "wall time of the steps so far, divided by the replicas"},
+                  &training_time);
+    dd_h5_group(&f, "/parameters");
+    dd_h5_group(&f, "/optimizer");
+    for (int part = 0; part < DD_STATE_PARTS; part++)
+        dd_write_parameters(&f, model, places[part].parent, places[part].group, state[part]);
+    if (!f.status)
+        dd_h5_check(&f, H5Fflush(f.id, H5F_SCOPE_GLOBAL) >= 0, "to the end");
+    dd_h5_integer_attribute(&f, "/", "complete", 1);
+    int status = dd_h5_close(&f);
+    if (!status)
+        status = dd_sync_file(next);
+    if (status)
+        unlink(next);
+    free(next);
+    return status;
+}
+
+int dd_checkpoint_commit(const char *path)
+{
+    char *next = dd_path_with(path, ".next");
+    if (!next)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int status = rename(next, path) ? dd_fail(DD_ERR_IO, "%s: cannot be renamed: %s", next, strerror(errno))
+                                    : dd_sync_directory_of(path);
+    free(next);
+    return status;
+}
+
+/* Read everything of a checkpoint file; the fletcher32 sums are verified on the way. */
+static int read_state(const char *path, const dd_model *model, double *training_time,
+                      float *const state[DD_STATE_PARTS])
+{
+    hid_t file;
+    long long complete = 0;
+    DD_TRY(dd_h5_open(path, &file));
+    int status = dd_h5_read_integer_attribute(file, path, "complete", &complete);
+    hid_t set = H5Dopen2(file, "/training_time", H5P_DEFAULT);
+    if (!status && (set < 0 || H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, training_time) < 0))
+        status = dd_h5_fail(DD_ERR_IO, "%s: /training_time is missing or damaged", path);
+    if (set >= 0)
+        H5Dclose(set);
+    for (int part = 0; part < DD_STATE_PARTS && !status; part++)
+        status = dd_read_parameters(file, path, model, places[part].path, state[part]);
+    H5Fclose(file);
+    return status;
+}
+
+/* The step of a good checkpoint file of this run, -1 if `path` is missing, or not good and `leftover`. */
+static int step_of(const char *path, const dd_run *run, int leftover, int *step)
+{
+    dd_header header;
+    *step = -1;
+    if (access(path, F_OK))
+        return errno == ENOENT ? DD_OK : dd_fail(DD_ERR_IO, "%s: %s", path, strerror(errno));
+    int status = dd_header_read(path, &header);
+    if (!status && header.kind != DD_FILE_CHECKPOINT)
+        status = dd_fail(DD_ERR_IO, "%s: not a checkpoint", path);
+    if (status)
+        return leftover ? DD_OK : dd_fail_context("the checkpoint cannot be used; remove it to start anew");
+    DD_TRY(dd_header_matches(&header, run, path));
+
+    dd_model model;
+    double training_time;
+    DD_TRY(dd_model_create(&header.config.model, &model));
+    float *memory = malloc(DD_STATE_PARTS * model.parameters * sizeof *memory);
+    if (!memory)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    float *state[DD_STATE_PARTS];
+    for (int part = 0; part < DD_STATE_PARTS; part++)
+        state[part] = memory + (size_t)part * model.parameters;
+    status = read_state(path, &model, &training_time, state);
+    free(memory);
+    if (!status)
+        *step = header.step;
+    else if (!leftover)
+        return dd_fail_context("the checkpoint cannot be used; remove it to start anew");
+    return DD_OK;
+}
+
+int dd_checkpoint_steps(const char *path, const dd_run *run, int steps[2])
+{
+    char *next = dd_path_with(path, ".next");
+    if (!next)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int status = step_of(path, run, 0, &steps[0]);
+    if (!status)
+        status = step_of(next, run, 1, &steps[1]);
+    free(next);
+    return status;
+}
+
+int dd_checkpoint_read(const char *path, const dd_model *model, int step, double *training_time,
+                       float *const state[DD_STATE_PARTS])
+{
+    dd_header header;
+    char *next = dd_path_with(path, ".next");
+    if (!next)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int in_place = access(path, F_OK) == 0 && !dd_header_read(path, &header) && header.step == step;
+    int status = read_state(in_place ? path : next, model, training_time, state);
+    free(next);
+    return status;
+}

@@ -1,0 +1,85 @@
+/* What the store's files share: HDF5 with errors kept, dimension scales and text as every reader likes it.
+ *
+ *     dd_h5_file f;
+ *     dd_h5_create(&f, "seed_0.h5.tmp");
+ *     dd_h5_group(&f, "/samples");
+ *     dd_h5_dataset(&f, &(dd_h5_spec){.name = "/samples/x", ...}, x);
+ *     DD_TRY(dd_h5_close(&f));
+ *
+ * Writing functions do nothing once one has failed; dd_h5_close returns the first failure. HDF5's own
+ * reason is part of the message.
+ */
+#ifndef DD_STORE_H5_H
+#define DD_STORE_H5_H
+
+#include <hdf5.h>
+
+#include "error.h"
+
+/* Switch off HDF5's printing of its error stack. */
+void dd_h5_quiet(void);
+
+/* dd_fail with the innermost reason of HDF5's error stack behind the message. */
+int dd_h5_fail(dd_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Open for reading; DD_ERR_IO says whether the file is missing, unreadable, no HDF5, or damaged. A log that
+ * is being written, or was left by a killed writer, opens too. */
+int dd_h5_open(const char *path, hid_t *file);
+
+typedef struct dd_h5_file {
+    hid_t id;
+    const char *path;
+    int status;
+} dd_h5_file;
+
+/* Create, replacing what is there. */
+void dd_h5_create(dd_h5_file *f, const char *path);
+/* Record a failure (with HDF5's reason) unless there is one. */
+void dd_h5_check(dd_h5_file *f, int ok, const char *what);
+int dd_h5_close(dd_h5_file *f);
+
+void dd_h5_group(dd_h5_file *f, const char *name);
+
+/* A dataset. Rank 0 (scalar) to 2; one of rank 1 and more is chunked and checksummed. */
+typedef struct dd_h5_spec {
+    const char *name;
+    hid_t type;
+    int rank;
+    hsize_t size[2];
+    hsize_t chunk[2];         /* 0: the whole extent */
+    int grows;                /* the first dimension is unlimited */
+    const char *dimension[2]; /* its dimension scales; NULL for a scale itself */
+    const char *units, *long_name;
+    const void *fill; /* fill value, also as _FillValue; NULL: none */
+} dd_h5_spec;
+
+/* data NULL: nothing written yet. A spec without dimensions and of rank 1 becomes a dimension scale. */
+void dd_h5_dataset(dd_h5_file *f, const dd_h5_spec *spec, const void *data);
+
+/* The dimension scale 0, 1, ..., n - 1 (int32). */
+void dd_h5_index_scale(dd_h5_file *f, const char *name, hsize_t n, const char *long_name);
+
+/* A scalar dataset of text. */
+void dd_h5_text(dd_h5_file *f, const char *name, const char *text, const char *long_name);
+
+/* Attributes of the object `at` ("/" for the file). */
+void dd_h5_text_attribute(dd_h5_file *f, const char *at, const char *name, const char *value);
+void dd_h5_integer_attribute(dd_h5_file *f, const char *at, const char *name, long long value);
+
+/* Reading; `path` is for messages. */
+int dd_h5_read_text_attribute(hid_t file, const char *path, const char *name, char *out, size_t size);
+int dd_h5_read_integer_attribute(hid_t file, const char *path, const char *name, long long *out);
+char *dd_h5_read_text(hid_t file, const char *name); /* malloc'ed; NULL if it is not there */
+/* A whole float32 dataset of `count` elements. */
+int dd_h5_read_floats(hid_t file, const char *path, const char *name, size_t count, float *out);
+
+/* ---- files that appear whole ---- */
+
+/* "<path><suffix>", malloc'ed; NULL when memory is out. */
+char *dd_path_with(const char *path, const char *suffix);
+/* Flush a closed file to disk and rename it, durably; on failure the temporary is removed. */
+int dd_publish(const char *temporary, const char *path);
+int dd_sync_file(const char *path);
+int dd_sync_directory_of(const char *path);
+
+#endif

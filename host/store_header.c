@@ -1,0 +1,173 @@
+/* Who a file belongs to: written, read back, compared. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "store_run.h"
+#include "version.h"
+
+static const char *const kind_names[] = {"log", "checkpoint", "result", "samples"};
+
+void dd_write_header(dd_h5_file *f, const dd_run *run, dd_file_kind kind)
+{
+    char checksum[20];
+    snprintf(checksum, sizeof checksum, "%016llx", (unsigned long long)run->data_checksum);
+    dd_h5_integer_attribute(f, "/", "schema_version", DD_SCHEMA_VERSION);
+    dd_h5_text_attribute(f, "/", "kind", kind_names[kind]);
+    dd_h5_text_attribute(f, "/", "program_version", DD_VERSION);
+    dd_h5_text_attribute(f, "/", "git_commit", DD_GIT_COMMIT);
+    dd_h5_text_attribute(f, "/", "backend", run->backend);
+    dd_h5_text_attribute(f, "/", "device", run->device);
+    dd_h5_integer_attribute(f, "/", "threads", run->threads);
+    dd_h5_text_attribute(f, "/", "config_name", run->config_name);
+    dd_h5_text_attribute(f, "/", "dataset", run->dataset);
+    dd_h5_integer_attribute(f, "/", "points", run->points);
+    dd_h5_text_attribute(f, "/", "data_checksum", checksum);
+    dd_h5_integer_attribute(f, "/", "seed", (long long)run->seed);
+    dd_h5_integer_attribute(f, "/", "replicas", run->replicas);
+    char *config = dd_config_print(run->config);
+    if (config)
+        dd_h5_text(f, "/config", config, "resolved configuration (TOML)");
+    else if (!f->status)
+        f->status = dd_fail(DD_ERR_MEMORY, "out of memory");
+    free(config);
+}
+
+static int read_kind(hid_t file, const char *path, dd_header *h)
+{
+    long long version;
+    char kind[16];
+    DD_TRY(dd_h5_read_integer_attribute(file, path, "schema_version", &version));
+    if (version != DD_SCHEMA_VERSION)
+        return dd_fail(DD_ERR_IO, "%s: schema version %lld; this program reads version %d", path, version,
+                       DD_SCHEMA_VERSION);
+    DD_TRY(dd_h5_read_text_attribute(file, path, "kind", kind, sizeof kind));
+    for (int i = 0; i < 4; i++)
+        if (!strcmp(kind, kind_names[i])) {
+            h->kind = (dd_file_kind)i;
+            return DD_OK;
+        }
+    return dd_fail(DD_ERR_IO, "%s: unknown kind of file '%s'", path, kind);
+}
+
+static int read_header(hid_t file, const char *path, dd_header *h)
+{
+    char checksum[20];
+    long long number;
+    DD_TRY(read_kind(file, path, h));
+    DD_TRY(dd_h5_read_text_attribute(file, path, "program_version", h->program_version, sizeof h->program_version));
+    DD_TRY(dd_h5_read_text_attribute(file, path, "git_commit", h->git_commit, sizeof h->git_commit));
+    DD_TRY(dd_h5_read_text_attribute(file, path, "backend", h->backend, sizeof h->backend));
+    DD_TRY(dd_h5_read_text_attribute(file, path, "device", h->device, sizeof h->device));
+    DD_TRY(dd_h5_read_text_attribute(file, path, "config_name", h->config_name, sizeof h->config_name));
+    DD_TRY(dd_h5_read_text_attribute(file, path, "dataset", h->dataset, sizeof h->dataset));
+    DD_TRY(dd_h5_read_text_attribute(file, path, "data_checksum", checksum, sizeof checksum));
+    h->data_checksum = strtoull(checksum, NULL, 16);
+    DD_TRY(dd_h5_read_integer_attribute(file, path, "threads", &number));
+    h->threads = (int)number;
+    DD_TRY(dd_h5_read_integer_attribute(file, path, "points", &number));
+    h->points = (uint32_t)number;
+    DD_TRY(dd_h5_read_integer_attribute(file, path, "seed", &number));
+    h->seed = (uint64_t)number;
+    DD_TRY(dd_h5_read_integer_attribute(file, path, "replicas", &number));
+    h->replicas = (int)number;
+    char *config = dd_h5_read_text(file, "/config");
+    if (!config)
+        return dd_fail(DD_ERR_IO, "%s: no dualdiff file: /config is missing or damaged", path);
+    char origin[512];
+    snprintf(origin, sizeof origin, "%s:/config", path);
+    dd_config_defaults(&h->config);
+    int status = dd_config_parse(config, origin, &h->config);
+    free(config);
+    if (status)
+        return status;
+    h->step = h->config.training.steps;
+    if (h->kind == DD_FILE_CHECKPOINT) {
+        DD_TRY(dd_h5_read_integer_attribute(file, path, "step", &number));
+        h->step = (int)number;
+    } else if (h->kind == DD_FILE_LOG) {
+        hid_t set = H5Dopen2(file, "/train/step", H5P_DEFAULT), space = set >= 0 ? H5Dget_space(set) : -1;
+        h->step = space >= 0 ? (int)H5Sget_simple_extent_npoints(space) : 0;
+        if (space >= 0)
+            H5Sclose(space);
+        if (set >= 0)
+            H5Dclose(set);
+    }
+    return DD_OK;
+}
+
+int dd_header_read(const char *path, dd_header *header)
+{
+    hid_t file;
+    memset(header, 0, sizeof *header);
+    DD_TRY(dd_h5_open(path, &file));
+    int status = read_header(file, path, header);
+    H5Fclose(file);
+    return status;
+}
+
+int dd_header_matches(const dd_header *header, const dd_run *run, const char *path)
+{
+    static const char *const sections[] = {"model", "diffusion", "training", NULL};
+    static const char *const data[] = {"data", NULL};
+    char *difference = dd_config_difference(run->config, &header->config, sections);
+    char *data_difference = dd_config_difference(run->config, &header->config, data);
+    int status = DD_OK;
+    if (!difference || !data_difference) {
+        status = dd_fail(DD_ERR_MEMORY, "out of memory");
+    } else if (*difference) {
+        status = dd_fail(DD_ERR_CONFLICT,
+                         "%s belongs to another configuration; use another --out, or remove it to start "
+                         "anew. What differs:\n%s",
+                         path, difference);
+    } else if (header->points != run->points || header->data_checksum != run->data_checksum) {
+        status =
+            dd_fail(DD_ERR_CONFLICT,
+                    "%s was trained on other points (%u there, %u here); use another --out, or "
+                    "remove it to start anew%s%s",
+                    path, header->points, run->points, *data_difference ? ". What differs:\n" : "", data_difference);
+    } else if (header->seed != run->seed) {
+        status = dd_fail(DD_ERR_CONFLICT, "%s holds seed %llu, not %llu; it was renamed", path,
+                         (unsigned long long)header->seed, (unsigned long long)run->seed);
+    }
+    free(difference);
+    free(data_difference);
+    return status;
+}
+
+/* ---- one writer a run ---- */
+
+int dd_lock_acquire(const char *result_path, int *fd)
+{
+    const char *slash = strrchr(result_path, '/');
+    size_t stem = slash ? (size_t)(slash + 1 - result_path) : 0, n = strlen(result_path);
+    char *path = malloc(n + sizeof "..lock");
+    *fd = -1;
+    if (!path)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    snprintf(path, n + sizeof "..lock", "%.*s.%s.lock", (int)stem, result_path, result_path + stem);
+    int status = DD_OK, descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (descriptor < 0) {
+        status = dd_fail(DD_ERR_IO, "%s: %s; choose a folder that can be written with --out", path, strerror(errno));
+    } else if (flock(descriptor, LOCK_EX | LOCK_NB)) {
+        status = errno == EWOULDBLOCK
+                     ? dd_fail(DD_ERR_CONFLICT,
+                               "%s: another dualdiff is training it; wait for it, or use another --out", result_path)
+                     : dd_fail(DD_ERR_IO, "%s: cannot be locked: %s", path, strerror(errno));
+        close(descriptor);
+    } else {
+        *fd = descriptor;
+    }
+    free(path);
+    return status;
+}
+
+void dd_lock_release(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}

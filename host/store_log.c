@@ -1,0 +1,347 @@
+/* The log that a reader may watch while training (HDF5's single writer, multiple readers).
+ *
+ * SWMR's rules shape this file: everything is created, and the file closed, before it is opened for SWMR
+ * writing; rows come in whole chunks, so that each chunk is written once and its checksum with it.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "recipe.h"
+#include "store_run.h"
+
+enum { LONGEST_CHUNK = 50 };
+
+int dd_log_chunk(const dd_training_config *training)
+{
+    return training->checkpoint_every < LONGEST_CHUNK ? training->checkpoint_every : LONGEST_CHUNK;
+}
+
+/* The columns of a log. */
+typedef enum column {
+    TRAIN_STEP,
+    TRAIN_LOSS,
+    TRAIN_MSE,
+    TRAIN_DIVERSITY,
+    TRAIN_NORM,
+    TRAIN_RATE,
+    GATE_STEP,
+    GATE_WEIGHT,
+    GATE_TIMESTEP,
+    COLUMNS
+} column;
+
+typedef struct column_info {
+    const char *name, *long_name;
+    int per_point; /* (step, batch) instead of (step) */
+} column_info;
+
+static const column_info columns[COLUMNS] = {
+    {"/train/step", "optimiser step", 0},
+    {"/train/loss", "training loss: mse - diversity_weight * diversity", 0},
+    {"/train/mse", "mean squared error of the predicted noise over the batch", 0},
+    {"/train/diversity", "mean distance between the batch's predictions", 0},
+    {"/train/grad_norm", "global gradient norm before clipping", 0},
+    {"/train/learning_rate", "learning rate", 0},
+    {"/gate/train/step", "optimiser step", 0},
+    {"/gate/train/weight", "gating weight of expert 1 for each point of the batch", 1},
+    {"/gate/train/timestep", "diffusion timestep of each point of the batch", 1},
+};
+
+static hid_t column_type(column c)
+{
+    switch (c) {
+    case TRAIN_STEP:
+    case GATE_STEP:
+        return H5T_NATIVE_INT32;
+    case TRAIN_RATE:
+        return H5T_NATIVE_DOUBLE;
+    case GATE_TIMESTEP:
+        return H5T_NATIVE_INT16;
+    default:
+        return H5T_NATIVE_FLOAT;
+    }
+}
+
+static size_t column_size(column c)
+{
+    return H5Tget_size(column_type(c));
+}
+static int in_gate(column c)
+{
+    return c >= GATE_STEP;
+}
+static int column_count(const dd_model *model)
+{
+    return model->gates ? COLUMNS : GATE_STEP;
+}
+
+/* Rows of steps [0, steps) in a column. */
+static hsize_t rows_of(column c, const dd_training_config *t, int steps)
+{
+    return (hsize_t)(in_gate(c) ? (steps + t->gate_every - 1) / t->gate_every : steps);
+}
+
+void dd_write_log_layout(dd_h5_file *f, const dd_run *run, const dd_model *model)
+{
+    const dd_training_config *t = &run->config->training;
+    hsize_t chunk = (hsize_t)dd_log_chunk(t), batch = (hsize_t)t->batch;
+    static const float missing_weight = NAN;
+    static const int16_t missing_timestep = -1;
+    dd_h5_group(f, "/train");
+    if (model->gates) {
+        dd_h5_group(f, "/gate");
+        dd_h5_group(f, "/gate/train");
+        dd_h5_index_scale(f, "/gate/train/batch", batch, "row of the batch");
+    }
+    for (int c = 0; c < column_count(model); c++) {
+        int scale = c == TRAIN_STEP || c == GATE_STEP;
+        dd_h5_spec s = {.name = columns[c].name,
+                        .type = column_type((column)c),
+                        .rank = columns[c].per_point ? 2 : 1,
+                        .size = {0, batch},
+                        .chunk = {in_gate((column)c) && t->gate_every > 1 ? 1 : chunk, batch},
+                        .grows = 1,
+                        .dimension = {scale                ? NULL
+                                      : in_gate((column)c) ? "/gate/train/step"
+                                                           : "/train/step",
+                                      "/gate/train/batch"},
+                        .units = "1",
+                        .long_name = columns[c].long_name};
+        if (c == GATE_WEIGHT)
+            s.fill = &missing_weight;
+        if (c == GATE_TIMESTEP)
+            s.fill = &missing_timestep;
+        dd_h5_dataset(f, &s, NULL);
+    }
+}
+
+/* ---- rows ---- */
+
+/* Read or write `rows` rows from `first` on. */
+static int transfer(hid_t set, column c, hsize_t first, hsize_t rows, hsize_t batch, int writing, void *data)
+{
+    hsize_t start[2] = {first, 0}, count[2] = {rows, batch};
+    int rank = columns[c].per_point ? 2 : 1;
+    hid_t space = H5Dget_space(set), memory = H5Screate_simple(rank, count, NULL);
+    int ok = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
+             (writing ? H5Dwrite(set, column_type(c), memory, space, H5P_DEFAULT, data)
+                      : H5Dread(set, column_type(c), memory, space, H5P_DEFAULT, data)) >= 0;
+    H5Sclose(memory);
+    H5Sclose(space);
+    return ok;
+}
+
+static int append(hid_t set, column c, hsize_t first, hsize_t rows, hsize_t batch, const void *data)
+{
+    hsize_t size[2] = {first + rows, batch};
+    return H5Dset_extent(set, size) >= 0 && transfer(set, c, first, rows, batch, 1, (void *)data);
+}
+
+int dd_copy_log_rows(hid_t from, const char *from_path, dd_h5_file *f, const dd_run *run, const dd_model *model,
+                     int steps)
+{
+    const dd_training_config *t = &run->config->training;
+    hsize_t batch = (hsize_t)t->batch, block = (hsize_t)dd_log_chunk(t);
+    for (int c = 0; c < column_count(model) && !f->status; c++) {
+        column k = (column)c;
+        hid_t source = H5Dopen2(from, columns[c].name, H5P_DEFAULT), space = source >= 0 ? H5Dget_space(source) : -1;
+        hid_t target = H5Dopen2(f->id, columns[c].name, H5P_DEFAULT);
+        hsize_t size[2] = {0, 0}, rows = rows_of(k, t, steps);
+        void *data = malloc((size_t)(block * (columns[c].per_point ? batch : 1)) * column_size(k));
+        int complete = space >= 0 && H5Sget_simple_extent_dims(space, size, NULL) >= 0 && size[0] >= rows &&
+                       (!columns[c].per_point || size[1] == batch);
+        if (!data)
+            f->status = dd_fail(DD_ERR_MEMORY, "out of memory");
+        else if (!complete)
+            f->status = dd_fail(DD_ERR_IO,
+                                "%s: %s lacks rows of the %d steps that the checkpoint holds; restore the file from a "
+                                "copy, or remove it and its checkpoint to start anew",
+                                from_path, columns[c].name, steps);
+        for (hsize_t row = 0; row < rows && !f->status; row += block) {
+            hsize_t count = rows - row < block ? rows - row : block;
+            if (!transfer(source, k, row, count, batch, 0, data))
+                f->status = dd_h5_fail(DD_ERR_IO,
+                                       "%s: %s is damaged; restore the file from a copy, or remove it and its "
+                                       "checkpoint to start anew",
+                                       from_path, columns[c].name);
+            else
+                dd_h5_check(f, append(target, k, row, count, batch, data), columns[c].name);
+        }
+        free(data);
+        if (target >= 0)
+            H5Dclose(target);
+        if (space >= 0)
+            H5Sclose(space);
+        if (source >= 0)
+            H5Dclose(source);
+    }
+    return f->status;
+}
+
+/* ---- the log of a run that trains ---- */
+
+struct dd_log {
+    dd_h5_file file;
+    char *path;
+    hid_t column[COLUMNS];
+    int columns;
+    hsize_t rows, gate_rows;
+    dd_training_config training;
+    double *rate;  /* [chunk] scratch */
+    int32_t *step; /* [chunk] */
+};
+
+/* A closed file at `path` with the rows of steps [0, from_step). */
+static int make_file(const char *path, const dd_run *run, const dd_model *model, int from_step)
+{
+    char *temporary = dd_path_with(path, ".tmp");
+    if (!temporary)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    hid_t old = -1;
+    int status = from_step ? dd_h5_open(path, &old) : DD_OK;
+    if (status) {
+        dd_fail_context("the log of a run with a checkpoint at step %d is needed to go on; restore it, or remove the "
+                        "checkpoint too to start anew",
+                        from_step);
+    } else {
+        dd_h5_file f;
+        dd_h5_create(&f, temporary);
+        dd_write_header(&f, run, DD_FILE_LOG);
+        dd_write_log_layout(&f, run, model);
+        if (from_step)
+            dd_copy_log_rows(old, path, &f, run, model, from_step);
+        if (old >= 0)
+            H5Fclose(old);
+        status = dd_h5_close(&f);
+        if (status)
+            unlink(temporary);
+        else
+            status = dd_publish(temporary, path);
+    }
+    free(temporary);
+    return status;
+}
+
+static int open_for_writing(dd_log *log)
+{
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
+    log->file = (dd_h5_file){.path = log->path};
+    log->file.id = H5Fopen(log->path, H5F_ACC_RDWR | H5F_ACC_SWMR_WRITE, access);
+    H5Pclose(access);
+    if (log->file.id < 0)
+        return dd_h5_fail(DD_ERR_IO, "%s: cannot be opened for writing", log->path);
+    for (int c = 0; c < log->columns; c++) {
+        log->column[c] = H5Dopen2(log->file.id, columns[c].name, H5P_DEFAULT);
+        dd_h5_check(&log->file, log->column[c] >= 0, columns[c].name);
+    }
+    return log->file.status;
+}
+
+int dd_log_create(const char *path, const dd_run *run, const dd_model *model, int from_step, dd_log **out)
+{
+    dd_log *log = calloc(1, sizeof *log);
+    *out = NULL;
+    if (!log)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    log->file.id = -1;
+    log->training = run->config->training;
+    size_t chunk = (size_t)dd_log_chunk(&log->training);
+    log->path = strdup(path);
+    log->rate = malloc(chunk * sizeof *log->rate);
+    log->step = malloc(chunk * sizeof *log->step);
+    log->rows = rows_of(TRAIN_STEP, &log->training, from_step);
+    log->gate_rows = rows_of(GATE_STEP, &log->training, from_step);
+    int status = log->path && log->rate && log->step ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
+    if (!status)
+        status = make_file(path, run, model, from_step);
+    if (!status) {
+        log->columns = column_count(model);
+        status = open_for_writing(log);
+    }
+    if (status)
+        dd_log_close(log);
+    else
+        *out = log;
+    return status;
+}
+
+static void put(dd_log *log, column c, hsize_t first, hsize_t rows, const void *data)
+{
+    if (!log->file.status && rows)
+        dd_h5_check(&log->file,
+                    append(log->column[c], c, first, rows, (hsize_t)log->training.batch, data) &&
+                        H5Dflush(log->column[c]) >= 0,
+                    columns[c].name);
+}
+
+/* Rows of the block at the stride of gate_every. */
+static void append_gate(dd_log *log, const dd_train_log *block, size_t place)
+{
+    int stride = log->training.gate_every;
+    size_t batch = (size_t)block->batch;
+    const float *weight = block->gate + place * batch;
+    const int16_t *timestep = block->timestep + place * batch;
+    if (stride == 1) {
+        put(log, GATE_STEP, log->gate_rows, (hsize_t)block->steps, log->step);
+        put(log, GATE_WEIGHT, log->gate_rows, (hsize_t)block->steps, weight);
+        put(log, GATE_TIMESTEP, log->gate_rows, (hsize_t)block->steps, timestep);
+        log->gate_rows += (hsize_t)block->steps;
+        return;
+    }
+    for (int i = (stride - block->first_step % stride) % stride; i < block->steps; i += stride) {
+        put(log, GATE_STEP, log->gate_rows, 1, log->step + i);
+        put(log, GATE_WEIGHT, log->gate_rows, 1, weight + (size_t)i * batch);
+        put(log, GATE_TIMESTEP, log->gate_rows, 1, timestep + (size_t)i * batch);
+        log->gate_rows++;
+    }
+}
+
+int dd_log_append(dd_log *log, const dd_train_log *block, int replica, double learning_rate)
+{
+    hsize_t rows = (hsize_t)block->steps;
+    if ((hsize_t)block->first_step != log->rows || block->steps > dd_log_chunk(&log->training))
+        return dd_fail(DD_ERR_INTERNAL, "%s: rows %d.. after %llu rows", log->path, block->first_step,
+                       (unsigned long long)log->rows);
+    for (int i = 0; i < block->steps; i++) {
+        log->step[i] = block->first_step + i;
+        log->rate[i] = dd_learning_rate(learning_rate, log->step[i], log->training.steps);
+    }
+    size_t place = (size_t)replica * (size_t)block->capacity;
+    put(log, TRAIN_LOSS, log->rows, rows, block->loss + place);
+    put(log, TRAIN_MSE, log->rows, rows, block->mse + place);
+    put(log, TRAIN_DIVERSITY, log->rows, rows, block->diversity + place);
+    put(log, TRAIN_NORM, log->rows, rows, block->grad_norm + place);
+    put(log, TRAIN_RATE, log->rows, rows, log->rate);
+    put(log, TRAIN_STEP, log->rows, rows, log->step);
+    if (block->gate)
+        append_gate(log, block, place);
+    log->rows += rows;
+    return log->file.status;
+}
+
+int dd_log_sync(dd_log *log)
+{
+    dd_h5_check(&log->file, H5Fflush(log->file.id, H5F_SCOPE_GLOBAL) >= 0, "rows");
+    if (log->file.status)
+        return log->file.status;
+    return dd_sync_file(log->path);
+}
+
+int dd_log_close(dd_log *log)
+{
+    if (!log)
+        return DD_OK;
+    for (int c = 0; c < log->columns; c++)
+        if (log->column[c] > 0)
+            dd_h5_check(&log->file, H5Dclose(log->column[c]) >= 0, columns[c].name);
+    int status = dd_h5_close(&log->file);
+    free(log->path);
+    free(log->rate);
+    free(log->step);
+    free(log);
+    return status;
+}

@@ -1,0 +1,241 @@
+/* The finished run, and reading from it. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store_run.h"
+
+static void write_metrics(dd_h5_file *f, const dd_metrics *metrics)
+{
+    dd_metrics m = *metrics;
+    dd_h5_group(f, "/metrics");
+    for (int i = 0; i < DD_METRICS; i++) {
+        const dd_metric_info *info = &dd_metric_table[i];
+        const double *value = dd_metric(&m, i);
+        char name[96];
+        snprintf(name, sizeof name, "/metrics/%s", info->name);
+        if (!isnan(*value))
+            dd_h5_dataset(
+                f,
+                &(dd_h5_spec){
+                    .name = name, .type = H5T_NATIVE_DOUBLE, .units = info->unit, .long_name = info->long_name},
+                value);
+    }
+}
+
+static void write_points(dd_h5_file *f, const char *name, const float *xy, hsize_t n, const char *long_name)
+{
+    dd_h5_dataset(f,
+                  &(dd_h5_spec){.name = name,
+                                .type = H5T_NATIVE_FLOAT,
+                                .rank = 2,
+                                .size = {n, 2},
+                                .dimension = {"/samples/sample", "/samples/coordinate"},
+                                .units = "1",
+                                .long_name = long_name},
+                  xy);
+}
+
+static void write_samples(dd_h5_file *f, const float *x, const float *initial_noise, const float *gate, hsize_t n)
+{
+    dd_h5_group(f, "/samples");
+    dd_h5_index_scale(f, "/samples/sample", n, "generated point");
+    dd_h5_index_scale(f, "/samples/coordinate", 2, "coordinate of a point");
+    write_points(f, "/samples/x", x, n, "generated points, from the averaged parameters");
+    if (initial_noise)
+        write_points(f, "/samples/initial_noise", initial_noise, n, "x_T that sampling started from");
+    if (gate)
+        dd_h5_dataset(f,
+                      &(dd_h5_spec){.name = "/samples/gate",
+                                    .type = H5T_NATIVE_FLOAT,
+                                    .rank = 1,
+                                    .size = {n},
+                                    .dimension = {"/samples/sample"},
+                                    .units = "1",
+                                    .long_name = "gating weight of expert 1 at timestep 0 on the generated points"},
+                      gate);
+}
+
+static void write_sample_gate(dd_h5_file *f, const float *gate, hsize_t timesteps, hsize_t n)
+{
+    enum { ROWS = 10 };
+    dd_h5_group(f, "/gate/sample");
+    dd_h5_index_scale(f, "/gate/sample/timestep", timesteps, "diffusion timestep");
+    dd_h5_index_scale(f, "/gate/sample/sample", n, "generated point");
+    dd_h5_dataset(f,
+                  &(dd_h5_spec){.name = "/gate/sample/weight",
+                                .type = H5T_NATIVE_FLOAT,
+                                .rank = 2,
+                                .size = {timesteps, n},
+                                .chunk = {timesteps < ROWS ? timesteps : ROWS, n},
+                                .dimension = {"/gate/sample/timestep", "/gate/sample/sample"},
+                                .units = "1",
+                                .long_name = "gating weight of expert 1 while sampling"},
+                  gate);
+}
+
+int dd_result_write(const char *path, const dd_run *run, const dd_model *model, const dd_result *r)
+{
+    hid_t log;
+    DD_TRY(dd_h5_open(path, &log));
+    char *temporary = dd_path_with(path, ".tmp");
+    if (!temporary) {
+        H5Fclose(log);
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    }
+    dd_h5_file f;
+    dd_h5_create(&f, temporary);
+    dd_write_header(&f, run, DD_FILE_RESULT);
+    dd_write_log_layout(&f, run, model);
+    if (!f.status)
+        dd_copy_log_rows(log, path, &f, run, model, run->config->training.steps);
+    H5Fclose(log);
+    if (r->sample_gate)
+        write_sample_gate(&f, r->sample_gate, (hsize_t)run->config->diffusion.timesteps, r->samples);
+    write_samples(&f, r->x, r->initial_noise, r->gate, r->samples);
+    write_metrics(&f, &r->metrics);
+    dd_h5_group(&f, "/parameters");
+    dd_write_parameters(&f, model, "/parameters", "online", r->online);
+    dd_write_parameters(&f, model, "/parameters", "ema", r->ema);
+    int status = dd_h5_close(&f);
+    if (status)
+        unlink(temporary);
+    else
+        status = dd_publish(temporary, path);
+    free(temporary);
+    return status;
+}
+
+/* ---- reading ---- */
+
+static int open_result(const char *path, hid_t *file)
+{
+    dd_header header;
+    DD_TRY(dd_header_read(path, &header));
+    if (header.kind == DD_FILE_LOG)
+        return dd_fail(DD_ERR_IO, "%s: this run is not finished (%d of %d steps); run the same train command to go on",
+                       path, header.step, header.config.training.steps);
+    if (header.kind != DD_FILE_RESULT)
+        return dd_fail(DD_ERR_IO, "%s: a checkpoint; name the result, seed_<n>.h5", path);
+    return dd_h5_open(path, file);
+}
+
+int dd_result_read_parameters(const char *path, const dd_model *model, dd_state_part part, float *parameters)
+{
+    hid_t file;
+    DD_TRY(open_result(path, &file));
+    int status = dd_read_parameters(file, path, model, part == DD_STATE_EMA ? "/parameters/ema" : "/parameters/online",
+                                    parameters);
+    H5Fclose(file);
+    return status;
+}
+
+int dd_result_read_metrics(const char *path, dd_metrics *metrics)
+{
+    hid_t file;
+    DD_TRY(open_result(path, &file));
+    for (int i = 0; i < DD_METRICS; i++) {
+        char name[96];
+        snprintf(name, sizeof name, "/metrics/%s", dd_metric_table[i].name);
+        double *value = dd_metric(metrics, i);
+        *value = NAN;
+        hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
+        if (set >= 0) {
+            H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, value);
+            H5Dclose(set);
+        }
+    }
+    H5Eclear2(H5E_DEFAULT);
+    H5Fclose(file);
+    return DD_OK;
+}
+
+int dd_result_read_samples(const char *path, float **x, uint32_t *n)
+{
+    hid_t file;
+    hsize_t size[2] = {0, 0};
+    DD_TRY(open_result(path, &file));
+    hid_t set = H5Dopen2(file, "/samples/x", H5P_DEFAULT), space = set >= 0 ? H5Dget_space(set) : -1;
+    int status = DD_OK;
+    if (space < 0 || H5Sget_simple_extent_dims(space, size, NULL) != 2)
+        status = dd_h5_fail(DD_ERR_IO, "%s: /samples/x is missing or damaged", path);
+    if (space >= 0)
+        H5Sclose(space);
+    if (set >= 0)
+        H5Dclose(set);
+    *n = (uint32_t)size[0];
+    *x = status ? NULL : malloc(2 * (size_t)*n * sizeof **x);
+    if (!status && !*x)
+        status = dd_fail(DD_ERR_MEMORY, "out of memory");
+    if (!status)
+        status = dd_h5_read_floats(file, path, "/samples/x", 2 * (size_t)*n, *x);
+    if (status) {
+        free(*x);
+        *x = NULL;
+    }
+    H5Fclose(file);
+    return status;
+}
+
+/* ---- samples on their own ---- */
+
+static int write_csv(FILE *file, const float *x, const float *gate, uint32_t n)
+{
+    int ok = fprintf(file, gate ? "x1,x2,gate\n" : "x1,x2\n") > 0;
+    for (uint32_t i = 0; i < n && ok; i++)
+        ok = (gate ? fprintf(file, "%.9g,%.9g,%.9g\n", x[2 * i], x[2 * i + 1], gate[i])
+                   : fprintf(file, "%.9g,%.9g\n", x[2 * i], x[2 * i + 1])) > 0;
+    return ok;
+}
+
+/* Version 1.0 of numpy.lib.format: magic, version, length, and a header padded to a multiple of 64. */
+static int write_npy(FILE *file, const float *x, uint32_t n)
+{
+    enum { LENGTH = 128 - 10 };
+    static const unsigned char magic[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, LENGTH, 0};
+    char header[LENGTH + 1], shape[LENGTH];
+    snprintf(shape, sizeof shape, "{'descr': '<f4', 'fortran_order': False, 'shape': (%u, 2), }", n);
+    snprintf(header, sizeof header, "%-*s\n", LENGTH - 1, shape);
+    return fwrite(magic, 1, sizeof magic, file) == sizeof magic && fwrite(header, 1, LENGTH, file) == LENGTH &&
+           fwrite(x, 2 * sizeof *x, n, file) == n;
+}
+
+static int write_h5(const char *temporary, const dd_run *run, const float *x, const float *gate, uint32_t n)
+{
+    dd_h5_file f;
+    dd_h5_create(&f, temporary);
+    dd_write_header(&f, run, DD_FILE_SAMPLES);
+    write_samples(&f, x, NULL, gate, n);
+    return dd_h5_close(&f);
+}
+
+int dd_samples_write(const char *path, const dd_run *run, const float *x, const float *gate, uint32_t n)
+{
+    const char *ending = strrchr(path, '.');
+    int csv = ending && !strcmp(ending, ".csv"), npy = ending && !strcmp(ending, ".npy");
+    int h5 = ending && (!strcmp(ending, ".h5") || !strcmp(ending, ".hdf5"));
+    if (!csv && !npy && !h5)
+        return dd_fail(DD_ERR_USAGE, "%s: unknown kind of file; samples are written as .h5, .csv or .npy", path);
+    char *temporary = dd_path_with(path, ".tmp");
+    if (!temporary)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int status = DD_OK;
+    if (h5) {
+        status = write_h5(temporary, run, x, gate, n);
+    } else {
+        FILE *file = fopen(temporary, "wb");
+        int ok = file && (csv ? write_csv(file, x, gate, n) : write_npy(file, x, n));
+        if (file && fclose(file))
+            ok = 0;
+        if (!ok)
+            status = dd_fail(DD_ERR_IO, "%s: cannot be written: %m", temporary);
+    }
+    if (status)
+        unlink(temporary);
+    else
+        status = dd_publish(temporary, path);
+    free(temporary);
+    return status;
+}

@@ -1,0 +1,23 @@
+/* What the three kinds of file share beyond HDF5: who they belong to, and parameters. */
+#ifndef DD_STORE_RUN_H
+#define DD_STORE_RUN_H
+
+#include "store.h"
+#include "store_h5.h"
+
+/* Root attributes and /config. */
+void dd_write_header(dd_h5_file *f, const dd_run *run, dd_file_kind kind);
+
+/* One vector as a group of tensors <parent>/<group>/<tensor name>, with dimension scales in <parent>, which
+ * are made with the first vector under it. */
+void dd_write_parameters(dd_h5_file *f, const dd_model *model, const char *parent, const char *group,
+                         const float *values);
+int dd_read_parameters(hid_t file, const char *path, const dd_model *model, const char *group, float *values);
+
+/* Everything a log holds: /train and /gate/train, empty. */
+void dd_write_log_layout(dd_h5_file *f, const dd_run *run, const dd_model *model);
+/* Copy its rows of steps 0..steps-1 from the log or result at `from`, block by block. */
+int dd_copy_log_rows(hid_t from, const char *from_path, dd_h5_file *f, const dd_run *run, const dd_model *model,
+                     int steps);
+
+#endif

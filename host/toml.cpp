@@ -13,7 +13,8 @@ namespace
 
 struct item {
     std::string section, key;
-    const toml::node *node;
+    toml::source_position place;
+    const toml::node *node; // nullptr: a section without keys
 };
 
 const char *type_name(const toml::node &node)
@@ -41,9 +42,11 @@ int visit_item(const item &i, int (*visit)(void *, const dd_toml_value *), void 
     dd_toml_value value = {};
     value.section = i.section.c_str();
     value.key = i.key.c_str();
-    value.line = static_cast<int>(i.node->source().begin.line);
-    value.column = static_cast<int>(i.node->source().begin.column);
+    value.line = static_cast<int>(i.place.line);
+    value.column = static_cast<int>(i.place.column);
     value.type = DD_TOML_OTHER;
+    if (!i.node)
+        return visit(user, &value);
     value.type_name = type_name(*i.node);
     std::vector<int64_t> integers;
     if (const auto *integer = i.node->as_integer()) {
@@ -83,15 +86,15 @@ extern "C" int dd_toml_parse(const char *text, const char *origin, int (*visit)(
         for (const auto &[name, node] : root) {
             std::string section(name.str());
             if (const auto *table = node.as_table()) {
+                items.push_back({section, "", name.source().begin, nullptr});
                 for (const auto &[key, value] : *table)
-                    items.push_back({section, std::string(key.str()), &value});
+                    items.push_back({section, std::string(key.str()), key.source().begin, &value});
             } else {
-                items.push_back({"", section, &node});
+                items.push_back({"", section, name.source().begin, &node});
             }
         }
-        std::sort(items.begin(), items.end(), [](const item &a, const item &b) {
-            const auto &p = a.node->source().begin, &q = b.node->source().begin;
-            return p.line != q.line ? p.line < q.line : p.column < q.column;
+        std::stable_sort(items.begin(), items.end(), [](const item &a, const item &b) {
+            return a.place.line != b.place.line ? a.place.line < b.place.line : a.place.column < b.place.column;
         });
         for (const item &i : items)
             if (int status = visit_item(i, visit, user))

@@ -16,10 +16,10 @@ typedef enum dd_toml_type {
     DD_TOML_OTHER
 } dd_toml_type;
 
-/* One "key = value" of a section. `type_name` is TOML's word for what stands there. */
+/* A section's header (key "") or one "key = value" in it. `type_name` is TOML's word for what stands there. */
 typedef struct dd_toml_value {
     const char *section, *key; /* section "" at the top level */
-    int line, column;
+    int line, column;          /* of the section's name or the key */
     dd_toml_type type;
     const char *type_name;
     int64_t integer;
@@ -29,7 +29,7 @@ typedef struct dd_toml_value {
     int count;
 } dd_toml_value;
 
-/* Parse `text` and hand every value to `visit` in the order of the file; a nonzero return of it ends
+/* Parse `text` and hand every section and value to `visit` in the order of the file; a nonzero return of it ends
  * the walk and is returned. Syntax errors are DD_ERR_CONFIG with `origin`, line and column. */
 int dd_toml_parse(const char *text, const char *origin, int (*visit)(void *user, const dd_toml_value *value),
                   void *user);

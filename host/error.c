@@ -1,6 +1,7 @@
 #include "error.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,7 +49,7 @@ static int edit_distance(const char *a, const char *b)
     int rows[3][LONGEST + 1];
     int n = (int)strlen(a), m = (int)strlen(b);
     if (n > LONGEST || m > LONGEST)
-        return LONGEST;
+        return INT_MAX;
     for (int j = 0; j <= m; j++)
         rows[0][j] = j;
     for (int i = 1; i <= n; i++) {

@@ -1,0 +1,339 @@
+/* Configuration: defaults, overrides, printing and comparing, and what every kind of wrong input is
+ * answered with; the six files of configs/ and their parameter counts. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "config.h"
+#include "model.h"
+
+static const char *const all_sections[] = {"model", "diffusion", "training", "evaluation", "data", NULL};
+
+/* Whether two configurations agree in every key, down to the last bit of a real. */
+static int same(const dd_config *a, const dd_config *b)
+{
+    char *difference = dd_config_difference(a, b, all_sections);
+    int equal = difference && !*difference;
+    if (!equal)
+        fprintf(stderr, "%s", difference ? difference : "(out of memory)\n");
+    free(difference);
+    return equal;
+}
+
+static dd_config defaults(void)
+{
+    dd_config config;
+    dd_config_defaults(&config);
+    return config;
+}
+
+/* ---- what is accepted ---- */
+
+static void check_values(void)
+{
+    dd_config config = defaults();
+    CHECK_OK(dd_config_parse("[model]\n"
+                             "experts = 1\n"
+                             "input_scale = 30 # an integer for a real\n"
+                             "expert_head = [128, 64]\n"
+                             "gate_layers = []\n"
+                             "activation = \"silu\"\n"
+                             "[training]\n"
+                             "steps = 2_000\n"
+                             "learning_rate = 1e-3\n"
+                             "[data]\n"
+                             "seed = 9007199254740992\n",
+                             "test", &config));
+    CHECK(config.model.experts == 1, "%d", config.model.experts);
+    CHECK(config.model.input_scale == 30., "%g", config.model.input_scale);
+    CHECK(config.model.expert_head.count == 2 && config.model.expert_head.width[0] == 128 &&
+              config.model.expert_head.width[1] == 64,
+          "expert_head");
+    CHECK(config.model.gate_layers.count == 0, "gate_layers");
+    CHECK(config.model.activation == DD_SILU, "%d", (int)config.model.activation);
+    CHECK(config.training.steps == 2000, "%d", config.training.steps);
+    CHECK(config.training.learning_rate == 1e-3, "%g", config.training.learning_rate);
+    CHECK(config.data.seed == 9007199254740992u, "%llu", (unsigned long long)config.data.seed);
+    /* What the text does not name stays. */
+    CHECK(config.model.hidden_width == 256 && config.training.batch == 256 && config.evaluation.k == 5, "defaults");
+
+    static const char *const words[] = {"relu", "gelu", "silu", "tanh"};
+    static const char *const schedules[] = {"linear", "quadratic", "cosine", "scaled_linear"};
+    for (int i = 0; i < 4; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "model.activation=%s", words[i]);
+        CHECK_OK(dd_config_set(&config, text));
+        CHECK((int)config.model.activation == i, "%s is %d", words[i], (int)config.model.activation);
+        snprintf(text, sizeof text, "diffusion.schedule=%s", schedules[i]);
+        CHECK_OK(dd_config_set(&config, text));
+        CHECK((int)config.diffusion.schedule == i, "%s is %d", schedules[i], (int)config.diffusion.schedule);
+    }
+}
+
+static void check_overrides(void)
+{
+    dd_config config = defaults();
+    CHECK_OK(dd_config_set(&config, "training.steps=2000"));
+    CHECK_OK(dd_config_set(&config, "training.learning_rate = 1e-3"));
+    CHECK_OK(dd_config_set(&config, "model.gate_layers=[256, 128]"));
+    CHECK_OK(dd_config_set(&config, "diffusion.schedule=\"cosine\""));
+    CHECK(config.training.steps == 2000 && config.training.learning_rate == 1e-3, "steps and learning rate");
+    CHECK(config.model.gate_layers.count == 2 && config.model.gate_layers.width[1] == 128, "gate_layers");
+    CHECK(config.diffusion.schedule == DD_BETA_COSINE, "schedule");
+}
+
+/* ---- what is refused ---- */
+
+typedef struct refusal {
+    const char *text;
+    const char *say[4]; /* parts of the message */
+} refusal;
+
+static void check_message(const char *text, int status, int wanted, const char *const say[4])
+{
+    CHECK(status == wanted, "status %d, not %d, for:\n%s", status, wanted, text);
+    for (int i = 0; i < 4 && say[i]; i++)
+        CHECK(strstr(dd_error_message(), say[i]), "'%s' is not in '%s'", say[i], dd_error_message());
+}
+
+static void check_refusals(void)
+{
+    static const refusal cases[] = {
+        {"[training]\nsteps = 1\nlearningrate = 1.0\n",
+         {"my.toml: line 3, column 1: training.learningrate", "unknown key", "did you mean 'learning_rate'?"}},
+        {"[training]\nmomentum = 1.0\n", {"line 2", "training.momentum: unknown key", "configs/"}},
+        {"[training]\n\nhidden_width = 1\n", {"line 3", "belongs to section [model]"}},
+        {"steps = 1\n", {"line 1", "steps", "belongs to section [training]"}},
+        {"[modle]\nexperts = 1\n", {"line 1, column 2", "unknown section [modle]", "did you mean [model]?"}},
+        {"[model]\n[optimiser]\n", {"line 2", "unknown section [optimiser]", "[training]"}},
+        {"[model]\n[model.deeper]\nexperts = 2\n", {"line 2", "model.deeper", "unknown key"}},
+        {"[training]\nsteps = \"many\"\n", {"line 2", "training.steps: a string where an integer is wanted"}},
+        {"[training]\nsteps = 1.5\n", {"line 2", "training.steps: a float where an integer is wanted"}},
+        {"[training]\nlearning_rate = true\n", {"line 2", "a boolean where a number is wanted"}},
+        {"[model]\nactivation = 3\n", {"line 2", "an integer where a string is wanted"}},
+        {"[model]\nexpert_head = 128\n", {"line 2", "an integer where an array of integers is wanted"}},
+        {"[model]\nexpert_head = [128, 1.5]\n", {"line 2", "an array where an array of integers is wanted"}},
+        {"[model]\nexpert_head = [1, 2, 3, 4, 5]\n", {"line 2", "5 layers; at most 4"}},
+        {"[model]\nexpert_head = [128, 0]\n", {"line 2", "0 is out of range", "from 1 to 8192"}},
+        {"training = 3\n", {"line 1", "training", "unknown key"}},
+        {"[training]\nsteps = 2020-01-01\n", {"line 2", "a date or time where an integer is wanted"}},
+        {"[model]\nactivation = \"rellu\"\n",
+         {"line 2", "unknown word 'rellu'", "relu, gelu, silu, tanh", "did you mean 'relu'?"}},
+        {"[model]\nexperts = 3\n", {"line 2", "3 is out of range", "from 1 to 2"}},
+        {"[training]\nsteps = 0\n", {"line 2", "0 is out of range", "from 1 to 100000000"}},
+        {"[training]\nlearning_rate = -1e-3\n", {"line 2", "-0.001 is out of range", "from 0"}},
+        {"[training]\nlearning_rate = nan\n", {"line 2", "nan is out of range"}},
+        {"[training]\nlearning_rate = inf\n", {"line 2", "inf is out of range"}},
+        {"[data]\npoints = 3000000000\n", {"line 2", "3000000000 is out of range"}},
+        {"[data]\nseed = -1\n", {"line 2", "-1 is out of range", "from 0"}},
+        {"[training]\nsteps = 1\nsteps = 2\n", {"my.toml: line 3", "steps"}},
+        {"[training]\nsteps = \n", {"my.toml: line 2, column 9"}},
+        {"[training\nsteps = 1\n", {"my.toml: line 1, column 10"}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dd_config config = defaults(), before = config;
+        int status = dd_config_parse(cases[i].text, "my.toml", &config);
+        check_message(cases[i].text, status, DD_ERR_CONFIG, cases[i].say);
+        CHECK(same(&config, &before), "a refused text left something behind:\n%s", cases[i].text);
+    }
+}
+
+static void check_refused_overrides(void)
+{
+    static const refusal usage[] = {
+        {"training.steps", {"--set training.steps: ", "section.key=value"}},
+        {"steps=3", {"section.key=value"}},
+        {"=3", {"section.key=value"}},
+        {"training.=3", {"section.key=value"}},
+        {".steps=3", {"section.key=value"}},
+        {"training.steps=", {"section.key=value"}},
+        {"training.steps=3\nbatch=4", {"section.key=value"}},
+    };
+    static const refusal values[] = {
+        {"training.stesp=3", {"--set training.stesp=3: training.stesp: unknown key", "did you mean 'steps'?"}},
+        {"trainnig.steps=3", {"unknown section [trainnig]", "did you mean [training]?"}},
+        {"training.steps=3.5", {"a float where an integer is wanted"}},
+        {"training.steps=many", {"a string where an integer is wanted"}},
+        {"training.learning_rate=nan", {"nan is out of range"}},
+        {"model.activation=rellu", {"did you mean 'relu'?"}},
+        {"model.gate_layers=[256", {"--set model.gate_layers=[256: "}},
+    };
+    for (size_t i = 0; i < sizeof usage / sizeof *usage; i++) {
+        dd_config config = defaults();
+        check_message(usage[i].text, dd_config_set(&config, usage[i].text), DD_ERR_USAGE, usage[i].say);
+    }
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        dd_config config = defaults(), before = config;
+        check_message(values[i].text, dd_config_set(&config, values[i].text), DD_ERR_CONFIG, values[i].say);
+        CHECK(same(&config, &before), "a refused override left something behind: %s", values[i].text);
+    }
+    char longer[2000] = "training.steps=";
+    memset(longer + strlen(longer), '1', 1900);
+    dd_config config = defaults();
+    CHECK(dd_config_set(&config, longer) == DD_ERR_USAGE, "an endless override: %s", dd_error_message());
+}
+
+static void check_files(void)
+{
+    dd_config config;
+    CHECK(dd_config_read("no/such.toml", &config) == DD_ERR_IO, "missing file");
+    CHECK(strstr(dd_error_message(), "no/such.toml: No such file"), "%s", dd_error_message());
+    CHECK(dd_config_read("/", &config) == DD_ERR_IO, "a directory");
+    CHECK(strstr(dd_error_message(), "directory"), "%s", dd_error_message());
+
+    char path[] = "/tmp/dualdiff_config_XXXXXX";
+    int descriptor = mkstemp(path);
+    FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "w");
+    CHECK(file, "no temporary file");
+    if (!file)
+        return;
+    fwrite("[model]\nexperts = 1\n\0[model]", 1, 28, file);
+    fclose(file);
+    CHECK(dd_config_read(path, &config) == DD_ERR_CONFIG, "a binary file");
+    CHECK(strstr(dd_error_message(), path) && strstr(dd_error_message(), "NUL"), "%s", dd_error_message());
+    remove(path);
+}
+
+static void check_bounds_between_keys(void)
+{
+    static const refusal cases[] = {
+        {"model.embedding_width=127", {"model.embedding_width = 127", "even"}},
+        {"model.gate_layers=[]", {"model.gate_layers", "at least one"}},
+        {"diffusion.beta_start=0.02", {"diffusion.beta_start = 0.02", "diffusion.beta_end = 0.02"}},
+        {"diffusion.beta_end=1e-5", {"diffusion.beta_start"}},
+        {"evaluation.samples=5", {"evaluation.k = 5", "evaluation.samples = 5"}},
+    };
+    dd_config config = defaults();
+    CHECK_OK(dd_config_validate(&config));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        config = defaults();
+        CHECK_OK(dd_config_set(&config, cases[i].text));
+        check_message(cases[i].text, dd_config_validate(&config), DD_ERR_CONFIG, cases[i].say);
+    }
+    /* A gate without layers is no fault where there is no gate, nor a beta range that is not used. */
+    config = defaults();
+    config.model.experts = 1;
+    config.model.gate_layers.count = 0;
+    CHECK_OK(dd_config_validate(&config));
+    config.diffusion.schedule = DD_BETA_COSINE;
+    config.diffusion.beta_start = .5;
+    CHECK_OK(dd_config_validate(&config));
+}
+
+/* ---- printing and comparing ---- */
+
+static void check_round_trip(void)
+{
+    static const double reals[] = {3e-4, .1, 1. / 3., 2. / 3., 1e-8, 123456.789, .30000000000000004, 1e23, 1e-5, 7};
+    dd_config config = defaults();
+    config.model.experts = 1;
+    config.model.activation = DD_TANH;
+    config.model.expert_head = (dd_widths){.count = 4, .width = {1, 22, 333, 4444}};
+    config.model.gate_layers.count = 0;
+    config.diffusion.schedule = DD_BETA_SCALED_LINEAR;
+    config.training.steps = 12345;
+    config.data.seed = 9007199254740991u;
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
+        config.training.learning_rate = reals[i];
+        char *text = dd_config_print(&config);
+        CHECK(text, "out of memory");
+        dd_config back = defaults();
+        CHECK_OK(dd_config_parse(text, "printed", &back));
+        CHECK(back.training.learning_rate == reals[i], "%.17g became %.17g", reals[i], back.training.learning_rate);
+        CHECK(same(&config, &back), "printed and read, it differs");
+        free(text);
+    }
+    config = defaults();
+    char *text = dd_config_print(&config);
+    CHECK(strstr(text, "learning_rate = 0.0003 "), "the shortest form of 3e-4 in:\n%s", text);
+    CHECK(strstr(text, "input_scale = 25.0 "), "a whole real stays a TOML float:\n%s", text);
+    CHECK(strstr(text, "ema_power = 0.6666666666666666 "), "%s", text);
+    free(text);
+}
+
+static void check_difference(void)
+{
+    static const char *const training[] = {"training", NULL};
+    dd_config a = defaults(), b = defaults();
+    b.training.steps = 2000;
+    b.training.learning_rate = nextafter(b.training.learning_rate, 1.);
+    b.model.gate_layers = (dd_widths){.count = 2, .width = {256, 128}};
+    b.model.expert_head.width[0] = 99; /* beyond count: no difference */
+    char *text = dd_config_difference(&a, &b, all_sections);
+    CHECK(!strcmp(text, "model.gate_layers: [256] here, [256, 128] there\n"
+                        "training.steps: 10000 here, 2000 there\n"
+                        "training.learning_rate: 0.0003 here, 0.00030000000000000003 there\n"),
+          "%s", text);
+    free(text);
+    text = dd_config_difference(&a, &b, training);
+    CHECK(!strncmp(text, "training.steps", 14), "%s", text);
+    free(text);
+    text = dd_config_difference(&a, &a, all_sections);
+    CHECK(text && !*text, "%s", text);
+    free(text);
+}
+
+/* ---- the six runs ---- */
+
+/* Every key is written out in the file: from two different starting points it gives the same. */
+static void check_complete(const char *path)
+{
+    dd_config config, other = {0};
+    FILE *file = fopen(path, "r");
+    char text[16384];
+    size_t length = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    if (file)
+        fclose(file);
+    text[length] = '\0';
+    CHECK_OK(dd_config_read(path, &config));
+    CHECK_OK(dd_config_parse(text, path, &other));
+    CHECK(same(&config, &other), "%s leaves keys to the defaults", path);
+}
+
+static void check_runs(void)
+{
+    static const struct {
+        size_t parameters;
+        double diversity_weight;
+    } runs[] = {{296450, 0}, {691717, 0}, {724485, 0}, {789765, 0}, {789765, .1}, {789765, .05}};
+    const char *source = getenv("DUALDIFF_SOURCE");
+    dd_config expected = defaults();
+    for (int i = 0; i < 6; i++) {
+        char path[1024];
+        snprintf(path, sizeof path, "%s/configs/run_%d.toml", source ? source : ".", i);
+        check_complete(path);
+        dd_config config;
+        dd_model model;
+        CHECK_OK(dd_config_read(path, &config));
+        CHECK_OK(dd_config_validate(&config));
+        CHECK_OK(dd_model_create(&config.model, &model));
+        CHECK(model.parameters == runs[i].parameters, "%s: %zu parameters", path, model.parameters);
+        /* The architecture aside, the runs differ in the diversity weight alone. */
+        expected.model = config.model;
+        expected.training.diversity_weight = runs[i].diversity_weight;
+        CHECK(same(&config, &expected), "%s differs from the experiment", path);
+        if (i == 1)
+            CHECK(same(&config, &(dd_config){.model = defaults().model,
+                                             .diffusion = expected.diffusion,
+                                             .training = expected.training,
+                                             .evaluation = expected.evaluation,
+                                             .data = expected.data}),
+                  "the defaults are not run 1");
+    }
+}
+
+int main(void)
+{
+    check_values();
+    check_overrides();
+    check_refusals();
+    check_refused_overrides();
+    check_files();
+    check_bounds_between_keys();
+    check_round_trip();
+    check_difference();
+    check_runs();
+    return check_report();
+}

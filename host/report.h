@@ -2,6 +2,11 @@
  *
  * Both are made from the result files that lie under a directory, so they need no state of their own
  * and grow with each invocation.
+ *
+ *     dd_entries entries = {0};
+ *     DD_TRY(dd_entries_scan("runs", &entries));
+ *     DD_TRY(dd_table_print(stdout, &entries, DD_TABLE_TEXT));
+ *     dd_entries_free(&entries);
  */
 #ifndef DD_REPORT_H
 #define DD_REPORT_H
@@ -9,33 +14,50 @@
 #include <stdio.h>
 
 #include "metrics.h"
+#include "statistics.h"
 
 /* One result file. */
 typedef struct dd_entry {
-    char *path;
-    char run[64], dataset[64]; /* configuration's name, dataset */
+    char *path; /* absolute */
+    char *run;  /* name of its run directory, which is the configuration's; where two such directories have one
+                   name, as much of their paths as tells them apart: runs/run_1, long/run_1 */
+    char dataset[64];
     uint64_t seed;
     dd_metrics metrics;
 } dd_entry;
 
 typedef struct dd_entries {
     int count;
-    dd_entry *entry; /* sorted by run, dataset, seed */
+    dd_entry *entry; /* sorted by run (run_2 before run_10), dataset, seed */
 } dd_entries;
 
-/* Every finished result under `dir` (DIR, DIR/<config>, or DIR/<config>/<dataset>); logs of runs that
- * are still training and checkpoints are passed over. Adds to `entries`. */
+/* Add every finished result under `dir` (DIR, DIR/<config>, or DIR/<config>/<dataset>) that is not there yet;
+ * logs of runs that are still training and checkpoints are passed over. DD_ERR_IO: `dir` cannot be read, or a
+ * file that is named as a result cannot. */
 int dd_entries_scan(const char *dir, dd_entries *entries);
 void dd_entries_free(dd_entries *entries);
 
+/* Entries from `first` on that share its run, and its dataset too if `dataset` is not 0. */
+int dd_entries_group(const dd_entries *entries, int first, int dataset);
+
+/* Mean and spread of metric number `metric` over `count` entries. */
+dd_summary dd_entries_summary(const dd_entry *entry, int count, int metric);
+
 /* Write `run_dir`/final_info.json in the reference's form, {dataset: {"means": {metric: value}}}, with
- * "stderrs" (standard error of the mean) beside "means" where there are several seeds. Replaced atomically. */
+ * "stderrs" (standard error of the mean) beside "means" where there are several seeds. Replaced atomically.
+ * DD_ERR_IO also when there is no result under `run_dir`. */
 int dd_final_info_write(const char *run_dir);
+
+/* The same of `count` entries of one run, into any directory. */
+int dd_final_info_write_entries(const char *out_dir, const dd_entry *entry, int count);
 
 typedef enum dd_table_format { DD_TABLE_TEXT, DD_TABLE_MARKDOWN, DD_TABLE_CSV } dd_table_format;
 
-/* Rows runs, columns datasets x metrics, mean +- sd over seeds. CSV is long: one line per run, dataset
- * and metric with mean, sd and the number of seeds. */
+/* Rows runs, columns datasets x metrics, mean +- sd over seeds; text and Markdown put metrics below one another.
+ * CSV is long: one line per run, dataset and metric with mean, sd (empty for one seed) and the number of seeds. */
 int dd_table_print(FILE *out, const dd_entries *entries, dd_table_format format);
+
+/* The same into a file, replaced atomically. */
+int dd_table_write(const char *path, const dd_entries *entries, dd_table_format format);
 
 #endif

@@ -1,0 +1,118 @@
+/* dualdiff compare: a table of finished runs, and the files that tools made for the reference read. */
+#define _GNU_SOURCE /* asprintf */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cmd_tool.h"
+#include "commands.h"
+
+static const dd_option options[] = {
+    {"format", "FORMAT", 0,
+     "text (default), markdown, or csv: one line per run, dataset and metric with mean, standard deviation and number "
+     "of seeds"},
+    {"output", "FILE", 0, "write the table there, not to the terminal"},
+    {"reference", "DIR", 0,
+     "also write DIR/<run>/final_info.json and DIR/<run>/all_results.pkl as the reference does, for tools that read "
+     "those. The pickle holds the lowest seed of each dataset: train_losses, images, and gating_weights for runs with "
+     "a gate. Needs Python 3 with numpy and h5py (see `dualdiff plot --help`)"},
+    {0}};
+
+const dd_command dd_command_compare = {
+    .name = "compare",
+    .summary = "a table of finished runs",
+    .synopsis = "DIR... [--format text|markdown|csv] [--output FILE] [--reference DIR]",
+    .description =
+        "Reads every finished run under the DIRs (as given to train --out, or one configuration's or dataset's folder "
+        "in it) and prints, for each metric, a table with a row per run and a column per dataset: mean and standard "
+        "deviation (over n - 1) over seeds. Where folders of one name lie in several DIRs, rows are named with as much "
+        "of the path as tells them apart.\n\n"
+        "kl_divergence: k-nearest-neighbour estimate of KL(real || generated) in bits; lower is better, and it can be "
+        "a little negative.\n"
+        "eval_loss, heldout_loss: mean squared error of the predicted noise on the training set and on fresh points.\n"
+        "training_time, inference_time: wall time in seconds, of an ensemble divided by its replicas.\n"
+        "kl_zero_distances: real points left out of kl_divergence because a distance was 0; shown where there are any.",
+    .least_words = 1,
+    .most_words = -1,
+    .words_name = "DIR",
+    .options = options,
+    .examples = "    dualdiff compare runs\n"
+                "    dualdiff compare runs long_runs --format markdown --output table.md\n",
+    .run = dd_cmd_compare,
+};
+
+static int parse_format(const char *name, dd_table_format *format)
+{
+    static const char *const names[] = {"text", "markdown", "csv"};
+    for (int i = 0; i < 3; i++) {
+        if (!strcmp(name, names[i])) {
+            *format = (dd_table_format)i;
+            return DD_OK;
+        }
+    }
+    const char *closest = dd_closest(name, names, 3);
+    return dd_fail(DD_ERR_USAGE, "compare: unknown format '%s'; formats are text, markdown and csv%s%s%s", name,
+                   closest ? " (did you mean '" : "", closest ? closest : "", closest ? "'?)" : "");
+}
+
+/* Make `path` and what is missing above it. */
+static int make_directories(char *path)
+{
+    for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
+        if (slash)
+            *slash = '\0';
+        int failed = mkdir(path, 0777) && errno != EEXIST;
+        if (failed)
+            return dd_fail(DD_ERR_IO, "%s: the directory cannot be made: %s", path, strerror(errno));
+        if (!slash)
+            return DD_OK;
+        *slash = '/';
+    }
+}
+
+static int write_reference(const char *dir, const dd_entries *entries)
+{
+    for (int first = 0, size; first < entries->count; first += size) {
+        char *run_dir;
+        size = dd_entries_group(entries, first, 0);
+        if (asprintf(&run_dir, "%s/%s", dir, entries->entry[first].run) < 0)
+            return dd_fail(DD_ERR_MEMORY, "out of memory");
+        int status = make_directories(run_dir);
+        if (!status)
+            status = dd_final_info_write_entries(run_dir, entries->entry + first, size);
+        free(run_dir);
+        DD_TRY(status);
+    }
+    const char *const arguments[] = {"--out", dir, NULL};
+    return dd_tool_run("reference_files.py", arguments, entries->entry, entries->count);
+}
+
+static int compare(const dd_args *args, dd_entries *entries)
+{
+    dd_table_format format;
+    const char *output = dd_args_value(args, "output", NULL), *reference = dd_args_value(args, "reference", NULL);
+    DD_TRY(parse_format(dd_args_value(args, "format", "text"), &format));
+    for (int i = 0; i < args->words; i++)
+        DD_TRY(dd_entries_scan(args->word[i], entries));
+    if (!entries->count)
+        return dd_fail(DD_ERR_IO,
+                       "compare: no finished run under %s; `dualdiff train` makes them, and `dualdiff info "
+                       "FILE` says what a file holds",
+                       args->word[0]);
+    DD_TRY(output ? dd_table_write(output, entries, format) : dd_table_print(stdout, entries, format));
+    return reference ? write_reference(reference, entries) : DD_OK;
+}
+
+int dd_cmd_compare(int argc, char **argv)
+{
+    dd_args args;
+    dd_entries entries = {0};
+    int status = dd_args_parse(&dd_command_compare, argc, argv, &args);
+    if (!status && !args.help)
+        status = compare(&args, &entries);
+    dd_entries_free(&entries);
+    dd_args_free(&args);
+    return status;
+}

@@ -1,0 +1,99 @@
+/* dualdiff plot: pictures of finished runs, drawn by results/plot.py. */
+#define _GNU_SOURCE /* asprintf */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd_tool.h"
+#include "commands.h"
+
+static const dd_option options[] = {
+    {"out", "DIR", 0, "where the pictures go; made if it is not there. Default: plots in the first DIR"},
+    {"dataset", "NAME", 0, "pictures of this dataset alone"},
+    {0}};
+
+const dd_command dd_command_plot = {
+    .name = "plot",
+    .summary = "pictures of finished runs",
+    .synopsis = "DIR... [--out DIR] [--dataset NAME]",
+    .description =
+        "Draws every finished run under the DIRs (as given to train --out, or one configuration's or dataset's folder "
+        "in it), each as PNG and SVG:\n\n"
+        "kl_divergence_comparison: KL divergence of all runs and datasets, mean over seeds with standard deviation "
+        "and the seeds themselves.\n"
+        "<dataset>_generated_samples: the points each run generates, coloured by the weight its gate gives expert 1 "
+        "at timestep 0 (lowest seed).\n"
+        "<dataset>_train_loss: smoothed training loss of all runs over the steps, mean over seeds.\n"
+        "<dataset>_gating_weights_histogram: how those weights are distributed (lowest seed).\n\n"
+        "Needs Python 3 with numpy, h5py and matplotlib. The Python that is used: the one named in the environment "
+        "variable DUALDIFF_PYTHON, else .venv/bin/python3 of the source folder, else python3.",
+    .least_words = 1,
+    .most_words = -1,
+    .words_name = "DIR",
+    .options = options,
+    .examples = "    dualdiff plot runs\n"
+                "    dualdiff plot runs long_runs --dataset dino --out pictures\n",
+    .run = dd_cmd_plot,
+};
+
+/* Move the dataset's entries to the front; *count becomes their number. DD_ERR_USAGE: there are none. */
+static int keep_dataset(dd_entries *entries, const char *dataset, int *count)
+{
+    const char **names = malloc((size_t)entries->count * sizeof *names);
+    int kept = 0;
+    if (!names)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    for (int i = 0; i < entries->count; i++) {
+        names[i] = entries->entry[i].dataset;
+        kept += !strcmp(names[i], dataset);
+    }
+    const char *closest = kept ? NULL : dd_closest(dataset, names, entries->count);
+    int status = kept ? DD_OK
+                      : dd_fail(DD_ERR_USAGE, "plot: no finished run of dataset '%s'%s%s%s", dataset,
+                                closest ? "; did you mean '" : "; `dualdiff compare` lists what there is",
+                                closest ? closest : "", closest ? "'?" : "");
+    free(names);
+    for (int i = 0, front = 0; i < entries->count && !status; i++) {
+        if (!strcmp(entries->entry[i].dataset, dataset)) {
+            dd_entry swapped = entries->entry[front];
+            entries->entry[front++] = entries->entry[i];
+            entries->entry[i] = swapped;
+        }
+    }
+    *count = kept;
+    return status;
+}
+
+static int plot(const dd_args *args, dd_entries *entries)
+{
+    const char *dataset = dd_args_value(args, "dataset", NULL);
+    char *beside_runs = NULL;
+    for (int i = 0; i < args->words; i++)
+        DD_TRY(dd_entries_scan(args->word[i], entries));
+    if (!entries->count)
+        return dd_fail(DD_ERR_IO,
+                       "plot: no finished run under %s; `dualdiff train` makes them, and `dualdiff info FILE` "
+                       "says what a file holds",
+                       args->word[0]);
+    int count = entries->count;
+    if (dataset)
+        DD_TRY(keep_dataset(entries, dataset, &count));
+    if (asprintf(&beside_runs, "%s/plots", args->word[0]) < 0)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    const char *out[] = {"--out", dd_args_value(args, "out", beside_runs), NULL};
+    int status = dd_tool_run("plot.py", out, entries->entry, count);
+    free(beside_runs);
+    return status;
+}
+
+int dd_cmd_plot(int argc, char **argv)
+{
+    dd_args args;
+    dd_entries entries = {0};
+    int status = dd_args_parse(&dd_command_plot, argc, argv, &args);
+    if (!status && !args.help)
+        status = plot(&args, &entries);
+    dd_entries_free(&entries);
+    dd_args_free(&args);
+    return status;
+}

@@ -1,0 +1,13 @@
+/* Helper programs in Python: pictures and the reference's pickle. */
+#ifndef DD_CMD_TOOL_H
+#define DD_CMD_TOOL_H
+
+#include "report.h"
+
+/* Run `script` of share/dualdiff (or of the source's results/) with the arguments ["--option", value, ...], NULL at
+ * the end, and wait for it. Its standard input gets the entries, each as run, dataset, seed and path with a NUL
+ * behind each. The interpreter is that of DUALDIFF_PYTHON, of the source's .venv, or python3. DD_ERR_TOOL: script
+ * or interpreter is missing, or it failed. */
+int dd_tool_run(const char *script, const char *const *argument, const dd_entry *entry, int count);
+
+#endif

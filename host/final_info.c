@@ -1,0 +1,121 @@
+/* final_info.json, in the form that tools made for the reference read. */
+#define _GNU_SOURCE /* asprintf */
+#include <math.h>
+#include <stdlib.h>
+
+#include "report.h"
+#include "text_file.h"
+
+/* Length of the UTF-8 sequence at s, 0 if it is not one (RFC 3629). */
+static int utf8_length(const unsigned char *s)
+{
+    static const struct {
+        unsigned char first, last; /* of the leading byte */
+        int length;
+        unsigned char low, high; /* of the second byte */
+    } forms[] = {{0xC2, 0xDF, 2, 0x80, 0xBF}, {0xE0, 0xE0, 3, 0xA0, 0xBF}, {0xE1, 0xEC, 3, 0x80, 0xBF},
+                 {0xED, 0xED, 3, 0x80, 0x9F}, {0xEE, 0xEF, 3, 0x80, 0xBF}, {0xF0, 0xF0, 4, 0x90, 0xBF},
+                 {0xF1, 0xF3, 4, 0x80, 0xBF}, {0xF4, 0xF4, 4, 0x80, 0x8F}};
+    if (s[0] < 0x80)
+        return 1;
+    for (size_t f = 0; f < sizeof forms / sizeof forms[0]; f++) {
+        if (s[0] < forms[f].first || s[0] > forms[f].last)
+            continue;
+        if (s[1] < forms[f].low || s[1] > forms[f].high)
+            return 0;
+        for (int i = 2; i < forms[f].length; i++) {
+            if ((s[i] & 0xC0) != 0x80)
+                return 0;
+        }
+        return forms[f].length;
+    }
+    return 0;
+}
+
+/* A file's stem is any bytes; JSON is UTF-8: what is not becomes U+FFFD. */
+static void write_string(FILE *out, const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    fputc('"', out);
+    while (*s) {
+        int length = utf8_length(s);
+        if (*s == '"' || *s == '\\')
+            fprintf(out, "\\%c", *s);
+        else if (*s < 0x20)
+            fprintf(out, "\\u%04x", *s);
+        else if (!length)
+            fputs("\\ufffd", out);
+        else
+            fwrite(s, 1, (size_t)length, out);
+        s += length ? length : 1;
+    }
+    fputc('"', out);
+}
+
+typedef enum value_kind { MEANS, STANDARD_ERRORS } value_kind;
+
+/* "key": {metric: value, ...} with the values that there are; nothing at all if there are none. */
+static void write_values(FILE *out, const char *key, const dd_entry *entry, int count, value_kind kind)
+{
+    int written = 0;
+    for (int metric = 0; metric < DD_METRICS; metric++) {
+        dd_summary s = dd_entries_summary(entry, count, metric);
+        double value = kind == MEANS ? s.mean : s.standard_error;
+        char text[DD_FLOAT_TEXT];
+        if (!dd_metric_table[metric].in_final_info || isnan(value))
+            continue;
+        dd_float_text(value, text);
+        if (written++)
+            fputs(", ", out);
+        else
+            fprintf(out, "%s\"%s\": {", kind == MEANS ? "" : ", ", key);
+        fprintf(out, "\"%s\": %s", dd_metric_table[metric].name, text);
+    }
+    if (written)
+        fputc('}', out);
+    else if (kind == MEANS)
+        fprintf(out, "\"%s\": {}", key);
+}
+
+/* Entries of one run, sorted by dataset. */
+static int write_run(FILE *out, const void *data)
+{
+    const dd_entries *run = data;
+    fputc('{', out);
+    for (int first = 0, size; first < run->count; first += size) {
+        const dd_entry *entry = run->entry + first;
+        size = dd_entries_group(run, first, 1);
+        if (first)
+            fputs(", ", out);
+        write_string(out, entry->dataset);
+        fputs(": {", out);
+        write_values(out, "means", entry, size, MEANS);
+        write_values(out, "stderrs", entry, size, STANDARD_ERRORS);
+        fputc('}', out);
+    }
+    fputc('}', out);
+    return DD_OK;
+}
+
+int dd_final_info_write_entries(const char *out_dir, const dd_entry *entry, int count)
+{
+    const dd_entries run = {count, (dd_entry *)entry};
+    char *path = NULL;
+    if (asprintf(&path, "%s/final_info.json", out_dir) < 0)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int status = dd_text_file_write(path, write_run, &run);
+    free(path);
+    return status;
+}
+
+int dd_final_info_write(const char *run_dir)
+{
+    dd_entries entries = {0};
+    int status = dd_entries_scan(run_dir, &entries);
+    if (!status && !entries.count)
+        status = dd_fail(DD_ERR_IO, "%s: no finished result (<dataset>/seed_<n>.h5) to summarise", run_dir);
+    if (!status)
+        status = dd_final_info_write_entries(run_dir, entries.entry, entries.count);
+    dd_entries_free(&entries);
+    return status;
+}

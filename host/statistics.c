@@ -1,0 +1,51 @@
+#include "statistics.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double at(const double *value, int i, size_t stride)
+{
+    return *(const double *)((const char *)value + (size_t)i * stride);
+}
+
+dd_summary dd_summarise(const double *value, int count, size_t stride)
+{
+    dd_summary s = {0, NAN, NAN, NAN};
+    double sum = 0., squares = 0.;
+    for (int i = 0; i < count; i++) {
+        double v = at(value, i, stride);
+        if (isfinite(v)) {
+            sum += v;
+            s.n++;
+        }
+    }
+    if (s.n)
+        s.mean = sum / s.n;
+    if (s.n > 1) {
+        for (int i = 0; i < count; i++) {
+            double v = at(value, i, stride);
+            if (isfinite(v))
+                squares += (v - s.mean) * (v - s.mean);
+        }
+        s.sd = sqrt(squares / (s.n - 1));
+        s.standard_error = s.sd / sqrt(s.n);
+    }
+    return s;
+}
+
+void dd_float_text(double value, char text[DD_FLOAT_TEXT])
+{
+    char shortest[DD_FLOAT_TEXT];
+    int precision = 0; /* digits behind the first; 17 in all always suffice */
+    do
+        snprintf(shortest, sizeof shortest, "%.*e", precision, value);
+    while (strtod(shortest, NULL) != value && precision++ < 16);
+    char *e = strchr(shortest, 'e');
+    int exponent = atoi(e + 1);
+    if (exponent >= 16 || exponent < -4)
+        memcpy(text, shortest, sizeof shortest);
+    else
+        snprintf(text, DD_FLOAT_TEXT, "%.*f", precision > exponent ? precision - exponent : 1, value);
+}

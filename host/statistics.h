@@ -1,0 +1,23 @@
+/* Numbers over seeds: mean and spread, and floats as text that reads back to the same bits. */
+#ifndef DD_STATISTICS_H
+#define DD_STATISTICS_H
+
+#include <stddef.h>
+
+typedef struct dd_summary {
+    int n;                 /* values that are finite; the rest are left out */
+    double mean;           /* NaN when n is 0 */
+    double sd;             /* sample standard deviation, over n - 1; NaN when n < 2 */
+    double standard_error; /* standard error of the mean, sd / sqrt(n); NaN when n < 2 */
+} dd_summary;
+
+/* Of `count` doubles that lie `stride` bytes apart, the first at `value`. */
+dd_summary dd_summarise(const double *value, int count, size_t stride);
+
+enum { DD_FLOAT_TEXT = 32 };
+
+/* The shortest decimal that reads back to the finite `value`, written as Python's repr writes it: 0.1, 2.0, 1e-05,
+ * 1e+16. */
+void dd_float_text(double value, char text[DD_FLOAT_TEXT]);
+
+#endif

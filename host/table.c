@@ -1,0 +1,355 @@
+/* The comparison of runs as text, Markdown or CSV. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+#include "text_file.h"
+
+enum {
+    WIDTH = 100,            /* terminal columns of a text table; datasets that do not fit go below */
+    SIGNIFICANT_DIGITS = 4, /* of the greatest mean in a metric's table */
+    MOST_DECIMALS = 6,
+    CELL = 96
+};
+
+/* What is looked at first comes first. */
+static const char *const metric_order[DD_METRICS] = {"kl_divergence", "eval_loss",      "heldout_loss",
+                                                     "training_time", "inference_time", "kl_zero_distances"};
+
+/* Runs down, datasets across; a cell is the entries of one run and dataset. */
+typedef struct grid {
+    int runs, datasets;
+    const char **run, **dataset;
+    struct {
+        const dd_entry *first;
+        int count; /* 0: this run has nothing of this dataset */
+    } * cell;      /* [runs][datasets] */
+} grid;
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void grid_free(grid *g)
+{
+    free(g->run);
+    free(g->dataset);
+    free(g->cell);
+}
+
+static int grid_create(const dd_entries *e, grid *g)
+{
+    size_t n = (size_t)(e->count ? e->count : 1);
+    *g = (grid){.run = calloc(n, sizeof *g->run), .dataset = calloc(n, sizeof *g->dataset)};
+    if (!g->run || !g->dataset)
+        goto no_memory;
+    for (int i = 0, size; i < e->count; i += size) {
+        size = dd_entries_group(e, i, 0);
+        g->run[g->runs++] = e->entry[i].run;
+    }
+    for (int i = 0; i < e->count; i++) {
+        int known = 0;
+        while (known < g->datasets && strcmp(g->dataset[known], e->entry[i].dataset))
+            known++;
+        if (known == g->datasets)
+            g->dataset[g->datasets++] = e->entry[i].dataset;
+    }
+    qsort(g->dataset, (size_t)g->datasets, sizeof *g->dataset, compare_names);
+    g->cell = calloc((size_t)g->runs * (size_t)g->datasets + 1, sizeof *g->cell);
+    if (!g->cell)
+        goto no_memory;
+    for (int i = 0, size, run = -1; i < e->count; i += size) {
+        size = dd_entries_group(e, i, 1);
+        run += run < 0 || strcmp(g->run[run], e->entry[i].run);
+        int dataset = 0;
+        while (strcmp(g->dataset[dataset], e->entry[i].dataset))
+            dataset++;
+        g->cell[run * g->datasets + dataset].first = &e->entry[i];
+        g->cell[run * g->datasets + dataset].count = size;
+    }
+    return DD_OK;
+no_memory:
+    grid_free(g);
+    return dd_fail(DD_ERR_MEMORY, "out of memory for a table of %d results", e->count);
+}
+
+static dd_summary summary(const grid *g, int run, int dataset, int metric)
+{
+    int i = run * g->datasets + dataset;
+    return dd_entries_summary(g->cell[i].first, g->cell[i].count, metric);
+}
+
+/* ---- numbers ---- */
+
+/* Decimals that give the metric's greatest mean its significant digits; none for whole numbers. */
+static int decimals(const grid *g, int metric)
+{
+    double greatest = 0.;
+    int whole = 1;
+    for (int i = 0; i < g->runs * g->datasets; i++) {
+        dd_summary s = summary(g, i / g->datasets, i % g->datasets, metric);
+        if (s.n) {
+            greatest = fmax(greatest, fabs(s.mean));
+            whole = whole && s.mean == floor(s.mean);
+        }
+    }
+    if (whole)
+        return 0;
+    int needed = SIGNIFICANT_DIGITS - 1 - (int)floor(log10(greatest));
+    return needed < 0 ? 0 : needed > MOST_DECIMALS ? MOST_DECIMALS : needed;
+}
+
+/* Whether the metric has anything to show: a value, and for the count of zero distances one that is not 0. */
+static int shown(const grid *g, int metric)
+{
+    int count = !strcmp(dd_metric_table[metric].name, "kl_zero_distances");
+    for (int i = 0; i < g->runs * g->datasets; i++) {
+        dd_summary s = summary(g, i / g->datasets, i % g->datasets, metric);
+        if (s.n && (!count || s.mean != 0.))
+            return 1;
+    }
+    return 0;
+}
+
+/* The number of seeds behind every value that is shown, or 0 if it is not the same for all. */
+static int common_seeds(const grid *g)
+{
+    int common = -1;
+    for (int metric = 0; metric < DD_METRICS; metric++) {
+        for (int i = 0; i < g->runs * g->datasets; i++) {
+            int n = summary(g, i / g->datasets, i % g->datasets, metric).n;
+            if (n && common != -1 && n != common)
+                return 0;
+            if (n)
+                common = n;
+        }
+    }
+    return common;
+}
+
+/* A number right-aligned in `width`; those that would need too many digits with an exponent. */
+static int print_number(char text[CELL], int width, int places, double value)
+{
+    return fabs(value) < 1e12 ? snprintf(text, CELL, "%*.*f", width, places, value)
+                              : snprintf(text, CELL, "%*.*e", width, SIGNIFICANT_DIGITS - 1, value);
+}
+
+/* Cells of one metric and dataset into text[runs]; aligned: means under means, deviations under deviations. */
+static void format_cells(const grid *g, int metric, int dataset, int aligned, char (*text)[CELL])
+{
+    int places = decimals(g, metric), show_seeds = !common_seeds(g), mean_width = 0, sd_width = 0;
+    char mean[CELL], sd[CELL], seeds[16];
+    for (int run = 0; run < g->runs && aligned; run++) {
+        dd_summary s = summary(g, run, dataset, metric);
+        int width = s.n ? print_number(mean, 0, places, s.mean) : 1;
+        mean_width = width > mean_width ? width : mean_width;
+        width = s.n > 1 ? print_number(sd, 0, places, s.sd) : 0;
+        sd_width = width > sd_width ? width : sd_width;
+    }
+    for (int run = 0; run < g->runs; run++) {
+        dd_summary s = summary(g, run, dataset, metric);
+        if (!s.n) {
+            snprintf(text[run], CELL, "%*s", mean_width, "-");
+            continue;
+        }
+        print_number(mean, mean_width, places, s.mean);
+        print_number(sd, sd_width, places, s.sd);
+        snprintf(seeds, sizeof seeds, " (%d)", s.n);
+        if (s.n == 1) /* blank where others have " ± " and the deviation */
+            snprintf(sd, sizeof sd, "%*s", show_seeds && sd_width ? sd_width + 3 : 0, "");
+        snprintf(text[run], CELL, "%.24s%s%.24s%s", mean, s.n > 1 ? " ± " : "", sd, show_seeds ? seeds : "");
+    }
+}
+
+static void print_note(FILE *out, const grid *g)
+{
+    int seeds = common_seeds(g);
+    if (seeds > 1)
+        fprintf(out, "Mean ± standard deviation over %d seeds (n = %d).\n", seeds, seeds);
+    else if (seeds == 1)
+        fprintf(out, "One seed each (n = 1), so no standard deviation.\n");
+    else
+        fprintf(out, "Mean ± standard deviation over seeds, their number in parentheses.\n");
+}
+
+/* ---- text ---- */
+
+/* Terminal columns of UTF-8 text. */
+static int columns(const char *text)
+{
+    int n = 0;
+    for (; *text; text++)
+        n += (*text & 0xC0) != 0x80;
+    return n;
+}
+
+static void print_padded(FILE *out, const char *text, int width)
+{
+    fprintf(out, "%s%*s", text, width - columns(text), "");
+}
+
+/* Datasets first .. last - 1 of one metric; cell[dataset][run]. */
+static void print_rows(FILE *out, const grid *g, int first, int last, int name_width, const int *width,
+                       char (*cell)[CELL])
+{
+    for (int row = -1; row < g->runs; row++) {
+        print_padded(out, row < 0 ? "run" : g->run[row], last > first ? name_width : 0);
+        for (int d = first; d < last; d++) {
+            const char *text = row < 0 ? g->dataset[d] : cell[d * g->runs + row];
+            fputs("   ", out);
+            print_padded(out, text, d + 1 < last ? width[d] : columns(text));
+        }
+        fputc('\n', out);
+    }
+}
+
+static int print_text_metric(FILE *out, const grid *g, int metric)
+{
+    char(*cell)[CELL] = malloc((size_t)g->runs * (size_t)g->datasets * sizeof *cell);
+    int *width = malloc((size_t)g->datasets * sizeof *width), name_width = columns("run");
+    if (!cell || !width) {
+        free(cell);
+        free(width);
+        return dd_fail(DD_ERR_MEMORY, "out of memory for a table");
+    }
+    for (int run = 0; run < g->runs; run++)
+        name_width = columns(g->run[run]) > name_width ? columns(g->run[run]) : name_width;
+    for (int d = 0; d < g->datasets; d++) {
+        format_cells(g, metric, d, 1, cell + d * g->runs);
+        width[d] = columns(g->dataset[d]);
+        for (int run = 0; run < g->runs; run++)
+            width[d] = columns(cell[d * g->runs + run]) > width[d] ? columns(cell[d * g->runs + run]) : width[d];
+    }
+    const dd_metric_info *info = &dd_metric_table[metric];
+    fprintf(out, "\n%s [%s]: %s\n", info->name, info->unit, info->long_name);
+    for (int first = 0, last; first < g->datasets; first = last) {
+        int total = name_width;
+        for (last = first; last < g->datasets && (last == first || total + 3 + width[last] <= WIDTH); last++)
+            total += 3 + width[last];
+        if (first)
+            fputc('\n', out);
+        print_rows(out, g, first, last, name_width, width, cell);
+    }
+    free(cell);
+    free(width);
+    return DD_OK;
+}
+
+/* ---- Markdown ---- */
+
+static void print_markdown_name(FILE *out, const char *name)
+{
+    for (; *name; name++)
+        fprintf(out, *name == '|' ? "\\%c" : "%c", *name);
+}
+
+static int print_markdown_metric(FILE *out, const grid *g, int metric)
+{
+    char(*cell)[CELL] = malloc((size_t)g->runs * (size_t)g->datasets * sizeof *cell);
+    if (!cell)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for a table");
+    const dd_metric_info *info = &dd_metric_table[metric];
+    fprintf(out, "\n**%s** [%s]: %s\n\n| run |", info->name, info->unit, info->long_name);
+    for (int d = 0; d < g->datasets; d++) {
+        format_cells(g, metric, d, 0, cell + d * g->runs);
+        fputc(' ', out);
+        print_markdown_name(out, g->dataset[d]);
+        fputs(" |", out);
+    }
+    fputs("\n|---|", out);
+    for (int d = 0; d < g->datasets; d++)
+        fputs("---|", out);
+    for (int run = 0; run < g->runs; run++) {
+        fputs("\n| ", out);
+        print_markdown_name(out, g->run[run]);
+        fputs(" |", out);
+        for (int d = 0; d < g->datasets; d++)
+            fprintf(out, " %s |", cell[d * g->runs + run]);
+    }
+    fputc('\n', out);
+    free(cell);
+    return DD_OK;
+}
+
+/* ---- CSV ---- */
+
+/* Quoted where RFC 4180 asks for it. */
+static void print_csv_name(FILE *out, const char *name)
+{
+    if (!strpbrk(name, ",\"\r\n")) {
+        fputs(name, out);
+        return;
+    }
+    fputc('"', out);
+    for (; *name; name++)
+        fprintf(out, *name == '"' ? "\"%c" : "%c", *name);
+    fputc('"', out);
+}
+
+static void print_csv(FILE *out, const grid *g)
+{
+    fputs("run,dataset,metric,unit,mean,sd,n\n", out);
+    for (int i = 0; i < g->runs * g->datasets * DD_METRICS; i++) {
+        int metric = i % DD_METRICS, dataset = i / DD_METRICS % g->datasets, run = i / DD_METRICS / g->datasets;
+        dd_summary s = summary(g, run, dataset, metric);
+        char mean[DD_FLOAT_TEXT], sd[DD_FLOAT_TEXT] = "";
+        if (!s.n)
+            continue;
+        dd_float_text(s.mean, mean);
+        if (s.n > 1)
+            dd_float_text(s.sd, sd);
+        print_csv_name(out, g->run[run]);
+        fputc(',', out);
+        print_csv_name(out, g->dataset[dataset]);
+        fprintf(out, ",%s,%s,%s,%s,%d\n", dd_metric_table[metric].name, dd_metric_table[metric].unit, mean, sd, s.n);
+    }
+}
+
+/* ---- all metrics ---- */
+
+static int print_metrics(FILE *out, const grid *g, int (*print_metric)(FILE *, const grid *, int))
+{
+    print_note(out, g);
+    for (int i = 0; i < DD_METRICS; i++) {
+        int metric = 0;
+        while (strcmp(dd_metric_table[metric].name, metric_order[i]))
+            metric++;
+        if (shown(g, metric))
+            DD_TRY(print_metric(out, g, metric));
+    }
+    return DD_OK;
+}
+
+int dd_table_print(FILE *out, const dd_entries *entries, dd_table_format format)
+{
+    grid g;
+    int status = DD_OK;
+    DD_TRY(grid_create(entries, &g));
+    if (format == DD_TABLE_CSV)
+        print_csv(out, &g);
+    else
+        status = print_metrics(out, &g, format == DD_TABLE_TEXT ? print_text_metric : print_markdown_metric);
+    if (!status && (fflush(out) || ferror(out)))
+        status = dd_fail(DD_ERR_IO, "the table could not be written: %s", strerror(errno));
+    grid_free(&g);
+    return status;
+}
+
+typedef struct table {
+    const dd_entries *entries;
+    dd_table_format format;
+} table;
+
+static int print_table(FILE *out, const void *data)
+{
+    const table *t = data;
+    return dd_table_print(out, t->entries, t->format);
+}
+
+int dd_table_write(const char *path, const dd_entries *entries, dd_table_format format)
+{
+    return dd_text_file_write(path, print_table, &(table){entries, format});
+}

@@ -1,0 +1,11 @@
+/* A text file that appears whole or not at all. */
+#ifndef DD_TEXT_FILE_H
+#define DD_TEXT_FILE_H
+
+#include <stdio.h>
+
+/* Let print(out, data) write beside `path`, flush to disk and rename over `path`; what was there stays on failure.
+ * print returns a dd_status. DD_ERR_IO when the file cannot be written. */
+int dd_text_file_write(const char *path, int (*print)(FILE *out, const void *data), const void *data);
+
+#endif

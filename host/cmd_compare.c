@@ -91,7 +91,7 @@ static int write_reference(const char *dir, const dd_entries *entries)
 
 static int compare(const dd_args *args, dd_entries *entries)
 {
-    dd_table_format format;
+    dd_table_format format = DD_TABLE_TEXT;
     const char *output = dd_args_value(args, "output", NULL), *reference = dd_args_value(args, "reference", NULL);
     DD_TRY(parse_format(dd_args_value(args, "format", "text"), &format));
     for (int i = 0; i < args->words; i++)

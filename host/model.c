@@ -11,7 +11,9 @@ static int add_tensor(dd_model *m, const char *tower, const char *position, cons
                       int fan_in)
 {
     dd_tensor *t = &m->tensor[m->tensors];
-    snprintf(t->name, sizeof t->name, "%s.%s.%s", tower, position, kind);
+    char name[sizeof t->name] = ""; /* gcc takes t->name and tower, two members of *m, for overlapping */
+    snprintf(name, sizeof name, "%s.%s.%s", tower, position, kind);
+    memcpy(t->name, name, sizeof name);
     t->rows = rows;
     t->cols = cols;
     t->fan_in = fan_in;
@@ -53,7 +55,7 @@ static void add_expert(dd_model *m, int number)
     if (m->experts == 1)
         snprintf(tower->name, sizeof tower->name, "network");
     else
-        snprintf(tower->name, sizeof tower->name, "expert%d", number);
+        snprintf(tower->name, sizeof tower->name, "expert%c", '0' + number);
     add_layer(m, tower, "0", m->input_width, c->hidden_width, 0, 0);
     for (int i = 1; i <= c->hidden_depth; i++) {
         char text[16];

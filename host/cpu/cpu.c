@@ -1,4 +1,5 @@
 /* The CPU backend's table of operations: the processor, ensembles, and their state in and out. */
+#define _GNU_SOURCE /* sched_getaffinity */
 #include "cpu.h"
 
 #include <sched.h>

@@ -1,0 +1,120 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "error.h"
+#include "progress.h"
+#include "trainer.h"
+
+static const dd_option options[] = {
+    {"dataset", "NAME|FILE", 1,
+     "what to train on: circle, dino, line, moons, or a file of 2-D points (.csv, .npy, or FILE.h5:/path). Several "
+     "make "
+     "one run each. Default: all four names."},
+    {"seeds", "LIST", 0, "seeds to train, for instance 0-4 or 1,5,7; one run each, trained together. Default: 0."},
+    {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance training.steps=2000. May be given many times."},
+    {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto, CUDA where a device answers, else the CPU."},
+    {"threads", "N", 0, "threads of the CPU backend. Default: one per core. Results do not depend on it."},
+    {"out", "DIR", 0, "where results go: DIR/<config>/<dataset>/seed_<n>.h5. Default: runs."},
+    {"quiet", NULL, 0, "print nothing but errors."},
+    {0}};
+
+const dd_command dd_command_train = {
+    .name = "train",
+    .summary = "train a configuration on datasets, measure and store the result",
+    .synopsis = "CONFIG [--dataset NAME|FILE ...] [--seeds LIST] [--set KEY=VALUE ...] [--backend auto|cpu|cuda] "
+                "[--threads N] [--out DIR] [--quiet]",
+    .description =
+        "Trains the network that CONFIG (a TOML file, see configs/) describes, once for every dataset and seed, all "
+        "together. While training, seed_<n>.h5 is a log that h5py can watch (swmr=True) and seed_<n>.ckpt.h5 the "
+        "newest "
+        "checkpoint; at the end seed_<n>.h5 is the result: parameters, losses, gating weights, samples and metrics. "
+        "DIR/<config>/final_info.json sums up.\n\n"
+        "The same command goes on where an interrupted one was (Ctrl-C, a signal, a crash, a power cut), to the same "
+        "bits, or says that all is done. It refuses to go on with another [model], [diffusion], [training] or data; "
+        "backend, threads and [evaluation] may change.",
+    .least_words = 1,
+    .most_words = 1,
+    .words_name = "CONFIG",
+    .options = options,
+    .examples = "    dualdiff train configs/run_1.toml --dataset dino --seeds 0-4\n"
+                "    dualdiff train configs/run_0.toml --dataset points.csv --set training.steps=2000\n",
+    .run = dd_cmd_train};
+
+/* "configs/run_1.toml" is run_1. */
+static void config_name(const char *path, char out[64])
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    size_t length = dot && dot > name ? (size_t)(dot - name) : strlen(name);
+    snprintf(out, 64, "%.*s", (int)(length < 63 ? length : 63), name);
+}
+
+static int read_config(const dd_args *args, dd_config *config)
+{
+    const char **sets;
+    int count;
+    DD_TRY(dd_config_read(args->word[0], config));
+    int status = dd_args_values(args, "set", &sets, &count);
+    for (int i = 0; i < count && !status; i++)
+        status = dd_config_set(config, sets[i]);
+    free(sets);
+    return status ? status : dd_config_validate(config);
+}
+
+static int run_job(const dd_args *args, dd_job *job)
+{
+    long long threads;
+    dd_backend *backend;
+    dd_progress_view view;
+    DD_TRY(dd_args_integer(args, "threads", 1, 4096, 0, &threads));
+    DD_TRY(dd_backend_open(dd_args_value(args, "backend", "auto"), (int)threads, &backend));
+    dd_progress_start(&view, dd_args_has(args, "quiet"));
+    job->progress = dd_progress_show;
+    job->message = dd_progress_message;
+    job->user = &view;
+    char line[700];
+    const char *reason = dd_backend_reason(backend);
+    snprintf(line, sizeof line, "%s: backend %s (%s), %d thread%s%s%s", job->config_name, dd_backend_name(backend),
+             dd_backend_device(backend), dd_backend_threads(backend), dd_backend_threads(backend) == 1 ? "" : "s",
+             *reason ? "; " : "", reason);
+    dd_progress_message(&view, line);
+    int status = dd_train(backend, job);
+    dd_backend_close(backend);
+    return status;
+}
+
+int dd_cmd_train(int argc, char **argv)
+{
+    static const uint64_t first_seed[] = {0};
+    dd_args args;
+    dd_config config;
+    char name[64];
+    const char **datasets = NULL;
+    uint64_t *seeds = NULL;
+    int dataset_count = 0, seed_count = 0;
+    int status = dd_args_parse(&dd_command_train, argc, argv, &args);
+    if (status || args.help)
+        goto done;
+    DD_CHECK(read_config(&args, &config));
+    DD_CHECK(dd_args_values(&args, "dataset", &datasets, &dataset_count));
+    DD_CHECK(dd_args_seeds(&args, "seeds", &seeds, &seed_count));
+    int all = 0;
+    while (dd_dataset_names[all])
+        all++;
+    config_name(args.word[0], name);
+    dd_job job = {.config = &config,
+                  .config_name = name,
+                  .dataset = dataset_count ? datasets : dd_dataset_names,
+                  .datasets = dataset_count ? dataset_count : all,
+                  .seed = seed_count ? seeds : first_seed,
+                  .seeds = seed_count ? seed_count : 1,
+                  .out = dd_args_value(&args, "out", "runs"),
+                  .stop = &dd_stop_requested};
+    status = run_job(&args, &job);
+done:
+    free(datasets);
+    free(seeds);
+    dd_args_free(&args);
+    return status;
+}

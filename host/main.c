@@ -1,0 +1,108 @@
+/* dualdiff: the program. Only this file ends it. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backend.h"
+#include "commands.h"
+#include "version.h"
+
+volatile sig_atomic_t dd_stop_requested;
+
+static const dd_command *const commands[] = {&dd_command_train,   &dd_command_sample, &dd_command_evaluate,
+                                             &dd_command_compare, &dd_command_plot,   &dd_command_info};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+/* The first signal asks for a stop at the next good place, the second one ends the program. */
+static void on_signal(int number)
+{
+    dd_stop_requested = 1;
+    signal(number, SIG_DFL);
+}
+
+static void print_help(void)
+{
+    printf("dualdiff - train small diffusion models of two experts and a gate\n\n"
+           "usage: dualdiff COMMAND ...      `dualdiff COMMAND --help` tells more\n\nCommands\n");
+    for (int i = 0; i < COMMANDS; i++)
+        printf("    %-10s %s\n", commands[i]->name, commands[i]->summary);
+    printf("\n    --version  program version, commit and backends\n    --help     this\n\n"
+           "Exit status\n"
+           "    0    success\n"
+           "    1    a fault of the program's own; please report it\n"
+           "    2    wrong command line\n"
+           "    3    wrong configuration file or --set\n"
+           "    4    wrong data in a file of points\n"
+           "    5    a file is missing, unreadable, damaged, or cannot be written\n"
+           "    6    what is on disk belongs to another configuration or is being written by another process\n"
+           "    7    a loss became NaN or infinite\n"
+           "    8    out of memory\n"
+           "    9    the backend is not available, or the device failed\n"
+           "    10   a helper program (python3 for pictures) is missing or failed\n"
+           "    130  stopped by a signal after a checkpoint; the same command goes on\n");
+}
+
+static int print_version(void)
+{
+    static const char *const names[] = {"cpu", "cuda"};
+    printf("dualdiff %s (commit %s)\n", DD_VERSION, DD_GIT_COMMIT);
+    for (int i = 0; i < 2; i++) {
+        dd_backend *backend;
+        if (dd_backend_open(names[i], 0, &backend)) {
+            printf("backend %s: not available: %s\n", names[i], dd_error_message());
+            continue;
+        }
+        printf("backend %s: %s, %d threads\n", names[i], dd_backend_device(backend), dd_backend_threads(backend));
+        dd_backend_close(backend);
+    }
+    return DD_OK;
+}
+
+static int unknown_command(const char *word)
+{
+    const char *names[COMMANDS];
+    for (int i = 0; i < COMMANDS; i++)
+        names[i] = commands[i]->name;
+    const char *closest = dd_closest(word, names, COMMANDS);
+    return dd_fail(DD_ERR_USAGE, "unknown command '%s'%s%s%s; `dualdiff --help` lists them", word,
+                   closest ? "; did you mean '" : "", closest ? closest : "", closest ? "'?" : "");
+}
+
+static int run(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help();
+        return dd_fail(DD_ERR_USAGE, "a command is missing");
+    }
+    const char *word = argv[1];
+    if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help")) {
+        print_help();
+        return DD_OK;
+    }
+    if (!strcmp(word, "--version"))
+        return print_version();
+    for (int i = 0; i < COMMANDS; i++)
+        if (!strcmp(word, commands[i]->name))
+            return commands[i]->run(argc - 2, argv + 2);
+    return unknown_command(word);
+}
+
+int main(int argc, char **argv)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, which is reported */
+    signal(SIGXFSZ, SIG_IGN); /* so is a file-size limit */
+
+    int status = run(argc, argv);
+    if (status)
+        fprintf(stderr, "dualdiff: %s\n", dd_error_message());
+    if (fflush(stdout) && !status) {
+        fprintf(stderr, "dualdiff: standard output cannot be written\n");
+        status = DD_ERR_IO;
+    }
+    return status;
+}

@@ -1,0 +1,253 @@
+#include "trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "report.h"
+#include "store_h5.h"
+#include "trainer_run.h"
+
+/* The ensemble that is training. */
+typedef struct session {
+    const dd_plan *plan;
+    dd_ensemble *ensemble;
+    dd_work *work; /* [count] */
+    int count;
+    int number; /* of the plan's ensembles, from 0 */
+    dd_train_log *log[2];
+    int step;            /* steps done */
+    int checkpoint_step; /* of the newest checkpoint, or where training began */
+    double since;        /* when the time that is not in training_time yet began */
+    float *memory;       /* four vectors */
+    float *state[DD_STATE_PARTS];
+} session;
+
+/* ---- set-up ---- */
+
+static int create_ensemble(session *s)
+{
+    const dd_plan *plan = s->plan;
+    const dd_training_config *t = &plan->job->config->training;
+    dd_replica *replica = calloc((size_t)s->count, sizeof *replica);
+    s->memory = malloc(DD_STATE_PARTS * plan->model.parameters * sizeof *s->memory);
+    if (!replica || !s->memory) {
+        free(replica);
+        return dd_fail(DD_ERR_MEMORY, "out of memory for %d replicas", s->count);
+    }
+    for (int part = 0; part < DD_STATE_PARTS; part++)
+        s->state[part] = s->memory + (size_t)part * plan->model.parameters;
+    for (int i = 0; i < s->count; i++)
+        replica[i] = (dd_replica){.seed = s->work[i].run.seed,
+                                  .data = s->work[i].points,
+                                  .learning_rate = t->learning_rate,
+                                  .weight_decay = t->weight_decay,
+                                  .clip_norm = t->clip_norm,
+                                  .diversity_weight = t->diversity_weight};
+    dd_ensemble_spec spec = {
+        .model = &plan->model, .schedule = &plan->schedule, .training = t, .replicas = s->count, .replica = replica};
+    int status = dd_ensemble_create(plan->backend, &spec, &s->ensemble);
+    free(replica);
+    return status;
+}
+
+/* Load checkpoints, write the logs anew up to them, and leave each checkpoint under its own name. */
+static int restore(session *s)
+{
+    for (int i = 0; i < s->count; i++) {
+        dd_work *w = &s->work[i];
+        w->run.replicas = s->count;
+        if (s->step) {
+            dd_header header;
+            DD_TRY(dd_checkpoint_read(w->checkpoint, &s->plan->model, s->step, &w->training_time, s->state));
+            for (int part = 0; part < DD_STATE_PARTS; part++)
+                DD_TRY(dd_ensemble_set(s->ensemble, i, (dd_state_part)part, s->state[part]));
+            if (dd_header_read(w->checkpoint, &header) || header.step != s->step)
+                DD_TRY(dd_checkpoint_commit(w->checkpoint));
+        }
+        DD_TRY(dd_log_create(w->result, &w->run, &s->plan->model, s->step, &w->log));
+    }
+    return DD_OK;
+}
+
+static int set_up(session *s)
+{
+    DD_TRY(create_ensemble(s));
+    DD_TRY(restore(s));
+    for (int i = 0; i < 2; i++)
+        DD_TRY(dd_train_log_create(s->ensemble, dd_log_chunk(&s->plan->job->config->training), &s->log[i]));
+    return DD_OK;
+}
+
+static int close_logs(session *s)
+{
+    int status = DD_OK;
+    for (int i = 0; i < s->count; i++) {
+        int closed = dd_log_close(s->work[i].log);
+        s->work[i].log = NULL;
+        status = status ? status : closed;
+    }
+    return status;
+}
+
+static void tear_down(session *s)
+{
+    close_logs(s);
+    for (int i = 0; i < 2; i++)
+        dd_train_log_destroy(s->ensemble, s->log[i]);
+    dd_ensemble_destroy(s->ensemble);
+    free(s->memory);
+}
+
+/* ---- training ---- */
+
+static int check_finite(const session *s, const dd_train_log *block)
+{
+    for (int r = 0; r < s->count; r++)
+        for (int i = 0; i < block->steps; i++) {
+            size_t place = (size_t)r * (size_t)block->capacity + (size_t)i;
+            if (isfinite(block->loss[place]) && isfinite(block->grad_norm[place]))
+                continue;
+            const dd_work *w = &s->work[r];
+            char kept[600] = "no checkpoint was written yet";
+            if (s->checkpoint_step)
+                snprintf(kept, sizeof kept, "the checkpoint of step %d was kept (%s)", s->checkpoint_step,
+                         w->checkpoint);
+            return dd_fail(DD_ERR_NUMERIC,
+                           "%s, seed %llu: step %d: loss %g, gradient norm %g; training stopped and %s. Lower "
+                           "training.learning_rate (now %g) or look for extreme points in the data",
+                           w->run.dataset, (unsigned long long)w->run.seed, block->first_step + i,
+                           (double)block->loss[place], (double)block->grad_norm[place], kept,
+                           s->plan->job->config->training.learning_rate);
+        }
+    return DD_OK;
+}
+
+static int append_block(session *s, const dd_train_log *block)
+{
+    DD_TRY(check_finite(s, block));
+    for (int i = 0; i < s->count; i++)
+        DD_TRY(dd_log_append(s->work[i].log, block, i, s->plan->job->config->training.learning_rate));
+    return DD_OK;
+}
+
+/* All replicas at this step: logs durable, checkpoints written beside, then renamed. */
+static int checkpoint(session *s)
+{
+    double time = dd_now();
+    for (int i = 0; i < s->count; i++) {
+        dd_work *w = &s->work[i];
+        w->training_time += (time - s->since) / s->count;
+        DD_TRY(dd_log_sync(w->log));
+        for (int part = 0; part < DD_STATE_PARTS; part++)
+            DD_TRY(dd_ensemble_get(s->ensemble, i, (dd_state_part)part, s->state[part]));
+        DD_TRY(dd_checkpoint_write(w->checkpoint, &w->run, &s->plan->model, s->step, w->training_time,
+                                   (const float *const *)s->state));
+    }
+    s->since = time;
+    for (int i = 0; i < s->count; i++)
+        DD_TRY(dd_checkpoint_commit(s->work[i].checkpoint));
+    s->checkpoint_step = s->step;
+    return DD_OK;
+}
+
+static void report_progress(const session *s, const dd_train_log *block, int first_step, double began)
+{
+    const dd_job *job = s->plan->job;
+    if (!job->progress)
+        return;
+    double loss = 0, elapsed = dd_now() - began;
+    for (int r = 0; r < s->count; r++)
+        for (int i = 0; i < block->steps; i++)
+            loss += block->loss[(size_t)r * (size_t)block->capacity + (size_t)i];
+    int steps = job->config->training.steps;
+    dd_progress p = {.step = s->step,
+                     .steps = steps,
+                     .replicas = s->count,
+                     .ensemble = s->number,
+                     .ensembles = s->plan->ensembles,
+                     .loss = loss / (s->count * block->steps),
+                     .steps_per_second = (s->step - first_step) / elapsed};
+    p.seconds_left = (steps - s->step) / p.steps_per_second;
+    job->progress(job->user, &p);
+}
+
+/* One block is computed while the one before it is written, on a backend that works on its own. */
+static int train(session *s)
+{
+    const dd_training_config *t = &s->plan->job->config->training;
+    int chunk = dd_log_chunk(t), first_step = s->step;
+    dd_train_log *computed = NULL;
+    double began = s->since = dd_now();
+    s->checkpoint_step = s->step;
+    for (int turn = 0; s->step < t->steps; turn = !turn) {
+        int count = t->steps - s->step < chunk ? t->steps - s->step : chunk;
+        DD_TRY(dd_ensemble_train(s->ensemble, s->step, count, s->log[turn]));
+        if (computed) {
+            DD_TRY(append_block(s, computed));
+            report_progress(s, computed, first_step, began);
+        }
+        computed = s->log[turn];
+        s->step += count;
+        int stopping = s->plan->job->stop && *s->plan->job->stop;
+        if (!stopping && s->step < t->steps && s->step - s->checkpoint_step < t->checkpoint_every)
+            continue;
+        DD_TRY(dd_ensemble_wait(s->ensemble));
+        DD_TRY(append_block(s, computed));
+        report_progress(s, computed, first_step, began);
+        computed = NULL;
+        DD_TRY(checkpoint(s));
+        if (stopping)
+            return dd_fail(DD_STOPPED,
+                           "stopped at step %d of %d after writing a checkpoint; run the same command to go on",
+                           s->step, t->steps);
+    }
+    return DD_OK;
+}
+
+static int run_ensemble(const dd_plan *plan, int number, int first, int end)
+{
+    session s = {.plan = plan, .work = plan->work + first, .count = end - first, .number = number};
+    s.step = s.work[0].start;
+    if (s.step)
+        dd_tell(plan->job, "going on from step %d", s.step);
+    int status = set_up(&s);
+    if (!status)
+        status = train(&s);
+    int closed = close_logs(&s);
+    if (!status)
+        status = closed;
+    if (!status)
+        status = dd_finish(plan, s.ensemble, s.work, s.count);
+    tear_down(&s);
+    return status;
+}
+
+/* final_info.json beside the configuration's datasets. */
+static int write_info(const dd_job *job)
+{
+    char *folder = dd_path_with(job->out, "/");
+    char *run = folder ? dd_path_with(folder, job->config_name) : NULL;
+    int status = run ? dd_final_info_write(run) : dd_fail(DD_ERR_MEMORY, "out of memory");
+    free(folder);
+    free(run);
+    return status;
+}
+
+int dd_train(dd_backend *backend, const dd_job *job)
+{
+    dd_plan plan;
+    int status = dd_plan_create(backend, job, &plan);
+    if (!status && plan.unfinished)
+        dd_tell(job, "%d of %d runs were finished before%s", plan.unfinished, plan.works,
+                plan.ensembles ? "" : "; nothing is left to do");
+    for (int e = 0, first = plan.unfinished; e < plan.ensembles && !status; first = plan.ensemble_end[e++]) {
+        status = run_ensemble(&plan, e, first, plan.ensemble_end[e]);
+        if (!status)
+            status = write_info(job);
+    }
+    dd_plan_free(&plan);
+    return status;
+}

@@ -1,0 +1,136 @@
+/* After training: evaluate, sample, measure, and write each run's result. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "trainer_run.h"
+
+/* What an ensemble's measurement fills, [count][...]. */
+typedef struct measurement {
+    int count;
+    const dd_points **training;
+    const dd_points **fresh; /* held-out points; those of a user's file are its training points */
+    dd_points *heldout;      /* one set per generator that occurs */
+    double *eval_loss, *heldout_loss;
+    uint64_t *seed;
+    dd_samples samples;
+    float *final_gate;   /* [count][n] */
+    float *online, *ema; /* [parameters] of one replica */
+    double inference_time;
+} measurement;
+
+static void measurement_free(measurement *m)
+{
+    for (int i = 0; i < m->count && m->heldout; i++)
+        dd_points_free(&m->heldout[i]);
+    free(m->training);
+    free(m->heldout);
+    free(m->eval_loss);
+    free(m->seed);
+    free(m->samples.x);
+    free(m->samples.gate);
+    free(m->online);
+}
+
+static int measurement_create(const dd_plan *plan, const dd_work *work, int count, measurement *m)
+{
+    const dd_config *c = plan->job->config;
+    size_t runs = (size_t)count, n = (size_t)c->evaluation.samples, timesteps = (size_t)c->diffusion.timesteps;
+    *m = (measurement){.count = count};
+    m->training = calloc(2 * runs, sizeof *m->training);
+    m->heldout = calloc(runs, sizeof *m->heldout);
+    m->eval_loss = calloc(2 * runs, sizeof *m->eval_loss);
+    m->seed = calloc(runs, sizeof *m->seed);
+    m->samples.x = malloc(4 * runs * n * sizeof *m->samples.x);
+    m->samples.gate = plan->model.gates ? malloc(runs * n * (timesteps + 1) * sizeof *m->samples.gate) : NULL;
+    m->online = malloc(2 * plan->model.parameters * sizeof *m->online);
+    if (!m->training || !m->heldout || !m->eval_loss || !m->seed || !m->samples.x || !m->online ||
+        (plan->model.gates && !m->samples.gate))
+        return dd_fail(DD_ERR_MEMORY, "out of memory for the samples of %d replicas; lower evaluation.samples", count);
+    m->fresh = m->training + runs;
+    m->heldout_loss = m->eval_loss + runs;
+    m->samples.initial_noise = m->samples.x + 2 * runs * n;
+    m->final_gate = plan->model.gates ? m->samples.gate + runs * n * timesteps : NULL;
+    m->ema = m->online + plan->model.parameters;
+    for (int i = 0; i < count; i++) {
+        const dd_points *points = work[i].points;
+        m->seed[i] = work[i].run.seed;
+        m->training[i] = m->fresh[i] = points;
+        if (!points->generated)
+            continue;
+        for (int j = 0; j < i; j++)
+            if (m->training[j] == points)
+                m->fresh[i] = m->fresh[j];
+        if (m->fresh[i] == points) {
+            DD_TRY(dd_points_open(work[i].source, (uint32_t)c->evaluation.heldout, c->data.seed, DD_STREAM_HELDOUT,
+                                  &m->heldout[i]));
+            m->fresh[i] = &m->heldout[i];
+        }
+    }
+    return DD_OK;
+}
+
+static int measure_ensemble(const dd_plan *plan, dd_ensemble *e, measurement *m)
+{
+    uint32_t n = (uint32_t)plan->job->config->evaluation.samples;
+    DD_TRY(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, m->training, m->eval_loss));
+    DD_TRY(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_HELDOUT, m->fresh, m->heldout_loss));
+    double began = dd_now();
+    DD_TRY(dd_ensemble_sample(e, DD_STATE_EMA, m->seed, n, &m->samples));
+    m->inference_time = (dd_now() - began) / m->count;
+    if (!m->final_gate)
+        return DD_OK;
+    return dd_ensemble_predict(e, DD_STATE_EMA, m->samples.x, n, 0, &(dd_prediction){.gate = m->final_gate});
+}
+
+static int finish_run(const dd_plan *plan, dd_ensemble *e, measurement *m, const dd_work *w, int i)
+{
+    const dd_config *c = plan->job->config;
+    size_t n = (size_t)c->evaluation.samples, timesteps = (size_t)c->diffusion.timesteps, at = (size_t)i * n;
+    dd_kl kl;
+    DD_TRY(dd_kl_divergence(plan->backend, w->points->xy, w->points->n, m->samples.x + 2 * at, (uint32_t)n,
+                            c->evaluation.k, &kl));
+    DD_TRY(dd_ensemble_get(e, i, DD_STATE_ONLINE, m->online));
+    DD_TRY(dd_ensemble_get(e, i, DD_STATE_EMA, m->ema));
+    dd_result result = {
+        .metrics = {.training_time = w->training_time,
+                    .eval_loss = m->eval_loss[i],
+                    .heldout_loss = w->points->generated ? m->heldout_loss[i] : NAN,
+                    .inference_time = m->inference_time,
+                    .kl_divergence = kl.bits,
+                    .kl_zero_distances = kl.zero_distances},
+        .samples = (uint32_t)n,
+        .x = m->samples.x + 2 * at,
+        .initial_noise = m->samples.initial_noise + 2 * at,
+        .gate = m->final_gate ? m->final_gate + at : NULL,
+        .sample_gate = m->samples.gate ? m->samples.gate + at * timesteps : NULL,
+        .online = m->online,
+        .ema = m->ema,
+    };
+    DD_TRY(dd_result_write(w->result, &w->run, &plan->model, &result));
+    dd_tell(plan->job, "%s: kl_divergence %.4f bit, eval_loss %.4f, trained in %.1f s, sampled in %.2f s%s", w->result,
+            kl.bits, m->eval_loss[i], w->training_time, m->inference_time,
+            kl.zero_distances ? " (some distances were 0; see kl_zero_distances)" : "");
+    return DD_OK;
+}
+
+int dd_finish(const dd_plan *plan, dd_ensemble *e, dd_work *work, int count)
+{
+    const dd_job *job = plan->job;
+    measurement m;
+    dd_tell(job, "trained; evaluating and sampling");
+    int status = measurement_create(plan, work, count, &m);
+    if (!status)
+        status = measure_ensemble(plan, e, &m);
+    for (int i = 0; i < count && !status; i++) {
+        if (job->stop && *job->stop)
+            status =
+                dd_fail(DD_STOPPED, "stopped after training, before all results were written; run the same command "
+                                    "to write them");
+        else
+            status = finish_run(plan, e, &m, &work[i], i);
+    }
+    measurement_free(&m);
+    return status;
+}

@@ -1,0 +1,210 @@
+/* What is left to do of a job: which runs are finished, which go on from a checkpoint, and which train
+ * together. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "trainer_run.h"
+
+void dd_tell(const dd_job *job, const char *format, ...)
+{
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (job->message)
+        job->message(job->user, line);
+}
+
+char *dd_run_path(const char *out, const char *config_name, const char *dataset, uint64_t seed, const char *suffix)
+{
+    size_t size = strlen(out) + strlen(config_name) + strlen(dataset) + strlen(suffix) + 40;
+    char *path = malloc(size);
+    if (path)
+        snprintf(path, size, "%s/%s/%s/seed_%llu%s", out, config_name, dataset, (unsigned long long)seed, suffix);
+    return path;
+}
+
+/* Make every directory that leads to the file `path`. */
+static int make_directories(const char *path)
+{
+    char *copy = strdup(path);
+    if (!copy)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int status = DD_OK;
+    for (char *slash = strchr(copy + 1, '/'); slash && !status; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(copy, 0777) && errno != EEXIST)
+            status = dd_fail(DD_ERR_IO, "%s: cannot be created: %s; choose another folder with --out", copy,
+                             strerror(errno));
+        *slash = '/';
+    }
+    free(copy);
+    return status;
+}
+
+static int exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+/* What lies on disk of this work. */
+static int inspect(dd_work *w)
+{
+    dd_header header;
+    w->step[0] = 0;
+    w->step[1] = -1;
+    int log_there = exists(w->result);
+    if (log_there) {
+        int status = dd_header_read(w->result, &header);
+        if (!status && header.kind != DD_FILE_LOG && header.kind != DD_FILE_RESULT)
+            status = dd_fail(DD_ERR_CONFLICT, "%s: neither a log nor a result", w->result);
+        if (status)
+            return dd_fail_context("this file is in the way; use another --out, or remove it");
+        DD_TRY(dd_header_matches(&header, &w->run, w->result));
+        w->finished = header.kind == DD_FILE_RESULT;
+    }
+    if (w->finished)
+        return DD_OK;
+    int steps[2];
+    DD_TRY(dd_checkpoint_steps(w->checkpoint, &w->run, steps));
+    int newest = steps[1] > steps[0];
+    if (steps[newest] >= 0) {
+        w->step[0] = steps[newest];
+        w->step[1] = steps[!newest];
+    }
+    return DD_OK;
+}
+
+static int set_up_work(dd_plan *plan, int dataset, uint64_t seed, dd_work *w)
+{
+    const dd_job *job = plan->job;
+    const dd_points *points = &plan->points[dataset];
+    *w = (dd_work){
+        .run = {.config = job->config,
+                .config_name = job->config_name,
+                .dataset = points->name,
+                .points = points->n,
+                .data_checksum = points->checksum,
+                .seed = seed,
+                .backend = dd_backend_name(plan->backend),
+                .device = dd_backend_device(plan->backend),
+                .threads = dd_backend_threads(plan->backend)},
+        .source = job->dataset[dataset],
+        .points = points,
+        .result = dd_run_path(job->out, job->config_name, points->name, seed, ".h5"),
+        .checkpoint = dd_run_path(job->out, job->config_name, points->name, seed, ".ckpt.h5"),
+        .lock = -1,
+    };
+    if (!w->result || !w->checkpoint)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    DD_TRY(make_directories(w->result));
+    DD_TRY(dd_lock_acquire(w->result, &w->lock));
+    return inspect(w);
+}
+
+static int open_datasets(dd_plan *plan)
+{
+    const dd_job *job = plan->job;
+    const dd_config *c = job->config;
+    for (int d = 0; d < job->datasets; d++) {
+        dd_points *points = &plan->points[d];
+        DD_TRY(dd_points_open(job->dataset[d], (uint32_t)c->data.points, c->data.seed, DD_STREAM_TRAIN, points));
+        if (points->n <= (uint32_t)c->evaluation.k)
+            return dd_fail(DD_ERR_DATA, "%s: %u points; the KL estimate with evaluation.k = %d needs more than %d",
+                           job->dataset[d], points->n, c->evaluation.k, c->evaluation.k);
+        for (int other = 0; other < d; other++)
+            if (!strcmp(points->name, plan->points[other].name))
+                return dd_fail(DD_ERR_USAGE, "--dataset %s and %s would both be stored as '%s'; rename one",
+                               job->dataset[other], job->dataset[d], points->name);
+    }
+    return DD_OK;
+}
+
+static int holds(const dd_work *w, int step)
+{
+    return w->step[0] == step || w->step[1] == step;
+}
+
+/* The newest step that all unfinished works can go on from, or -1. */
+static int common_step(const dd_plan *plan)
+{
+    int best = -1;
+    for (int which = 0; which < 2; which++) {
+        int step = plan->work[plan->unfinished].step[which], all = step > best;
+        for (int i = plan->unfinished; i < plan->works; i++)
+            all = all && holds(&plan->work[i], step);
+        if (all)
+            best = step;
+    }
+    return best;
+}
+
+static int by_start(const void *a, const void *b)
+{
+    const dd_work *p = a, *q = b;
+    if (p->finished != q->finished)
+        return q->finished - p->finished;
+    if (p->start != q->start)
+        return p->start < q->start ? -1 : 1;
+    int names = strcmp(p->run.dataset, q->run.dataset);
+    return names ? names : (p->run.seed > q->run.seed) - (p->run.seed < q->run.seed);
+}
+
+static int group(dd_plan *plan)
+{
+    for (int i = 0; i < plan->works; i++)
+        plan->work[i].start = plan->work[i].finished ? 0 : plan->work[i].step[0];
+    qsort(plan->work, (size_t)plan->works, sizeof *plan->work, by_start);
+    while (plan->unfinished < plan->works && plan->work[plan->unfinished].finished)
+        plan->unfinished++;
+    plan->ensemble_end = malloc((size_t)plan->works * sizeof *plan->ensemble_end);
+    if (!plan->ensemble_end)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    if (plan->unfinished == plan->works)
+        return DD_OK;
+    int common = common_step(plan);
+    for (int i = plan->unfinished; i < plan->works; i++) {
+        if (common >= 0)
+            plan->work[i].start = common;
+        if (i + 1 == plan->works || (common < 0 && plan->work[i].start != plan->work[i + 1].start))
+            plan->ensemble_end[plan->ensembles++] = i + 1;
+    }
+    return DD_OK;
+}
+
+int dd_plan_create(dd_backend *backend, const dd_job *job, dd_plan *plan)
+{
+    *plan = (dd_plan){.job = job, .backend = backend};
+    DD_TRY(dd_model_create(&job->config->model, &plan->model));
+    DD_TRY(dd_schedule_create(&job->config->diffusion, &plan->schedule));
+    plan->points = calloc((size_t)job->datasets, sizeof *plan->points);
+    plan->work = calloc((size_t)job->datasets * (size_t)job->seeds, sizeof *plan->work);
+    if (!plan->points || !plan->work)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    DD_TRY(open_datasets(plan));
+    for (int d = 0; d < job->datasets; d++)
+        for (int s = 0; s < job->seeds; s++)
+            DD_TRY(set_up_work(plan, d, job->seed[s], &plan->work[plan->works++]));
+    return group(plan);
+}
+
+void dd_plan_free(dd_plan *plan)
+{
+    for (int i = 0; i < plan->works && plan->work; i++) {
+        dd_lock_release(plan->work[i].lock);
+        free(plan->work[i].result);
+        free(plan->work[i].checkpoint);
+    }
+    for (int d = 0; d < plan->job->datasets && plan->points; d++)
+        dd_points_free(&plan->points[d]);
+    free(plan->points);
+    free(plan->work);
+    free(plan->ensemble_end);
+    dd_schedule_free(&plan->schedule);
+}

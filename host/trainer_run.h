@@ -1,0 +1,45 @@
+/* The trainer's own structures, shared by trainer_plan.c (what is left to do), trainer.c (training) and
+ * trainer_finish.c (measuring, results). */
+#ifndef DD_TRAINER_RUN_H
+#define DD_TRAINER_RUN_H
+
+#include "store.h"
+#include "trainer.h"
+
+/* One (dataset, seed). */
+typedef struct dd_work {
+    dd_run run;
+    const char *source;        /* dataset as the user gave it */
+    const dd_points *points;   /* training set */
+    char *result, *checkpoint; /* paths */
+    int lock;
+    int finished;
+    int step[2];          /* steps it can go on from, newest first; { 0, -1 } to start */
+    int start;            /* the one that was chosen */
+    double training_time; /* s, up to the newest checkpoint */
+    dd_log *log;
+} dd_work;
+
+typedef struct dd_plan {
+    const dd_job *job;
+    dd_backend *backend;
+    dd_model model;
+    dd_schedule schedule;
+    dd_points *points; /* [job.datasets] */
+    int works;
+    dd_work *work; /* sorted so that an ensemble's works are neighbours */
+    int ensembles;
+    int *ensemble_end; /* [ensembles] index behind its last work; finished works come first */
+    int unfinished;    /* index of the first work that is not */
+} dd_plan;
+
+int dd_plan_create(dd_backend *backend, const dd_job *job, dd_plan *plan);
+void dd_plan_free(dd_plan *plan);
+
+/* One line to the job's message function. */
+void dd_tell(const dd_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Evaluate, sample, measure and write the results of works[0..count), whose training is done. */
+int dd_finish(const dd_plan *plan, dd_ensemble *ensemble, dd_work *work, int count);
+
+#endif

@@ -6,8 +6,8 @@
 
 typedef struct dd_progress_view {
     int quiet, terminal;
-    int shown;        /* a bar stands on the current line */
-    double last;      /* when something was shown */
+    int shown;   /* a bar stands on the current line */
+    double last; /* when something was shown */
 } dd_progress_view;
 
 void dd_progress_start(dd_progress_view *view, int quiet);

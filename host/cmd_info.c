@@ -1,0 +1,144 @@
+#include <hdf5.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "store.h"
+#include "store_h5.h"
+
+static const dd_option options[] = {{0}};
+
+const dd_command dd_command_info = {
+    .name = "info",
+    .summary = "tell what a configuration or a stored file is",
+    .synopsis = "CONFIG|RUN.h5",
+    .description = "Prints the layers and parameters of the network, its floating point operations a step, the noise "
+                   "schedule's ends and the resolved configuration; of a stored file also where it comes from, its "
+                   "metrics and what it holds.",
+    .least_words = 1,
+    .most_words = 1,
+    .words_name = "CONFIG or RUN.h5",
+    .options = options,
+    .examples = "    dualdiff info configs/run_1.toml\n    dualdiff info runs/run_1/dino/seed_0.h5\n",
+    .run = dd_cmd_info};
+
+static int print_network(const dd_config *c)
+{
+    dd_model m;
+    dd_schedule s;
+    DD_TRY(dd_model_create(&c->model, &m));
+    DD_TRY(dd_schedule_create(&c->diffusion, &s));
+    for (int t = 0; t < m.towers; t++) {
+        size_t parameters = 0;
+        printf("%s\n", m.tower[t].name);
+        for (int i = 0; i < m.tower[t].layers; i++) {
+            const dd_layer *l = &m.tower[t].layer[i];
+            size_t count = m.tensor[l->weight].count + m.tensor[l->bias].count;
+            parameters += count;
+            printf("    %-28s %4d -> %-4d %9zu  %s%s\n", m.tensor[l->weight].name, l->in, l->out, count,
+                   l->residual ? "x + " : "", l->activate ? "W act(x) + b" : "W x + b");
+        }
+        printf("    %-42s %7zu\n", "parameters", parameters);
+    }
+    int batch = c->training.batch;
+    printf("\nparameters %zu in %d tensors\n", m.parameters, m.tensors);
+    printf("operations %.4g MFLOP forward a point, %.4g GFLOP a training step of %d points\n",
+           1e-6 * dd_model_forward_flops(&m), 1e-9 * dd_model_step_flops(&m, batch), batch);
+    int last = s.timesteps - 1;
+    printf("schedule   T = %d, beta %.3g to %.3g, alpha_bar at T %.4g: x_T keeps %.1f %% of the signal's amplitude\n",
+           s.timesteps, s.beta[0], s.beta[last], s.alpha_bar[last], 100 * sqrt(s.alpha_bar[last]));
+    dd_schedule_free(&s);
+    return DD_OK;
+}
+
+static herr_t print_object(hid_t file, const char *name, const H5O_info_t *info, void *user)
+{
+    (void)user;
+    if (info->type != H5O_TYPE_DATASET)
+        return 0;
+    hid_t set = H5Dopen2(file, name, H5P_DEFAULT), space = H5Dget_space(set);
+    hsize_t size[2];
+    int rank = H5Sget_simple_extent_ndims(space);
+    if (rank == 0) {
+        printf("    /%-44s scalar\n", name);
+    } else if (rank <= 2) {
+        H5Sget_simple_extent_dims(space, size, NULL);
+        printf(rank == 1 ? "    /%-44s %llu\n" : "    /%-44s %llu x %llu\n", name, (unsigned long long)size[0],
+               (unsigned long long)size[1]);
+    }
+    H5Sclose(space);
+    H5Dclose(set);
+    return 0;
+}
+
+static void print_metrics(const char *path)
+{
+    dd_metrics m;
+    if (dd_result_read_metrics(path, &m))
+        return;
+    printf("\nmetrics\n");
+    for (int i = 0; i < DD_METRICS; i++)
+        if (!isnan(*dd_metric(&m, i)))
+            printf("    %-20s %14.6g %-4s %s\n", dd_metric_table[i].name, *dd_metric(&m, i), dd_metric_table[i].unit,
+                   dd_metric_table[i].long_name);
+}
+
+static int print_file(const char *path)
+{
+    static const char *const kinds[] = {"log of a run that is not finished", "checkpoint", "result", "samples"};
+    dd_header h;
+    hid_t file;
+    DD_TRY(dd_header_read(path, &h));
+    printf("%s: %s\n\n", path, kinds[h.kind]);
+    printf("run        %s on %s (%u points), seed %llu\n", h.config_name, h.dataset, h.points,
+           (unsigned long long)h.seed);
+    printf("steps      %d of %d\n", h.step, h.config.training.steps);
+    printf("made by    dualdiff %s (commit %s), backend %s, %s, %d threads, %d networks together\n\n",
+           h.program_version, h.git_commit, h.backend, h.device, h.threads, h.replicas);
+    DD_TRY(print_network(&h.config));
+    if (h.kind == DD_FILE_RESULT)
+        print_metrics(path);
+    DD_TRY(dd_h5_open(path, &file));
+    printf("\nholds\n");
+    H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_INC, print_object, NULL, H5O_INFO_BASIC);
+    H5Fclose(file);
+    printf("\nconfiguration\n");
+    return DD_OK;
+}
+
+static int print_config(const dd_config *c)
+{
+    char *text = dd_config_print(c);
+    if (!text)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    fputs(text, stdout);
+    free(text);
+    return DD_OK;
+}
+
+int dd_cmd_info(int argc, char **argv)
+{
+    dd_args args;
+    dd_config config;
+    int status = dd_args_parse(&dd_command_info, argc, argv, &args);
+    if (status || args.help)
+        goto done;
+    const char *path = args.word[0], *ending = strrchr(path, '.');
+    if (ending && (!strcmp(ending, ".h5") || !strcmp(ending, ".hdf5"))) {
+        dd_header header;
+        DD_CHECK(print_file(path));
+        DD_CHECK(dd_header_read(path, &header));
+        config = header.config;
+    } else {
+        DD_CHECK(dd_config_read(path, &config));
+        DD_CHECK(dd_config_validate(&config));
+        DD_CHECK(print_network(&config));
+        putchar('\n');
+    }
+    status = print_config(&config);
+done:
+    dd_args_free(&args);
+    return status;
+}

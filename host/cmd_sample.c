@@ -1,0 +1,83 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "commands.h"
+#include "stored.h"
+
+static const dd_option options[] = {
+    {"n", "N", 0, "how many points. Default: 10000."},
+    {"seed", "S", 0,
+     "seed of the noise. Default: the run's own, which gives the points that are stored in it again (the first N of "
+     "them)."},
+    {"out", "FILE", 0,
+     "where to write: .csv (columns x1, x2 and, where there is a gate, its weight at timestep 0), .npy (n x 2 float32) "
+     "or .h5 (laid out like a result). Default: CSV on standard output."},
+    {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
+    {"threads", "N", 0, "threads of the CPU backend. Default: one per core."},
+    {0}};
+
+const dd_command dd_command_sample = {
+    .name = "sample",
+    .summary = "generate points from a stored run",
+    .synopsis = "RUN.h5 [--n N] [--seed S] [--out FILE.h5|.csv|.npy] [--backend auto|cpu|cuda] [--threads N]",
+    .description =
+        "Generates points with the averaged parameters of a finished run, by ancestral sampling over all its "
+        "timesteps. Point i depends on the seed and i alone, so a larger N begins with the same points.",
+    .least_words = 1,
+    .most_words = 1,
+    .words_name = "RUN.h5",
+    .options = options,
+    .examples = "    dualdiff sample runs/run_1/dino/seed_0.h5 --n 100000 --seed 7 --out points.npy\n",
+    .run = dd_cmd_sample};
+
+static int print_csv(const float *x, const float *gate, uint32_t n)
+{
+    printf(gate ? "x1,x2,gate\n" : "x1,x2\n");
+    for (uint32_t i = 0; i < n; i++) {
+        printf("%.9g,%.9g", (double)x[2 * i], (double)x[2 * i + 1]);
+        if (gate)
+            printf(",%.9g", (double)gate[i]);
+        putchar('\n');
+    }
+    return ferror(stdout) ? dd_fail(DD_ERR_IO, "standard output cannot be written") : DD_OK;
+}
+
+static int sample(const dd_stored *s, uint64_t seed, uint32_t n, const char *out)
+{
+    float *x = malloc(3 * (size_t)n * sizeof *x);
+    if (!x)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
+    float *gate = s->model.gates ? x + 2 * (size_t)n : NULL;
+    int status = dd_ensemble_sample(s->ensemble, DD_STATE_EMA, &seed, n, &(dd_samples){.x = x});
+    if (!status && gate)
+        status = dd_ensemble_predict(s->ensemble, DD_STATE_EMA, x, n, 0, &(dd_prediction){.gate = gate});
+    if (!status && out) {
+        dd_run run = dd_stored_run(s);
+        run.seed = seed;
+        status = dd_samples_write(out, &run, x, gate, n);
+    } else if (!status) {
+        status = print_csv(x, gate, n);
+    }
+    free(x);
+    return status;
+}
+
+int dd_cmd_sample(int argc, char **argv)
+{
+    dd_args args;
+    dd_stored stored;
+    long long n, seed, threads;
+    int status = dd_args_parse(&dd_command_sample, argc, argv, &args);
+    if (status || args.help)
+        goto done;
+    DD_CHECK(dd_args_integer(&args, "n", 1, 1000000000, 10000, &n));
+    DD_CHECK(dd_args_integer(&args, "seed", 0, INT64_MAX, -1, &seed));
+    DD_CHECK(dd_args_integer(&args, "threads", 1, 4096, 0, &threads));
+    DD_CHECK(dd_stored_open(args.word[0], dd_args_value(&args, "backend", "auto"), (int)threads, &stored));
+    status =
+        sample(&stored, seed < 0 ? stored.header.seed : (uint64_t)seed, (uint32_t)n, dd_args_value(&args, "out", NULL));
+    dd_stored_close(&stored);
+done:
+    dd_args_free(&args);
+    return status;
+}

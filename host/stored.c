@@ -1,0 +1,58 @@
+#include "stored.h"
+
+#include <stdlib.h>
+
+static int load(const char *path, dd_stored *s)
+{
+    const dd_training_config *t = &s->header.config.training;
+    dd_replica replica = {.seed = s->header.seed, .learning_rate = t->learning_rate};
+    dd_ensemble_spec spec = {
+        .model = &s->model, .schedule = &s->schedule, .training = t, .replicas = 1, .replica = &replica};
+    DD_TRY(dd_ensemble_create(s->backend, &spec, &s->ensemble));
+    float *parameters = malloc(s->model.parameters * sizeof *parameters);
+    if (!parameters)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int status = DD_OK;
+    for (int part = DD_STATE_ONLINE; part <= DD_STATE_EMA && !status; part++) {
+        status = dd_result_read_parameters(path, &s->model, (dd_state_part)part, parameters);
+        if (!status)
+            status = dd_ensemble_set(s->ensemble, 0, (dd_state_part)part, parameters);
+    }
+    free(parameters);
+    return status;
+}
+
+int dd_stored_open(const char *path, const char *backend, int threads, dd_stored *s)
+{
+    *s = (dd_stored){0};
+    DD_TRY(dd_header_read(path, &s->header));
+    DD_TRY(dd_model_create(&s->header.config.model, &s->model));
+    DD_TRY(dd_schedule_create(&s->header.config.diffusion, &s->schedule));
+    int status = dd_backend_open(backend, threads, &s->backend);
+    if (!status)
+        status = load(path, s);
+    if (status)
+        dd_stored_close(s);
+    return status;
+}
+
+void dd_stored_close(dd_stored *s)
+{
+    dd_ensemble_destroy(s->ensemble);
+    dd_backend_close(s->backend);
+    dd_schedule_free(&s->schedule);
+}
+
+dd_run dd_stored_run(const dd_stored *s)
+{
+    return (dd_run){.config = &s->header.config,
+                    .config_name = s->header.config_name,
+                    .dataset = s->header.dataset,
+                    .points = s->header.points,
+                    .data_checksum = s->header.data_checksum,
+                    .seed = s->header.seed,
+                    .replicas = s->header.replicas,
+                    .backend = dd_backend_name(s->backend),
+                    .device = dd_backend_device(s->backend),
+                    .threads = dd_backend_threads(s->backend)};
+}

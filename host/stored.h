@@ -1,0 +1,22 @@
+/* A stored result made ready to compute with: what `sample` and `evaluate` begin with. */
+#ifndef DD_STORED_H
+#define DD_STORED_H
+
+#include "store.h"
+
+typedef struct dd_stored {
+    dd_header header;
+    dd_model model;
+    dd_schedule schedule;
+    dd_backend *backend;
+    dd_ensemble *ensemble; /* one replica with the stored online and averaged parameters */
+} dd_stored;
+
+/* Open RUN.h5 on a backend (as dd_backend_open). */
+int dd_stored_open(const char *path, const char *backend, int threads, dd_stored *stored);
+void dd_stored_close(dd_stored *stored);
+
+/* The run that the header tells of, for files that are made from it. */
+dd_run dd_stored_run(const dd_stored *stored);
+
+#endif

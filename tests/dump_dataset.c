@@ -1,0 +1,26 @@
+/* dump_dataset NAME|FILE N SEED STREAM: the points as raw float32 (n, 2) on standard output, "name n
+ * generated checksum" on standard error; or the message there and the status as exit code. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "dataset.h"
+#include "error.h"
+
+int main(int argc, char **argv)
+{
+    if (argc != 5)
+        return DD_ERR_USAGE;
+    dd_points points;
+    int status = dd_points_open(argv[1], (uint32_t)strtoul(argv[2], NULL, 10), strtoull(argv[3], NULL, 10),
+                                (dd_stream)atoi(argv[4]), &points);
+    if (status) {
+        fprintf(stderr, "%s\n", dd_error_message());
+        return status;
+    }
+    fprintf(stderr, "%s %" PRIu32 " %d %016" PRIx64 "\n", points.name, points.n, points.generated, points.checksum);
+    size_t written = fwrite(points.xy, 2 * sizeof *points.xy, points.n, stdout);
+    status = written == points.n && !fflush(stdout) ? DD_OK : DD_ERR_IO;
+    dd_points_free(&points);
+    return status;
+}

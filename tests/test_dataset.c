@@ -1,0 +1,106 @@
+/* Datasets from C: names, that a point depends on (seed, stream, index) alone, streams, checksums. Their
+ * distributions and the readers of files are checked in test_dataset_definitions.py and test_dataset_files.py. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "dataset.h"
+
+static dd_points make(const char *name, uint32_t n, uint64_t seed, dd_stream stream)
+{
+    dd_points points;
+    CHECK_OK(dd_points_open(name, n, seed, stream, &points));
+    return points;
+}
+
+/* How many of the first n coordinates are equal. */
+static uint32_t equal(const dd_points *a, const dd_points *b, uint32_t n)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < 2 * n; i++)
+        count += a->xy[i] == b->xy[i];
+    return count;
+}
+
+static void check_determinism(const char *name)
+{
+    enum { N = 5000, FEWER = 1000 };
+    dd_points a = make(name, N, 42, DD_STREAM_TRAIN), again = make(name, N, 42, DD_STREAM_TRAIN);
+    CHECK(a.n == N && a.generated && !strcmp(a.name, name), "%s: %u points named %s", name, a.n, a.name);
+    CHECK(!memcmp(a.xy, again.xy, 2 * N * sizeof *a.xy), "%s: not the same twice", name);
+    CHECK(a.checksum == again.checksum, "%s: checksum", name);
+
+    dd_points heldout = make(name, N, 42, DD_STREAM_HELDOUT), seed = make(name, N, 43, DD_STREAM_TRAIN);
+    dd_points high = make(name, N, 42 + (1ull << 40), DD_STREAM_TRAIN);
+    /* Two continuous draws agree in a float32 by chance about once in 10^6. */
+    CHECK(equal(&a, &heldout, N) < 5, "%s: held-out points equal training points", name);
+    CHECK(equal(&a, &seed, N) < 5, "%s: seeds 42 and 43 give equal points", name);
+    CHECK(equal(&a, &high, N) < 5, "%s: the seed's upper half is not used", name);
+    CHECK(a.checksum != heldout.checksum && a.checksum != seed.checksum, "%s: checksums do not differ", name);
+
+    dd_points fewer = make(name, FEWER, 42, DD_STREAM_TRAIN);
+    if (strcmp(name, "moons")) /* whose angles are spread over n */
+        CHECK(equal(&a, &fewer, FEWER) == 2 * FEWER, "%s: points depend on n", name);
+    CHECK(a.checksum != fewer.checksum, "%s: checksum does not see n", name);
+    for (uint32_t i = 0; i < 2 * N; i++)
+        CHECK(isfinite(a.xy[i]), "%s: coordinate %u is %g", name, i, a.xy[i]);
+
+    dd_points_free(&a);
+    CHECK(!a.xy && !a.n, "freed");
+    dd_points_free(&again);
+    dd_points_free(&heldout);
+    dd_points_free(&seed);
+    dd_points_free(&high);
+    dd_points_free(&fewer);
+}
+
+static void check_names(void)
+{
+    static const char *const cases[][2] = {
+        {"dino", "dino"},
+        {"my.csv", "my"},
+        {"dir.x/my.points.csv", "my.points"},
+        {"/a/b/my", "my"},
+        {"a/.csv", ".csv"},
+        {"a/set.h5:/group/points", "set"},
+        {"a/set.hdf5:/points.x", "set"},
+    };
+    char name[64];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dd_points_name(cases[i][0], name);
+        CHECK(!strcmp(name, cases[i][1]), "%s is named %s", cases[i][0], name);
+    }
+    char longer[200];
+    memset(longer, 'a', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    dd_points_name(longer, name);
+    CHECK(strlen(name) == 63, "a long name has %zu letters", strlen(name));
+    int count = 0;
+    for (; dd_dataset_names[count]; count++)
+        CHECK(!count || strcmp(dd_dataset_names[count - 1], dd_dataset_names[count]) < 0, "names are not sorted");
+    CHECK(count == 4, "%d generators", count);
+}
+
+/* FNV-1a over n in four bytes (little endian) and the coordinates, from the definition. */
+static void check_checksum(void)
+{
+    static const unsigned char bytes[4] = {3, 0, 0, 0};
+    dd_points points = make("moons", 3, 42, DD_STREAM_TRAIN);
+    uint64_t sum = 14695981039346656037u;
+    for (size_t i = 0; i < 4; i++)
+        sum = (sum ^ bytes[i]) * 1099511628211u;
+    for (size_t i = 0; i < 3 * 2 * sizeof(float); i++)
+        sum = (sum ^ ((const unsigned char *)points.xy)[i]) * 1099511628211u;
+    CHECK(sum == points.checksum, "checksum %016llx", (unsigned long long)points.checksum);
+    dd_points_free(&points);
+}
+
+int main(void)
+{
+    for (int i = 0; dd_dataset_names[i]; i++)
+        check_determinism(dd_dataset_names[i]);
+    check_names();
+    check_checksum();
+    return check_report();
+}

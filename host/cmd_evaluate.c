@@ -88,7 +88,7 @@ static int evaluate(const char *path, const dd_stored *s, const char *asked)
                same ? "" : " (not the points it was trained on)", "metric", "unit", "computed", "stored");
         for (int i = 0; i < DD_METRICS; i++) {
             double now = *dd_metric(&computed, i), then = *dd_metric(&stored, i);
-            if (!isnan(now) || !isnan(then))
+            if (!isnan(now))
                 printf("%-20s %-5s %14.6g %14.6g\n", dd_metric_table[i].name, dd_metric_table[i].unit, now, then);
         }
     }

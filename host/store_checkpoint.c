@@ -32,7 +32,7 @@ int dd_checkpoint_write(const char *path, const dd_run *run, const dd_model *mod
     dd_h5_file f;
     dd_h5_create(&f, next);
     dd_write_header(&f, run, DD_FILE_CHECKPOINT);
-    dd_h5_integer_attribute(&f, "/", "step", step);
+    dd_h5_integer_attribute(&f, "/", "step", (unsigned long long)step);
     dd_h5_dataset(&f,
                   &(dd_h5_spec){.name = "/training_time",
                                 .type = H5T_NATIVE_DOUBLE,
@@ -43,8 +43,7 @@ int dd_checkpoint_write(const char *path, const dd_run *run, const dd_model *mod
     dd_h5_group(&f, "/optimizer");
     for (int part = 0; part < DD_STATE_PARTS; part++)
         dd_write_parameters(&f, model, places[part].parent, places[part].group, state[part]);
-    if (!f.status)
-        dd_h5_check(&f, H5Fflush(f.id, H5F_SCOPE_GLOBAL) >= 0, "to the end");
+    dd_h5_flush(&f);
     dd_h5_integer_attribute(&f, "/", "complete", 1);
     int status = dd_h5_close(&f);
     if (!status)
@@ -71,14 +70,11 @@ static int read_state(const char *path, const dd_model *model, double *training_
                       float *const state[DD_STATE_PARTS])
 {
     hid_t file;
-    long long complete = 0;
+    unsigned long long complete;
     DD_TRY(dd_h5_open(path, &file));
     int status = dd_h5_read_integer_attribute(file, path, "complete", &complete);
-    hid_t set = H5Dopen2(file, "/training_time", H5P_DEFAULT);
-    if (!status && (set < 0 || H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, training_time) < 0))
-        status = dd_h5_fail(DD_ERR_IO, "%s: /training_time is missing or damaged", path);
-    if (set >= 0)
-        H5Dclose(set);
+    if (!status)
+        status = dd_h5_read_double(file, path, "/training_time", training_time);
     for (int part = 0; part < DD_STATE_PARTS && !status; part++)
         status = dd_read_parameters(file, path, model, places[part].path, state[part]);
     H5Fclose(file);

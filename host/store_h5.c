@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store_driver.h"
+
 /* ---- errors ---- */
 
 void dd_h5_quiet(void)
@@ -46,6 +48,19 @@ int dd_h5_fail(dd_status status, const char *format, ...)
     return dd_fail(status, "%s%s%s", text, *reason ? ": " : "", reason);
 }
 
+/* Whether a SWMR writer has the file, or was killed while it had: a flag in the superblock (version 3 of it,
+ * HDF5 File Format Specification, II.A) that a plain open refuses. */
+static int swmr_flag(const char *path)
+{
+    enum { VERSION = 8, FLAGS = 11, SWMR = 4 };
+    unsigned char start[FLAGS + 1];
+    FILE *file = fopen(path, "rbe");
+    size_t length = file ? fread(start, 1, sizeof start, file) : 0;
+    if (file)
+        fclose(file);
+    return length == sizeof start && start[VERSION] == 3 && start[FLAGS] & SWMR;
+}
+
 int dd_h5_open(const char *path, hid_t *file)
 {
     dd_h5_quiet();
@@ -54,11 +69,10 @@ int dd_h5_open(const char *path, hid_t *file)
     if (descriptor < 0)
         return dd_fail(DD_ERR_IO, "%s: %s", path, strerror(errno));
     close(descriptor);
-    htri_t is_hdf5 = H5Fis_hdf5(path);
-    if (is_hdf5 <= 0)
+    if (H5Fis_hdf5(path) <= 0)
         return dd_fail(DD_ERR_IO, "%s: not an HDF5 file, or its beginning is damaged", path);
     *file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (*file < 0)
+    if (*file < 0 && swmr_flag(path))
         *file = H5Fopen(path, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, H5P_DEFAULT);
     if (*file < 0)
         return dd_h5_fail(DD_ERR_IO, "%s: truncated or damaged; restore it from a copy, or remove it to start anew",
@@ -70,7 +84,13 @@ int dd_h5_open(const char *path, hid_t *file)
 
 void dd_h5_check(dd_h5_file *f, int ok, const char *what)
 {
-    if (!ok && !f->status)
+    if (f->status)
+        return;
+    int full = f->error == ENOSPC || f->error == EDQUOT || f->error == EFBIG;
+    if (f->error)
+        f->status = dd_fail(DD_ERR_IO, "%s: cannot be written: %s; what was there before is kept%s", f->path,
+                            strerror(f->error), full ? ". Make room, then run the command again" : "");
+    else if (!ok)
         f->status = dd_h5_fail(DD_ERR_IO, "%s: cannot write %s", f->path, what);
 }
 
@@ -78,18 +98,34 @@ void dd_h5_create(dd_h5_file *f, const char *path)
 {
     dd_h5_quiet();
     *f = (dd_h5_file){.id = -1, .path = path};
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST); /* SWMR needs the newer format */
-    f->id = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    H5Pclose(access);
+    hid_t access = dd_driver_access(&f->error);
+    f->id = access < 0 ? -1 : H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     if (f->id < 0)
         f->status = dd_h5_fail(DD_ERR_IO, "%s: cannot be created", path);
+    if (access >= 0)
+        H5Pclose(access);
+}
+
+void dd_h5_open_swmr(dd_h5_file *f, const char *path)
+{
+    *f = (dd_h5_file){.id = -1, .path = path};
+    hid_t access = dd_driver_access(&f->error);
+    f->id = access < 0 ? -1 : H5Fopen(path, H5F_ACC_RDWR | H5F_ACC_SWMR_WRITE, access);
+    if (f->id < 0)
+        f->status = dd_h5_fail(DD_ERR_IO, "%s: cannot be opened for writing", path);
+    if (access >= 0)
+        H5Pclose(access);
+}
+
+void dd_h5_flush(dd_h5_file *f)
+{
+    if (!f->status)
+        dd_h5_check(f, H5Fflush(f->id, H5F_SCOPE_GLOBAL) >= 0, "to the end");
 }
 
 int dd_h5_close(dd_h5_file *f)
 {
     if (f->id >= 0) {
-        dd_h5_check(f, H5Fflush(f->id, H5F_SCOPE_GLOBAL) >= 0, "to the end");
         dd_h5_check(f, H5Fclose(f->id) >= 0, "to the end");
         f->id = -1;
     }
@@ -150,13 +186,13 @@ void dd_h5_text_attribute(dd_h5_file *f, const char *at, const char *name, const
     H5Oclose(object);
 }
 
-void dd_h5_integer_attribute(dd_h5_file *f, const char *at, const char *name, long long value)
+void dd_h5_integer_attribute(dd_h5_file *f, const char *at, const char *name, unsigned long long value)
 {
     hid_t object = open_object(f, at);
     if (object < 0)
         return;
-    int64_t number = value;
-    attribute(f, object, name, H5T_NATIVE_INT64, &number);
+    uint64_t number = value;
+    attribute(f, object, name, H5T_NATIVE_UINT64, &number);
     H5Oclose(object);
 }
 
@@ -169,6 +205,8 @@ static hid_t creation_properties(const dd_h5_spec *s)
             chunk[i] = s->chunk[i] ? s->chunk[i] : s->size[i];
         H5Pset_chunk(properties, s->rank, chunk);
         H5Pset_fletcher32(properties);
+    } else {
+        H5Pset_layout(properties, H5D_COMPACT); /* in the object's header, which has a checksum */
     }
     if (s->fill)
         H5Pset_fill_value(properties, s->type, s->fill);
@@ -244,60 +282,104 @@ void dd_h5_text(dd_h5_file *f, const char *name, const char *text, const char *l
 
 /* ---- reading ---- */
 
+/* A foreign file may hold an array where one value is expected. */
+static int is_one(hid_t space)
+{
+    int one = space >= 0 && H5Sget_simple_extent_npoints(space) == 1;
+    if (space >= 0)
+        H5Sclose(space);
+    return one;
+}
+
+static int read_attribute(hid_t file, const char *path, const char *name, hid_t type, void *out)
+{
+    hid_t id = H5Aopen(file, name, H5P_DEFAULT);
+    int ok = id >= 0 && is_one(H5Aget_space(id)) && H5Aread(id, type, out) >= 0;
+    if (id >= 0)
+        H5Aclose(id);
+    H5Eclear2(H5E_DEFAULT);
+    return ok ? DD_OK
+              : dd_fail(DD_ERR_IO,
+                        "%s: not a file of dualdiff, or damaged: attribute '%s' is missing or no single value", path,
+                        name);
+}
+
+static int read_scalar(hid_t file, const char *name, hid_t type, void *out)
+{
+    hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
+    int ok = set >= 0 && is_one(H5Dget_space(set)) && H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0;
+    if (set >= 0)
+        H5Dclose(set);
+    return ok;
+}
+
 int dd_h5_read_text_attribute(hid_t file, const char *path, const char *name, char *out, size_t size)
 {
     char *text = NULL;
     hid_t type = text_type();
-    hid_t id = H5Aopen(file, name, H5P_DEFAULT);
-    int ok = id >= 0 && H5Aread(id, type, &text) >= 0 && text;
-    if (ok) {
+    int status = read_attribute(file, path, name, type, &text);
+    if (!status && text)
         snprintf(out, size, "%s", text);
-        H5free_memory(text);
-    }
-    if (id >= 0)
-        H5Aclose(id);
+    else
+        *out = '\0';
+    H5free_memory(text);
     H5Tclose(type);
-    return ok ? DD_OK : dd_fail(DD_ERR_IO, "%s: no dualdiff file: attribute '%s' is missing or damaged", path, name);
+    return status;
 }
 
-int dd_h5_read_integer_attribute(hid_t file, const char *path, const char *name, long long *out)
+int dd_h5_read_integer_attribute(hid_t file, const char *path, const char *name, unsigned long long *out)
 {
-    int64_t number = 0;
-    hid_t id = H5Aopen(file, name, H5P_DEFAULT);
-    int ok = id >= 0 && H5Aread(id, H5T_NATIVE_INT64, &number) >= 0;
-    if (id >= 0)
-        H5Aclose(id);
+    uint64_t number = 0;
+    int status = read_attribute(file, path, name, H5T_NATIVE_UINT64, &number);
     *out = number;
-    return ok ? DD_OK : dd_fail(DD_ERR_IO, "%s: no dualdiff file: attribute '%s' is missing or damaged", path, name);
+    return status;
 }
 
 char *dd_h5_read_text(hid_t file, const char *name)
 {
     char *text = NULL, *copy = NULL;
-    hid_t set = H5Dopen2(file, name, H5P_DEFAULT), type = text_type();
-    if (set >= 0 && H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &text) >= 0 && text) {
+    hid_t type = text_type();
+    if (read_scalar(file, name, type, &text) && text)
         copy = strdup(text);
-        H5free_memory(text);
-    }
-    if (set >= 0)
-        H5Dclose(set);
+    H5free_memory(text);
     H5Tclose(type);
+    H5Eclear2(H5E_DEFAULT);
     return copy;
 }
 
-int dd_h5_read_floats(hid_t file, const char *path, const char *name, size_t count, float *out)
+int dd_h5_read_double(hid_t file, const char *path, const char *name, double *out)
+{
+    return read_scalar(file, name, H5T_NATIVE_DOUBLE, out)
+               ? DD_OK
+               : dd_h5_fail(DD_ERR_IO, "%s: %s is missing or damaged", path, name);
+}
+
+int dd_h5_size(hid_t file, const char *path, const char *name, int rank, hsize_t size[2])
 {
     hid_t set = H5Dopen2(file, name, H5P_DEFAULT), space = set >= 0 ? H5Dget_space(set) : -1;
-    int status = DD_OK;
-    if (set < 0 || H5Sget_simple_extent_npoints(space) != (hssize_t)count)
-        status = dd_h5_fail(DD_ERR_IO, "%s: %s is missing or has another size than the configuration says", path, name);
-    else if (H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) < 0)
-        status = dd_h5_fail(DD_ERR_IO, "%s: %s is damaged; restore the file from a copy", path, name);
+    int ok = space >= 0 && H5Sget_simple_extent_ndims(space) == rank;
+    if (ok)
+        H5Sget_simple_extent_dims(space, size, NULL);
     if (space >= 0)
         H5Sclose(space);
     if (set >= 0)
         H5Dclose(set);
-    return status;
+    return ok ? DD_OK : dd_h5_fail(DD_ERR_IO, "%s: %s is missing, damaged or not of rank %d", path, name, rank);
+}
+
+int dd_h5_read_floats(hid_t file, const char *path, const char *name, int rank, const hsize_t size[2], float *out)
+{
+    hsize_t there[2] = {0, 0};
+    DD_TRY(dd_h5_size(file, path, name, rank, there));
+    for (int i = 0; i < rank; i++)
+        if (there[i] != size[i])
+            return dd_fail(DD_ERR_IO, "%s: dimension %d of %s has %llu elements, not %llu", path, i, name,
+                           (unsigned long long)there[i], (unsigned long long)size[i]);
+    hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
+    int ok = set >= 0 && H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0;
+    if (set >= 0)
+        H5Dclose(set);
+    return ok ? DD_OK : dd_h5_fail(DD_ERR_IO, "%s: %s is damaged; restore the file from a copy", path, name);
 }
 
 /* ---- files that appear whole ---- */

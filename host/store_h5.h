@@ -26,16 +26,20 @@ int dd_h5_fail(dd_status status, const char *format, ...) __attribute__((format(
  * is being written, or was left by a killed writer, opens too. */
 int dd_h5_open(const char *path, hid_t *file);
 
-typedef struct dd_h5_file {
+typedef struct dd_h5_file { /* must not move while it is open */
     hid_t id;
     const char *path;
     int status;
+    int error; /* errno of the first failed write (store_driver.h) */
 } dd_h5_file;
 
 /* Create, replacing what is there. */
 void dd_h5_create(dd_h5_file *f, const char *path);
-/* Record a failure (with HDF5's reason) unless there is one. */
+/* Open a file that is complete but for appended rows as the writer of HDF5's "single writer, multiple readers". */
+void dd_h5_open_swmr(dd_h5_file *f, const char *path);
+/* Record a failure (with HDF5's or the disk's reason) unless there is one. */
 void dd_h5_check(dd_h5_file *f, int ok, const char *what);
+void dd_h5_flush(dd_h5_file *f);
 int dd_h5_close(dd_h5_file *f);
 
 void dd_h5_group(dd_h5_file *f, const char *name);
@@ -64,14 +68,16 @@ void dd_h5_text(dd_h5_file *f, const char *name, const char *text, const char *l
 
 /* Attributes of the object `at` ("/" for the file). */
 void dd_h5_text_attribute(dd_h5_file *f, const char *at, const char *name, const char *value);
-void dd_h5_integer_attribute(dd_h5_file *f, const char *at, const char *name, long long value);
+void dd_h5_integer_attribute(dd_h5_file *f, const char *at, const char *name, unsigned long long value);
 
 /* Reading; `path` is for messages. */
 int dd_h5_read_text_attribute(hid_t file, const char *path, const char *name, char *out, size_t size);
-int dd_h5_read_integer_attribute(hid_t file, const char *path, const char *name, long long *out);
+int dd_h5_read_integer_attribute(hid_t file, const char *path, const char *name, unsigned long long *out);
 char *dd_h5_read_text(hid_t file, const char *name); /* malloc'ed; NULL if it is not there */
-/* A whole float32 dataset of `count` elements. */
-int dd_h5_read_floats(hid_t file, const char *path, const char *name, size_t count, float *out);
+int dd_h5_read_double(hid_t file, const char *path, const char *name, double *out); /* a scalar */
+int dd_h5_size(hid_t file, const char *path, const char *name, int rank, hsize_t size[2]);
+/* A whole float32 dataset; DD_ERR_IO also when its size is another. */
+int dd_h5_read_floats(hid_t file, const char *path, const char *name, int rank, const hsize_t size[2], float *out);
 
 /* ---- files that appear whole ---- */
 

@@ -22,13 +22,13 @@ void dd_write_header(dd_h5_file *f, const dd_run *run, dd_file_kind kind)
     dd_h5_text_attribute(f, "/", "git_commit", DD_GIT_COMMIT);
     dd_h5_text_attribute(f, "/", "backend", run->backend);
     dd_h5_text_attribute(f, "/", "device", run->device);
-    dd_h5_integer_attribute(f, "/", "threads", run->threads);
+    dd_h5_integer_attribute(f, "/", "threads", (unsigned long long)run->threads);
     dd_h5_text_attribute(f, "/", "config_name", run->config_name);
     dd_h5_text_attribute(f, "/", "dataset", run->dataset);
     dd_h5_integer_attribute(f, "/", "points", run->points);
     dd_h5_text_attribute(f, "/", "data_checksum", checksum);
-    dd_h5_integer_attribute(f, "/", "seed", (long long)run->seed);
-    dd_h5_integer_attribute(f, "/", "replicas", run->replicas);
+    dd_h5_integer_attribute(f, "/", "seed", run->seed);
+    dd_h5_integer_attribute(f, "/", "replicas", (unsigned long long)run->replicas);
     char *config = dd_config_print(run->config);
     if (config)
         dd_h5_text(f, "/config", config, "resolved configuration (TOML)");
@@ -39,11 +39,11 @@ void dd_write_header(dd_h5_file *f, const dd_run *run, dd_file_kind kind)
 
 static int read_kind(hid_t file, const char *path, dd_header *h)
 {
-    long long version;
+    unsigned long long version;
     char kind[16];
     DD_TRY(dd_h5_read_integer_attribute(file, path, "schema_version", &version));
     if (version != DD_SCHEMA_VERSION)
-        return dd_fail(DD_ERR_IO, "%s: schema version %lld; this program reads version %d", path, version,
+        return dd_fail(DD_ERR_IO, "%s: schema version %llu; this program reads version %d", path, version,
                        DD_SCHEMA_VERSION);
     DD_TRY(dd_h5_read_text_attribute(file, path, "kind", kind, sizeof kind));
     for (int i = 0; i < 4; i++)
@@ -54,10 +54,26 @@ static int read_kind(hid_t file, const char *path, dd_header *h)
     return dd_fail(DD_ERR_IO, "%s: unknown kind of file '%s'", path, kind);
 }
 
+static int read_config(hid_t file, const char *path, dd_config *config)
+{
+    char *text = dd_h5_read_text(file, "/config");
+    if (!text)
+        return dd_fail(DD_ERR_IO, "%s: not a file of dualdiff, or damaged: /config is missing", path);
+    char origin[512];
+    snprintf(origin, sizeof origin, "%s:/config", path);
+    dd_config_defaults(config);
+    int status = dd_config_parse(text, origin, config);
+    if (!status)
+        status = dd_config_validate(config);
+    free(text);
+    return status ? dd_fail(DD_ERR_IO, "%s: this program cannot read its configuration: %s", path, dd_error_message())
+                  : DD_OK;
+}
+
 static int read_header(hid_t file, const char *path, dd_header *h)
 {
     char checksum[20];
-    long long number;
+    unsigned long long number;
     DD_TRY(read_kind(file, path, h));
     DD_TRY(dd_h5_read_text_attribute(file, path, "program_version", h->program_version, sizeof h->program_version));
     DD_TRY(dd_h5_read_text_attribute(file, path, "git_commit", h->git_commit, sizeof h->git_commit));
@@ -75,28 +91,18 @@ static int read_header(hid_t file, const char *path, dd_header *h)
     h->seed = (uint64_t)number;
     DD_TRY(dd_h5_read_integer_attribute(file, path, "replicas", &number));
     h->replicas = (int)number;
-    char *config = dd_h5_read_text(file, "/config");
-    if (!config)
-        return dd_fail(DD_ERR_IO, "%s: no dualdiff file: /config is missing or damaged", path);
-    char origin[512];
-    snprintf(origin, sizeof origin, "%s:/config", path);
-    dd_config_defaults(&h->config);
-    int status = dd_config_parse(config, origin, &h->config);
-    free(config);
-    if (status)
-        return status;
+    DD_TRY(read_config(file, path, &h->config));
     h->step = h->config.training.steps;
-    if (h->kind == DD_FILE_CHECKPOINT) {
+    if (h->kind == DD_FILE_LOG) {
+        hsize_t rows[2];
+        DD_TRY(dd_h5_size(file, path, "/train/step", 1, rows));
+        h->step = (int)rows[0];
+    } else if (h->kind == DD_FILE_CHECKPOINT) {
         DD_TRY(dd_h5_read_integer_attribute(file, path, "step", &number));
-        h->step = (int)number;
-    } else if (h->kind == DD_FILE_LOG) {
-        hid_t set = H5Dopen2(file, "/train/step", H5P_DEFAULT), space = set >= 0 ? H5Dget_space(set) : -1;
-        h->step = space >= 0 ? (int)H5Sget_simple_extent_npoints(space) : 0;
-        if (space >= 0)
-            H5Sclose(space);
-        if (set >= 0)
-            H5Dclose(set);
+        h->step = number <= (unsigned)h->config.training.steps ? (int)number : -1;
     }
+    if (h->step < 0 || h->step > h->config.training.steps)
+        return dd_fail(DD_ERR_IO, "%s: damaged: more steps than its /config's %d", path, h->config.training.steps);
     return DD_OK;
 }
 

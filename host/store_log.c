@@ -1,7 +1,10 @@
 /* The log that a reader may watch while training (HDF5's single writer, multiple readers).
  *
  * SWMR's rules shape this file: everything is created, and the file closed, before it is opened for SWMR
- * writing; rows come in whole chunks, so that each chunk is written once and its checksum with it.
+ * writing; rows come in whole chunks, so that each chunk is written once and its checksum with it. The file
+ * gets its name only then: a reader that opened it between the two would lock the writer out.
+ *
+ * In each group `step` is written last, so that as many rows as it has are there in every column.
  */
 #include <math.h>
 #include <stdio.h>
@@ -21,7 +24,7 @@ int dd_log_chunk(const dd_training_config *training)
 
 /* The columns of a log. */
 typedef enum column {
-    TRAIN_STEP,
+    TRAIN_STEP, /* a group's scale is made first */
     TRAIN_LOSS,
     TRAIN_MSE,
     TRAIN_DIVERSITY,
@@ -194,51 +197,60 @@ struct dd_log {
     int32_t *step; /* [chunk] */
 };
 
-/* A closed file at `path` with the rows of steps [0, from_step). */
-static int make_file(const char *path, const dd_run *run, const dd_model *model, int from_step)
+/* A closed file with the rows of steps [0, from_step), which come from the log at `path`. */
+static int make_file(const char *temporary, const char *path, const dd_run *run, const dd_model *model, int from_step)
 {
-    char *temporary = dd_path_with(path, ".tmp");
-    if (!temporary)
-        return dd_fail(DD_ERR_MEMORY, "out of memory");
     hid_t old = -1;
-    int status = from_step ? dd_h5_open(path, &old) : DD_OK;
-    if (status) {
-        dd_fail_context("the log of a run with a checkpoint at step %d is needed to go on; restore it, or remove the "
-                        "checkpoint too to start anew",
-                        from_step);
-    } else {
-        dd_h5_file f;
-        dd_h5_create(&f, temporary);
-        dd_write_header(&f, run, DD_FILE_LOG);
-        dd_write_log_layout(&f, run, model);
-        if (from_step)
-            dd_copy_log_rows(old, path, &f, run, model, from_step);
-        if (old >= 0)
-            H5Fclose(old);
-        status = dd_h5_close(&f);
+    if (from_step) {
+        dd_header header;
+        int status = dd_header_read(path, &header);
+        if (!status)
+            status = dd_header_matches(&header, run, path);
+        if (!status)
+            status = dd_h5_open(path, &old);
         if (status)
-            unlink(temporary);
-        else
-            status = dd_publish(temporary, path);
+            return dd_fail_context("the checkpoint holds %d steps, and their log is needed to go on; restore the log "
+                                   "from a copy, or remove both to start anew",
+                                   from_step);
     }
-    free(temporary);
-    return status;
+    dd_h5_file f;
+    dd_h5_create(&f, temporary);
+    dd_write_header(&f, run, DD_FILE_LOG);
+    dd_write_log_layout(&f, run, model);
+    if (from_step)
+        dd_copy_log_rows(old, path, &f, run, model, from_step);
+    if (old >= 0)
+        H5Fclose(old);
+    return dd_h5_close(&f);
 }
 
-static int open_for_writing(dd_log *log)
+static int open_columns(dd_log *log, const char *temporary, const dd_model *model)
 {
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
-    log->file = (dd_h5_file){.path = log->path};
-    log->file.id = H5Fopen(log->path, H5F_ACC_RDWR | H5F_ACC_SWMR_WRITE, access);
-    H5Pclose(access);
-    if (log->file.id < 0)
-        return dd_h5_fail(DD_ERR_IO, "%s: cannot be opened for writing", log->path);
-    for (int c = 0; c < log->columns; c++) {
+    dd_h5_open_swmr(&log->file, temporary);
+    for (int c = 0; c < column_count(model) && !log->file.status; c++) {
         log->column[c] = H5Dopen2(log->file.id, columns[c].name, H5P_DEFAULT);
         dd_h5_check(&log->file, log->column[c] >= 0, columns[c].name);
+        log->columns += log->column[c] >= 0;
     }
     return log->file.status;
+}
+
+/* Make the file, open it, and give it its name. */
+static int start(dd_log *log, const dd_run *run, const dd_model *model, int from_step)
+{
+    char *temporary = dd_path_with(log->path, ".tmp");
+    if (!temporary)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int status = make_file(temporary, log->path, run, model, from_step);
+    if (!status)
+        status = open_columns(log, temporary, model);
+    log->file.path = log->path;
+    if (status)
+        unlink(temporary);
+    else
+        status = dd_publish(temporary, log->path);
+    free(temporary);
+    return status;
 }
 
 int dd_log_create(const char *path, const dd_run *run, const dd_model *model, int from_step, dd_log **out)
@@ -257,11 +269,7 @@ int dd_log_create(const char *path, const dd_run *run, const dd_model *model, in
     log->gate_rows = rows_of(GATE_STEP, &log->training, from_step);
     int status = log->path && log->rate && log->step ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
     if (!status)
-        status = make_file(path, run, model, from_step);
-    if (!status) {
-        log->columns = column_count(model);
-        status = open_for_writing(log);
-    }
+        status = start(log, run, model, from_step);
     if (status)
         dd_log_close(log);
     else
@@ -286,16 +294,16 @@ static void append_gate(dd_log *log, const dd_train_log *block, size_t place)
     const float *weight = block->gate + place * batch;
     const int16_t *timestep = block->timestep + place * batch;
     if (stride == 1) {
-        put(log, GATE_STEP, log->gate_rows, (hsize_t)block->steps, log->step);
         put(log, GATE_WEIGHT, log->gate_rows, (hsize_t)block->steps, weight);
         put(log, GATE_TIMESTEP, log->gate_rows, (hsize_t)block->steps, timestep);
+        put(log, GATE_STEP, log->gate_rows, (hsize_t)block->steps, log->step);
         log->gate_rows += (hsize_t)block->steps;
         return;
     }
     for (int i = (stride - block->first_step % stride) % stride; i < block->steps; i += stride) {
-        put(log, GATE_STEP, log->gate_rows, 1, log->step + i);
         put(log, GATE_WEIGHT, log->gate_rows, 1, weight + (size_t)i * batch);
         put(log, GATE_TIMESTEP, log->gate_rows, 1, timestep + (size_t)i * batch);
+        put(log, GATE_STEP, log->gate_rows, 1, log->step + i);
         log->gate_rows++;
     }
 }
@@ -303,9 +311,11 @@ static void append_gate(dd_log *log, const dd_train_log *block, size_t place)
 int dd_log_append(dd_log *log, const dd_train_log *block, int replica, double learning_rate)
 {
     hsize_t rows = (hsize_t)block->steps;
-    if ((hsize_t)block->first_step != log->rows || block->steps > dd_log_chunk(&log->training))
-        return dd_fail(DD_ERR_INTERNAL, "%s: rows %d.. after %llu rows", log->path, block->first_step,
-                       (unsigned long long)log->rows);
+    int chunk = dd_log_chunk(&log->training), most = log->training.steps - (int)log->rows;
+    if ((hsize_t)block->first_step != log->rows || block->first_step % chunk ||
+        block->steps != (most < chunk ? most : chunk))
+        return dd_fail(DD_ERR_INTERNAL, "%s: %d rows from step %d on appended to %llu; chunks have %d rows", log->path,
+                       block->steps, block->first_step, (unsigned long long)log->rows, chunk);
     for (int i = 0; i < block->steps; i++) {
         log->step[i] = block->first_step + i;
         log->rate[i] = dd_learning_rate(learning_rate, log->step[i], log->training.steps);
@@ -325,7 +335,7 @@ int dd_log_append(dd_log *log, const dd_train_log *block, int replica, double le
 
 int dd_log_sync(dd_log *log)
 {
-    dd_h5_check(&log->file, H5Fflush(log->file.id, H5F_SCOPE_GLOBAL) >= 0, "rows");
+    dd_h5_flush(&log->file);
     if (log->file.status)
         return log->file.status;
     return dd_sync_file(log->path);
@@ -336,8 +346,7 @@ int dd_log_close(dd_log *log)
     if (!log)
         return DD_OK;
     for (int c = 0; c < log->columns; c++)
-        if (log->column[c] > 0)
-            dd_h5_check(&log->file, H5Dclose(log->column[c]) >= 0, columns[c].name);
+        dd_h5_check(&log->file, H5Dclose(log->column[c]) >= 0, columns[c].name);
     int status = dd_h5_close(&log->file);
     free(log->path);
     free(log->rate);

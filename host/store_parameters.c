@@ -49,7 +49,8 @@ int dd_read_parameters(hid_t file, const char *path, const dd_model *model, cons
         const dd_tensor *t = &model->tensor[i];
         char name[192];
         snprintf(name, sizeof name, "%s/%s", group, t->name);
-        DD_TRY(dd_h5_read_floats(file, path, name, t->count, values + t->offset));
+        hsize_t size[2] = {(hsize_t)t->rows, (hsize_t)t->cols};
+        DD_TRY(dd_h5_read_floats(file, path, name, t->cols ? 2 : 1, size, values + t->offset));
     }
     return DD_OK;
 }

@@ -118,7 +118,8 @@ static int open_result(const char *path, hid_t *file)
         return dd_fail(DD_ERR_IO, "%s: this run is not finished (%d of %d steps); run the same train command to go on",
                        path, header.step, header.config.training.steps);
     if (header.kind != DD_FILE_RESULT)
-        return dd_fail(DD_ERR_IO, "%s: a checkpoint; name the result, seed_<n>.h5", path);
+        return dd_fail(DD_ERR_IO, "%s: not the result of a training run (seed_<n>.h5) but %s", path,
+                       header.kind == DD_FILE_CHECKPOINT ? "a checkpoint" : "samples");
     return dd_h5_open(path, file);
 }
 
@@ -136,41 +137,34 @@ int dd_result_read_metrics(const char *path, dd_metrics *metrics)
 {
     hid_t file;
     DD_TRY(open_result(path, &file));
-    for (int i = 0; i < DD_METRICS; i++) {
+    int status = DD_OK;
+    for (int i = 0; i < DD_METRICS && !status; i++) {
         char name[96];
         snprintf(name, sizeof name, "/metrics/%s", dd_metric_table[i].name);
-        double *value = dd_metric(metrics, i);
-        *value = NAN;
-        hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
-        if (set >= 0) {
-            H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, value);
-            H5Dclose(set);
-        }
+        *dd_metric(metrics, i) = NAN;
+        if (H5Lexists(file, name, H5P_DEFAULT)) /* an error too: the group is missing */
+            status = dd_h5_read_double(file, path, name, dd_metric(metrics, i));
     }
-    H5Eclear2(H5E_DEFAULT);
     H5Fclose(file);
-    return DD_OK;
+    return status;
 }
 
 int dd_result_read_samples(const char *path, float **x, uint32_t *n)
 {
     hid_t file;
     hsize_t size[2] = {0, 0};
+    *x = NULL;
     DD_TRY(open_result(path, &file));
-    hid_t set = H5Dopen2(file, "/samples/x", H5P_DEFAULT), space = set >= 0 ? H5Dget_space(set) : -1;
-    int status = DD_OK;
-    if (space < 0 || H5Sget_simple_extent_dims(space, size, NULL) != 2)
-        status = dd_h5_fail(DD_ERR_IO, "%s: /samples/x is missing or damaged", path);
-    if (space >= 0)
-        H5Sclose(space);
-    if (set >= 0)
-        H5Dclose(set);
-    *n = (uint32_t)size[0];
-    *x = status ? NULL : malloc(2 * (size_t)*n * sizeof **x);
-    if (!status && !*x)
-        status = dd_fail(DD_ERR_MEMORY, "out of memory");
-    if (!status)
-        status = dd_h5_read_floats(file, path, "/samples/x", 2 * (size_t)*n, *x);
+    int status = dd_h5_size(file, path, "/samples/x", 2, size);
+    if (!status && (size[0] > UINT32_MAX || size[1] != 2))
+        status = dd_fail(DD_ERR_IO, "%s: /samples/x is (%llu, %llu), not (samples, 2)", path,
+                         (unsigned long long)size[0], (unsigned long long)size[1]);
+    if (!status) {
+        *n = (uint32_t)size[0];
+        *x = malloc(2 * size[0] * sizeof **x);
+        status = *x ? dd_h5_read_floats(file, path, "/samples/x", 2, size, *x)
+                    : dd_fail(DD_ERR_MEMORY, "%s: out of memory for %u samples", path, *n);
+    }
     if (status) {
         free(*x);
         *x = NULL;

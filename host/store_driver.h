@@ -1,0 +1,16 @@
+/* An HDF5 file driver for files that are written: a failed write is remembered here and HDF5 is not told.
+ *
+ * HDF5 (1.10, and later ones too) reaches for freed memory when it closes what it could not write, so a
+ * full disk would crash the program. Here it finishes in peace, everything after the failure is dropped,
+ * and the caller, who looks at `error`, reports it.
+ */
+#ifndef DD_STORE_DRIVER_H
+#define DD_STORE_DRIVER_H
+
+#include <hdf5.h>
+
+/* Properties to create or open a file for writing, to be closed by the caller. *error gets the errno of the
+ * first failed write; it must live until the file is closed. Negative: HDF5 is out of memory. */
+hid_t dd_driver_access(int *error);
+
+#endif

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #if H5_VERSION_GE(1, 13, 0)
@@ -166,6 +167,24 @@ static herr_t driver_truncate(H5FD_t *file, hid_t transfer, hbool_t closing)
     return 0;
 }
 
+/* Only with these two does HDF5 mark a file that is open for writing, the mark by which readers know that it must
+ * be opened for SWMR. A file system without locks is no obstacle: runs have their own lock. */
+static herr_t driver_lock(H5FD_t *file, hbool_t exclusive)
+{
+    if (!flock(((driver_file *)file)->descriptor, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) || errno == ENOSYS ||
+        errno == ENOLCK || errno == EOPNOTSUPP)
+        return 0;
+    H5Epush2(H5E_DEFAULT, __FILE__, __func__, __LINE__, H5E_ERR_CLS, H5E_FILE, H5E_CANTOPENFILE,
+             "another program has it open");
+    return -1;
+}
+
+static herr_t driver_unlock(H5FD_t *file)
+{
+    flock(((driver_file *)file)->descriptor, LOCK_UN);
+    return 0;
+}
+
 static const H5FD_class_t driver = {
 #ifdef H5FD_CLASS_VERSION
     .version = H5FD_CLASS_VERSION,
@@ -187,6 +206,8 @@ static const H5FD_class_t driver = {
     .read = driver_read,
     .write = driver_write,
     .truncate = driver_truncate,
+    .lock = driver_lock,
+    .unlock = driver_unlock,
     .fl_map = H5FD_FLMAP_DICHOTOMY,
 };
 

@@ -1,0 +1,164 @@
+/* A small run with made-up numbers for the tests of the store: every number is a function of its place, so that
+ * a reader in any language can tell whether it got the right one.
+ *
+ *   loss = 2 + s / 1000, mse = 1 + s / 1000, diversity = 3 + s / 1000, grad_norm = 4 + s / 1000 at step s
+ *   gate (s, row) = ((7 s + row) % 1000) / 1000, timestep (s, row) = (3 s + row) % timesteps; from `short_batch`
+ *   on NaN and -1 where s % 5 == 4
+ *   state part p, element e: p + (e % 4096) / 8192
+ */
+#ifndef DD_STORED_RUN_H
+#define DD_STORED_RUN_H
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "recipe.h"
+#include "store.h"
+
+typedef struct stored_run {
+    dd_config config;
+    dd_model model;
+    dd_run run;
+    float *state[DD_STATE_PARTS]; /* [parameters] */
+    float *row;                   /* memory of a block */
+    dd_train_log block;
+} stored_run;
+
+/* The configuration file `path` (NULL: the defaults) made small, with overrides. */
+static inline int stored_run_create(stored_run *r, const char *path, int overrides, char **override)
+{
+    static const char *const small[] = {
+        "model.hidden_width=16", "model.embedding_width=8", "diffusion.timesteps=10",     "training.steps=23",
+        "training.batch=8",      "evaluation.samples=40",   "training.checkpoint_every=5"};
+    memset(r, 0, sizeof *r);
+    dd_config_defaults(&r->config);
+    if (path)
+        DD_TRY(dd_config_read(path, &r->config));
+    for (size_t i = 0; i < sizeof small / sizeof *small; i++)
+        DD_TRY(dd_config_set(&r->config, small[i]));
+    for (int i = 0; i < overrides; i++)
+        DD_TRY(dd_config_set(&r->config, override[i]));
+    DD_TRY(dd_model_create(&r->config.model, &r->model));
+    r->run = (dd_run){.config = &r->config,
+                      .config_name = "run_x",
+                      .dataset = "d\xC3\xADno", /* UTF-8 all the way */
+                      .points = 1000,
+                      .data_checksum = 0xfedcba9876543210u,
+                      .seed = 18446744073709551615u,
+                      .replicas = 2,
+                      .backend = "cpu",
+                      .device = "a processor",
+                      .threads = 3};
+    for (int part = 0; part < DD_STATE_PARTS; part++) {
+        r->state[part] = malloc(r->model.parameters * sizeof(float));
+        for (size_t e = 0; e < r->model.parameters; e++)
+            r->state[part][e] = (float)part + (float)(e % 4096) / 8192.f;
+    }
+    size_t capacity = (size_t)dd_log_chunk(&r->config.training), batch = (size_t)r->config.training.batch;
+    size_t rows = 2 * capacity, points = rows * batch; /* two replicas; the second is ours */
+    r->row = calloc(4 * rows + points, sizeof(float));
+    int16_t *timestep = calloc(points, sizeof *timestep);
+    r->block = (dd_train_log){.replicas = 2,
+                              .capacity = (int)capacity,
+                              .batch = (int)batch,
+                              .loss = r->row,
+                              .mse = r->row + rows,
+                              .diversity = r->row + 2 * rows,
+                              .grad_norm = r->row + 3 * rows,
+                              .gate = r->model.gates ? r->row + 4 * rows : NULL,
+                              .timestep = timestep};
+    return DD_OK;
+}
+
+static inline void stored_run_free(stored_run *r)
+{
+    for (int part = 0; part < DD_STATE_PARTS; part++)
+        free(r->state[part]);
+    free(r->row);
+    free(r->block.timestep);
+}
+
+/* Fill the block with the chunk that begins at first_step; the other replica's rows stay 0. */
+static inline void stored_run_fill(stored_run *r, int first_step)
+{
+    dd_train_log *b = &r->block;
+    int left = r->config.training.steps - first_step;
+    b->first_step = first_step;
+    b->steps = left < b->capacity ? left : b->capacity;
+    for (int i = 0; i < b->steps; i++) {
+        int at = b->capacity + i, s = first_step + i;
+        b->mse[at] = 1 + (float)s / 1000.f;
+        b->loss[at] = 2 + (float)s / 1000.f;
+        b->diversity[at] = 3 + (float)s / 1000.f;
+        b->grad_norm[at] = 4 + (float)s / 1000.f;
+        for (int row = 0; row < b->batch && b->gate; row++) {
+            int missing = s % 5 == 4 && row >= b->batch * 5 / 8;
+            b->gate[at * b->batch + row] = missing ? NAN : (float)((7 * s + row) % 1000) / 1000.f;
+            b->timestep[at * b->batch + row] = (int16_t)(missing ? -1 : (3 * s + row) % r->config.diffusion.timesteps);
+        }
+    }
+}
+
+/* Append the chunks of steps [from, to). */
+static inline int stored_run_append(stored_run *r, dd_log *log, int from, int to)
+{
+    for (int s = from; s < to; s += r->block.steps) {
+        stored_run_fill(r, s);
+        DD_TRY(dd_log_append(log, &r->block, 1, r->config.training.learning_rate));
+    }
+    return DD_OK;
+}
+
+/* A log at `path` with rows 0..steps-1, closed. */
+static inline int stored_run_log(stored_run *r, const char *path, int steps)
+{
+    dd_log *log;
+    DD_TRY(dd_log_create(path, &r->run, &r->model, 0, &log));
+    int status = stored_run_append(r, log, 0, steps);
+    int closed = dd_log_close(log);
+    return status ? status : closed;
+}
+
+static inline int stored_run_checkpoint(stored_run *r, const char *path, int step)
+{
+    return dd_checkpoint_write(path, &r->run, &r->model, step, 12.5 + step, (const float *const *)r->state);
+}
+
+/* The result over the log at `path`: x (i, c) = i + c / 2, noise -x, gate i / n, sample gate (t, i) = t + i / n. */
+static inline int stored_run_result(stored_run *r, const char *path)
+{
+    uint32_t n = (uint32_t)r->config.evaluation.samples;
+    int timesteps = r->config.diffusion.timesteps;
+    float *x = malloc((size_t)n * (size_t)(5 + timesteps) * sizeof *x), *noise = x + 2 * n, *gate = x + 4 * n;
+    float *sample_gate = x + 5 * n;
+    for (uint32_t i = 0; i < n; i++) {
+        for (int c = 0; c < 2; c++) {
+            x[2 * i + (uint32_t)c] = (float)i + (float)c / 2;
+            noise[2 * i + (uint32_t)c] = -x[2 * i + (uint32_t)c];
+        }
+        gate[i] = (float)i / (float)n;
+        for (int t = 0; t < timesteps; t++)
+            sample_gate[(uint32_t)t * n + i] = (float)t + (float)i / (float)n;
+    }
+    dd_result result = {.metrics = {.training_time = 31.5,
+                                    .eval_loss = .75,
+                                    .heldout_loss = NAN,
+                                    .inference_time = 2.25,
+                                    .kl_divergence = -.125,
+                                    .kl_zero_distances = 3},
+                        .samples = n,
+                        .x = x,
+                        .initial_noise = noise,
+                        .gate = r->model.gates ? gate : NULL,
+                        .sample_gate = r->model.gates ? sample_gate : NULL,
+                        .online = r->state[DD_STATE_ONLINE],
+                        .ema = r->state[DD_STATE_EMA]};
+    int status = dd_result_write(path, &r->run, &r->model, &result);
+    free(x);
+    return status;
+}
+
+#endif

@@ -1,0 +1,376 @@
+"""What readers see of the store's files: h5py, xarray with both engines, h5dump, h5ls, NumPy; and of a log that is
+being written by another process, or was left by a killed one. The contents are made up in stored_run.h."""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+
+PROGRAM = Path(os.environ["DUALDIFF_BUILD"]) / "tests" / "dump_store"
+SOURCE = Path(os.environ["DUALDIFF_SOURCE"])
+STEPS, BATCH, TIMESTEPS, SAMPLES = 23, 8, 10, 40
+KINDS = ["log", "result", "x.ckpt", "samples"]
+VARIANTS = {  # name: configuration, overrides
+    "run_0": ("run_0", []),
+    "run_1": ("run_1", []),
+    "run_4": ("run_4", []),
+    "stride": ("run_1", ["training.gate_every=3"]),
+}
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def run(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    config, overrides = VARIANTS[request.param]
+    subprocess.run([PROGRAM, "files", folder, SOURCE / "configs" / f"{config}.toml", *overrides], check=True, timeout=60)
+    return request.param, folder
+
+
+def gate_rows(step):
+    """Gating weights and timesteps (step, batch) of stored_run.h."""
+    row = np.arange(BATCH)
+    s = np.asarray(step)[:, None]
+    missing = (s % 5 == 4) & (row >= BATCH * 5 // 8)
+    weight = np.where(missing, np.nan, ((7 * s + row) % 1000) / 1000).astype(np.float32)
+    return weight, np.where(missing, -1, (3 * s + row) % TIMESTEPS)
+
+
+def all_groups(file):
+    groups = ["/"]
+    file.visititems(lambda name, item: groups.append("/" + name) if isinstance(item, h5py.Group) else None)
+    return groups
+
+
+def all_sets(file):
+    sets = []
+    file.visititems(lambda name, item: sets.append(item) if isinstance(item, h5py.Dataset) else None)
+    return sets
+
+
+# ---- every file ----
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_self_description(run, kind):
+    with h5py.File(run[1] / f"{kind}.h5") as file:
+        for item in all_sets(file):
+            text = item.name == "/config"
+            assert isinstance(item.attrs["long_name"], str) and item.attrs["long_name"], item.name
+            assert text or item.attrs["units"] in ("s", "1", "bit"), item.name
+            assert item.dtype.kind in "Oif" and (not text or h5py.check_string_dtype(item.dtype).length is None)
+            if item.ndim:
+                assert item.chunks and item.fletcher32, item.name
+            if item.is_scale:
+                continue
+            scales = [dict(axis.items()) for axis in item.dims]
+            names = [s.name for axis in scales for s in axis.values()]
+            assert all(len(axis) == 1 for axis in scales) and len(set(names)) == item.ndim, item.name
+            for axis, size in zip(scales, item.shape):
+                (scale,) = axis.values()
+                assert len(scale) == size
+                assert item.name.startswith(scale.parent.name.rstrip("/") + "/"), "scale in the group or an ancestor"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_root_attributes(run, kind):
+    with h5py.File(run[1] / f"{kind}.h5") as file:
+        attributes = dict(file.attrs)
+        config = file["config"].asstr()[()]
+    commit = attributes.pop("git_commit")
+    assert isinstance(commit, str) and commit
+    assert re.fullmatch(r"\d+\.\d+\.\d+", attributes.pop("program_version"))
+    expected = dict(schema_version=1, kind={"x.ckpt": "checkpoint"}.get(kind, kind), backend="cpu", device="a processor",
+                    threads=3, config_name="run_x", dataset="díno", seed=2**64 - 1, points=1000, replicas=2,
+                    data_checksum="fedcba9876543210")
+    if kind == "x.ckpt":
+        expected |= dict(step=15, complete=1)
+    assert attributes == expected
+    assert "hidden_width = 16" in config and "timesteps = 10" in config
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_text_is_variable_length_utf8(run, kind):
+    def check(attributes):
+        for name in attributes:
+            if name in ("CLASS", "NAME"):
+                continue  # HDF5's own, of a dimension scale
+            string = h5py.check_string_dtype(attributes.get_id(name).dtype)
+            assert string is None or string == ("utf-8", None), name
+            assert attributes.get_id(name).dtype.kind != "b"
+
+    with h5py.File(run[1] / f"{kind}.h5") as file:
+        check(file.attrs)
+        for item in all_sets(file):
+            check(item.attrs)
+        assert h5py.check_string_dtype(file["config"].dtype) == ("utf-8", None)
+
+
+@pytest.mark.parametrize("engine", ["h5netcdf", "netcdf4"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_xarray_opens_every_group(run, kind, engine):
+    path = run[1] / f"{kind}.h5"
+    with h5py.File(path) as file:
+        groups = {name: [k for k, v in file[name].items() if isinstance(v, h5py.Dataset)] for name in all_groups(file)}
+        for name, members in groups.items():
+            with xr.open_dataset(path, group=name, engine=engine) as opened:
+                assert set(members) <= set(opened.variables), name
+                for member in members:
+                    stored = file[name][member]
+                    assert opened[member].shape == stored.shape
+                    if member != "config":
+                        fill = np.isnan(opened[member]) & ~np.isnan(stored[()].astype(float))
+                        assert np.array_equal(np.where(fill, stored.attrs.get("_FillValue", 0), opened[member]), stored,
+                                              equal_nan=True)
+                        assert (opened[member].attrs | opened[member].encoding)["units"] == stored.attrs["units"]
+    with xr.open_datatree(path, engine=engine) as tree:
+        assert set(tree.groups) == set(groups)
+
+
+@pytest.mark.parametrize("tool", [["h5dump"], ["h5dump", "-H", "-p"], ["h5ls", "-r", "-v"]])
+@pytest.mark.parametrize("kind", KINDS)
+def test_tools(run, kind, tool):
+    if not shutil.which(tool[0]):
+        pytest.skip(f"{tool[0]} is not installed")
+    out = subprocess.run([*tool, run[1] / f"{kind}.h5"], capture_output=True, text=True, timeout=60)
+    assert out.returncode == 0 and not out.stderr and "config" in out.stdout
+
+
+# ---- contents ----
+
+
+@pytest.mark.parametrize("kind", ["log", "result"])
+def test_training_rows(run, kind):
+    with h5py.File(run[1] / f"{kind}.h5") as file:
+        step = np.arange(STEPS)
+        assert np.array_equal(file["train/step"], step)
+        for base, name in enumerate(["mse", "loss", "diversity", "grad_norm"], 1):
+            assert np.array_equal(file[f"train/{name}"], (base + step.astype(np.float32) / 1000).astype(np.float32))
+        assert np.allclose(file["train/learning_rate"], 3e-4 * 0.5 * (1 + np.cos(np.pi * step / STEPS)), rtol=1e-14)
+        if run[0] == "run_0":
+            assert "gate" not in file
+            return
+        gate_step = step[:: 3 if run[0] == "stride" else 1]
+        weight, timestep = gate_rows(gate_step)
+        assert np.array_equal(file["gate/train/step"], gate_step)
+        assert np.array_equal(file["gate/train/weight"], weight, equal_nan=True)
+        assert np.array_equal(file["gate/train/timestep"], timestep)
+        assert file["gate/train/timestep"].dtype == np.int16 and file["gate/train/timestep"].attrs["_FillValue"] == -1
+        assert np.isnan(file["gate/train/weight"].attrs["_FillValue"]) and file["gate/train/weight"].dtype == np.float32
+        assert file["gate/train/weight"].chunks == ((1, BATCH) if run[0] == "stride" else (5, BATCH))
+        assert file["train/loss"].chunks == (5,)
+
+
+def test_result_contents(run):
+    with h5py.File(run[1] / "result.h5") as file:
+        i = np.arange(SAMPLES, dtype=np.float32)
+        x = np.stack([i, i + 0.5], axis=1)
+        assert np.array_equal(file["samples/x"], x) and np.array_equal(file["samples/initial_noise"], -x)
+        if run[0] == "run_0":
+            assert "gate" not in file["samples"]
+        else:
+            assert np.array_equal(file["samples/gate"], i / SAMPLES)
+            t = np.arange(TIMESTEPS, dtype=np.float32)[:, None]
+            assert np.array_equal(file["gate/sample/weight"], t + i / SAMPLES)
+        metrics = {name: value[()] for name, value in file["metrics"].items()}
+        assert metrics == dict(training_time=31.5, eval_loss=0.75, inference_time=2.25, kl_divergence=-0.125,
+                               kl_zero_distances=3)
+        assert file["metrics/training_time"].attrs["units"] == "s" and file["metrics/kl_divergence"].attrs["units"] == "bit"
+
+
+def reference_shapes(config):
+    """Names and shapes of the reference's state_dict at hidden width 16 and embedding width 8, in the order of dd_model."""
+    layers = []
+
+    def expert(prefix):
+        layers.append((f"{prefix}.0", 16, 24))
+        layers.extend((f"{prefix}.{i}.ff", 16, 16) for i in (1, 2, 3))
+        layers.extend([(f"{prefix}.5", 2, 16)] if config in ("run_0", "run_1")
+                      else [(f"{prefix}.5", 128, 16), (f"{prefix}.7", 2, 128)])
+
+    if config == "run_0":
+        expert("network")
+    else:
+        expert("expert1")
+        expert("expert2")
+        layers.append(("gating_network.0", 256, 24))
+        layers.extend([("gating_network.2", 1, 256)] if config == "run_1"
+                      else [("gating_network.2", 128, 256), ("gating_network.4", 1, 128)])
+    return {f"{name}.{part}": shape for name, out, width in layers for part, shape in
+            (("weight", (out, width)), ("bias", (out,)))}
+
+
+@pytest.mark.parametrize("kind, group, part", [("result", "parameters/online", 0), ("result", "parameters/ema", 1),
+                                               ("x.ckpt", "parameters/online", 0), ("x.ckpt", "parameters/ema", 1),
+                                               ("x.ckpt", "optimizer/exp_avg", 2), ("x.ckpt", "optimizer/exp_avg_sq", 3)])
+def test_tensors_are_the_references(run, kind, group, part):
+    with h5py.File(run[1] / f"{kind}.h5") as file:
+        tensors = {name: tensor[:] for name, tensor in file[group].items()}
+    shapes = reference_shapes(VARIANTS[run[0]][0])
+    assert {name: tensor.shape for name, tensor in tensors.items()} == shapes
+    assert all(tensor.dtype == np.float32 for tensor in tensors.values())
+    flat = np.concatenate([tensors[name].ravel() for name in shapes])
+    assert np.array_equal(flat, part + (np.arange(flat.size) % 4096) / np.float32(8192))
+
+
+def test_samples_alone(run):
+    x = np.array([[1, 2], [3, 4], [5, 1 / 3]], dtype=np.float32)
+    gate = np.array([0, 0.5, 0.1], dtype=np.float32)
+    table = np.loadtxt(run[1] / "samples.csv", delimiter=",", skiprows=1, dtype=np.float32)
+    header = (run[1] / "samples.csv").read_text().splitlines()[0]
+    loaded = np.load(run[1] / "samples.npy", allow_pickle=False)
+    assert loaded.dtype == np.float32 and np.array_equal(loaded, x)
+    with h5py.File(run[1] / "samples.h5") as file:
+        assert np.array_equal(file["samples/x"], x)
+        if run[0] == "run_0":
+            assert header == "x1,x2" and np.array_equal(table, x) and "gate" not in file["samples"]
+        else:
+            assert header == "x1,x2,gate" and np.array_equal(table, np.column_stack([x, gate]))
+            assert np.array_equal(file["samples/gate"], gate)
+
+
+def test_documented_example(tmp_path, monkeypatch, capsys):
+    example = re.search(r"```python\n(.*?)```", (SOURCE / "docs" / "file-format.md").read_text(), re.S).group(1)
+    assert len(example.splitlines()) == 5
+    subprocess.run([PROGRAM, "files", tmp_path, SOURCE / "configs" / "run_1.toml"], check=True, timeout=60)
+    target = tmp_path / "runs" / "run_1" / "dino" / "seed_0.h5"
+    target.parent.mkdir(parents=True)
+    (tmp_path / "result.h5").rename(target)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(example, names)
+    names["run"].close()
+    printed = capsys.readouterr().out
+    assert printed.startswith("díno -0.125 2.011") and printed.rstrip().endswith("24")
+    assert names["model"]["expert1.2.ff.weight"].shape == (16, 16)
+
+
+# ---- a log that is being written ----
+
+WATCHED = ["training.steps=400", "training.batch=64", "training.checkpoint_every=10"]
+
+
+def watch(path, milliseconds, start=0, overrides=WATCHED):
+    return subprocess.Popen([PROGRAM, "watch", path, str(milliseconds), str(start), *overrides])
+
+
+def wait_for(path, process):
+    while not path.exists():
+        assert process.poll() is None
+        time.sleep(0.001)
+
+
+def check_rows(file, names=("train/mse", "gate/train/weight", "gate/train/timestep")):
+    """Every complete row is right; returns their number."""
+    scales = {"train": file["train/step"], "gate/train": file["gate/train/step"]}
+    for scale in scales.values():
+        scale.id.refresh()
+    rows = {group: len(scale) for group, scale in scales.items()}
+    for name in names:
+        file[name].id.refresh()
+        n = rows[name.rsplit("/", 1)[0]]
+        step, values = np.arange(n), file[name][:n]
+        assert np.array_equal(scales[name.rsplit("/", 1)[0]][:n], step)
+        if name == "train/mse":
+            assert np.array_equal(values, (1 + step.astype(np.float32) / 1000).astype(np.float32))
+        else:
+            row, s = np.arange(64), step[:, None]
+            missing = (s % 5 == 4) & (row >= 40)
+            if name.endswith("weight"):
+                expected = np.where(missing, np.nan, ((7 * s + row) % 1000) / 1000).astype(np.float32)
+            else:
+                expected = np.where(missing, -1, (3 * s + row) % TIMESTEPS)
+            assert np.array_equal(values, expected, equal_nan=True)
+    return rows["train"]
+
+
+def test_watch_and_refresh(tmp_path):
+    writer = watch(tmp_path / "log.h5", 20)
+    wait_for(tmp_path / "log.h5", writer)
+    seen = []
+    with h5py.File(tmp_path / "log.h5", "r", swmr=True) as file:
+        assert "learning_rate" in file["train"] and file.attrs["kind"] == "log"
+        while writer.poll() is None:
+            seen.append(check_rows(file))
+            time.sleep(0.005)
+        seen.append(check_rows(file))
+    assert writer.returncode == 0
+    assert seen == sorted(seen) and seen[-1] == 400 and all(n % 10 == 0 for n in seen)
+    assert len(set(seen)) > 10, "rows become visible while the writer runs"
+
+
+def test_reader_never_stops_the_writer(tmp_path):
+    """Readers that open and close all the time, from before the log has its name."""
+    writer = watch(tmp_path / "log.h5", 5)
+    opened = refused = 0
+    while writer.poll() is None:
+        try:
+            with h5py.File(tmp_path / "log.h5", "r", swmr=True) as file:
+                check_rows(file)
+            opened += 1
+        except FileNotFoundError:
+            continue
+        try:  # a reader that does not know of SWMR is refused, and does no harm
+            h5py.File(tmp_path / "log.h5", "r").close()
+        except OSError:
+            refused += 1
+    assert writer.returncode == 0 and opened > 10 and refused > 5
+    with h5py.File(tmp_path / "log.h5", "r") as file:
+        assert check_rows(file) == 400
+
+
+def test_xarray_sees_a_log_that_is_written(tmp_path):
+    writer = watch(tmp_path / "log.h5", 20)
+    wait_for(tmp_path / "log.h5", writer)
+    rows = []
+    while writer.poll() is None:
+        with xr.open_dataset(tmp_path / "log.h5", group="train", engine="h5netcdf", driver_kwds={"swmr": True}) as log:
+            rows.append(log.sizes["step"])
+    assert writer.returncode == 0 and rows == sorted(rows) and len(set(rows)) > 3
+
+
+def test_reader_keeps_the_log_when_the_file_is_replaced(tmp_path):
+    writer = watch(tmp_path / "log.h5", 1)
+    wait_for(tmp_path / "log.h5", writer)
+    with h5py.File(tmp_path / "log.h5", "r", swmr=True) as file:
+        assert writer.wait(60) == 0
+        (tmp_path / "log.h5").unlink()
+        assert check_rows(file) == 400
+
+
+def test_killed_log_is_read_and_continued(tmp_path):
+    path = tmp_path / "log.h5"
+    for milliseconds in (0, 1, 3, 7, 13, 29):
+        path.unlink(missing_ok=True)
+        writer = watch(path, 3)
+        wait_for(path, writer)
+        time.sleep(milliseconds / 1000)
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+        with h5py.File(path, "r", swmr=True) as file:
+            rows = check_rows(file)
+        assert rows < 400
+        if not rows:
+            continue
+        assert watch(path, 0, rows).wait(60) == 0
+        assert not (tmp_path / "log.h5.tmp").exists()
+        with h5py.File(path, "r") as file:
+            assert check_rows(file) == 400
+
+
+def test_rows_that_are_not_there_are_missed(tmp_path):
+    path = tmp_path / "log.h5"
+    writer = watch(path, 1000)
+    wait_for(path, writer)
+    writer.send_signal(signal.SIGKILL)
+    writer.wait()
+    before = path.read_bytes()
+    out = subprocess.run([PROGRAM, "watch", path, "0", "100", *WATCHED], capture_output=True, text=True, timeout=60)
+    assert out.returncode == 5 and "log.h5" in out.stderr and "100 steps" in out.stderr and "start anew" in out.stderr
+    assert path.read_bytes() == before and not (tmp_path / "log.h5.tmp").exists()

@@ -1,0 +1,79 @@
+"""A training job small enough to run to its end in a second or two, through the program itself."""
+import os
+import signal
+import subprocess
+import time
+
+import h5py
+import numpy as np
+
+BUILD = os.environ["DUALDIFF_BUILD"]
+SOURCE = os.environ["DUALDIFF_SOURCE"]
+PROGRAM = os.path.join(BUILD, "dualdiff")
+CONFIG = os.path.join(SOURCE, "configs", "run_3.toml")
+
+SMALL = {
+    "model.hidden_width": 24, "model.hidden_depth": 1, "model.embedding_width": 12, "model.expert_head": "[8]",
+    "model.gate_layers": "[16,8]", "diffusion.timesteps": 12, "training.batch": 32, "training.steps": 1200,
+    "training.checkpoint_every": 90, "evaluation.samples": 100, "evaluation.heldout": 96, "data.points": 500,
+}
+
+
+def command(out, *more, settings=None, config=CONFIG):
+    """The train command; `settings` changes SMALL."""
+    chosen = {**SMALL, **(settings or {})}
+    sets = [word for key, value in chosen.items() for word in ("--set", f"{key}={value}")]
+    return [PROGRAM, "train", config, *sets, "--backend", os.environ.get("DUALDIFF_BACKEND", "cpu"), "--out", str(out),
+            *more]
+
+
+def run(words, expect=0, timeout=120, **options):
+    """Run to the end; returns what it printed on standard error."""
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout, **options)
+    assert done.returncode == expect, f"{words}: exit code {done.returncode} instead of {expect}\n{done.stderr}"
+    return done.stderr
+
+
+def interrupt(words, after, number):
+    """Start, send a signal and wait. `after` is a time in seconds, or a file to wait for.
+    Returns (exit code, standard error)."""
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if isinstance(after, (int, float)):
+        try:
+            process.wait(timeout=after)
+        except subprocess.TimeoutExpired:
+            pass
+    else:
+        while process.poll() is None and not os.path.exists(after):
+            time.sleep(.005)
+    if process.poll() is None:
+        process.send_signal(number)
+    _, errors = process.communicate(timeout=120)
+    return process.returncode, errors
+
+
+def contents(path):
+    """Every dataset of a result but those that measure time."""
+    found = {}
+    with h5py.File(path) as file:
+        assert file.attrs["kind"] == "result", path
+
+        def visit(name, item):
+            if isinstance(item, h5py.Dataset) and not name.endswith("_time"):
+                found[name] = item[()]
+
+        file.visititems(visit)
+    return found
+
+
+def assert_equal_results(one, other):
+    a, b = contents(one), contents(other)
+    assert a.keys() == b.keys()
+    for name, value in a.items():
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            assert value.tobytes() == b[name].tobytes(), f"{name} of {one} and {other}"
+        else:
+            assert np.array_equal(value, b[name]), f"{name} of {one} and {other}"
+
+
+SIGNALS = {"SIGINT": signal.SIGINT, "SIGTERM": signal.SIGTERM, "SIGKILL": signal.SIGKILL}

@@ -1,0 +1,88 @@
+"""Stop anywhere and go on: the end is bit-equal to a run that nobody stopped."""
+import signal
+
+import h5py
+import pytest
+
+import kill_trials
+import small_job
+
+
+LONG = {"training.steps": 5000}  # long enough to be stopped in the middle of it
+
+
+def log(out, seed=0):
+    return out / f"run_3/dino/seed_{seed}.h5"
+
+
+def checkpoint_step(out, seed=0):
+    with h5py.File(out / f"run_3/dino/seed_{seed}.ckpt.h5") as file:
+        return int(file.attrs["step"])
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_signal_leaves_a_checkpoint_and_the_same_command_goes_on(tmp_path, name):
+    job = ["--dataset", "dino"]
+    words = small_job.command(tmp_path / "stopped", *job, settings=LONG)
+    code, errors = small_job.interrupt(words, log(tmp_path / "stopped"), small_job.SIGNALS[name])
+    assert code == 130 and "run the same command to go on" in errors
+    step = checkpoint_step(tmp_path / "stopped")
+    assert 0 < step < 5000
+    assert f"going on from step {step}" in small_job.run(words)
+    small_job.run(small_job.command(tmp_path / "whole", *job, settings=LONG))
+    small_job.assert_equal_results(log(tmp_path / "stopped"), log(tmp_path / "whole"))
+
+
+def test_random_kills(tmp_path):
+    assert kill_trials.kill_until_done(tmp_path, 12, seed=1,
+                                       numbers=(signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)) == 12
+
+
+def test_a_checkpoint_written_but_not_renamed_is_gone_on_from(tmp_path):
+    """Killed between two renames: one replica's newest state stands in .next. Both hold the same step."""
+    words = small_job.command(tmp_path, "--dataset", "dino", "--seeds", "0-1", settings=LONG)
+    code, errors = small_job.interrupt(words, log(tmp_path, 1), signal.SIGINT)
+    assert code == 130, errors
+    checkpoint = tmp_path / "run_3/dino/seed_1.ckpt.h5"
+    unnamed = checkpoint.with_name(checkpoint.name + ".next")
+    checkpoint.rename(unnamed)
+    step = checkpoint_step(tmp_path)
+    errors = small_job.run(words)
+    assert errors.count("going on from step") == 1 and f"going on from step {step}" in errors
+    assert checkpoint.exists() and not unnamed.exists()
+
+
+def test_a_half_written_checkpoint_is_passed_over(tmp_path):
+    words = small_job.command(tmp_path / "cut", "--dataset", "dino", settings=LONG)
+    code, errors = small_job.interrupt(words, log(tmp_path / "cut"), signal.SIGINT)
+    assert code == 130, errors
+    good = tmp_path / "cut/run_3/dino/seed_0.ckpt.h5"
+    whole, step = good.read_bytes(), checkpoint_step(tmp_path / "cut")
+    for length in (0, 100, len(whole) // 2, len(whole) - 1):
+        (good.parent / "seed_0.ckpt.h5.next").write_bytes(whole[:length])
+        code, errors = small_job.interrupt(words, .2, signal.SIGKILL)
+        assert code == -signal.SIGKILL or f"going on from step {step}" in errors, errors
+        step = checkpoint_step(tmp_path / "cut")
+    small_job.run(words)
+    small_job.run(small_job.command(tmp_path / "whole", "--dataset", "dino", settings=LONG))
+    small_job.assert_equal_results(log(tmp_path / "cut"), log(tmp_path / "whole"))
+
+
+def test_replicas_of_other_steps_train_apart(tmp_path):
+    """Seed 0 was stopped early; the ensemble 0-2 takes it on from there, and all end as if undisturbed."""
+    words = small_job.command(tmp_path / "grown", "--dataset", "dino", settings=LONG)
+    code, errors = small_job.interrupt(words, log(tmp_path / "grown"), signal.SIGINT)
+    assert code == 130, errors
+    small_job.run(words + ["--seeds", "0-2"])
+    small_job.run(small_job.command(tmp_path / "together", "--dataset", "dino", "--seeds", "0-2", settings=LONG))
+    for seed in range(3):
+        small_job.assert_equal_results(log(tmp_path / "grown", seed), log(tmp_path / "together", seed))
+
+
+def test_all_done_changes_nothing(tmp_path):
+    words = small_job.command(tmp_path, "--dataset", "line", settings={"training.steps": 60})
+    small_job.run(words)
+    result = tmp_path / "run_3/line/seed_0.h5"
+    before, time = result.read_bytes(), result.stat().st_mtime_ns
+    assert "nothing is left to do" in small_job.run(words)
+    assert result.read_bytes() == before and result.stat().st_mtime_ns == time

@@ -1,0 +1,107 @@
+#!/bin/sh
+# Install what is missing, build, and run the main job or the tests. Running it again is cheap and safe.
+#
+#     ./setup.sh demo    runs 0 and 1 of the experiment on dino, full length; table and pictures under runs/
+#     ./setup.sh test    the whole test suite, then once more under the sanitizers
+#
+# Made for Debian 12. Packages come from apt (with sudo where the user is not root) and only when they are
+# missing; Python packages go into .venv. CUDA is used where its compiler is found, never installed.
+set -eu
+cd "$(dirname "$0")"
+
+packages="build-essential cmake git libhdf5-dev libtomlplusplus-dev hdf5-tools python3 python3-venv ca-certificates"
+jobs=$(nproc 2>/dev/null || echo 2)
+
+say() { printf '== %s\n' "$*"; }
+fail() {
+    printf 'setup.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+# quietly LOG COMMAND...: output goes to the log, and its end to the terminal if the command fails.
+quietly() {
+    log=$1
+    shift
+    if ! "$@" >"$log" 2>&1; then
+        tail -n 40 "$log" >&2
+        fail "'$*' failed; all of its output is in $log"
+    fi
+}
+
+install_packages() {
+    if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+        say "no apt here; going on in the hope that there is what Debian calls: $packages"
+        return
+    fi
+    missing=
+    for package in $packages; do
+        state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+        [ "$state" = installed ] || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+    say "installing$missing"
+    root=
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || fail "run as root, or install sudo, or install these packages yourself:$missing"
+        root=sudo
+    fi
+    mkdir -p build
+    quietly build/apt.log $root env DEBIAN_FRONTEND=noninteractive apt-get update
+    quietly build/apt.log $root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
+}
+
+install_python_packages() {
+    cmp -s requirements.txt .venv/installed.txt && return
+    say "installing the Python packages of requirements.txt into .venv"
+    mkdir -p build
+    [ -x .venv/bin/python3 ] || quietly build/venv.log python3 -m venv .venv
+    quietly build/pip.log .venv/bin/python3 -m pip install --disable-pip-version-check -r requirements.txt
+    cp requirements.txt .venv/installed.txt
+}
+
+# build DIR OPTION...
+build() {
+    directory=$1
+    shift
+    say "building into $directory"
+    mkdir -p "$directory"
+    quietly "$directory/configure.log" cmake -S . -B "$directory" -DCMAKE_BUILD_TYPE=Release "$@"
+    quietly "$directory/build.log" cmake --build "$directory" --parallel "$jobs"
+}
+
+demo() {
+    build build
+    for run in run_0 run_1; do
+        say "training $run on dino (stop with Ctrl-C; the same command goes on)"
+        build/dualdiff train "configs/$run.toml" --dataset dino
+    done
+    build/dualdiff compare runs
+    build/dualdiff compare runs --format markdown --output runs/table.md
+    build/dualdiff plot runs
+    say "results: runs/run_0/dino/seed_0.h5, runs/run_1/dino/seed_0.h5; table: runs/table.md; pictures: runs/plots/"
+}
+
+run_tests() {
+    say "tests in $1"
+    ctest --test-dir "$1" -LE slow --output-on-failure --parallel "$jobs" || fail "tests failed in $1"
+}
+
+tests() {
+    build build
+    run_tests build
+    build build-sanitize -DDD_SANITIZE=ON
+    run_tests build-sanitize
+    say "all passed; the slow tests run with: ctest --test-dir build -L slow --output-on-failure"
+}
+
+case "${1-}" in
+demo | test) ;;
+*)
+    sed -n '2,8s/^# \{0,1\}//p' "$0"
+    exit 2
+    ;;
+esac
+[ $# -eq 1 ] || fail "one argument: demo or test"
+install_packages
+install_python_packages
+if [ "$1" = demo ]; then demo; else tests; fi

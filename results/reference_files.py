@@ -1,0 +1,43 @@
+"""Write OUT/<run>/all_results.pkl as the reference does, from results listed on standard input.
+
+{dataset: {"train_losses": [float, ...] a value a step, "images": (n, 2) array, "gating_weights": (n, 1) array}} of the
+lowest seed; a run without a gate has no "gating_weights", like the reference's baseline.
+"""
+import argparse
+import os
+import pickle
+import sys
+
+from runs import in_order, lowest_seeds, read_list
+
+
+def reference_form(result):
+    form = {
+        "train_losses": [float(loss) for loss in result.read("/train/loss")],
+        "images": result.read("/samples/x"),
+    }
+    gate = result.read("/samples/gate")
+    if gate is not None:
+        form["gating_weights"] = gate.reshape(-1, 1)
+    return form
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", required=True, help="the directory that holds one directory a run")
+    out = parser.parse_args().out
+    results = read_list(sys.stdin.buffer)
+    lowest = lowest_seeds(results)
+    for run in in_order(result.run for result in results):
+        content = {dataset: reference_form(result) for (name, dataset), result in lowest.items() if name == run}
+        path = os.path.join(out, run, "all_results.pkl")
+        with open(path + ".tmp", "wb") as file:
+            pickle.dump(content, file)
+        os.replace(path + ".tmp", path)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except OSError as problem:
+        sys.exit(f"reference_files.py: {problem}")

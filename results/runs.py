@@ -1,0 +1,49 @@
+"""The finished runs that a `dualdiff` command hands to its helper programs."""
+import os
+import sys
+from dataclasses import dataclass
+
+try:
+    import h5py
+    import numpy as np
+except ImportError as missing:
+    sys.exit(f"{os.path.basename(sys.argv[0])}: {missing}")
+
+
+@dataclass
+class Result:
+    """One seed of one run on one dataset."""
+
+    run: str
+    dataset: str
+    seed: int
+    path: str
+
+    def read(self, name):
+        """A whole dataset of the file as an array, None where it has none of that name."""
+        with h5py.File(self.path, "r") as file:
+            return np.asarray(file[name]) if name in file else None
+
+
+def read_list(stream):
+    """Results from a binary stream: run, dataset, seed and path of each, a NUL behind each."""
+    fields = stream.read().split(b"\0")[:-1]
+    return [
+        Result(run.decode("utf-8", "replace"), dataset.decode("utf-8", "replace"), int(seed), os.fsdecode(path))
+        for run, dataset, seed, path in zip(*[iter(fields)] * 4, strict=True)
+    ]
+
+
+def in_order(values):
+    """Each value once, in order of first appearance."""
+    return list(dict.fromkeys(values))
+
+
+def lowest_seeds(results):
+    """{(run, dataset): its result with the lowest seed}."""
+    lowest = {}
+    for result in results:
+        key = result.run, result.dataset
+        if key not in lowest or result.seed < lowest[key].seed:
+            lowest[key] = result
+    return lowest

@@ -112,7 +112,10 @@ static outcome run(const small_run *s, const char *backend_name, int threads, co
     return o;
 }
 
-static int differ(const void *a, const void *b, size_t bytes) { return memcmp(a, b, bytes) != 0; }
+static int differ(const void *a, const void *b, size_t bytes)
+{
+    return memcmp(a, b, bytes) != 0;
+}
 
 /* `b` may have been cut: its log is then the end of a's. */
 static void check_equal(const outcome *a, const outcome *b, const char *what)

@@ -1,0 +1,149 @@
+/* dump_training BACKEND CONFIG OUT.h5 STEPS SAMPLES NAME:POINTS:SEED[,...] [section.key=value ...]
+ *
+ * Train an ensemble and write what it did, one group of plain arrays a replica, for tests in Python: the points,
+ * initial parameters, the gradient at step 0, the log of all steps, the state after them and the gradient there,
+ * the evaluation's loss, samples and predictions. */
+#include <hdf5.h>
+#include <hdf5_hl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend.h"
+
+enum { MOST = 16 };
+
+static void need(int status)
+{
+    if (status) {
+        fprintf(stderr, "dump_training: %s\n", dd_error_message());
+        exit(1);
+    }
+}
+
+static void put(hid_t group, const char *name, hid_t type, int rank, hsize_t a, hsize_t b, const void *data)
+{
+    hsize_t size[2] = {a, b};
+    if (H5LTmake_dataset(group, name, rank, size, type, data) < 0) {
+        fprintf(stderr, "dump_training: %s cannot be written\n", name);
+        exit(1);
+    }
+}
+
+static void put_floats(hid_t group, const char *name, int rank, hsize_t a, hsize_t b, const float *data)
+{
+    put(group, name, H5T_NATIVE_FLOAT, rank, a, b, data);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 7) {
+        fprintf(stderr,
+                "usage: dump_training BACKEND CONFIG OUT.h5 STEPS SAMPLES NAME:POINTS:SEED[,...] [KEY=VALUE ...]\n");
+        return 2;
+    }
+    dd_config c;
+    dd_model model;
+    dd_schedule schedule;
+    dd_backend *backend;
+    need(dd_config_read(argv[2], &c));
+    for (int i = 7; i < argc; i++)
+        need(dd_config_set(&c, argv[i]));
+    need(dd_config_validate(&c));
+    need(dd_model_create(&c.model, &model));
+    need(dd_schedule_create(&c.diffusion, &schedule));
+    need(dd_backend_open(argv[1], 2, &backend));
+    int steps = atoi(argv[4]), replicas = 0;
+    uint32_t n = (uint32_t)atoi(argv[5]);
+
+    static dd_points points[MOST];
+    dd_replica replica[MOST];
+    const dd_points *passes[MOST];
+    uint64_t seed[MOST];
+    for (char *item = strtok(argv[6], ","); item && replicas < MOST; item = strtok(NULL, ","), replicas++) {
+        char name[512];
+        unsigned count;
+        unsigned long long number;
+        if (sscanf(item, "%511[^:]:%u:%llu", name, &count, &number) != 3)
+            return 2;
+        need(dd_points_open(name, count, 42, DD_STREAM_TRAIN, &points[replicas]));
+        passes[replicas] = &points[replicas];
+        seed[replicas] = number;
+        replica[replicas] = (dd_replica){.seed = number,
+                                         .data = &points[replicas],
+                                         .learning_rate = c.training.learning_rate,
+                                         .weight_decay = c.training.weight_decay,
+                                         .clip_norm = c.training.clip_norm,
+                                         .diversity_weight = c.training.diversity_weight};
+    }
+    dd_ensemble_spec spec = {
+        .model = &model, .schedule = &schedule, .training = &c.training, .replicas = replicas, .replica = replica};
+    dd_ensemble *e;
+    dd_train_log *log;
+    need(dd_ensemble_create(backend, &spec, &e));
+    need(dd_train_log_create(e, steps, &log));
+
+    size_t R = (size_t)replicas, P = model.parameters, T = (size_t)schedule.timesteps, N = n;
+    size_t S = (size_t)steps, B = (size_t)c.training.batch;
+    float *state = malloc(P * sizeof *state), *first = malloc(R * P * sizeof *first),
+          *last = malloc(R * P * sizeof *last);
+    float *x = malloc(2 * R * N * sizeof *x), *start = malloc(2 * R * N * sizeof *start);
+    float *sample_gate = malloc(R * T * N * sizeof *sample_gate), *noise = malloc(2 * R * N * sizeof *noise);
+    float *gate = malloc(R * N * sizeof *gate), *expert = malloc(2 * 8 * R * N * sizeof *expert);
+    double loss[MOST];
+
+    hid_t file = H5Fcreate(argv[3], H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), group[MOST];
+    for (int r = 0; r < replicas; r++) {
+        char name[16];
+        snprintf(name, sizeof name, "%d", r);
+        group[r] = H5Gcreate2(file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+        put_floats(group[r], "points", 2, points[r].n, 2, points[r].xy);
+        need(dd_ensemble_get(e, r, DD_STATE_ONLINE, state));
+        put_floats(group[r], "initial", 1, P, 0, state);
+    }
+    need(dd_ensemble_gradient(e, 0, first));
+    need(dd_ensemble_train(e, 0, steps, log));
+    need(dd_ensemble_wait(e));
+    need(dd_ensemble_gradient(e, steps, last));
+    need(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, passes, loss));
+    need(dd_ensemble_sample(e, DD_STATE_EMA, seed, n,
+                            &(dd_samples){.x = x, .initial_noise = start, .gate = model.gates ? sample_gate : NULL}));
+    need(dd_ensemble_predict(e, DD_STATE_EMA, start, n, schedule.timesteps / 2,
+                             &(dd_prediction){.noise = noise, .expert = expert, .gate = model.gates ? gate : NULL}));
+    for (int r = 0; r < replicas; r++) {
+        static const char *const names[DD_STATE_PARTS] = {"online", "ema", "moment1", "moment2"};
+        size_t at = (size_t)r;
+        put_floats(group[r], "gradient", 1, P, 0, first + at * P);
+        put_floats(group[r], "last_gradient", 1, P, 0, last + at * P);
+        for (int part = 0; part < DD_STATE_PARTS; part++) {
+            need(dd_ensemble_get(e, r, (dd_state_part)part, state));
+            put_floats(group[r], names[part], 1, P, 0, state);
+        }
+        put_floats(group[r], "loss", 1, S, 0, log->loss + at * S);
+        put_floats(group[r], "mse", 1, S, 0, log->mse + at * S);
+        put_floats(group[r], "diversity", 1, S, 0, log->diversity + at * S);
+        put_floats(group[r], "grad_norm", 1, S, 0, log->grad_norm + at * S);
+        put(group[r], "eval_loss", H5T_NATIVE_DOUBLE, 1, 1, 0, &loss[r]);
+        put_floats(group[r], "x", 2, N, 2, x + 2 * at * N);
+        put_floats(group[r], "initial_noise", 2, N, 2, start + 2 * at * N);
+        put_floats(group[r], "predicted", 2, N, 2, noise + 2 * at * N);
+        put_floats(group[r], "experts", 2, N, 2 * (hsize_t)model.experts, expert + 2 * at * N * (size_t)model.experts);
+        if (model.gates) {
+            put_floats(group[r], "gate", 2, S, B, log->gate + at * S * B);
+            put(group[r], "timestep", H5T_NATIVE_INT16, 2, S, B, log->timestep + at * S * B);
+            put_floats(group[r], "sample_gate", 2, T, N, sample_gate + at * T * N);
+            put_floats(group[r], "predicted_gate", 1, N, 0, gate + at * N);
+        }
+        H5Gclose(group[r]);
+        dd_points_free(&points[r]);
+    }
+    H5Fclose(file);
+    dd_train_log_destroy(e, log);
+    dd_ensemble_destroy(e);
+    dd_backend_close(backend);
+    dd_schedule_free(&schedule);
+    float *const all[] = {state, first, last, x, start, sample_gate, noise, gate, expert};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+    return 0;
+}

@@ -22,6 +22,7 @@ def uniform(values, low, high):
 
 def normal(values, sd):
     assert stats.kstest(values, "norm", args=(0, sd)).pvalue > P
+    assert abs(np.std(values) / sd - 1) < stats.norm.isf(P / 2) / np.sqrt(2 * len(values))
 
 
 def uncorrelated(a, b):
@@ -137,6 +138,7 @@ def test_dino(stream):
     normal(own[:, 0], 1)
     normal(own[:, 1], 1)
     uncorrelated(own[:, 0], own[:, 1])
+    uncorrelated(mode.astype(float), np.hypot(*own.T))
     assert np.sqrt(distance.min(axis=1)).max() < 6
 
 

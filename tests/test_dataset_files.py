@@ -91,6 +91,14 @@ def test_npy(tmp_path, version, kind):
     same(path)
 
 
+def test_npy_with_a_long_header(tmp_path):
+    path = tmp_path / "points.npy"
+    header = str({"descr": "<f8", "fortran_order": False, "shape": GOOD.shape}).ljust(70_003) + "\n"
+    path.write_bytes(b"\x93NUMPY\x02\x00" + struct.pack("<I", len(header)) + header.encode() + GOOD.tobytes())
+    assert np.array_equal(np.load(path, max_header_size=100_000), GOOD)
+    same(path)
+
+
 def test_same_points_same_checksum(tmp_path):
     """Whatever the file, the set is known by its points."""
     np.save(tmp_path / "a.npy", GOOD.astype(np.float32))

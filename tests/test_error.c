@@ -60,7 +60,7 @@ static void check_closest(void)
         {"stteps", "steps"}, /* too many */
         {"setps", "steps"},  /* two swapped */
         {"bitch", "batch"},  /* replaced */
-        {"Batch", "batch"},  /* case */
+        {"BATCH", "batch"},  /* case */
         {"learningrate", "learning_rate"},
         {"lerning-rate", "learning_rate"},
         {"k", "k"},

@@ -12,7 +12,10 @@
 
 extern char **environ;
 
-enum { MOST_ARGUMENTS = 16 };
+enum {
+    MOST_ARGUMENTS = 16,
+    MISSING_PACKAGE = 3 /* exit status of a script, as in results/runs.py */
+};
 
 /* malloc'ed; NULL when memory is out. */
 static char *find_script(const char *script)
@@ -56,13 +59,16 @@ static FILE *list_entries(const dd_entry *entry, int count)
 
 static int failed(const char *interpreter, const char *script, int wait_status)
 {
-    static const char cure[] = "it needs numpy, h5py and matplotlib: python3 -m pip install -r " DD_SOURCE_DIR
-                               "/requirements.txt, or name a Python that has them in DUALDIFF_PYTHON";
     if (WIFSIGNALED(wait_status))
-        return dd_fail(DD_ERR_TOOL, "%s %s was ended by signal %d; %s", interpreter, script, WTERMSIG(wait_status),
-                       cure);
-    return dd_fail(DD_ERR_TOOL, "%s %s failed with exit status %d, its message is above; %s", interpreter, script,
-                   WEXITSTATUS(wait_status), cure);
+        return dd_fail(DD_ERR_TOOL, "%s %s was ended by signal %d; run the same command again", interpreter, script,
+                       WTERMSIG(wait_status));
+    if (WEXITSTATUS(wait_status) == MISSING_PACKAGE)
+        return dd_fail(DD_ERR_TOOL,
+                       "%s lacks a package that %s needs: python3 -m pip install -r %s/requirements.txt, or name a "
+                       "Python that has numpy, h5py and matplotlib in DUALDIFF_PYTHON",
+                       interpreter, script, DD_SOURCE_DIR);
+    return dd_fail(DD_ERR_TOOL, "%s %s failed with exit status %d; what it said is above", interpreter, script,
+                   WEXITSTATUS(wait_status));
 }
 
 int dd_tool_run(const char *script, const char *const *argument, const dd_entry *entry, int count)

@@ -84,7 +84,7 @@ static dd_summary summary(const grid *g, int run, int dataset, int metric)
 
 /* ---- numbers ---- */
 
-/* Decimals that give the metric's greatest mean its significant digits; none for whole numbers. */
+/* Decimals that give the metric's greatest mean its significant digits; none where all are whole numbers. */
 static int decimals(const grid *g, int metric)
 {
     double greatest = 0.;
@@ -93,7 +93,7 @@ static int decimals(const grid *g, int metric)
         dd_summary s = summary(g, i / g->datasets, i % g->datasets, metric);
         if (s.n) {
             greatest = fmax(greatest, fabs(s.mean));
-            whole = whole && s.mean == floor(s.mean);
+            whole = whole && s.mean == floor(s.mean) && (s.n < 2 || s.sd == floor(s.sd));
         }
     }
     if (whole)

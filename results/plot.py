@@ -8,7 +8,7 @@ import argparse
 import os
 import sys
 
-from runs import in_order, lowest_seeds, read_list
+from runs import MISSING_PACKAGE, fail, in_order, lowest_seeds, read_list
 
 try:
     import matplotlib
@@ -18,7 +18,7 @@ try:
     import matplotlib.pyplot as plt
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 except ImportError as missing:
-    sys.exit(f"plot.py: {missing}")
+    fail(missing, MISSING_PACKAGE)
 
 NEUTRAL = "#7c8594"  # runs without a gate
 COLOURS = ["#2f6fb5", "#e0742c", "#2c9a6c", "#b5428b", "#8a6fd1", "#c9a227", "#38a9c4", "#a3402f", "#6f8f2f", "#d9699a",
@@ -91,9 +91,9 @@ def kl_comparison(study):
     """Bars over datasets: mean over seeds, standard deviation as error bar, each seed a dot."""
     count = len(study.runs)
     bar = min(0.84 / count, 0.25)
-    group = max(1.5, 0.3 * count)  # inches
-    figure, axis = plt.subplots(figsize=(max(5.5, 2.2 + len(study.datasets) * group), 4.8))
+    group = max(1.5, 0.3 * count, 3.3 / len(study.datasets))  # inches of a dataset
     upright = bar * group < 0.4  # bars too narrow for a number beside the next one
+    figure, axis = plt.subplots(figsize=(2.2 + len(study.datasets) * group, 4.8))
     handles, tops = [], []
     for i, run in enumerate(study.runs):
         for j, dataset in enumerate(study.datasets):
@@ -305,4 +305,4 @@ if __name__ == "__main__":
     try:
         main()
     except OSError as problem:
-        sys.exit(f"plot.py: {problem}")
+        fail(problem)

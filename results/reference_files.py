@@ -8,7 +8,7 @@ import os
 import pickle
 import sys
 
-from runs import in_order, lowest_seeds, read_list
+from runs import fail, in_order, lowest_seeds, read_list
 
 
 def reference_form(result):
@@ -40,4 +40,4 @@ if __name__ == "__main__":
     try:
         main()
     except OSError as problem:
-        sys.exit(f"reference_files.py: {problem}")
+        fail(problem)

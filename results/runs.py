@@ -3,11 +3,20 @@ import os
 import sys
 from dataclasses import dataclass
 
+MISSING_PACKAGE = 3  # exit status by which the program knows that installing one is the cure
+
+
+def fail(message, status=1):
+    """End with a message and an exit status."""
+    print(f"{os.path.basename(sys.argv[0])}: {message}", file=sys.stderr)
+    sys.exit(status)
+
+
 try:
     import h5py
     import numpy as np
 except ImportError as missing:
-    sys.exit(f"{os.path.basename(sys.argv[0])}: {missing}")
+    fail(missing, MISSING_PACKAGE)
 
 
 @dataclass

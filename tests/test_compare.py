@@ -1,0 +1,147 @@
+"""`dualdiff compare` on results written here: what it finds, its numbers, and the files of --reference."""
+import csv
+import io
+import json
+import os
+import pickle
+import statistics
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from result_files import write_result
+
+PROGRAM = Path(os.environ["DUALDIFF_BUILD"]) / "dualdiff"
+ERR_USAGE, ERR_IO, ERR_TOOL = 2, 5, 10
+
+
+def compare(*arguments, status=0, **environment):
+    done = subprocess.run([PROGRAM, "compare", *map(str, arguments)], capture_output=True, text=True, timeout=60,
+                          env=os.environ | environment)
+    assert done.returncode == status, done.stderr
+    return done.stdout if status == 0 else done.stderr
+
+
+def rows(text):
+    """{(run, dataset, metric): (mean, sd, n)} of a table in CSV."""
+    return {(row["run"], row["dataset"], row["metric"]):
+            (float(row["mean"]), float(row["sd"]) if row["sd"] else None, int(row["n"]))
+            for row in csv.DictReader(io.StringIO(text))}
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """run_0 without a gate on dino and line, run_1 with one on dino; seeds 0, 1 and 3, of run_1 2 and 10."""
+    rng = np.random.default_rng(0)
+    values = {}
+    for run, dataset, seeds in (("run_0", "dino", (0, 1, 3)), ("run_0", "line", (0,)), ("run_1", "dino", (10, 2))):
+        for seed in seeds:
+            metrics = {"training_time": 40 + rng.random(), "eval_loss": rng.random(), "inference_time": rng.random(),
+                       "kl_divergence": rng.normal(), "kl_zero_distances": 0}
+            values.setdefault((run, dataset), []).append(metrics)
+            x = np.full((30, 2), seed)
+            gate = np.full(30, 0.5 + seed / 100) if run == "run_1" else None
+            write_result(tmp_path / "runs", run, dataset, seed, metrics, gate, x, loss=np.linspace(1, seed, 25))
+    return tmp_path / "runs", values
+
+
+def test_numbers(runs):
+    out, values = runs
+    table = rows(compare(out, "--format", "csv"))
+    assert len(table) == 3 * 5
+    for (run, dataset), seeds in values.items():
+        for metric in seeds[0]:
+            of_seeds = [metrics[metric] for metrics in seeds]
+            mean, sd, n = table[run, dataset, metric]
+            assert n == len(of_seeds)
+            assert mean == pytest.approx(statistics.fmean(of_seeds), rel=1e-14)
+            assert sd is None if n == 1 else sd == pytest.approx(statistics.stdev(of_seeds), rel=1e-12, abs=1e-15)
+
+
+def test_what_is_found(runs, tmp_path):
+    out, _ = runs
+    everything = rows(compare(out, "--format", "csv"))
+    write_result(out, "run_1", "dino", 4, kind="log")  # a run that is still training
+    (out / "run_1" / "dino" / "seed_2.ckpt.h5").write_text("no result")
+    (out / "run_1" / "dino" / "seed_5.h5.tmp").write_text("no result")
+    (out / "run_1" / "dino" / ".seed_6.h5").write_text("no result")
+    assert rows(compare(out, "--format", "csv")) == everything
+    assert rows(compare(out, out / "run_1", out / "run_1" / "dino", "--format", "csv")) == everything
+    assert rows(compare(out / "run_1" / "dino", "--format", "csv")) == {
+        key: value for key, value in everything.items() if key[0] == "run_1"}
+
+
+def test_order_of_runs(tmp_path):
+    for run in "run_10", "run_9", "a":
+        write_result(tmp_path, run, "dino", 0, {"kl_divergence": 1})
+    names = [line.split(",")[0] for line in compare(tmp_path, "--format", "csv").splitlines()[1:]]
+    assert names == ["a", "run_9", "run_10"]
+
+
+def test_runs_of_one_name(runs, tmp_path):
+    out, values = runs
+    write_result(tmp_path / "short", "run_1", "dino", 2, {"kl_divergence": 7})
+    table = rows(compare(out, tmp_path / "short", "--format", "csv"))
+    assert table["short/run_1", "dino", "kl_divergence"] == (7, None, 1)
+    assert table["runs/run_1", "dino", "kl_divergence"][2] == 2
+
+
+def test_errors(runs, tmp_path):
+    out, _ = runs
+    assert "nowhere" in compare(tmp_path / "nowhere", status=ERR_IO)
+    (tmp_path / "empty").mkdir()
+    assert "no finished run" in compare(tmp_path / "empty", status=ERR_IO)
+    assert "'markdown'" in compare(out, "--format", "markdwn", status=ERR_USAGE)
+    damaged = out / "run_1" / "dino" / "seed_2.h5"
+    damaged.write_bytes(damaged.read_bytes()[:700])
+    assert str(damaged) in compare(out, status=ERR_IO)
+
+
+def test_output_file(runs, tmp_path):
+    out, _ = runs
+    table = tmp_path / "table.md"
+    assert compare(out, "--format", "markdown", "--output", table) == ""
+    assert table.read_text() == compare(out, "--format", "markdown")
+    kept = table.read_bytes()
+    compare(out / "nothing", "--output", table, status=ERR_IO)
+    assert table.read_bytes() == kept
+
+
+def test_reference_files(runs, tmp_path):
+    out, values = runs
+    reference = tmp_path / "new" / "reference"
+    compare(out, "--reference", reference)
+    assert sorted(path.name for path in reference.iterdir()) == ["run_0", "run_1"]
+    text = (reference / "run_0" / "final_info.json").read_text()
+    info = json.loads(text)
+    assert text == json.dumps(info)  # written as Python writes it
+    assert list(info) == ["dino", "line"]
+    assert list(info["line"]) == ["means"]
+    for metric in "training_time", "eval_loss", "inference_time", "kl_divergence":
+        seeds = [metrics[metric] for metrics in values["run_0", "dino"]]
+        assert info["dino"]["means"][metric] == pytest.approx(np.mean(seeds), rel=1e-14)
+        assert info["dino"]["stderrs"][metric] == pytest.approx(np.std(seeds, ddof=1) / np.sqrt(3), rel=1e-12)
+        assert info["line"]["means"][metric] == values["run_0", "line"][0][metric]
+    assert len(info["dino"]["means"]) == 4
+
+    baseline, gated = (pickle.loads((reference / run / "all_results.pkl").read_bytes()) for run in ("run_0", "run_1"))
+    assert set(baseline) == {"dino", "line"} and set(gated) == {"dino"}
+    assert set(baseline["dino"]) == {"train_losses", "images"}
+    lowest = gated["dino"]  # seed 2
+    assert isinstance(lowest["train_losses"], list) and isinstance(lowest["train_losses"][0], float)
+    assert lowest["train_losses"] == pytest.approx(np.linspace(1, 2, 25))
+    assert lowest["images"].shape == (30, 2) and np.all(lowest["images"] == 2)
+    assert lowest["gating_weights"].shape == (30, 1)
+    assert lowest["gating_weights"] == pytest.approx(0.52)
+
+
+def test_python_that_fails(runs, tmp_path):
+    out, _ = runs
+    arguments = out, "--reference", tmp_path / "reference"
+    assert "DUALDIFF_PYTHON" in compare(*arguments, status=ERR_TOOL, DUALDIFF_PYTHON="/nowhere/python3")
+    bare = tmp_path / "python3"
+    bare.write_text("#!/bin/sh\nexit 3\n")
+    bare.chmod(0o755)
+    assert "pip install" in compare(*arguments, status=ERR_TOOL, DUALDIFF_PYTHON=str(bare))

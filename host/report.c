@@ -170,6 +170,8 @@ int dd_entries_group(const dd_entries *entries, int first, int dataset)
 
 dd_summary dd_entries_summary(const dd_entry *entry, int count, int metric)
 {
-    const char *first = (const char *)&entry->metrics + dd_metric_table[metric].offset;
-    return dd_summarise((const double *)first, count, sizeof *entry);
+    const double *first = NULL;
+    if (count)
+        first = (const double *)((const char *)&entry->metrics + dd_metric_table[metric].offset);
+    return dd_summarise(first, count, sizeof *entry);
 }

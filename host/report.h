@@ -40,7 +40,7 @@ void dd_entries_free(dd_entries *entries);
 /* Entries from `first` on that share its run, and its dataset too if `dataset` is not 0. */
 int dd_entries_group(const dd_entries *entries, int first, int dataset);
 
-/* Mean and spread of metric number `metric` over `count` entries. */
+/* Mean and spread of metric number `metric` over `count` entries, which may be 0. */
 dd_summary dd_entries_summary(const dd_entry *entry, int count, int metric);
 
 /* Write `run_dir`/final_info.json in the reference's form, {dataset: {"means": {metric: value}}}, with

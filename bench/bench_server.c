@@ -1,0 +1,168 @@
+/* bench_server CONFIG BACKEND THREADS REPLICAS: does what it is told on standard input, a line at a time, and answers
+ * with one number:
+ *
+ *     train STEPS     seconds a step and replica, going on from where it is
+ *     sample N        seconds a replica
+ *     evaluate        seconds a replica, one pass over 100,000 points
+ *     knn             seconds for the two searches of the KL estimate, 100,000 x 100,000 and x 10,000
+ *     peak            GFLOP/s of fused multiply-adds with that many threads
+ *     bandwidth       GB/s
+ *     flops           the reference's dense operations of a full training step, GFLOP
+ *     forward         and of a point's forward pass, GFLOP
+ *
+ * bench.py drives it beside its peers, in turn, so that a slow minute of the machine hits all alike. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend.h"
+#include "clock.h"
+#include "peak.h"
+
+enum { BLOCK = 50, POINTS = 100000, GENERATED = 10000 };
+
+typedef struct server {
+    dd_config config;
+    dd_model model;
+    dd_schedule schedule;
+    dd_backend *backend;
+    dd_ensemble *ensemble;
+    dd_train_log *log;
+    dd_points points;
+    int threads, replicas, step;
+} server;
+
+static void need(int status)
+{
+    if (status) {
+        fprintf(stderr, "bench_server: %s\n", dd_error_message());
+        exit(status);
+    }
+}
+
+static void set_up(server *s)
+{
+    dd_replica *replica = calloc((size_t)s->replicas, sizeof *replica);
+    const dd_training_config *t = &s->config.training;
+    if (!replica)
+        exit(DD_ERR_MEMORY);
+    for (int i = 0; i < s->replicas; i++)
+        replica[i] = (dd_replica){.seed = (uint64_t)i,
+                                  .data = &s->points,
+                                  .learning_rate = t->learning_rate,
+                                  .weight_decay = t->weight_decay,
+                                  .clip_norm = t->clip_norm,
+                                  .diversity_weight = t->diversity_weight};
+    dd_ensemble_spec spec = {
+        .model = &s->model, .schedule = &s->schedule, .training = t, .replicas = s->replicas, .replica = replica};
+    need(dd_ensemble_create(s->backend, &spec, &s->ensemble));
+    need(dd_train_log_create(s->ensemble, BLOCK, &s->log));
+    free(replica);
+}
+
+static double train(server *s, int steps)
+{
+    double began = dd_now();
+    for (int done = 0; done < steps;) {
+        int count = steps - done < BLOCK ? steps - done : BLOCK;
+        need(dd_ensemble_train(s->ensemble, s->step % (s->config.training.steps - BLOCK), count, s->log));
+        s->step += count;
+        done += count;
+    }
+    need(dd_ensemble_wait(s->ensemble));
+    return (dd_now() - began) / steps / s->replicas;
+}
+
+static double sample(server *s, uint32_t n)
+{
+    size_t all = (size_t)s->replicas * n;
+    float *x = malloc(2 * all * sizeof *x);
+    uint64_t *seed = calloc((size_t)s->replicas, sizeof *seed);
+    double began = dd_now();
+    need(dd_ensemble_sample(s->ensemble, DD_STATE_EMA, seed, n, &(dd_samples){.x = x}));
+    double elapsed = dd_now() - began;
+    free(seed);
+    free(x);
+    return elapsed / s->replicas;
+}
+
+static double evaluate(server *s)
+{
+    const dd_points **points = calloc((size_t)s->replicas, sizeof *points);
+    double *loss = calloc((size_t)s->replicas, sizeof *loss);
+    for (int i = 0; i < s->replicas; i++)
+        points[i] = &s->points;
+    double began = dd_now();
+    need(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_EVALUATE, points, loss));
+    double elapsed = dd_now() - began;
+    free(points);
+    free(loss);
+    return elapsed / s->replicas;
+}
+
+static double knn(server *s)
+{
+    dd_points generated;
+    double *distance = malloc(POINTS * sizeof *distance);
+    need(dd_points_open("dino", GENERATED, 7, DD_STREAM_HELDOUT, &generated));
+    double began = dd_now();
+    need(dd_backend_knn(s->backend, s->points.xy, POINTS, s->points.xy, POINTS, 5, 1, distance));
+    need(dd_backend_knn(s->backend, s->points.xy, POINTS, generated.xy, GENERATED, 5, 0, distance));
+    double elapsed = dd_now() - began;
+    dd_points_free(&generated);
+    free(distance);
+    return elapsed;
+}
+
+static double answer(server *s, const char *line)
+{
+    int number = 0;
+    if (sscanf(line, "train %d", &number) == 1)
+        return train(s, number);
+    if (sscanf(line, "sample %d", &number) == 1)
+        return sample(s, (uint32_t)number);
+    if (!strncmp(line, "evaluate", 8))
+        return evaluate(s);
+    if (!strncmp(line, "knn", 3))
+        return knn(s);
+    if (!strncmp(line, "peak", 4))
+        return dd_peak_gflops(s->threads);
+    if (!strncmp(line, "bandwidth", 9))
+        return dd_peak_bandwidth(s->threads);
+    if (!strncmp(line, "flops", 5))
+        return 1e-9 * dd_model_step_flops(&s->model, s->config.training.batch);
+    if (!strncmp(line, "forward", 7))
+        return 1e-9 * dd_model_forward_flops(&s->model);
+    fprintf(stderr, "bench_server: unknown request: %s", line);
+    exit(DD_ERR_USAGE);
+}
+
+int main(int argc, char **argv)
+{
+    static server s;
+    char line[256];
+    if (argc != 5) {
+        fprintf(stderr, "usage: bench_server CONFIG BACKEND THREADS REPLICAS\n");
+        return DD_ERR_USAGE;
+    }
+    s.threads = atoi(argv[3]);
+    s.replicas = atoi(argv[4]);
+    need(dd_config_read(argv[1], &s.config));
+    need(dd_model_create(&s.config.model, &s.model));
+    need(dd_schedule_create(&s.config.diffusion, &s.schedule));
+    need(dd_points_open("dino", POINTS, s.config.data.seed, DD_STREAM_TRAIN, &s.points));
+    need(dd_backend_open(argv[2], s.threads, &s.backend));
+    set_up(&s);
+    printf("%s\n", dd_backend_device(s.backend));
+    fflush(stdout);
+    while (fgets(line, sizeof line, stdin)) {
+        printf("%.9g\n", answer(&s, line));
+        fflush(stdout);
+    }
+    dd_train_log_destroy(s.ensemble, s.log);
+    dd_ensemble_destroy(s.ensemble);
+    dd_backend_close(s.backend);
+    dd_schedule_free(&s.schedule);
+    dd_points_free(&s.points);
+    return 0;
+}

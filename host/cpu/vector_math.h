@@ -25,17 +25,18 @@ INLINE vi broadcast_int(int32_t s)
     return s - (vi){0};
 }
 
-/* a * b + c in one rounding where the machine has it. */
+/* a * b + c in one rounding. By name, lane by lane (the compiler makes one instruction of it): an expression that only
+ * may be contracted loses its point where a * b stands elsewhere too and is taken from there, rounded. */
 INLINE vf fused(vf a, vf b, vf c)
 {
-#if defined(__FMA__) || defined(__aarch64__)
-    return a * b + c; /* contracted: this file is compiled with -ffp-contract=fast */
-#else
     vf out;
     for (int i = 0; i < LANES; i++)
-        out[i] = (float)((double)a[i] * b[i] + c[i]);
-    return out;
+#if defined(__FMA__) || defined(__aarch64__)
+        out[i] = __builtin_fmaf(a[i], b[i], c[i]);
+#else
+        out[i] = (float)((double)a[i] * b[i] + c[i]); /* no such instruction: exact but for a second rounding */
 #endif
+    return out;
 }
 
 INLINE vf masked(vf a, vf mask)

@@ -1,0 +1,372 @@
+/* Every instruction set's kernels against plain loops in float64, on shapes that leave tiles uneven. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "cpu/kernels.h"
+#include "philox.h"
+
+/* A matrix in panels of 16 columns. */
+typedef struct matrix {
+    int rows, columns;
+    size_t stride;
+    float *at;
+} matrix;
+
+static uint32_t drawn;
+
+static float draw(void)
+{
+    uint32_t word[4];
+    float normal[2];
+    dd_philox(5, DD_DRAW_DATA, 0, drawn++, word);
+    dd_normal2(word[0], word[1], normal);
+    return normal[0];
+}
+
+static matrix random_matrix(int rows, int columns)
+{
+    matrix m = {rows, columns, (size_t)(rows + 8) * DD_PANEL, NULL};
+    size_t count = m.stride * (size_t)(columns / DD_PANEL);
+    m.at = malloc(count * sizeof *m.at);
+    for (size_t i = 0; i < count; i++)
+        m.at[i] = draw();
+    return m;
+}
+
+static float *element(const matrix *m, int r, int c)
+{
+    return m->at + (size_t)(c / DD_PANEL) * m->stride + (size_t)(DD_PANEL * r + c % DD_PANEL);
+}
+
+static double activation(dd_activation kind, double x)
+{
+    switch (kind) {
+    case DD_GELU:
+        return .5 * x * (1 + erf(x / sqrt(2)));
+    case DD_SILU:
+        return x / (1 + exp(-x));
+    case DD_TANH:
+        return tanh(x);
+    case DD_RELU:
+        break;
+    }
+    return x > 0 ? x : 0;
+}
+
+static double derivative(dd_activation kind, double x)
+{
+    if (kind == DD_RELU)
+        return x > 0;
+    double h = 1e-5;
+    return (activation(kind, x + h) - activation(kind, x - h)) / (2 * h);
+}
+
+/* Largest difference relative to a value's size, or to 1 where it is smaller. */
+static double far(double largest, double got, double wanted)
+{
+    double d = fabs(got - wanted) / fmax(1, fabs(wanted));
+    return d > largest || isnan(d) ? d : largest;
+}
+
+static void check_forward(const dd_kernels *k, int rows, int depth, int columns, dd_activation kind, int residual,
+                          int table)
+{
+    matrix input = random_matrix(rows, depth), weight = random_matrix(depth, columns);
+    matrix start = random_matrix(table ? 48 : 16, columns), hidden = random_matrix(rows, columns);
+    matrix output = random_matrix(rows, columns), active = random_matrix(rows, columns);
+    int32_t *row = malloc((size_t)rows * sizeof *row);
+    for (int r = 0; r < rows; r++)
+        row[r] = (r * 7) % 48;
+    dd_forward_args args = {.rows = rows,
+                            .depth = depth,
+                            .panels = columns / DD_PANEL,
+                            .input = input.at,
+                            .input_panel = input.stride,
+                            .weight = weight.at,
+                            .weight_panel = weight.stride,
+                            .start = start.at,
+                            .start_panel = start.stride,
+                            .start_row = table ? row : NULL,
+                            .residual = residual ? hidden.at : NULL,
+                            .output = output.at,
+                            .activated = active.at,
+                            .output_panel = output.stride,
+                            .activation = kind};
+    k->forward(&args);
+    double out = 0, act = 0;
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < columns; c++) {
+            double sum = *element(&start, table ? row[r] : 0, c);
+            for (int i = 0; i < depth; i++)
+                sum += (double)*element(&input, r, i) * *element(&weight, i, c);
+            if (residual)
+                sum += *element(&hidden, r, c);
+            out = far(out, *element(&output, r, c), sum);
+            act = far(act, *element(&active, r, c), activation(kind, sum));
+        }
+    CHECK(out < 2e-5, "%s forward %d x %d x %d: %g", k->name, rows, depth, columns, out);
+    CHECK(act < 2e-5, "%s activation %d: %g", k->name, (int)kind, act);
+    matrix *all[] = {&input, &weight, &start, &hidden, &output, &active};
+    for (int i = 0; i < 6; i++)
+        free(all[i]->at);
+    free(row);
+}
+
+static void check_backward(const dd_kernels *k, int rows, int outputs, int inputs, dd_activation kind, int residual)
+{
+    matrix gradient = random_matrix(rows, outputs), transposed = random_matrix(outputs, inputs);
+    matrix hidden = random_matrix(rows, inputs), output = random_matrix(rows, inputs);
+    dd_backward_args args = {.rows = rows,
+                             .depth = outputs,
+                             .panels = inputs / DD_PANEL,
+                             .gradient = gradient.at,
+                             .gradient_panel = gradient.stride,
+                             .transposed = transposed.at,
+                             .transposed_panel = transposed.stride,
+                             .hidden = hidden.at,
+                             .residual = residual,
+                             .output = output.at,
+                             .output_panel = output.stride,
+                             .activation = kind};
+    k->backward_input(&args);
+    double out = 0;
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < inputs; c++) {
+            double sum = 0;
+            for (int o = 0; o < outputs; o++)
+                sum += (double)*element(&gradient, r, o) * *element(&transposed, o, c);
+            sum *= derivative(kind, *element(&hidden, r, c));
+            out = far(out, *element(&output, r, c), residual ? sum + *element(&gradient, r, c) : sum);
+        }
+    CHECK(out < 2e-5, "%s backward %d x %d x %d, activation %d: %g", k->name, rows, outputs, inputs, (int)kind, out);
+    matrix *all[] = {&gradient, &transposed, &hidden, &output};
+    for (int i = 0; i < 4; i++)
+        free(all[i]->at);
+}
+
+static void check_weight(const dd_kernels *k, int rows, int inputs, int outputs)
+{
+    matrix input = random_matrix(rows, inputs), gradient = random_matrix(rows, outputs);
+    matrix output = random_matrix(inputs, outputs);
+    dd_weight_args args = {.inputs = inputs,
+                           .panels = outputs / DD_PANEL,
+                           .depth = rows,
+                           .input = input.at,
+                           .input_panel = input.stride,
+                           .gradient = gradient.at,
+                           .gradient_panel = gradient.stride,
+                           .output = output.at,
+                           .output_panel = output.stride};
+    k->backward_weight(&args);
+    double out = 0, sums = 0;
+    for (int c = 0; c < outputs; c++)
+        for (int i = 0; i < inputs; i++) {
+            double sum = 0;
+            for (int r = 0; r < rows; r++)
+                sum += (double)*element(&input, r, i) * *element(&gradient, r, c);
+            out = far(out, *element(&output, i, c), sum);
+        }
+    float column[DD_PANEL];
+    k->column_sums(gradient.at, rows, column);
+    for (int c = 0; c < DD_PANEL; c++) {
+        double sum = 0;
+        for (int r = 0; r < rows; r++)
+            sum += *element(&gradient, r, c);
+        sums = far(sums, column[c], sum);
+    }
+    CHECK(out < 2e-5, "%s weights %d x %d x %d: %g", k->name, rows, inputs, outputs, out);
+    CHECK(sums < 2e-5, "%s column sums: %g", k->name, sums);
+    matrix *all[] = {&input, &gradient, &output};
+    for (int i = 0; i < 3; i++)
+        free(all[i]->at);
+}
+
+static void check_transpose(const dd_kernels *k)
+{
+    enum { ROWS = 48 };
+    float panel[ROWS * DD_PANEL], out[ROWS * DD_PANEL * 2];
+    for (int i = 0; i < ROWS * DD_PANEL; i++)
+        panel[i] = (float)i;
+    k->transpose(panel, ROWS, out, 2 * DD_PANEL * DD_PANEL);
+    int wrong = 0;
+    for (int r = 0; r < ROWS; r++)
+        for (int o = 0; o < DD_PANEL; o++)
+            wrong += out[(r / 16) * 2 * DD_PANEL * DD_PANEL + 16 * o + r % 16] != panel[16 * r + o];
+    CHECK(!wrong, "%s transpose: %d", k->name, wrong);
+}
+
+/* Angles from 0 to a million, with the low part of the frequency that float32 leaves out. */
+static void check_sines(const dd_kernels *k)
+{
+    enum { COUNT = 64 };
+    float high[COUNT], low[COUNT], sine[COUNT], cosine[COUNT];
+    double worst = 0;
+    for (int i = 0; i < COUNT; i++) {
+        double f = 25 * pow(10000, -i / 63.);
+        high[i] = (float)f;
+        low[i] = (float)(f - high[i]);
+    }
+    static const float scale[] = {0, 1e-3f, 1, 4, 30, 1000, 40000};
+    for (int s = 0; s < 7; s++)
+        for (int n = 0; n < 300; n++) {
+            float x = scale[s] * draw();
+            k->sine_cosine(x, high, low, COUNT, sine, cosine);
+            for (int i = 0; i < COUNT; i++) {
+                long double angle = (long double)x * ((long double)high[i] + low[i]);
+                worst = fmax(worst, fabs((double)(sine[i] - sinl(angle))));
+                worst = fmax(worst, fabs((double)(cosine[i] - cosl(angle))));
+            }
+        }
+    CHECK(worst < 2e-7, "%s sines: %g", k->name, worst);
+}
+
+static void check_distances(const dd_kernels *k)
+{
+    enum { N = 37, PADDED = 48 };
+    float x[PADDED], y[PADDED], distance[N], unit_x[N], unit_y[N];
+    for (int i = 0; i < PADDED; i++) {
+        x[i] = draw();
+        y[i] = draw();
+    }
+    x[5] = x[9];
+    y[5] = y[9]; /* two equal points: no direction between them */
+    k->distances(x, y, N, 0, N, distance, unit_x, unit_y);
+    double worst = 0;
+    for (int i = 0; i < N; i++) {
+        double d = 0, ux = 0, uy = 0;
+        for (int j = 0; j < N; j++) {
+            double dx = (double)x[i] - x[j], dy = (double)y[i] - y[j], length = sqrt(dx * dx + dy * dy);
+            d += length;
+            ux += length > 0 ? dx / length : 0;
+            uy += length > 0 ? dy / length : 0;
+        }
+        worst = far(far(far(worst, distance[i], d), unit_x[i], ux), unit_y[i], uy);
+    }
+    CHECK(worst < 2e-5, "%s distances: %g", k->name, worst);
+}
+
+static void check_adamw(const dd_kernels *k)
+{
+    enum { N = 64 };
+    float g[N], w[N], m[N], v[N], e[N];
+    static const float average[] = {0, 1, .25f};
+    for (int turn = 0; turn < 3; turn++) {
+        for (int i = 0; i < N; i++) {
+            g[i] = draw();
+            w[i] = draw();
+            m[i] = .1f * draw();
+            v[i] = i % 8 ? .01f * fabsf(draw()) : 0;
+            e[i] = draw();
+        }
+        float w0[N], m0[N], v0[N], e0[N];
+        memcpy(w0, w, sizeof w);
+        memcpy(m0, m, sizeof m);
+        memcpy(v0, v, sizeof v);
+        memcpy(e0, e, sizeof e);
+        dd_adamw_args args = {.scale = .5f,
+                              .decay = .99f,
+                              .beta2 = .999f,
+                              .one_minus_beta1 = .1f,
+                              .one_minus_beta2 = .001f,
+                              .epsilon = 1e-8f,
+                              .step_size = 3e-3f,
+                              .inverse_root = 2,
+                              .ema = average[turn]};
+        k->adamw(&args, N, g, w, m, v, e);
+        double worst = 0;
+        for (int i = 0; i < N; i++) {
+            double slope = .5 * g[i], mean = .9 * m0[i] + .1 * slope, square = .999 * v0[i] + .001 * slope * slope;
+            double weight = .99 * w0[i] - 3e-3 * mean / (2 * sqrt(square) + 1e-8);
+            double ema = e0[i] + average[turn] * (weight - e0[i]);
+            worst = far(far(far(far(worst, m[i], mean), v[i], square), w[i], weight), e[i], ema);
+        }
+        CHECK(worst < 1e-6, "%s AdamW, average %g: %g", k->name, (double)average[turn], worst);
+    }
+}
+
+static void check_squares(const dd_kernels *k)
+{
+    enum { N = 16 * 1001 };
+    float *x = malloc(N * sizeof *x);
+    double sum = 0;
+    for (int i = 0; i < N; i++) {
+        x[i] = draw();
+        sum += (double)x[i] * x[i];
+    }
+    double got = k->square_sum(x, N);
+    CHECK(fabs(got / sum - 1) < 1e-6, "%s squares: %.9g, %.9g", k->name, got, sum);
+    free(x);
+}
+
+/* Beyond every range: no activation may turn a number into NaN, nor a NaN into a number. */
+static void check_extremes(const dd_kernels *k)
+{
+    static const float values[] = {-1e30f, -200, -88, -1e-30f, 0, 1e-30f, 88, 200, 1e30f};
+    matrix none = random_matrix(16, 16), zero = random_matrix(16, 16), active = random_matrix(16, 16);
+    memset(zero.at, 0, zero.stride * sizeof *zero.at);
+    for (int kind = DD_RELU; kind <= DD_TANH; kind++)
+        for (int i = 0; i < 10; i++) {
+            float start[16];
+            for (int c = 0; c < 16; c++)
+                start[c] = i < 9 ? values[i] : NAN;
+            k->forward(&(dd_forward_args){.rows = 16,
+                                          .depth = 16,
+                                          .panels = 1,
+                                          .input = zero.at,
+                                          .input_panel = zero.stride,
+                                          .weight = zero.at,
+                                          .weight_panel = zero.stride,
+                                          .start = start,
+                                          .start_panel = 16,
+                                          .output = none.at,
+                                          .activated = active.at,
+                                          .output_panel = active.stride,
+                                          .activation = (dd_activation)kind});
+            double got = *element(&active, 3, 5), wanted = activation((dd_activation)kind, start[5]);
+            CHECK(i < 9 ? far(0, got, wanted) < 1e-6 : isnan(got), "%s activation %d of %g: %g, not %g", k->name, kind,
+                  (double)start[5], got, wanted);
+        }
+    free(none.at);
+    free(zero.at);
+    free(active.at);
+}
+
+static void check_kernels(const dd_kernels *k)
+{
+    drawn = 0;
+    for (int kind = DD_RELU; kind <= DD_TANH; kind++) {
+        check_forward(k, 32, 48, 48, (dd_activation)kind, 1, 0);
+        check_backward(k, 32, 48, 48, (dd_activation)kind, 1);
+    }
+    check_forward(k, 16, 16, 16, DD_RELU, 0, 1);
+    check_forward(k, 48, 400, 80, DD_RELU, 0, 1); /* depth over several blocks, an odd number of panels */
+    check_forward(k, 160, 256, 16, DD_RELU, 0, 0);
+    check_backward(k, 48, 16, 80, DD_RELU, 0);
+    check_backward(k, 16, 400, 400, DD_RELU, 1);
+    check_weight(k, 16, 16, 16);
+    check_weight(k, 304, 80, 48);
+    check_transpose(k);
+    check_sines(k);
+    check_distances(k);
+    check_adamw(k);
+    check_squares(k);
+    check_extremes(k);
+}
+
+int main(void)
+{
+    static const char *const sets[] = {"plain", "avx2", "avx512"};
+    for (int i = 0; i < 3; i++) {
+        setenv("DUALDIFF_ISA", sets[i], 1);
+        const dd_kernels *k = dd_kernels_select();
+        if (k)
+            check_kernels(k);
+        else
+            printf("%s: not on this machine, left out\n", sets[i]);
+    }
+    setenv("DUALDIFF_ISA", "sse9", 1);
+    CHECK(!dd_kernels_select(), "an unknown instruction set is one");
+    return check_report();
+}

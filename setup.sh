@@ -54,7 +54,7 @@ install_python_packages() {
     cmp -s requirements.txt .venv/installed.txt && return
     say "installing the Python packages of requirements.txt into .venv"
     mkdir -p build
-    [ -x .venv/bin/python3 ] || quietly build/venv.log python3 -m venv .venv
+    [ -x .venv/bin/pip ] || quietly build/venv.log python3 -m venv .venv
     quietly build/pip.log .venv/bin/python3 -m pip install --disable-pip-version-check -r requirements.txt
     cp requirements.txt .venv/installed.txt
 }

@@ -41,17 +41,36 @@ static void print_wrapped(const char *text, int indent)
     putchar('\n');
 }
 
+void dd_exit_status_help(void)
+{
+    printf("EXIT STATUS\n"
+           "    0    success\n"
+           "    1    a fault of the program's own; please report it\n"
+           "    2    wrong command line\n"
+           "    3    wrong configuration file or --set\n"
+           "    4    wrong data in a file of points\n"
+           "    5    a file is missing, unreadable, damaged, or cannot be written\n"
+           "    6    what is on disk belongs to another configuration, or another process is writing it\n"
+           "    7    a loss became NaN or infinite\n"
+           "    8    out of memory\n"
+           "    9    the backend is not available, or the device failed\n"
+           "    10   a helper program (python3 for pictures) is missing or failed\n"
+           "    130  stopped by a signal after a checkpoint; the same command goes on\n");
+}
+
 void dd_command_help(const dd_command *c)
 {
-    printf("NAME\n    dualdiff %s - %s\n\nSYNOPSIS\n    dualdiff %s %s\n\nDESCRIPTION\n", c->name, c->summary, c->name,
-           c->synopsis);
+    printf("NAME\n    dualdiff %s - %s\n\nSYNOPSIS\n    dualdiff %s\n", c->name, c->summary, c->name);
+    print_wrapped(c->synopsis, 8);
+    printf("\nDESCRIPTION\n");
     print_wrapped(c->description, 4);
     printf("\nOPTIONS\n");
     for (const dd_option *o = c->options; o->name; o++) {
         printf("    --%s%s%s%s\n", o->name, o->value ? " " : "", o->value ? o->value : "", o->many ? " ..." : "");
         print_wrapped(o->help, 8);
     }
-    printf("    --help\n        print this\n\nEXIT STATUS\n    0 on success; `dualdiff --help` lists the others\n");
+    printf("    --help\n        print this\n\n");
+    dd_exit_status_help();
     if (c->examples)
         printf("\nEXAMPLES\n%s", c->examples);
 }
@@ -76,6 +95,18 @@ static int unknown_option(const dd_command *command, const char *name)
     return dd_fail(DD_ERR_USAGE, "%s: unknown option --%s%s%s%s", command->name, name,
                    closest ? "; did you mean --" : "; `dualdiff ", closest ? closest : command->name,
                    closest ? "?" : " --help` lists them");
+}
+
+/* CONFIG behind "--set a=1" was taken for another value of it. */
+static int missing_word(const dd_args *args)
+{
+    const dd_command *command = args->command;
+    const dd_option *last =
+        args->given ? find_option(command, args->option[args->given - 1], strlen(args->option[args->given - 1])) : NULL;
+    int taken = last && last->many;
+    return dd_fail(DD_ERR_USAGE, "%s: %s is missing%s%s%s; usage: dualdiff %s %s", command->name, command->words_name,
+                   taken ? " (words behind --" : "", taken ? last->name : "",
+                   taken ? " are its values; put it first)" : "", command->name, command->synopsis);
 }
 
 static void give(dd_args *args, const dd_option *option, const char *value)
@@ -135,8 +166,7 @@ int dd_args_parse(const dd_command *command, int argc, char **argv, dd_args *arg
             args->word[args->words++] = argv[i];
     }
     if (args->words < command->least_words)
-        return dd_fail(DD_ERR_USAGE, "%s: %s is missing; usage: dualdiff %s %s", command->name, command->words_name,
-                       command->name, command->synopsis);
+        return missing_word(args);
     if (command->most_words >= 0 && args->words > command->most_words)
         return dd_fail(DD_ERR_USAGE, "%s: '%s' is one word too many; usage: dualdiff %s %s", command->name,
                        args->word[command->most_words], command->name, command->synopsis);
@@ -192,12 +222,14 @@ int dd_args_values(const dd_args *args, const char *option, const char ***values
     return DD_OK;
 }
 
-enum { MOST_SEEDS = 100000 };
+enum { MOST_SEEDS = 10000 };
 
 static int bad_seeds(const dd_args *args, const char *text)
 {
-    return dd_fail(DD_ERR_USAGE, "%s: --seeds %s: write numbers and ranges, for instance 0-4 or 1,5,7",
-                   args->command->name, text);
+    return dd_fail(DD_ERR_USAGE,
+                   "%s: --seeds %s: write numbers and ranges, for instance 0-4 or 1,5,7, at most %d in "
+                   "all",
+                   args->command->name, text, MOST_SEEDS);
 }
 
 /* A number at *text, which moves behind it. */
@@ -219,7 +251,8 @@ int dd_args_seeds(const dd_args *args, const char *option, uint64_t **seeds, int
     for (int i = 0; i < args->given; i++) {
         if (strcmp(args->option[i], option))
             continue;
-        for (const char *at = args->value[i]; *at;) {
+        const char *at = args->value[i];
+        do {
             unsigned long long first, last;
             if (!take_number(&at, &first))
                 return bad_seeds(args, args->value[i]);
@@ -243,7 +276,7 @@ int dd_args_seeds(const dd_args *args, const char *option, uint64_t **seeds, int
                 if (!known)
                     longer[(*count)++] = seed;
             }
-        }
+        } while (*at);
     }
     return DD_OK;
 }

@@ -52,9 +52,11 @@ int dd_args_integer(const dd_args *args, const char *option, long long least, lo
 /* All values of an option, malloc'ed list of borrowed strings. */
 int dd_args_values(const dd_args *args, const char *option, const char ***values, int *count);
 
-/* "0-4,7" and the like from all values of an option, in order, without repeats; malloc'ed. */
+/* "0-4,7" and the like from all values of an option, in order, without repeats; malloc'ed. NULL and 0 without the
+ * option. */
 int dd_args_seeds(const dd_args *args, const char *option, uint64_t **seeds, int *count);
 
 void dd_command_help(const dd_command *command);
+void dd_exit_status_help(void);
 
 #endif

@@ -12,7 +12,7 @@ static const dd_option options[] = {{"dataset", "NAME|FILE", 0,
                                      "that was trained on a FILE needs to "
                                      "be told again."},
                                     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
-                                    {"threads", "N", 0, "threads of the CPU backend. Default: one per core."},
+                                    {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core."},
                                     {0}};
 
 const dd_command dd_command_evaluate = {
@@ -21,8 +21,8 @@ const dd_command dd_command_evaluate = {
     .synopsis = "RUN.h5 [--dataset NAME|FILE] [--backend auto|cpu|cuda] [--threads N]",
     .description =
         "Computes eval_loss, heldout_loss, inference_time and kl_divergence of a finished run from its stored "
-        "parameters, and prints them beside the stored ones. On the points it was trained on the numbers come out the "
-        "same (the time apart). The file is not changed.",
+        "parameters, and prints them beside the stored ones. On the points it was trained on, and the machine that "
+        "measured it, the differences are 0 (but for the time). The file is not changed.",
     .least_words = 1,
     .most_words = 1,
     .words_name = "RUN.h5",
@@ -70,6 +70,22 @@ done:
     return status;
 }
 
+static void print_metrics(const dd_metrics *computed, const dd_metrics *stored)
+{
+    dd_metrics now = *computed, then = *stored;
+    printf("%-18s %-5s %14s %14s %14s\n", "metric", "unit", "computed", "stored", "difference");
+    for (int i = 0; i < DD_METRICS; i++) {
+        double a = *dd_metric(&now, i), b = *dd_metric(&then, i);
+        if (isnan(a))
+            continue;
+        printf("%-18s %-5s %14.9g", dd_metric_table[i].name, dd_metric_table[i].unit, a);
+        if (isnan(b))
+            printf(" %14s %14s\n", "-", "-");
+        else
+            printf(" %14.9g %14.3g\n", b, a - b);
+    }
+}
+
 static int evaluate(const char *path, const dd_stored *s, const char *asked)
 {
     const char *dataset = asked ? asked : s->header.dataset;
@@ -79,18 +95,18 @@ static int evaluate(const char *path, const dd_stored *s, const char *asked)
     dd_metrics computed, stored;
     DD_TRY(dd_points_open(dataset, (uint32_t)s->header.config.data.points, s->header.config.data.seed, DD_STREAM_TRAIN,
                           &points));
+    int same = points.checksum == s->header.data_checksum;
     int status = dd_result_read_metrics(path, &stored);
+    if (!status && !asked && !same) /* for instance the user's own dino.csv */
+        status = dd_fail(DD_ERR_USAGE,
+                         "%s was trained on other points than the '%s' that is made here, perhaps a file of that name; "
+                         "name it with --dataset",
+                         path, dataset);
     if (!status)
         status = measure(s, &points, dataset, &computed);
     if (!status) {
-        int same = points.checksum == s->header.data_checksum;
-        printf("%s on %s%s\n\n%-20s %-5s %14s %14s\n", path, points.name,
-               same ? "" : " (not the points it was trained on)", "metric", "unit", "computed", "stored");
-        for (int i = 0; i < DD_METRICS; i++) {
-            double now = *dd_metric(&computed, i), then = *dd_metric(&stored, i);
-            if (!isnan(now))
-                printf("%-20s %-5s %14.6g %14.6g\n", dd_metric_table[i].name, dd_metric_table[i].unit, now, then);
-        }
+        printf("%s on %s%s\n\n", path, points.name, same ? "" : " (not the points it was trained on)");
+        print_metrics(&computed, &stored);
     }
     dd_points_free(&points);
     return status;
@@ -104,7 +120,7 @@ int dd_cmd_evaluate(int argc, char **argv)
     int status = dd_args_parse(&dd_command_evaluate, argc, argv, &args);
     if (status || args.help)
         goto done;
-    DD_CHECK(dd_args_integer(&args, "threads", 1, 4096, 0, &threads));
+    DD_CHECK(dd_args_integer(&args, "threads", 0, 4096, 0, &threads));
     DD_CHECK(dd_stored_open(args.word[0], dd_args_value(&args, "backend", "auto"), (int)threads, &stored));
     status = evaluate(args.word[0], &stored, dd_args_value(&args, "dataset", NULL));
     dd_stored_close(&stored);

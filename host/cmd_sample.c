@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "commands.h"
 #include "stored.h"
@@ -13,7 +14,7 @@ static const dd_option options[] = {
      "where to write: .csv (columns x1, x2 and, where there is a gate, its weight at timestep 0), .npy (n x 2 float32) "
      "or .h5 (laid out like a result). Default: CSV on standard output."},
     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
-    {"threads", "N", 0, "threads of the CPU backend. Default: one per core."},
+    {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core."},
     {0}};
 
 const dd_command dd_command_sample = {
@@ -62,6 +63,17 @@ static int sample(const dd_stored *s, uint64_t seed, uint32_t n, const char *out
     return status;
 }
 
+/* Before the work, not after it. */
+static int check_ending(const char *out)
+{
+    static const char *const endings[] = {".h5", ".hdf5", ".csv", ".npy"};
+    const char *ending = out ? strrchr(out, '.') : ".csv";
+    for (int i = 0; i < 4; i++)
+        if (ending && !strcmp(ending, endings[i]))
+            return DD_OK;
+    return dd_fail(DD_ERR_USAGE, "sample: --out %s: the name ends in .h5, .csv or .npy", out);
+}
+
 int dd_cmd_sample(int argc, char **argv)
 {
     dd_args args;
@@ -72,7 +84,8 @@ int dd_cmd_sample(int argc, char **argv)
         goto done;
     DD_CHECK(dd_args_integer(&args, "n", 1, 1000000000, 10000, &n));
     DD_CHECK(dd_args_integer(&args, "seed", 0, INT64_MAX, -1, &seed));
-    DD_CHECK(dd_args_integer(&args, "threads", 1, 4096, 0, &threads));
+    DD_CHECK(dd_args_integer(&args, "threads", 0, 4096, 0, &threads));
+    DD_CHECK(check_ending(dd_args_value(&args, "out", NULL)));
     DD_CHECK(dd_stored_open(args.word[0], dd_args_value(&args, "backend", "auto"), (int)threads, &stored));
     status =
         sample(&stored, seed < 0 ? stored.header.seed : (uint64_t)seed, (uint32_t)n, dd_args_value(&args, "out", NULL));

@@ -1,3 +1,4 @@
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ static const dd_option options[] = {
     {"seeds", "LIST", 0, "seeds to train, for instance 0-4 or 1,5,7; one run each, trained together. Default: 0."},
     {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance training.steps=2000. May be given many times."},
     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto, CUDA where a device answers, else the CPU."},
-    {"threads", "N", 0, "threads of the CPU backend. Default: one per core. Results do not depend on it."},
+    {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core. Results do not depend on it."},
     {"out", "DIR", 0, "where results go: DIR/<config>/<dataset>/seed_<n>.h5. Default: runs."},
     {"quiet", NULL, 0, "print nothing but errors."},
     {0}};
@@ -67,7 +68,7 @@ static int run_job(const dd_args *args, dd_job *job)
     long long threads;
     dd_backend *backend;
     dd_progress_view view;
-    DD_TRY(dd_args_integer(args, "threads", 1, 4096, 0, &threads));
+    DD_TRY(dd_args_integer(args, "threads", 0, 4096, 0, &threads));
     DD_TRY(dd_backend_open(dd_args_value(args, "backend", "auto"), (int)threads, &backend));
     dd_progress_start(&view, dd_args_has(args, "quiet"));
     job->progress = dd_progress_show;
@@ -79,6 +80,7 @@ static int run_job(const dd_args *args, dd_job *job)
              dd_backend_device(backend), dd_backend_threads(backend), dd_backend_threads(backend) == 1 ? "" : "s",
              *reason ? "; " : "", reason);
     dd_progress_message(&view, line);
+    signal(SIGPIPE, SIG_IGN); /* who reads the progress may leave; training goes on */
     int status = dd_train(backend, job);
     dd_backend_close(backend);
     return status;

@@ -27,20 +27,8 @@ static void print_help(void)
            "usage: dualdiff COMMAND ...      `dualdiff COMMAND --help` tells more\n\nCommands\n");
     for (int i = 0; i < COMMANDS; i++)
         printf("    %-10s %s\n", commands[i]->name, commands[i]->summary);
-    printf("\n    --version  program version, commit and backends\n    --help     this\n\n"
-           "Exit status\n"
-           "    0    success\n"
-           "    1    a fault of the program's own; please report it\n"
-           "    2    wrong command line\n"
-           "    3    wrong configuration file or --set\n"
-           "    4    wrong data in a file of points\n"
-           "    5    a file is missing, unreadable, damaged, or cannot be written\n"
-           "    6    what is on disk belongs to another configuration or is being written by another process\n"
-           "    7    a loss became NaN or infinite\n"
-           "    8    out of memory\n"
-           "    9    the backend is not available, or the device failed\n"
-           "    10   a helper program (python3 for pictures) is missing or failed\n"
-           "    130  stopped by a signal after a checkpoint; the same command goes on\n");
+    printf("\n    --version  program version, commit and backends\n    --help     this\n\n");
+    dd_exit_status_help();
 }
 
 static int print_version(void)
@@ -94,13 +82,12 @@ int main(int argc, char **argv)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, which is reported */
-    signal(SIGXFSZ, SIG_IGN); /* so is a file-size limit */
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is a failed write, which is reported */
 
     int status = run(argc, argv);
     if (status)
         fprintf(stderr, "dualdiff: %s\n", dd_error_message());
-    if (fflush(stdout) && !status) {
+    if ((fflush(stdout) || ferror(stdout)) && !status) {
         fprintf(stderr, "dualdiff: standard output cannot be written\n");
         status = DD_ERR_IO;
     }

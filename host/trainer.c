@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "report.h"
@@ -53,20 +55,33 @@ static int create_ensemble(session *s)
     return status;
 }
 
-/* Load checkpoints, write the logs anew up to them, and leave each checkpoint under its own name. */
+/* Make the checkpoint that was chosen the only one. A newer one that was never renamed must go before the log is
+ * cut back to this step: on its own it would be gone on from, without the log rows that belong to it. */
+static int settle_checkpoint(const session *s, const dd_work *w)
+{
+    dd_header header;
+    if (s->step && (dd_header_read(w->checkpoint, &header) || header.step != s->step))
+        return dd_checkpoint_commit(w->checkpoint);
+    char *next = dd_path_with(w->checkpoint, ".next");
+    if (!next)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int status = unlink(next) ? DD_OK : dd_sync_directory_of(next);
+    free(next);
+    return status;
+}
+
+/* Load checkpoints, and write the logs anew up to them. */
 static int restore(session *s)
 {
     for (int i = 0; i < s->count; i++) {
         dd_work *w = &s->work[i];
         w->run.replicas = s->count;
         if (s->step) {
-            dd_header header;
             DD_TRY(dd_checkpoint_read(w->checkpoint, &s->plan->model, s->step, &w->training_time, s->state));
             for (int part = 0; part < DD_STATE_PARTS; part++)
                 DD_TRY(dd_ensemble_set(s->ensemble, i, (dd_state_part)part, s->state[part]));
-            if (dd_header_read(w->checkpoint, &header) || header.step != s->step)
-                DD_TRY(dd_checkpoint_commit(w->checkpoint));
         }
+        DD_TRY(settle_checkpoint(s, w));
         DD_TRY(dd_log_create(w->result, &w->run, &s->plan->model, s->step, &w->log));
     }
     return DD_OK;
@@ -103,6 +118,12 @@ static void tear_down(session *s)
 
 /* ---- training ---- */
 
+/* A NaN's sign means nothing, but would be printed. */
+static double unsigned_nan(float x)
+{
+    return isnan(x) ? NAN : (double)x;
+}
+
 static int check_finite(const session *s, const dd_train_log *block)
 {
     for (int r = 0; r < s->count; r++)
@@ -119,7 +140,7 @@ static int check_finite(const session *s, const dd_train_log *block)
                            "%s, seed %llu: step %d: loss %g, gradient norm %g; training stopped and %s. Lower "
                            "training.learning_rate (now %g) or look for extreme points in the data",
                            w->run.dataset, (unsigned long long)w->run.seed, block->first_step + i,
-                           (double)block->loss[place], (double)block->grad_norm[place], kept,
+                           unsigned_nan(block->loss[place]), unsigned_nan(block->grad_norm[place]), kept,
                            s->plan->job->config->training.learning_rate);
         }
     return DD_OK;
@@ -214,8 +235,8 @@ static int run_ensemble(const dd_plan *plan, int number, int first, int end)
     if (s.step)
         dd_tell(plan->job, "going on from step %d", s.step);
     int status = set_up(&s);
-    if (!status)
-        status = train(&s);
+    if (!status && (status = train(&s)))
+        dd_ensemble_wait(s.ensemble); /* a block may be running on; what it leaves is not wanted */
     int closed = close_logs(&s);
     if (!status)
         status = closed;
@@ -225,14 +246,31 @@ static int run_ensemble(const dd_plan *plan, int number, int first, int end)
     return status;
 }
 
-/* final_info.json beside the configuration's datasets. */
+/* Another process that trains other seeds may be writing final_info.json: wait a moment for it. */
+static int lock_info(const char *path, int *lock)
+{
+    static const struct timespec moment = {.tv_nsec = 50000000};
+    int status = dd_lock_acquire(path, lock);
+    for (int tries = 0; status == DD_ERR_CONFLICT && tries < 200; tries++) {
+        nanosleep(&moment, NULL);
+        status = dd_lock_acquire(path, lock);
+    }
+    return status;
+}
+
+/* final_info.json beside the configuration's datasets, of all results that are there. */
 static int write_info(const dd_job *job)
 {
     char *folder = dd_path_with(job->out, "/");
     char *run = folder ? dd_path_with(folder, job->config_name) : NULL;
-    int status = run ? dd_final_info_write(run) : dd_fail(DD_ERR_MEMORY, "out of memory");
+    char *info = run ? dd_path_with(run, "/final_info.json") : NULL;
+    int lock = -1, status = info ? lock_info(info, &lock) : dd_fail(DD_ERR_MEMORY, "out of memory");
+    if (!status)
+        status = dd_final_info_write(run);
+    dd_lock_release(lock);
     free(folder);
     free(run);
+    free(info);
     return status;
 }
 
@@ -243,6 +281,8 @@ int dd_train(dd_backend *backend, const dd_job *job)
     if (!status && plan.unfinished)
         dd_tell(job, "%d of %d runs were finished before%s", plan.unfinished, plan.works,
                 plan.ensembles ? "" : "; nothing is left to do");
+    if (!status && !plan.ensembles) /* the process that wrote the last result may have been killed before this */
+        status = write_info(job);
     for (int e = 0, first = plan.unfinished; e < plan.ensembles && !status; first = plan.ensemble_end[e++]) {
         status = run_ensemble(&plan, e, first, plan.ensemble_end[e]);
         if (!status)

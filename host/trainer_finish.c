@@ -84,11 +84,27 @@ static int measure_ensemble(const dd_plan *plan, dd_ensemble *e, measurement *m)
     return dd_ensemble_predict(e, DD_STATE_EMA, m->samples.x, n, 0, &(dd_prediction){.gate = m->final_gate});
 }
 
+/* The last step's update may have spoilt the parameters without a loss that shows it. */
+static int check_finite(const measurement *m, const dd_work *w, int i, size_t n)
+{
+    int good = isfinite(m->eval_loss[i]) && isfinite(m->heldout_loss[i]);
+    const float *x = m->samples.x + 2 * n * (size_t)i;
+    for (size_t j = 0; j < 2 * n && good; j++)
+        good = isfinite(x[j]);
+    return good ? DD_OK
+                : dd_fail(DD_ERR_NUMERIC,
+                          "%s, seed %llu: training came to its end, but the network's losses or samples are NaN or "
+                          "infinite; no result was written. Lower training.learning_rate (now %g) or look for "
+                          "extreme points in the data",
+                          w->run.dataset, (unsigned long long)w->run.seed, w->run.config->training.learning_rate);
+}
+
 static int finish_run(const dd_plan *plan, dd_ensemble *e, measurement *m, const dd_work *w, int i)
 {
     const dd_config *c = plan->job->config;
     size_t n = (size_t)c->evaluation.samples, timesteps = (size_t)c->diffusion.timesteps, at = (size_t)i * n;
     dd_kl kl;
+    DD_TRY(check_finite(m, w, i, n));
     DD_TRY(dd_kl_divergence(plan->backend, w->points->xy, w->points->n, m->samples.x + 2 * at, (uint32_t)n,
                             c->evaluation.k, &kl));
     DD_TRY(dd_ensemble_get(e, i, DD_STATE_ONLINE, m->online));

@@ -61,7 +61,11 @@ static int measure(const dd_stored *s, const dd_points *points, const char *data
     double began = dd_now();
     DD_CHECK(dd_ensemble_sample(s->ensemble, DD_STATE_EMA, &seed, n, &(dd_samples){.x = x}));
     m->inference_time = dd_now() - began;
-    DD_CHECK(dd_kl_divergence(s->backend, points->xy, points->n, x, n, c->evaluation.k, &kl));
+    status = dd_kl_divergence(s->backend, points->xy, points->n, x, n, c->evaluation.k, &kl);
+    if (status) {
+        dd_fail_context("%s", dataset);
+        goto done;
+    }
     m->kl_divergence = kl.bits;
     m->kl_zero_distances = kl.zero_distances;
 done:

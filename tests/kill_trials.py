@@ -9,7 +9,7 @@ import h5py
 import small_job
 
 DATASETS = ["dino", "moons"]
-JOB = ["--dataset", *DATASETS, "--seeds", "0-1", "--threads", "2", "--quiet"]
+JOB = ["--dataset", *DATASETS, "--seeds", "0-1", "--quiet"]
 
 
 def results(out):
@@ -29,10 +29,11 @@ def assert_readable(out):
             file["train/loss"][()]
 
 
-def kill_until_done(tmp_path, kills, seed, numbers=(signal.SIGKILL,)):
-    """Make `kills` kills in as many runs as that takes; every run must end equal to the undisturbed one."""
+def kill_until_done(tmp_path, kills, seed, numbers=(signal.SIGKILL,), threads=("1",), settings=None):
+    """Make `kills` kills in as many runs as that takes; every run must end equal to the undisturbed one. Signals and
+    threads change from one call of the program to the next."""
     chance = random.Random(seed)
-    words = small_job.command(tmp_path / "whole", *JOB)
+    words = small_job.command(tmp_path / "whole", *JOB, settings=settings)
     began = time.monotonic()
     small_job.run(words)
     duration = time.monotonic() - began
@@ -40,9 +41,9 @@ def kill_until_done(tmp_path, kills, seed, numbers=(signal.SIGKILL,)):
     while done < kills:
         out = tmp_path / "killed"
         shutil.rmtree(out, ignore_errors=True)
-        words = small_job.command(out, *JOB)
         finished = False
         while not finished:
+            words = small_job.command(out, *JOB, "--threads", chance.choice(threads), settings=settings)
             number = chance.choice(numbers)
             if done >= kills:
                 small_job.run(words)

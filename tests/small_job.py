@@ -20,10 +20,11 @@ SMALL = {
 
 
 def command(out, *more, settings=None, config=CONFIG):
-    """The train command; `settings` changes SMALL."""
+    """The train command; `settings` changes SMALL. One thread, because machines that test are busy."""
     chosen = {**SMALL, **(settings or {})}
+    threads = [] if "--threads" in more else ["--threads", "1"]
     sets = [word for key, value in chosen.items() for word in ("--set", f"{key}={value}")]
-    return [PROGRAM, "train", config, *sets, "--backend", os.environ.get("DUALDIFF_BACKEND", "cpu"), "--out", str(out),
+    return [PROGRAM, "train", config, *sets, *threads, "--backend", os.environ.get("DUALDIFF_BACKEND", "cpu"), "--out", str(out),
             *more]
 
 

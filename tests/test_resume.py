@@ -1,5 +1,8 @@
 """Stop anywhere and go on: the end is bit-equal to a run that nobody stopped."""
+import os
 import signal
+import subprocess
+import time
 
 import h5py
 import pytest
@@ -8,7 +11,7 @@ import kill_trials
 import small_job
 
 
-LONG = {"training.steps": 5000}  # long enough to be stopped in the middle of it
+LONG = {"training.steps": 2500}  # long enough to be stopped in the middle of it
 
 
 def log(out, seed=0):
@@ -27,15 +30,15 @@ def test_signal_leaves_a_checkpoint_and_the_same_command_goes_on(tmp_path, name)
     code, errors = small_job.interrupt(words, log(tmp_path / "stopped"), small_job.SIGNALS[name])
     assert code == 130 and "run the same command to go on" in errors
     step = checkpoint_step(tmp_path / "stopped")
-    assert 0 < step < 5000
+    assert 0 < step < 2500
     assert f"going on from step {step}" in small_job.run(words)
     small_job.run(small_job.command(tmp_path / "whole", *job, settings=LONG))
     small_job.assert_equal_results(log(tmp_path / "stopped"), log(tmp_path / "whole"))
 
 
 def test_random_kills(tmp_path):
-    assert kill_trials.kill_until_done(tmp_path, 12, seed=1,
-                                       numbers=(signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)) == 12
+    assert kill_trials.kill_until_done(tmp_path, 12, seed=1, numbers=(signal.SIGKILL, signal.SIGKILL, signal.SIGTERM),
+                                       settings={"training.steps": 500}) == 12
 
 
 def test_a_checkpoint_written_but_not_renamed_is_gone_on_from(tmp_path):
@@ -50,6 +53,55 @@ def test_a_checkpoint_written_but_not_renamed_is_gone_on_from(tmp_path):
     errors = small_job.run(words)
     assert errors.count("going on from step") == 1 and f"going on from step {step}" in errors
     assert checkpoint.exists() and not unnamed.exists()
+
+
+def test_kill_while_a_checkpoint_is_there_but_not_renamed(tmp_path):
+    """The same by a real kill, as soon as the first of four replicas has its new checkpoint beside the old."""
+    words = small_job.command(tmp_path / "cut", "--dataset", "dino", "--seeds", "0-3", "--quiet")
+    folder = tmp_path / "cut/run_3/dino"
+    hits = 0
+    for _ in range(40):
+        process = subprocess.Popen(words)
+        unnamed = folder / "seed_0.ckpt.h5.next"
+        while process.poll() is None and not unnamed.exists():
+            time.sleep(.0002)
+        process.kill()
+        if process.wait() == 0:
+            break
+        hits += any(folder.glob("*.next"))
+        kill_trials.assert_readable(tmp_path / "cut")
+    assert hits > 0
+    small_job.run(words)
+    assert not any(folder.glob("*.next"))
+    small_job.run(small_job.command(tmp_path / "whole", "--dataset", "dino", "--seeds", "0-3"))
+    for seed in range(4):
+        small_job.assert_equal_results(log(tmp_path / "cut", seed), log(tmp_path / "whole", seed))
+
+
+def test_a_newer_checkpoint_of_one_replica_alone(tmp_path):
+    """Killed when only seed 0 had written its newer checkpoint: both go on from the older one, and the logs are cut back
+    to it. A kill then leaves nothing newer than the log behind, so that seed 0 can go on alone, too."""
+    settings = {"training.steps": 100000}
+    words = small_job.command(tmp_path, "--dataset", "dino", "--seeds", "0-1", settings=settings)
+    folder = tmp_path / "run_3/dino"
+    assert small_job.interrupt(words, log(tmp_path), signal.SIGINT)[0] == 130
+    older = {seed: (folder / f"seed_{seed}.ckpt.h5").read_bytes() for seed in (0, 1)}
+    step = checkpoint_step(tmp_path)
+    assert small_job.interrupt(words, .4, signal.SIGINT)[0] == 130
+    assert checkpoint_step(tmp_path) > step
+    (folder / "seed_0.ckpt.h5").rename(folder / "seed_0.ckpt.h5.next")
+    for seed in (0, 1):
+        (folder / f"seed_{seed}.ckpt.h5").write_bytes(older[seed])
+
+    long_log = os.stat(log(tmp_path)).st_ino
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and os.stat(log(tmp_path)).st_ino == long_log:
+        time.sleep(.0002)
+    process.kill()
+    assert f"going on from step {step}\n" in process.communicate()[1]
+    alone = small_job.command(tmp_path, "--dataset", "dino", settings=settings)
+    code, errors = small_job.interrupt(alone, .3, signal.SIGINT)
+    assert code == 130 and "going on from step" in errors, errors
 
 
 def test_a_half_written_checkpoint_is_passed_over(tmp_path):

@@ -1,0 +1,606 @@
+"""The program as a user meets it: help, mistakes and their exit codes, and that mistakes leave files as they were."""
+import fcntl
+import json
+import os
+import pty
+import re
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+import small_job
+from small_job import CONFIG, PROGRAM, SOURCE, command, run
+
+INTERNAL, USAGE, CONFIGURATION, DATA, IO, CONFLICT, NUMERIC, MEMORY, BACKEND = range(1, 10)
+COMMANDS = ["train", "sample", "evaluate", "compare", "plot", "info"]
+SHORT = {"training.steps": 120}
+
+
+def program(*words, **options):
+    return subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=60, **options)
+
+
+def fails(done, code, *fragments):
+    """It ended with `code` and one message that has all the fragments."""
+    assert done.returncode == code, done.stderr
+    message = done.stderr[re.search(r"^dualdiff: ", done.stderr, re.M).start():]
+    for fragment in fragments:
+        assert fragment in message, message
+
+
+def train(out, *more, **options):
+    return program(*command(out, *more, settings=options.pop("settings", SHORT), config=options.pop("config", CONFIG))[1:],
+                   **options)
+
+
+def bytes_of(folder):
+    """Contents of all files but locks, which are empty."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("finished")
+    run(command(out, "--dataset", "dino", "--seeds", "0-1", settings=SHORT))
+    return out / "run_3" / "dino" / "seed_0.h5"
+
+
+@pytest.fixture(scope="module")
+def unfinished(tmp_path_factory):
+    """A folder with a log and a checkpoint of a run that was stopped."""
+    out = tmp_path_factory.mktemp("unfinished")
+    code, errors = small_job.interrupt(command(out, "--dataset", "dino", settings={"training.steps": 100000}),
+                                       out / "run_3/dino/seed_0.h5", signal.SIGINT)
+    assert code == 130, errors
+    return out
+
+
+# ---- help ----
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command(name):
+    done = program(name, "--help")
+    assert done.returncode == 0 and not done.stderr
+    heads = re.findall(r"^[A-Z][A-Z ]+$", done.stdout, re.M)
+    assert heads == ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "EXAMPLES"]
+    synopsis = done.stdout[done.stdout.index("SYNOPSIS"):done.stdout.index("DESCRIPTION")]
+    options = re.findall(r"^    --(\w+)", done.stdout, re.M)
+    assert options[-1] == "help"
+    assert set(re.findall(r"--(\w+)", synopsis)) == set(options) - {"help"}
+    assert all(len(line) <= 100 for line in done.stdout.splitlines())
+    assert program(name, "-h").stdout == done.stdout
+
+
+def test_help_and_version():
+    done = program("--help")
+    assert done.returncode == 0 and not done.stderr
+    assert all(re.search(rf"^    {name} ", done.stdout, re.M) for name in COMMANDS)
+    for code in [*range(11), 130]:
+        assert re.search(rf"^    {code} +\w", done.stdout, re.M), code
+    done = program("--version")
+    assert done.returncode == 0 and re.match(r"dualdiff \d+\.\d+\.\d+ \(commit .+\)\n", done.stdout)
+    assert re.search(r"^backend cpu: .+, \d+ threads?$", done.stdout, re.M)
+    assert re.search(r"^backend cuda: ", done.stdout, re.M)
+
+
+# ---- mistakes on the command line and in a configuration ----
+
+
+@pytest.mark.parametrize("words, fragments", [
+    ([], ["command is missing"]),
+    (["trian"], ["'trian'", "did you mean 'train'?"]),
+    (["xyzzy"], ["'xyzzy'", "--help"]),
+    (["train"], ["CONFIG is missing", "usage: dualdiff train"]),
+    (["train", "a.toml", "b.toml"], ["'b.toml'", "one word too many"]),
+    (["train", CONFIG, "--sedes", "1"], ["--sedes", "did you mean --seeds?"]),
+    (["sample", "a.h5", "--sede=1"], ["--sede", "did you mean --seed?"]),
+    (["train", CONFIG, "--zzzzzz"], ["--zzzzzz", "dualdiff train --help"]),
+    (["train", CONFIG, "-q"], ["-q", "two dashes"]),
+    (["train", CONFIG, "--quiet=1"], ["--quiet takes no value"]),
+    (["train", CONFIG, "--out"], ["--out needs a value (DIR)"]),
+    (["train", CONFIG, "--out", "--quiet"], ["--out needs a value (DIR)"]),
+    (["train", "--set", "training.steps=3", CONFIG], ["CONFIG is missing", "--set", "put it first"]),
+    (["train", CONFIG, "--set", "training.steps"], ["--set training.steps", "section.key=value"]),
+    (["train", CONFIG, "--threads", "two"], ["--threads two", "whole number from 0"]),
+    (["train", CONFIG, "--threads", "-1"], ["--threads -1", "whole number from 0"]),
+    (["sample", "a.h5", "--n", "0"], ["--n 0", "from 1 to"]),
+    (["sample", "a.h5", "--n", "10k"], ["--n 10k"]),
+    (["sample", "a.h5", "--out", "x.txt"], ["x.txt", ".csv"]),
+    (["sample", "a.h5", "--out", "points"], ["points", ".csv"]),
+] + [(["train", CONFIG, "--seeds", seeds], [f"--seeds {seeds}", "0-4"])
+     for seeds in ("", "a", "3-1", "1,,2", "1,", "-1", "0-", "1-2-3", "0x10", "99999999999999999999", "0-1000000")])
+def test_wrong_command_line(words, fragments):
+    fails(program(*words), USAGE, *fragments)
+
+
+def test_unknown_dataset_and_backend(tmp_path):
+    fails(train(tmp_path / "out", "--dataset", "dion"), DATA, "'dion'", "did you mean 'dino'?")
+    fails(train(tmp_path / "out", "--dataset", "dino", "--backend", "gpu0"), USAGE, "'gpu0'", "cuda")
+    fails(train(tmp_path / "out", "--dataset", "dino", "--backend", "cqu"), USAGE, "'cqu'", "did you mean")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("text, fragments", [
+    ("[training]\nlearning_rat = 1e-3\n", ["c.toml", "line 2", "learning_rat", "learning_rate"]),
+    ("[model]\n\n[trainig]\n", ["c.toml", "line 3", "trainig", "training"]),
+    ("[training]\nsteps = \"many\"\n", ["c.toml", "line 2", "steps"]),
+    ("[training]\nsteps = 2.5\n", ["c.toml", "line 2", "steps"]),
+    ("[training]\nsteps = 0\n", ["c.toml", "line 2", "steps"]),
+    ("[training]\n\nlearning_rate = -1.0\n", ["c.toml", "line 3", "learning_rate"]),
+    ("[training]\nlearning_rate = nan\n", ["c.toml", "line 2", "learning_rate"]),
+    ("[diffusion]\nschedule = \"linaer\"\n", ["c.toml", "line 2", "linaer", "linear"]),
+    ("[training\n", ["c.toml", "line 1"]),
+])
+def test_wrong_configuration(tmp_path, text, fragments):
+    (tmp_path / "c.toml").write_text(text)
+    fails(program("train", tmp_path / "c.toml", "--out", tmp_path / "out"), CONFIGURATION, *fragments)
+    fails(program("info", tmp_path / "c.toml"), CONFIGURATION, *fragments)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("assignment, fragments", [
+    ("training.stepz=3", ["training.stepz", "steps"]),
+    ("trianing.steps=3", ["trianing", "training"]),
+    ("training.steps=-3", ["steps"]),
+    ("model.activation=rleu", ["rleu", "relu"]),
+    ("training.learning_rate=fast", ["learning_rate"]),
+])
+def test_wrong_override(tmp_path, assignment, fragments):
+    fails(program("train", CONFIG, "--set", assignment, "--out", tmp_path / "out"), CONFIGURATION, "--set", *fragments)
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_configuration(tmp_path):
+    fails(program("train", tmp_path / "none.toml"), IO, "none.toml", "No such file")
+    fails(program("train", tmp_path), IO, str(tmp_path))
+    fails(program("info", tmp_path / "none.toml"), IO, "none.toml", "No such file")
+
+
+# ---- a user's points ----
+
+
+def broken_points():
+    good = np.random.default_rng(0).normal(size=(40, 2))
+    nan, infinite = good.copy(), good.copy()
+    nan[16, 1], infinite[4, 0] = np.nan, np.inf
+    text = [f"{x:.6f},{y:.6f}" for x, y in good]
+    return [
+        ("nan.csv", "\n".join(text[:9] + ["1,nan"] + text[9:]), ["nan.csv", "row 10"]),
+        ("inf.csv", "\n".join(["x,y"] + text[:9] + ["inf,1"] + text[9:]), ["inf.csv", "row 11"]),
+        ("wide.csv", "\n".join(text[:2] + ["1,2,3"] + text[2:]), ["wide.csv", "row 3", "3 columns"]),
+        ("narrow.csv", "\n".join(text + ["1"]), ["narrow.csv", "row 41", "1 column"]),
+        ("word.csv", "\n".join(text + ["1,two"]), ["word.csv", "row 41", "two"]),
+        ("empty.csv", "", ["empty.csv"]),
+        ("few.csv", "\n".join(text[:5]), ["few.csv", "5 points", "evaluation.k"]),
+        ("nan.npy", nan.astype("float32"), ["nan.npy", "row 17"]),
+        ("inf.npy", infinite, ["inf.npy", "row 5"]),
+        ("wide.npy", np.zeros((10, 3)), ["wide.npy", "3"]),
+        ("noise.npy", "no array at all", ["noise.npy"]),
+        ("nan.h5", nan, ["nan.h5", "row 17"]),
+    ]
+
+
+@pytest.mark.parametrize("name, contents, fragments", broken_points(), ids=[b[0] for b in broken_points()])
+def test_wrong_points(tmp_path, name, contents, fragments):
+    path = tmp_path / name
+    source = path
+    if name.endswith(".h5"):
+        with h5py.File(path, "w") as file:
+            file["a/b"] = contents
+        source = f"{path}:/a/b"
+    elif isinstance(contents, str):
+        path.write_text(contents)
+    else:
+        np.save(path, contents)
+    before = bytes_of(tmp_path)
+    # the wrong set is named last: nothing is begun for the good one before all are known to be good
+    fails(train(tmp_path / "out", "--dataset", "line", source), DATA, *fragments)
+    assert bytes_of(tmp_path) == before
+
+
+def test_missing_points(tmp_path):
+    with h5py.File(tmp_path / "points.h5", "w") as file:
+        file["points"] = np.zeros((10, 2))
+    (tmp_path / "noise.h5").write_bytes(b"noise" * 100)
+    for source, code, fragments in ((tmp_path / "none.csv", (DATA, IO), ["none.csv"]),
+                                    (f"{tmp_path}/none.h5:/points", (DATA, IO), ["none.h5"]),
+                                    (f"{tmp_path}/noise.h5:/points", (DATA, IO), ["noise.h5"]),
+                                    (f"{tmp_path}/points.h5:/point", (DATA, IO), ["points.h5", "/point"])):
+        done = train(tmp_path / "out", "--dataset", source)
+        assert done.returncode in code
+        fails(done, done.returncode, *fragments)
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_sets_of_one_name(tmp_path):
+    np.savetxt(tmp_path / "dino.csv", np.zeros((10, 2)), delimiter=",")
+    fails(train(tmp_path / "out", "--dataset", "dino", tmp_path / "dino.csv"), USAGE, "dino.csv", "rename one")
+
+
+# ---- files that are not what they should be ----
+
+
+def damage(good, kind):
+    if kind == "empty":
+        return b""
+    if kind == "text":
+        return b"not HDF5 at all\n" * 64
+    if kind == "cut":
+        return good[:len(good) // 2]
+    changed = bytearray(good)
+    changed[:8] = b"\x89HDF\r\n\x1a\n"
+    changed[64:2048] = bytes(2048 - 64)
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("kind", ["empty", "text", "cut", "overwritten", "missing"])
+@pytest.mark.parametrize("name", ["sample", "evaluate", "info"])
+def test_damaged_result(tmp_path, finished, name, kind):
+    path = tmp_path / "run.h5"
+    if kind != "missing":
+        path.write_bytes(damage(finished.read_bytes(), kind))
+    before = bytes_of(tmp_path)
+    fails(program(name, path), IO, "run.h5")
+    assert bytes_of(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["sample", "evaluate", "info"])
+def test_foreign_result(tmp_path, name):
+    with h5py.File(tmp_path / "run.h5", "w") as file:
+        file["temperature"] = np.arange(10.)
+    fails(program(name, tmp_path / "run.h5"), IO, "run.h5")
+
+
+@pytest.mark.parametrize("name", ["sample", "evaluate"])
+def test_not_a_result(finished, unfinished, name):
+    fails(program(name, finished.with_name("seed_0.ckpt.h5")), IO, "seed_0.ckpt.h5", "checkpoint")
+    fails(program(name, unfinished / "run_3/dino/seed_0.h5"), IO, "seed_0.h5", "not finished", "train")
+
+
+@pytest.mark.parametrize("kind", ["empty", "text", "cut", "overwritten", "foreign"])
+@pytest.mark.parametrize("name", ["seed_0.h5", "seed_0.ckpt.h5"])
+def test_training_over_a_damaged_file(tmp_path, unfinished, name, kind):
+    """It is named and left alone, and so is everything beside it."""
+    out = tmp_path / "out"
+    shutil.copytree(unfinished, out)
+    path = out / "run_3" / "dino" / name
+    if kind == "foreign":
+        path.unlink()
+        with h5py.File(path, "w") as file:
+            file["temperature"] = np.arange(10.)
+    else:
+        path.write_bytes(damage(path.read_bytes(), kind))
+    before = bytes_of(out)
+    done = train(out, "--dataset", "line", "dino", settings={"training.steps": 100000})
+    fails(done, IO, name, "remove it")
+    assert bytes_of(out) == before
+
+
+def test_log_of_a_checkpoint_is_missing(tmp_path, unfinished):
+    out = tmp_path / "out"
+    shutil.copytree(unfinished, out)
+    (out / "run_3/dino/seed_0.h5").unlink()
+    before = bytes_of(out)
+    fails(train(out, "--dataset", "dino", settings={"training.steps": 100000}), IO, "seed_0.h5", "log")
+    assert bytes_of(out) == before
+
+
+# ---- another configuration, another writer ----
+
+
+@pytest.mark.parametrize("settings, fragments", [
+    ({"training.learning_rate": "1e-3"}, ["training.learning_rate", "0.001", "0.0003"]),
+    ({"model.hidden_width": 32}, ["model.hidden_width", "32", "24"]),
+    ({"diffusion.schedule": "cosine"}, ["diffusion.schedule", "cosine", "linear"]),
+    ({"data.seed": 43}, ["other points", "data.seed", "43"]),
+    ({"data.points": 501}, ["501", "500"]),
+])
+def test_going_on_with_another_configuration(finished, unfinished, settings, fragments):
+    for out, steps in ((finished.parents[2], 120), (unfinished, 100000)):
+        before = bytes_of(out)
+        done = train(out, "--dataset", "dino", settings={"training.steps": steps, **settings})
+        fails(done, CONFLICT, "seed_0", "--out", *fragments)
+        assert bytes_of(out) == before
+
+
+def test_other_points_under_the_same_name(tmp_path):
+    chance = np.random.default_rng(1)
+    points = tmp_path / "mine.npy"
+    np.save(points, chance.normal(size=(50, 2)))
+    run(command(tmp_path / "out", "--dataset", str(points), settings=SHORT))
+    np.save(points, chance.normal(size=(50, 2)))
+    before = bytes_of(tmp_path / "out")
+    fails(train(tmp_path / "out", "--dataset", points), CONFLICT, "mine/seed_0.h5", "other points")
+    assert bytes_of(tmp_path / "out") == before
+
+
+def test_threads_and_evaluation_may_change(tmp_path, unfinished):
+    out = tmp_path / "out"
+    shutil.copytree(unfinished, out)
+    words = command(out, "--dataset", "dino", "--threads", "2",
+                    settings={"training.steps": 100000, "evaluation.samples": 77})
+    code, errors = small_job.interrupt(words, .3, signal.SIGTERM)
+    assert code == 130 and "going on from step" in errors, errors
+
+
+def test_two_writers(tmp_path):
+    words = command(tmp_path, "--dataset", "dino", settings={"training.steps": 1000000})
+    first = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    try:
+        while not (tmp_path / "run_3/dino/seed_0.h5").exists():
+            assert first.poll() is None
+            time.sleep(.005)
+        fails(subprocess.run(words, capture_output=True, text=True, timeout=60), CONFLICT, "seed_0.h5", "another dualdiff")
+        assert first.poll() is None
+        run(command(tmp_path, "--dataset", "dino", "--seeds", "1", settings=SHORT))  # another seed is no conflict
+    finally:
+        first.send_signal(signal.SIGINT)
+        _, errors = first.communicate(timeout=60)
+    assert first.returncode == 130, errors
+
+
+# ---- places that cannot be written ----
+
+
+def test_output_in_the_way(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    fails(train(tmp_path / "file", "--dataset", "dino"), IO, f"{tmp_path}/file", "--out")
+    assert (tmp_path / "file").read_text() == "mine"
+    fails(train("/proc/dualdiff", "--dataset", "dino"), IO, "/proc/dualdiff", "--out")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_read_only_output(tmp_path):
+    for out in (tmp_path / "top", tmp_path / "inner" / "run_3" / "dino"):
+        out.mkdir(parents=True)
+        out.chmod(0o555)
+        fails(train(tmp_path / out.relative_to(tmp_path).parts[0], "--dataset", "dino"), IO, str(out), "--out")
+        assert not list(out.iterdir())
+        out.chmod(0o755)
+
+
+def limit(size):
+    """No file may grow beyond `size` bytes: for the program the same as a full disk."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def test_no_space_left(tmp_path, unfinished):
+    """Where a checkpoint was, it stays, and training goes on from it when there is space again."""
+    fails(train(tmp_path / "new", "--dataset", "dino", preexec_fn=limit(20000)), IO, "cannot be written")
+    out = tmp_path / "out"
+    shutil.copytree(unfinished, out)
+    checkpoint = out / "run_3/dino/seed_0.ckpt.h5"
+    log = out / "run_3/dino/seed_0.h5"
+    good = checkpoint.read_bytes()
+    size = max(log.stat().st_size, len(good)) + 200000
+    done = train(out, "--dataset", "dino", settings={"training.steps": 100000}, preexec_fn=limit(size))
+    fails(done, IO, "seed_0", "cannot be written")
+    with h5py.File(checkpoint) as file:
+        step = int(file.attrs["step"])
+    assert step > 0
+    code, errors = small_job.interrupt(command(out, "--dataset", "dino", settings={"training.steps": 100000}), .3,
+                                       signal.SIGINT)
+    assert code == 130 and f"going on from step {step}" in errors, errors
+
+
+def test_samples_to_a_full_device(finished, tmp_path):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([PROGRAM, "sample", finished], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    fails(done, IO, "standard output")
+    fails(program("sample", finished, "--out", tmp_path / "none/x.csv"), IO, "none/x.csv")
+    fails(program("sample", finished, "--out", tmp_path / "x.npy", "--n", "10000", preexec_fn=limit(1000)), IO, "x.npy")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_pipe_that_closes_is_no_error_to_speak_of(finished):
+    done = subprocess.run(f"'{PROGRAM}' sample '{finished}' --n 100000 | head -1", shell=True, capture_output=True, text=True,
+                          timeout=60)
+    assert done.stdout == "x1,x2,gate\n" and not done.stderr
+
+
+# ---- a loss that is not finite ----
+
+
+def test_loss_becomes_nan(tmp_path):
+    fails(train(tmp_path, "--dataset", "dino", settings={"training.learning_rate": "1e30"}), NUMERIC, "dino", "seed 0",
+          "step 1", "no checkpoint", "training.learning_rate")
+    with h5py.File(tmp_path / "run_3/dino/seed_0.h5", swmr=True) as file:
+        assert file.attrs["kind"] == "log"
+    assert not (tmp_path / "run_3/dino/seed_0.ckpt.h5").exists()
+
+
+def test_the_last_good_checkpoint_is_kept(tmp_path):
+    settings = {"training.learning_rate": 100.0, "training.weight_decay": 0.0202, "training.checkpoint_every": 1}
+    fails(train(tmp_path, "--dataset", "dino", settings=settings), NUMERIC, "step 3", "checkpoint of step 3 was kept",
+          "seed_0.ckpt.h5")
+    checkpoint = tmp_path / "run_3/dino/seed_0.ckpt.h5"
+    good = checkpoint.read_bytes()
+    with h5py.File(checkpoint) as file:
+        assert file.attrs["step"] == 3
+        assert all(np.isfinite(tensor[()]).all() for tensor in file["parameters/online"].values())
+    fails(train(tmp_path, "--dataset", "dino", settings=settings), NUMERIC, "checkpoint of step 3 was kept")
+    assert checkpoint.read_bytes() == good
+
+
+def test_last_update_spoils_the_network(tmp_path):
+    """The loss of the only step is finite; what its update leaves is not worth a result."""
+    settings = {"training.learning_rate": "1e30", "training.steps": 1}
+    fails(train(tmp_path, "--dataset", "dino", settings=settings), NUMERIC, "dino", "seed 0", "no result was written")
+    assert not (tmp_path / "run_3/final_info.json").exists()
+
+
+# ---- what it writes and prints when all is well ----
+
+
+def final_info(out):
+    return json.loads((out / "run_3/final_info.json").read_text())
+
+
+def test_final_info_grows_over_invocations(tmp_path):
+    four = {"training_time", "eval_loss", "inference_time", "kl_divergence"}
+    run(command(tmp_path, "--dataset", "dino", settings=SHORT))
+    alone = final_info(tmp_path)
+    assert alone.keys() == {"dino"} and alone["dino"].keys() == {"means"} and alone["dino"]["means"].keys() == four
+    run(command(tmp_path, "--dataset", "dino", "line", "--seeds", "0-2", settings=SHORT))
+    both = final_info(tmp_path)
+    assert both.keys() == {"dino", "line"} and both["dino"].keys() == {"means", "stderrs"}
+    values = []
+    for seed in range(3):
+        with h5py.File(tmp_path / f"run_3/dino/seed_{seed}.h5") as file:
+            values.append({name: file[f"metrics/{name}"][()] for name in four})
+    for name in four:
+        column = np.array([v[name] for v in values])
+        assert both["dino"]["means"][name] == pytest.approx(column.mean(), rel=1e-12)
+        assert both["dino"]["stderrs"][name] == pytest.approx(column.std(ddof=1) / np.sqrt(3), rel=1e-9)
+
+
+def test_final_info_is_made_again(tmp_path):
+    """A kill right after the last result leaves none; the next call, with nothing left to do, makes it."""
+    words = command(tmp_path, "--dataset", "dino", settings=SHORT)
+    run(words)
+    before = final_info(tmp_path)
+    (tmp_path / "run_3/final_info.json").unlink()
+    assert "nothing is left to do" in run(words)
+    assert final_info(tmp_path) == before
+
+
+def test_training_time_is_shared(finished):
+    times = []
+    for seed in (0, 1):
+        with h5py.File(finished.with_name(f"seed_{seed}.h5")) as file:
+            assert file.attrs["replicas"] == 2
+            times.append(file["metrics/training_time"][()])
+    assert times[0] == pytest.approx(times[1], rel=.5) and times[0] > 0
+
+
+def test_evaluate_gives_the_stored_numbers(finished):
+    done = program("evaluate", finished)
+    assert done.returncode == 0, done.stderr
+    rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()[3:]}
+    with h5py.File(finished) as file:
+        stored = {name: value[()] for name, value in file["metrics"].items()}
+    for name in ("eval_loss", "heldout_loss", "kl_divergence"):
+        assert float(rows[name][1]) == pytest.approx(stored[name], rel=1e-8)
+        assert float(rows[name][3]) == 0., "to the last bit"
+    assert float(rows["inference_time"][1]) > 0
+
+
+def test_evaluate_on_other_points(finished, tmp_path):
+    done = program("evaluate", finished, "--dataset", "line")
+    assert done.returncode == 0 and "not the points it was trained on" in done.stdout
+    np.savetxt(tmp_path / "mine.csv", np.random.default_rng(2).normal(size=(60, 2)), delimiter=",")
+    done = program("evaluate", finished, "--dataset", tmp_path / "mine.csv")
+    assert done.returncode == 0 and "heldout_loss" not in done.stdout
+    np.savetxt(tmp_path / "few.csv", np.zeros((3, 2)), delimiter=",")
+    fails(program("evaluate", finished, "--dataset", tmp_path / "few.csv"), DATA, "few.csv")
+
+
+@pytest.mark.parametrize("name", ["mine", "dino"])
+def test_evaluate_wants_the_file_it_was_trained_on(tmp_path, name):
+    points = tmp_path / f"{name}.csv"
+    np.savetxt(points, np.random.default_rng(3).normal(size=(60, 2)), delimiter=",")
+    run(command(tmp_path / "out", "--dataset", str(points), settings=SHORT))
+    result = tmp_path / f"out/run_3/{name}/seed_0.h5"
+    fails(program("evaluate", result), USAGE, f"'{name}'", "--dataset")
+    done = program("evaluate", result, "--dataset", points)
+    assert done.returncode == 0 and "not the points" not in done.stdout
+    row = next(line.split() for line in done.stdout.splitlines() if line.startswith("kl_divergence"))
+    assert float(row[4]) == 0.
+    with h5py.File(result) as file:
+        assert "heldout_loss" not in file["metrics"]
+
+
+def test_sample(finished, tmp_path):
+    with h5py.File(finished) as file:
+        stored, gate = file["samples/x"][:], file["samples/gate"][:]
+    for ending in ("h5", "npy", "csv"):
+        done = program("sample", finished, "--n", "150", "--out", tmp_path / f"x.{ending}")
+        assert done.returncode == 0, done.stderr
+    x = np.load(tmp_path / "x.npy")
+    assert x.shape == (150, 2) and x.dtype == np.float32
+    assert np.array_equal(x[:100], stored), "the run's own seed gives the stored points, and more"
+    with h5py.File(tmp_path / "x.h5") as file:
+        assert np.array_equal(file["samples/x"], x) and np.array_equal(file["samples/gate"][:100], gate)
+    table = np.loadtxt(tmp_path / "x.csv", delimiter=",", skiprows=1, dtype=np.float32)
+    assert np.array_equal(table[:, :2], x) and np.array_equal(table[:100, 2], gate)
+    done = program("sample", finished, "--n", "150")
+    assert done.stdout == (tmp_path / "x.csv").read_text() and not done.stderr
+    assert program("sample", finished, "--seed", "5").stdout != program("sample", finished).stdout
+    assert len(program("sample", finished).stdout.splitlines()) == 10001
+
+
+@pytest.mark.parametrize("number, parameters", list(enumerate([296450, 691717, 724485] + 3 * [789765])))
+def test_info_of_the_configurations(number, parameters):
+    done = program("info", f"{SOURCE}/configs/run_{number}.toml")
+    assert done.returncode == 0 and not done.stderr
+    assert re.search(rf"^parameters {parameters} ", done.stdout, re.M)
+    towers = [int(n) for n in re.findall(r"^    parameters +(\d+)$", done.stdout, re.M)]
+    assert len(towers) == (1 if number == 0 else 3) and sum(towers) == parameters
+    layers = [tuple(map(int, row)) for row in re.findall(r"(\d+) -> (\d+) +\d+", done.stdout)]
+    assert sum(a * b + b for a, b in layers) == parameters
+    forward = float(re.search(r"([\d.]+) MFLOP forward", done.stdout).group(1))
+    assert forward == pytest.approx(2e-6 * sum(a * b for a, b in layers), rel=1e-3)
+    assert "T = 100, beta 0.0001 to 0.02, alpha_bar at T 0.3636" in done.stdout
+
+
+def test_info_of_files(finished, unfinished, tmp_path):
+    done = program("info", finished)
+    assert done.returncode == 0 and not done.stderr
+    for fragment in (": result", "run_3 on dino (500 points), seed 0", "120 of 120", "2 networks together", "kl_divergence",
+                     "/gate/train/weight", "120 x 32", "hidden_width = 24"):
+        assert fragment in done.stdout
+    assert "checkpoint" in program("info", unfinished / "run_3/dino/seed_0.ckpt.h5").stdout
+    assert "not finished" in program("info", unfinished / "run_3/dino/seed_0.h5").stdout
+    program("sample", finished, "--n", "7", "--out", tmp_path / "x.h5")
+    assert ": samples" in program("info", tmp_path / "x.h5").stdout
+
+
+def test_messages_of_training(tmp_path):
+    errors = run(command(tmp_path / "a", "--dataset", "dino", settings=SHORT))
+    assert re.search(r"^run_3: backend \w+ \(.+\), 1 thread", errors) and "\r" not in errors
+    assert re.search(r"^step 120/120  loss \d+\.\d+  \d+ steps/s  0:00 left$", errors, re.M)
+    assert not run(command(tmp_path / "b", "--dataset", "dino", "--quiet", settings=SHORT))
+
+
+def on_terminal(words, columns):
+    """What a process writes to a terminal that wide."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen(words, stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    written = b""
+    while True:
+        try:
+            part = os.read(master, 65536)
+        except OSError:  # all of its ends are closed
+            break
+        if not part:
+            break
+        written += part
+    os.close(master)
+    assert process.wait(timeout=60) == 0, written
+    return written.decode()
+
+
+@pytest.mark.parametrize("columns, bar", [(120, 30), (66, 12), (40, 0), (20, 0)])
+def test_bar_on_a_terminal(tmp_path, columns, bar):
+    written = on_terminal(command(tmp_path, "--dataset", "dino", settings={"training.steps": 1500}), columns)
+    lines = [line for line in re.split(r"\r?\n|\r", written.replace("\033[K", "")) if "step " in line]
+    assert lines and all(len(line) < columns for line in lines), lines
+    bars = [re.match(r"\[([#.]+)\] ", line) for line in lines]
+    if bar == 30:
+        assert all(len(match.group(1)) == 30 for match in bars)
+        assert bars[-1].group(1) == "#" * 30
+    elif bar:
+        assert any(bars) and all(match is None or 10 <= len(match.group(1)) < 30 for match in bars)
+    else:
+        assert not any(bars)

@@ -93,6 +93,27 @@ INLINE void prefetch_rows(const float *row, const int rows)
         }                                                                                                              \
     }
 
+/* A product from its tiles: name(const args *) walks the output panel by panel, a slice of the depth at a time, in
+ * groups of 16 rows; `rows` is the member of args that counts them. */
+#define DEFINE_PRODUCT(name, args, rows, tile_function)                                                                \
+    INLINE void name##_panels(const args *g, const int panels, int panel)                                              \
+    {                                                                                                                  \
+        for (int depth = 0; depth < g->depth; depth += DEPTH_BLOCK) {                                                  \
+            int end = depth + DEPTH_BLOCK < g->depth ? depth + DEPTH_BLOCK : g->depth;                                 \
+            for (int row = 0; row < g->rows; row += 16) {                                                              \
+                FOR_TILES(tile_function)                                                                               \
+            }                                                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static void name(const args *g)                                                                                    \
+    {                                                                                                                  \
+        int panel = 0;                                                                                                 \
+        for (; panel + TILE_PANELS <= g->panels; panel += TILE_PANELS)                                                 \
+            name##_panels(g, TILE_PANELS, panel);                                                                      \
+        for (; TILE_PANELS > 1 && panel < g->panels; panel++)                                                          \
+            name##_panels(g, 1, panel);                                                                                \
+    }
+
 /* ---- forward ---- */
 
 INLINE void forward_tile(const dd_forward_args *g, const int rows, const int panels, int row, int panel, int depth,
@@ -140,26 +161,8 @@ INLINE void forward_tile(const dd_forward_args *g, const int rows, const int pan
     }
 }
 
-INLINE void forward_panels(const dd_forward_args *g, const int panels, int panel)
-{
-    for (int depth = 0; depth < g->depth; depth += DEPTH_BLOCK) {
-        int end = depth + DEPTH_BLOCK < g->depth ? depth + DEPTH_BLOCK : g->depth;
-        for (int row = 0; row < g->rows; row += 16) {
-#define APPLY(first, height) forward_tile(g, height, panels, row + first, panel, depth, end);
-            FOR_TILES(APPLY)
-#undef APPLY
-        }
-    }
-}
-
-static void forward(const dd_forward_args *g)
-{
-    int panel = 0;
-    for (; panel + TILE_PANELS <= g->panels; panel += TILE_PANELS)
-        forward_panels(g, TILE_PANELS, panel);
-    for (; TILE_PANELS > 1 && panel < g->panels; panel++)
-        forward_panels(g, 1, panel);
-}
+#define FORWARD_TILE(first, height) forward_tile(g, height, panels, row + first, panel, depth, end);
+DEFINE_PRODUCT(forward, dd_forward_args, rows, FORWARD_TILE)
 
 /* ---- gradient at a layer's input ---- */
 
@@ -205,26 +208,8 @@ INLINE void backward_tile(const dd_backward_args *g, const int rows, const int p
     FOR_VECTORS(rows, panels, stride, store(output + at, acc.part[r][p][v]))
 }
 
-INLINE void backward_panels(const dd_backward_args *g, const int panels, int panel)
-{
-    for (int depth = 0; depth < g->depth; depth += DEPTH_BLOCK) {
-        int end = depth + DEPTH_BLOCK < g->depth ? depth + DEPTH_BLOCK : g->depth;
-        for (int row = 0; row < g->rows; row += 16) {
-#define APPLY(first, height) backward_tile(g, height, panels, row + first, panel, depth, end);
-            FOR_TILES(APPLY)
-#undef APPLY
-        }
-    }
-}
-
-static void backward_input(const dd_backward_args *g)
-{
-    int panel = 0;
-    for (; panel + TILE_PANELS <= g->panels; panel += TILE_PANELS)
-        backward_panels(g, TILE_PANELS, panel);
-    for (; TILE_PANELS > 1 && panel < g->panels; panel++)
-        backward_panels(g, 1, panel);
-}
+#define BACKWARD_TILE(first, height) backward_tile(g, height, panels, row + first, panel, depth, end);
+DEFINE_PRODUCT(backward_input, dd_backward_args, rows, BACKWARD_TILE)
 
 /* ---- gradient of weights ---- */
 
@@ -246,26 +231,8 @@ INLINE void weight_tile(const dd_weight_args *g, const int rows, const int panel
     FOR_VECTORS(rows, panels, stride, store(output + at, acc.part[r][p][v]))
 }
 
-INLINE void weight_panels(const dd_weight_args *g, const int panels, int panel)
-{
-    for (int depth = 0; depth < g->depth; depth += DEPTH_BLOCK) {
-        int end = depth + DEPTH_BLOCK < g->depth ? depth + DEPTH_BLOCK : g->depth;
-        for (int input = 0; input < g->inputs; input += 16) {
-#define APPLY(first, height) weight_tile(g, height, panels, input + first, panel, depth, end);
-            FOR_TILES(APPLY)
-#undef APPLY
-        }
-    }
-}
-
-static void backward_weight(const dd_weight_args *g)
-{
-    int panel = 0;
-    for (; panel + TILE_PANELS <= g->panels; panel += TILE_PANELS)
-        weight_panels(g, TILE_PANELS, panel);
-    for (; TILE_PANELS > 1 && panel < g->panels; panel++)
-        weight_panels(g, 1, panel);
-}
+#define WEIGHT_TILE(first, height) weight_tile(g, height, panels, row + first, panel, depth, end);
+DEFINE_PRODUCT(backward_weight, dd_weight_args, inputs, WEIGHT_TILE)
 
 /* ---- element by element ---- */
 

@@ -52,6 +52,7 @@ def test_a_checkpoint_written_but_not_renamed_is_gone_on_from(tmp_path):
     step = checkpoint_step(tmp_path)
     errors = small_job.run(words)
     assert errors.count("going on from step") == 1 and f"going on from step {step}" in errors
+    assert "2500/2500 x 2 networks" in errors, "in one ensemble"
     assert checkpoint.exists() and not unnamed.exists()
 
 

@@ -24,6 +24,10 @@
 
 #include "config.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     DD_MAX_DEPTH = 16,
     DD_MAX_LAYERS = 1 + DD_MAX_DEPTH + DD_MAX_HEAD + 1,
@@ -80,4 +84,7 @@ void dd_model_frequencies(const dd_model *model, double *frequency);
 double dd_model_forward_flops(const dd_model *model);
 double dd_model_step_flops(const dd_model *model, int rows);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -9,6 +9,12 @@
 
 #include "config.h"
 
+#ifdef __CUDACC__
+#define DD_HOST_DEVICE __host__ __device__
+#else
+#define DD_HOST_DEVICE
+#endif
+
 /* Batch `batch` of a pass over n points with `size` points a batch. */
 typedef struct dd_batch {
     uint32_t epoch; /* passes before this one */
@@ -16,15 +22,15 @@ typedef struct dd_batch {
     uint32_t rows;  /* size, or fewer in an epoch's last batch */
 } dd_batch;
 
-static inline uint32_t dd_batches(uint32_t n, uint32_t size)
+static inline DD_HOST_DEVICE uint32_t dd_batches(uint32_t n, uint32_t size)
 {
     return n / size + (n % size != 0);
 }
 
-static inline dd_batch dd_batch_of_step(uint32_t step, uint32_t n, uint32_t size)
+static inline DD_HOST_DEVICE dd_batch dd_batch_of_step(uint32_t step, uint32_t n, uint32_t size)
 {
     uint32_t batches = dd_batches(n, size);
-    dd_batch b = {.epoch = step / batches, .first = step % batches * size, .rows = size};
+    dd_batch b = {step / batches, step % batches * size, size};
     if (b.first + size > n)
         b.rows = n - b.first;
     return b;

@@ -1,0 +1,91 @@
+/* The CUDA backend's table of operations, and what is open: device, streams, cuBLAS. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ensemble.h"
+
+/* What NVIDIA recommends for the largest devices; smaller ones use less of it. */
+static const size_t BLAS_MEMORY = 32 << 20;
+
+static void close_context(void *context)
+{
+    dd_cuda_context *c = (dd_cuda_context *)context;
+    if (c->blas)
+        cublasDestroy(c->blas);
+    if (c->blas_memory)
+        cudaFree(c->blas_memory);
+    if (c->copies)
+        cudaStreamDestroy(c->copies);
+    if (c->stream)
+        cudaStreamDestroy(c->stream);
+    free(c);
+}
+
+static int find_device(char device[128], int tf32)
+{
+    int devices = 0;
+    cudaDeviceProp properties;
+    DD_CUDA(cudaGetDeviceCount(&devices));
+    if (!devices)
+        return dd_cuda_fail(cudaErrorNoDevice, "cudaGetDeviceCount", __FILE__, __LINE__);
+    DD_CUDA(cudaGetDeviceProperties(&properties, 0));
+    if (properties.major * 10 + properties.minor < 75)
+        return dd_fail(DD_ERR_BACKEND,
+                       "CUDA: %s has compute capability %d.%d, and this program's CUDA serves 7.5 and later; choose "
+                       "another device with CUDA_VISIBLE_DEVICES, or use --backend cpu",
+                       properties.name, properties.major, properties.minor);
+    snprintf(device, 128, "%.80s, sm_%d%d%s", properties.name, properties.major, properties.minor, tf32 ? ", TF32" : "");
+    DD_CUDA(cudaSetDevice(0));
+    return DD_OK;
+}
+
+static int fill_context(dd_cuda_context *c, int tf32)
+{
+    DD_CUDA(cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking));
+    DD_CUDA(cudaStreamCreateWithFlags(&c->copies, cudaStreamNonBlocking));
+    DD_CUDA(cudaMalloc(&c->blas_memory, BLAS_MEMORY));
+    DD_CUBLAS(cublasCreate(&c->blas));
+    DD_CUBLAS(cublasSetStream(c->blas, c->stream));
+    DD_CUBLAS(cublasSetWorkspace(c->blas, c->blas_memory, BLAS_MEMORY));
+    DD_CUBLAS(cublasSetMathMode(c->blas, tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH));
+    return DD_OK;
+}
+
+/* DUALDIFF_TF32=1 in the environment: products by tensor cores with 10-bit mantissas, sums in float32. */
+static int open_context(int threads_wanted, void **out, int *threads, char device[128])
+{
+    (void)threads_wanted; /* one host thread feeds the device */
+    const char *wanted = getenv("DUALDIFF_TF32");
+    int tf32 = wanted && wanted[0] == '1';
+    DD_TRY(find_device(device, tf32));
+    dd_cuda_context *c = (dd_cuda_context *)calloc(1, sizeof *c);
+    if (!c)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int status = fill_context(c, tf32);
+    if (status) {
+        close_context(c);
+        return status;
+    }
+    *threads = 1;
+    *out = c;
+    return DD_OK;
+}
+
+const dd_backend_ops dd_cuda_ops = {
+    "cuda",
+    open_context,
+    close_context,
+    dd_cuda_knn,
+    dd_cuda_create,
+    dd_cuda_destroy,
+    dd_cuda_get,
+    dd_cuda_set,
+    dd_cuda_log_alloc,
+    dd_cuda_log_free,
+    dd_cuda_train,
+    dd_cuda_wait,
+    dd_cuda_gradient,
+    dd_cuda_evaluate,
+    dd_cuda_sample,
+    dd_cuda_predict,
+};

@@ -1,0 +1,91 @@
+/* Errors of CUDA and cuBLAS become dd_status codes, with the file, the line, the error and what to do;
+ * and kernels are launched through one function that checks.
+ *
+ *     DD_CUDA(cudaMemcpyAsync(...));                          // returns from the enclosing function
+ *     DD_CUBLAS(cublasSgemmStridedBatched(...));
+ *     return DD_LAUNCH(kernel, grid, block, stream, arguments...);
+ */
+#ifndef DD_CUDA_CHECK_CUH
+#define DD_CUDA_CHECK_CUH
+
+#include <cublas_v2.h>
+#include <cuda_runtime.h>
+#include <string.h>
+
+#include "error.h"
+
+static inline const char *dd_cuda_basename(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static inline int dd_cuda_fail(cudaError_t error, const char *what, const char *file, int line)
+{
+    const char *hint = "use --backend cpu, or run under compute-sanitizer to see more";
+    dd_status status = DD_ERR_BACKEND;
+    switch (error) {
+    case cudaErrorMemoryAllocation:
+        status = DD_ERR_MEMORY;
+        hint = "another program may hold the device's memory (see nvidia-smi); train fewer seeds or datasets at once";
+        break;
+    case cudaErrorNoDevice:
+        hint = "no device is visible: look at nvidia-smi and CUDA_VISIBLE_DEVICES, or use --backend cpu";
+        break;
+    case cudaErrorInsufficientDriver:
+        hint = "the driver is missing or older than this program's CUDA: install a newer one, or use --backend cpu";
+        break;
+    case cudaErrorNoKernelImageForDevice:
+        hint = "this build holds no code for the device: build with the toolkit that serves it";
+        break;
+    case cudaErrorIllegalAddress:
+    case cudaErrorLaunchFailure:
+        hint = "a fault of the program's own: please report it with what compute-sanitizer says";
+        break;
+    default:
+        break;
+    }
+    (void)cudaGetLastError(); /* or the next call reports it once more */
+    return dd_fail(status, "CUDA: %s: %s (%s:%d, %s); %s", cudaGetErrorName(error), cudaGetErrorString(error),
+                   dd_cuda_basename(file), line, what, hint);
+}
+
+static inline int dd_cublas_fail(cublasStatus_t error, const char *what, const char *file, int line)
+{
+    int memory = error == CUBLAS_STATUS_ALLOC_FAILED;
+    return dd_fail(memory ? DD_ERR_MEMORY : DD_ERR_BACKEND, "cuBLAS: %s (%s:%d, %s); %s", cublasGetStatusString(error),
+                   dd_cuda_basename(file), line, what,
+                   memory ? "another program may hold the device's memory (see nvidia-smi)"
+                          : "use --backend cpu, or run with CUBLAS_LOGINFO_DBG=1 to see more");
+}
+
+#define DD_CUDA(call)                                                                                                  \
+    do {                                                                                                               \
+        cudaError_t dd_cuda_status_ = (call);                                                                          \
+        if (dd_cuda_status_ != cudaSuccess)                                                                            \
+            return dd_cuda_fail(dd_cuda_status_, #call, __FILE__, __LINE__);                                           \
+    } while (0)
+
+#define DD_CUBLAS(call)                                                                                                \
+    do {                                                                                                               \
+        cublasStatus_t dd_cublas_status_ = (call);                                                                     \
+        if (dd_cublas_status_ != CUBLAS_STATUS_SUCCESS)                                                                \
+            return dd_cublas_fail(dd_cublas_status_, #call, __FILE__, __LINE__);                                       \
+    } while (0)
+
+template <typename... Parameters, typename... Arguments>
+static inline int dd_cuda_launch(const char *name, const char *file, int line, dim3 grid, dim3 block,
+                                 cudaStream_t stream, void (*kernel)(Parameters...), Arguments... arguments)
+{
+    cudaLaunchConfig_t config = {};
+    config.gridDim = grid;
+    config.blockDim = block;
+    config.stream = stream;
+    cudaError_t error = cudaLaunchKernelEx(&config, kernel, arguments...);
+    return error == cudaSuccess ? (int)DD_OK : dd_cuda_fail(error, name, file, line);
+}
+
+#define DD_LAUNCH(kernel, grid, block, stream, ...)                                                                    \
+    dd_cuda_launch("launch of " #kernel, __FILE__, __LINE__, grid, block, stream, kernel, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,160 @@
+/* The CUDA backend's structures, shared by the files that orchestrate.
+ *
+ *   backend.cu   ops table, device, streams, cuBLAS
+ *   ensemble.cu  the one allocation, its plan, state in and out
+ *   layout.cu    where tensors lie in a vector
+ *   network.cu   forward and backward: products by cuBLAS, kernels between them
+ *   graph.cu     training: many steps in a CUDA graph
+ *   log.cu       from the device's ring to the caller's pinned memory
+ *   evaluate.cu, sample.cu, predict.cu, knn.cu
+ *
+ * Letters of shapes as in launch.h.
+ */
+#ifndef DD_CUDA_ENSEMBLE_H
+#define DD_CUDA_ENSEMBLE_H
+
+#include "launch.h"
+
+#include "backend_ops.h"
+
+/* What is open: one device, a stream that computes and one that copies logs away. */
+typedef struct dd_cuda_context {
+    cudaStream_t stream, copies;
+    cublasHandle_t blas;
+    void *blas_memory; /* cuBLAS' workspace: it must not allocate while a graph is captured */
+} dd_cuda_context;
+
+/* Buffers for `rows` rows of every replica. For inference alone a group's layers take turns in them. */
+typedef struct dd_cuda_workspace {
+    int rows;                                        /* B */
+    float *embedded;                                 /* [R][B][input] */
+    float *first;                                    /* [R][B][W] output of the first layers; then its gradient */
+    float *hidden[DD_CUDA_GROUPS][DD_MAX_LAYERS];    /* [R][M][B][width] of layers 1 .. hidden-1; then the gradient */
+    float *active[DD_CUDA_GROUPS][DD_MAX_LAYERS];    /* [R][M][B][width] of layers 0 .. hidden-1 */
+    float *product[DD_CUDA_GROUPS];                  /* [R][M][B][widest] gradient before the activation */
+    float *output_gradient[DD_CUDA_GROUPS];          /* [R][M][B][outputs] */
+    int *count;                                      /* [R] rows that hold a point */
+    int *timestep;                                   /* [R][B] */
+    float *noise, *predicted, *x;                    /* [R][B][2] */
+    float *expert_out;                               /* [R][M][B][2] */
+    float *gate_out, *square, *distance;             /* [R][B] */
+} dd_cuda_workspace;
+
+enum {
+    DD_CUDA_BLOCK = 64, /* most steps of one graph */
+    DD_CUDA_SLOTS = 2,  /* of the log ring: one is copied away while the other fills */
+    DD_CUDA_GRAPHS = 2  /* kept for other numbers of steps */
+};
+
+typedef struct dd_cuda_graph {
+    int size; /* steps, or rows of a chunk of samples; 0: none yet */
+    cudaGraphExec_t exec;
+} dd_cuda_graph;
+
+struct dd_ensemble {
+    dd_ensemble_head head;
+    dd_cuda_context *context;
+    const dd_model *model;
+    const dd_schedule *host_schedule;
+    const dd_training_config *training;
+    int replicas;
+    dd_cuda_layout layout;
+    const dd_points **data; /* [sets] the training sets, each once */
+    int sets;
+    const dd_points **data_of; /* [R] a replica's; NULL where it has none */
+
+    char *memory; /* the one allocation on the device; what follows lies in it */
+    float *state[DD_STATE_PARTS];
+    float *gradient;
+    float **data_xy; /* [sets] host array of device pointers */
+    dd_cuda_replica *replica;
+    dd_cuda_points *points, *points_evaluated;
+    dd_cuda_counter *counter;
+    dd_cuda_update *update;
+    dd_cuda_losses *losses;
+    uint64_t *sample_seed;
+    dd_cuda_chunk *chunk;
+    dd_cuda_place *place;
+    dd_cuda_bias_tile *bias_tile;
+    int bias_tiles;
+    dd_cuda_recipe *recipe; /* [slots][block] */
+    float *partial;         /* [R][chunks] */
+    float *flat;            /* [parameters] */
+    dd_cuda_embedding embedding;
+    dd_cuda_schedule schedule;
+    dd_cuda_ring ring;
+    dd_cuda_workspace batch; /* of training */
+    dd_cuda_workspace chunks; /* of evaluation, sampling and prediction: the same memory */
+    float *sample_gate;       /* [R][T][chunk rows] */
+    float *initial_noise;     /* [R][chunk rows][2] */
+
+    int block;                   /* steps of one graph at most, and rows of a ring slot */
+    dd_cuda_recipe *recipe_host; /* [slots][block] pinned */
+    cudaEvent_t computed[DD_CUDA_SLOTS], copied[DD_CUDA_SLOTS];
+    int slot; /* the next block's */
+    int warm; /* every kernel and product of a step has run once */
+    dd_cuda_graph train_graph[DD_CUDA_GRAPHS];
+    int oldest_graph;
+    dd_cuda_graph sample_graph[DD_STATE_PARTS];
+};
+
+static inline unsigned dd_ceil_div(size_t a, size_t b)
+{
+    return (unsigned)((a + b - 1) / b);
+}
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- ensemble.cu ---- */
+
+int dd_cuda_create(void *context, const dd_ensemble_spec *spec, dd_ensemble **ensemble);
+void dd_cuda_destroy(dd_ensemble *ensemble);
+int dd_cuda_get(dd_ensemble *ensemble, int replica, dd_state_part part, float *values);
+int dd_cuda_set(dd_ensemble *ensemble, int replica, dd_state_part part, const float *values);
+/* One replica's share of a vector to the host, in dd_model's order; waits for it. */
+int dd_cuda_read(dd_ensemble *ensemble, int replica, const float *vector, float *values);
+
+/* ---- network.cu ---- */
+
+/* All towers on workspace->embedded, up to the mixture; its squared errors too where `noise` is given. */
+int dd_cuda_forward(dd_ensemble *ensemble, const dd_cuda_workspace *workspace, const float *parameters,
+                    const float *noise);
+/* From the workspace's output gradients to e->gradient. */
+int dd_cuda_backward(dd_ensemble *ensemble, const dd_cuda_workspace *workspace);
+/* The batch of the step that the counters say, forward and backward: e->gradient. */
+int dd_cuda_compute_gradient(dd_ensemble *ensemble);
+/* The table of bias.cu for the training workspace, [e->bias_tiles]. */
+int dd_cuda_bias_tiles(const dd_cuda_layout *layout);
+void dd_cuda_fill_bias_tiles(const dd_ensemble *ensemble, dd_cuda_bias_tile *tile);
+
+/* ---- graph.cu, log.cu ---- */
+
+int dd_cuda_train(dd_ensemble *ensemble, int first_step, int steps, dd_train_log *log);
+int dd_cuda_wait(dd_ensemble *ensemble);
+int dd_cuda_gradient(dd_ensemble *ensemble, int step, float *gradient);
+/* End a capture that began on the stream, whatever `status` its recording had, and make the graph. */
+int dd_cuda_end_capture(cudaStream_t stream, int status, cudaGraphExec_t *exec);
+
+void *dd_cuda_log_alloc(dd_ensemble *ensemble, size_t bytes);
+void dd_cuda_log_free(dd_ensemble *ensemble, void *memory);
+/* Rows of one ring slot to rows `row` .. row + steps - 1 of the log, behind e->computed[slot]. */
+int dd_cuda_log_copy(dd_ensemble *ensemble, int slot, int steps, dd_train_log *log, int row);
+
+/* ---- evaluate.cu, sample.cu, predict.cu, knn.cu ---- */
+
+int dd_cuda_evaluate(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
+                     double *loss);
+int dd_cuda_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n, dd_samples *samples);
+int dd_cuda_predict(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,
+                    dd_prediction *prediction);
+int dd_cuda_knn(void *context, const float *query, uint32_t queries, const float *point, uint32_t n, int k,
+                int exclude_self, double *distance);
+
+extern const dd_backend_ops dd_cuda_ops;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,156 @@
+/* The loss of one pass over a set of points. */
+#include <stdlib.h>
+
+#include "ensemble.h"
+#include "recipe.h"
+#include "reduce.cuh"
+
+/* A block a replica takes the chunk's rows batch after batch; a batch may begin in one chunk and end in another.
+ * Grid (R). */
+static __global__ void losses_kernel(int rows, uint32_t batch, const dd_cuda_points *points,
+                                     const dd_cuda_counter *counter, const float *square, dd_cuda_losses *losses)
+{
+    __shared__ double warp_sum[DD_WARPS];
+    int r = blockIdx.x;
+    uint32_t first = (uint32_t)counter[r].step, n = points[r].n;
+    uint32_t end = n - first < (uint32_t)rows ? n : first + (uint32_t)rows;
+    const float *own = square + (size_t)r * rows;
+    double begun = losses[r].batch, total = losses[r].total;
+    for (uint32_t start = first; start < end && first < n;) {
+        uint32_t next = (start / batch + 1) * batch, stop = next < end ? next : end;
+        double sum = 0;
+        for (uint32_t i = start + threadIdx.x; i < stop; i += DD_BLOCK)
+            sum += own[i - first];
+        begun += dd_block_sum(sum, warp_sum);
+        if (stop == next || stop == n) {
+            uint32_t whole = stop - (stop - 1) / batch * batch;
+            total += begun / (2. * whole);
+            begun = 0;
+        }
+        start = stop;
+    }
+    if (threadIdx.x == 0) {
+        losses[r].batch = begun;
+        losses[r].total = total;
+    }
+}
+
+extern "C" int dd_cuda_launch_losses(int replicas, int rows, uint32_t batch, const dd_cuda_points *points,
+                                     const dd_cuda_counter *counter, const float *square, dd_cuda_losses *losses,
+                                     cudaStream_t stream)
+{
+    return DD_LAUNCH(losses_kernel, dim3((unsigned)replicas), dim3(DD_BLOCK), stream, rows, batch, points, counter,
+                     square, losses);
+}
+
+/* Points that are not a training set of the ensemble, each set once, in one allocation of their own. */
+typedef struct guests {
+    float *memory;
+    dd_cuda_points *table; /* [R] host */
+} guests;
+
+static void guests_free(guests *g)
+{
+    if (g->memory)
+        cudaFree(g->memory);
+    free(g->table);
+}
+
+/* Replica whose set r shares: the first one with the same points. */
+static int first_with(const dd_points *const *points, int r)
+{
+    int first = 0;
+    while (points[first] != points[r])
+        first++;
+    return first;
+}
+
+static int guests_place(dd_ensemble *e, const dd_points *const *points, guests *g)
+{
+    size_t replicas = (size_t)e->replicas, floats = 0;
+    g->table = (dd_cuda_points *)calloc(replicas, sizeof *g->table);
+    if (!g->table)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for %d replicas", e->replicas);
+    for (int r = 0; r < e->replicas; r++) {
+        g->table[r].n = points[r]->n;
+        for (int s = 0; s < e->sets; s++)
+            if (e->data[s] == points[r])
+                g->table[r].xy = e->data_xy[s];
+        if (!g->table[r].xy && first_with(points, r) == r)
+            floats += 2 * (size_t)points[r]->n;
+    }
+    if (floats)
+        DD_CUDA(cudaMalloc((void **)&g->memory, floats * sizeof(float)));
+    float *next = g->memory;
+    for (int r = 0; r < e->replicas; r++) {
+        if (g->table[r].xy)
+            continue;
+        int first = first_with(points, r);
+        if (first < r) {
+            g->table[r].xy = g->table[first].xy;
+            continue;
+        }
+        size_t count = 2 * (size_t)points[r]->n;
+        DD_CUDA(cudaMemcpyAsync(next, points[r]->xy, count * sizeof(float), cudaMemcpyHostToDevice, e->context->stream));
+        g->table[r].xy = next;
+        next += count;
+    }
+    DD_CUDA(cudaMemcpyAsync(e->points_evaluated, g->table, replicas * sizeof *g->table, cudaMemcpyHostToDevice,
+                            e->context->stream));
+    return DD_OK;
+}
+
+static int pass(dd_ensemble *e, dd_state_part part, dd_purpose purpose, const dd_points *const *points, double *loss)
+{
+    const dd_cuda_workspace *w = &e->chunks;
+    cudaStream_t stream = e->context->stream;
+    uint32_t longest = 0, batch = (uint32_t)e->training->batch;
+    for (int r = 0; r < e->replicas; r++)
+        longest = points[r]->n > longest ? points[r]->n : longest;
+    dd_cuda_gather g = {};
+    g.replicas = e->replicas;
+    g.rows = w->rows;
+    g.batch = batch;
+    g.purpose = purpose;
+    g.replica = e->replica;
+    g.points = e->points_evaluated;
+    g.counter = e->counter;
+    g.embedding = e->embedding;
+    g.schedule = e->schedule;
+    g.count = w->count;
+    g.embedded = w->embedded;
+    g.noise = w->noise;
+    g.timestep = w->timestep;
+    DD_CUDA(cudaMemsetAsync(e->losses, 0, (size_t)e->replicas * sizeof *e->losses, stream));
+    for (uint32_t first = 0; first < longest; first += (uint32_t)w->rows) {
+        DD_TRY(dd_cuda_launch_counter(e->counter, e->replicas, (int)first, 0, stream));
+        DD_TRY(dd_cuda_launch_gather_evaluate(&g, stream));
+        DD_TRY(dd_cuda_forward(e, w, e->state[part], w->noise));
+        DD_TRY(dd_cuda_launch_losses(e->replicas, w->rows, batch, e->points_evaluated, e->counter, w->square, e->losses,
+                                     stream));
+    }
+    dd_cuda_losses *sums = (dd_cuda_losses *)malloc((size_t)e->replicas * sizeof *sums);
+    if (!sums)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for %d losses", e->replicas);
+    cudaError_t error = cudaMemcpyAsync(sums, e->losses, (size_t)e->replicas * sizeof *sums, cudaMemcpyDeviceToHost,
+                                        stream);
+    if (error == cudaSuccess)
+        error = cudaStreamSynchronize(stream);
+    for (int r = 0; r < e->replicas && error == cudaSuccess; r++)
+        loss[r] = sums[r].total / dd_batches(points[r]->n, batch);
+    free(sums);
+    DD_CUDA(error);
+    return DD_OK;
+}
+
+extern "C" int dd_cuda_evaluate(dd_ensemble *e, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
+                                double *loss)
+{
+    guests g = {};
+    int status = guests_place(e, points, &g);
+    if (!status)
+        status = pass(e, part, purpose, points, loss);
+    cudaStreamSynchronize(e->context->stream);
+    guests_free(&g);
+    return status;
+}

@@ -1,0 +1,267 @@
+/* The kernels' launchers: one for each .cu file that holds a kernel. Each puts its work on a stream and
+ * returns; nothing is allocated or waited for. All pointers are the device's unless said otherwise.
+ *
+ * Letters of shapes: R replicas, M members of a group of equal towers (experts, or the gate alone), B rows of
+ * a batch or chunk, W outputs of the first layers of all towers.
+ */
+#ifndef DD_CUDA_LAUNCH_H
+#define DD_CUDA_LAUNCH_H
+
+#include <cuda_runtime.h>
+
+#include "check.cuh"
+#include "layout.h"
+#include "philox.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the kernels know of a replica. */
+typedef struct dd_cuda_replica {
+    uint64_t seed;
+    double learning_rate, weight_decay, clip_norm, diversity_weight;
+} dd_cuda_replica;
+
+/* A replica's points: xy (n, 2). */
+typedef struct dd_cuda_points {
+    const float *xy;
+    uint32_t n;
+} dd_cuda_points;
+
+/* Where a replica stands. Each is written by its own replica's block alone. */
+typedef struct dd_cuda_counter {
+    int step; /* of training, or the first row of a chunk */
+    int row;  /* of the log ring and of the recipes that goes with the step */
+} dd_cuda_counter;
+
+/* What a step needs that follows from its number, computed by the host with recipe.h. */
+typedef struct dd_cuda_recipe {
+    double rate;                     /* learning rate / base */
+    double correction1, correction2; /* 1 - beta^(step + 1) */
+    float ema;                       /* factor on (online - ema); 0: leave the average alone */
+} dd_cuda_recipe;
+
+/* One replica's scalars of the optimiser's pass. */
+typedef struct dd_cuda_update {
+    float scale; /* on the gradient: the clip */
+    float decay; /* 1 - lr * weight_decay */
+    float step_size;
+    float inverse_root;
+    float ema;
+} dd_cuda_update;
+
+/* Element (r, row, column): at[r * replica + row * pitch + column]. */
+typedef struct dd_cuda_matrix {
+    float *at;
+    size_t replica, pitch;
+} dd_cuda_matrix;
+
+/* The embedding of a point: [emb(x1) | emb(x2) | emb(t)], `width` numbers each. */
+typedef struct dd_cuda_embedding {
+    int width;
+    const float *frequency, *frequency_low; /* [width / 2] half turns per unit of a coordinate, in two parts */
+    const float *time;                      /* (T, width) */
+} dd_cuda_embedding;
+
+/* schedule.h's tables [T]. */
+typedef struct dd_cuda_schedule {
+    int timesteps;
+    const float *signal, *noise, *keep, *remove, *sigma;
+} dd_cuda_schedule;
+
+/* ---- gather.cu ---- */
+
+typedef struct dd_cuda_gather {
+    int replicas, rows; /* R, B */
+    uint32_t batch;     /* points of a full batch */
+    dd_purpose purpose; /* of the draws when evaluating */
+    const dd_cuda_replica *replica; /* [R] */
+    const dd_cuda_points *points;   /* [R] */
+    const dd_cuda_counter *counter; /* [R] */
+    dd_cuda_embedding embedding;
+    dd_cuda_schedule schedule;
+    int *count;      /* [R] rows of this batch or chunk that hold a point */
+    float *embedded; /* [R][B][3 * width] */
+    float *noise;    /* [R][B][2] */
+    int *timestep;   /* [R][B] */
+} dd_cuda_gather;
+
+/* The batch of step counter[r].step, or (evaluate) rows counter[r].step .. + B - 1 of the evaluation pass: permuted,
+ * noised and embedded. Rows beyond `count` are a point at the origin at timestep 0, without noise. */
+int dd_cuda_launch_gather(const dd_cuda_gather *args, cudaStream_t stream);
+int dd_cuda_launch_gather_evaluate(const dd_cuda_gather *args, cudaStream_t stream);
+
+/* ---- activation.cu ---- */
+
+/* One tower's hidden layer; width 0: the tower has none at this depth. */
+typedef struct dd_cuda_hidden {
+    int width;
+    dd_cuda_matrix hidden;
+    dd_cuda_matrix active;   /* act(hidden) */
+    dd_cuda_matrix residual; /* forward: added to hidden; at NULL: none */
+    const float *bias;       /* forward, [width], a replica's behind `bias_replica` numbers */
+    size_t bias_replica;
+    /* Backward: the gradient at `active` is `product`, or, where the outputs follow, output_gradient times
+     * output_weight [outputs][width]; `along` is the gradient past a residual layer, at NULL: none. */
+    dd_cuda_matrix product, along, output_gradient;
+    int outputs; /* 0: take product */
+    const float *output_weight;
+    size_t output_replica;
+} dd_cuda_hidden;
+
+typedef struct dd_cuda_activation {
+    int replicas, rows, towers;
+    dd_activation kind;
+    dd_cuda_hidden tower[3];
+} dd_cuda_activation;
+
+/* hidden += bias + residual; active = act(hidden). */
+int dd_cuda_launch_activation(const dd_cuda_activation *args, cudaStream_t stream);
+/* hidden = act'(hidden) * gradient at active + along: the gradient takes hidden's place. */
+int dd_cuda_launch_activation_gradient(const dd_cuda_activation *args, cudaStream_t stream);
+
+/* ---- mixture.cu ---- */
+
+/* The towers' last layers: `outputs` of `width` inputs. */
+typedef struct dd_cuda_output {
+    int members, width;
+    const float *active;          /* [R][M][B][width] */
+    const float *weight, *bias;   /* member m of replica r at + r * ..._replica + m * ..._member */
+    size_t weight_replica, weight_member, bias_replica, bias_member;
+} dd_cuda_output;
+
+typedef struct dd_cuda_mixture {
+    int replicas, rows, gates;
+    dd_cuda_output expert, gate;
+    const float *noise; /* [R][B][2]; NULL: no squares */
+    float *expert_out;  /* [R][M][B][2] */
+    float *gate_out;    /* [R][B] weight of expert 1; 1 without a gate */
+    float *predicted;   /* [R][B][2] */
+    float *square;      /* [R][B] squared error of a row */
+} dd_cuda_mixture;
+
+int dd_cuda_launch_mixture(const dd_cuda_mixture *args, cudaStream_t stream);
+
+/* ---- diversity.cu ---- */
+
+typedef struct dd_cuda_diversity {
+    int replicas, rows, members, gates;
+    const dd_cuda_replica *replica;
+    const int *count;                                         /* [R] */
+    const float *predicted, *noise, *expert_out, *gate_out;   /* as in dd_cuda_mixture */
+    float *distance;                                          /* [R][B] sum of distances to all rows */
+    float *expert_gradient;                                   /* [R][M][B][2] of the loss at the experts' outputs */
+    float *gate_gradient;                                     /* [R][B] at the gate's logit */
+} dd_cuda_diversity;
+
+/* Distances between all pairs of predictions, never stored, and the gradient of MSE - weight * diversity at the
+ * towers' outputs; 0 in rows beyond `count`. */
+int dd_cuda_launch_diversity(const dd_cuda_diversity *args, cudaStream_t stream);
+
+/* ---- bias.cu ---- */
+
+/* Up to 32 columns of a gradient whose sums over the rows are the gradient of as many biases. */
+typedef struct dd_cuda_bias_tile {
+    dd_cuda_matrix gradient;
+    int columns;
+    float *bias;
+    size_t bias_replica;
+} dd_cuda_bias_tile;
+
+int dd_cuda_launch_bias(int tiles, const dd_cuda_bias_tile *tile, int rows, int replicas, cudaStream_t stream);
+
+/* ---- norm.cu ---- */
+
+/* partial [R][chunks]: sums of squares of the gradient. */
+int dd_cuda_launch_squares(int chunks, const dd_cuda_chunk *chunk, const float *gradient, float *partial, int replicas,
+                           cudaStream_t stream);
+
+/* ---- step.cu ---- */
+
+/* The log ring, [R][capacity] and [R][capacity][B]. */
+typedef struct dd_cuda_ring {
+    int capacity;
+    float *loss, *mse, *diversity, *grad_norm;
+    float *gate;       /* NULL without a gate */
+    int16_t *timestep; /* likewise */
+} dd_cuda_ring;
+
+typedef struct dd_cuda_step {
+    int replicas, rows, chunks;
+    const dd_cuda_replica *replica;
+    const dd_cuda_recipe *recipe; /* [ring rows] */
+    const int *count;
+    const float *partial, *square, *distance, *gate_out;
+    const int *timestep;
+    dd_cuda_ring ring;
+    dd_cuda_counter *counter; /* [R] moved on by one step */
+    dd_cuda_update *update;   /* [R] */
+} dd_cuda_step;
+
+/* What is left of a step between its gradient and the optimiser: norm, losses, this row of the log, the clip. */
+int dd_cuda_launch_step(const dd_cuda_step *args, cudaStream_t stream);
+
+/* counter[r] = { step, row } for all r. */
+int dd_cuda_launch_counter(dd_cuda_counter *counter, int replicas, int step, int row, cudaStream_t stream);
+
+/* ---- adamw.cu ---- */
+
+typedef struct dd_cuda_adamw {
+    int replicas, chunks;
+    const dd_cuda_chunk *chunk;
+    const dd_cuda_update *update; /* [R] */
+    float one_minus_beta1, beta2, one_minus_beta2, epsilon;
+    const float *gradient;
+    float *online, *ema, *moment1, *moment2;
+} dd_cuda_adamw;
+
+int dd_cuda_launch_adamw(const dd_cuda_adamw *args, cudaStream_t stream);
+
+/* ---- flatten.cu ---- */
+
+/* One replica's tensors between a vector of the device's layout and dd_model's order. */
+int dd_cuda_launch_flatten(int tensors, const dd_cuda_place *place, size_t longest, int replica, const float *vector,
+                           float *flat, cudaStream_t stream);
+int dd_cuda_launch_unflatten(int tensors, const dd_cuda_place *place, size_t longest, int replica, const float *flat,
+                             float *vector, cudaStream_t stream);
+
+/* ---- sample.cu, predict.cu, evaluate.cu ---- */
+
+typedef struct dd_cuda_reverse {
+    int replicas, rows;
+    const uint64_t *seed;           /* [R] */
+    const dd_cuda_counter *counter; /* .step: first sample of the chunk */
+    dd_cuda_embedding embedding;
+    dd_cuda_schedule schedule;
+    const float *predicted; /* [R][B][2] at timestep t */
+    const float *gate_out;  /* [R][B] likewise */
+    float *x;               /* [R][B][2] */
+    float *initial_noise;   /* [R][B][2] */
+    float *gate;            /* [R][T][B]; NULL without a gate */
+    float *embedded;        /* [R][B][3 * width] */
+} dd_cuda_reverse;
+
+/* t = T: x is drawn. t < T: the reverse step from x and the networks' outputs at timestep t. Then, where t > 0, x is
+ * embedded for timestep t - 1. */
+int dd_cuda_launch_reverse(const dd_cuda_reverse *args, int t, cudaStream_t stream);
+
+/* x [R][B][2] embedded at timestep t. */
+int dd_cuda_launch_embed(const dd_cuda_embedding *embedding, int replicas, int rows, const float *x, int t,
+                         float *embedded, cudaStream_t stream);
+
+/* The running sums of an evaluation pass. */
+typedef struct dd_cuda_losses {
+    double batch; /* squares of the batch that has begun */
+    double total; /* of the means of batches that are complete */
+} dd_cuda_losses;
+
+/* Add a chunk's squares [R][B], rows counter[r].step .. of the pass. */
+int dd_cuda_launch_losses(int replicas, int rows, uint32_t batch, const dd_cuda_points *points,
+                          const dd_cuda_counter *counter, const float *square, dd_cuda_losses *losses,
+                          cudaStream_t stream);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,324 @@
+/* Forward and backward through all towers of all replicas: products by cuBLAS, and the kernels between them.
+ *
+ * A matrix (rows, columns) stored row after row is, in cuBLAS' column-major eyes, its transpose with `columns` as the
+ * leading dimension. With points in rows and weights [out][in]:
+ *   forward            Y (B, out) = X W^T      Y' = W'^T X'
+ *   gradient at input  X (B, in)  = Y W        X' = W' Y'
+ *   weight gradient    W (out, in) = Y^T X     W' = X' Y'^T
+ */
+#include "ensemble.h"
+
+/* Strides and count of a batched product: replicas x members, a constant stride apart. */
+typedef struct operand {
+    const float *at;
+    int columns; /* leading dimension */
+    size_t stride;
+} operand;
+
+static operand rows_of(const float *at, int rows, int columns)
+{
+    operand o = {at, columns, (size_t)rows * (size_t)columns};
+    return o;
+}
+
+static operand weights_of(const float *vector, const dd_cuda_slab *slab, int inputs)
+{
+    operand o = {vector + slab->at, inputs, slab->member};
+    return o;
+}
+
+static int product(const dd_ensemble *e, cublasOperation_t transpose_a, cublasOperation_t transpose_b, int m, int n,
+                   int k, operand a, operand b, float *c, int c_columns, size_t c_stride, int count)
+{
+    const float one = 1.f, zero = 0.f;
+    DD_CUBLAS(cublasSgemmStridedBatched(e->context->blas, transpose_a, transpose_b, m, n, k, &one, a.at, a.columns,
+                                        (long long)a.stride, b.at, b.columns, (long long)b.stride, &zero, c, c_columns,
+                                        (long long)c_stride, count));
+    return DD_OK;
+}
+
+static int product_forward(const dd_ensemble *e, int rows, int inputs, int outputs, operand weights, operand input,
+                           float *output, int count)
+{
+    return product(e, CUBLAS_OP_T, CUBLAS_OP_N, outputs, rows, inputs, weights, input, output, outputs,
+                   (size_t)rows * (size_t)outputs, count);
+}
+
+static int product_input_gradient(const dd_ensemble *e, int rows, int inputs, int outputs, operand weights,
+                                  operand gradient, float *output, int count)
+{
+    return product(e, CUBLAS_OP_N, CUBLAS_OP_N, inputs, rows, outputs, weights, gradient, output, inputs,
+                   (size_t)rows * (size_t)inputs, count);
+}
+
+static int product_weight_gradient(const dd_ensemble *e, int rows, int inputs, int outputs, operand input,
+                                   operand gradient, float *weights, size_t stride, int count)
+{
+    return product(e, CUBLAS_OP_N, CUBLAS_OP_T, inputs, outputs, rows, input, gradient, weights, inputs, stride, count);
+}
+
+/* ---- matrices as the kernels see them ---- */
+
+static dd_cuda_matrix matrix(float *at, int members, int member, int rows, int columns)
+{
+    size_t own = (size_t)rows * (size_t)columns;
+    dd_cuda_matrix m = {at ? at + (size_t)member * own : NULL, (size_t)members * own, (size_t)columns};
+    return m;
+}
+
+/* Layer i's output, which for layer 0 is a share of the joint product's columns. */
+static dd_cuda_matrix hidden_of(const dd_cuda_layout *l, const dd_cuda_workspace *w, int g, int member, int i)
+{
+    const dd_cuda_group *group = &l->group[g];
+    if (i > 0)
+        return matrix(w->hidden[g][i], group->members, member, w->rows, group->width[i]);
+    dd_cuda_matrix m = matrix(w->first, 1, 0, w->rows, l->first_width);
+    m.at += group->column + member * group->width[0];
+    return m;
+}
+
+static int deepest(const dd_cuda_layout *l)
+{
+    int most = 0;
+    for (int g = 0; g < l->groups; g++)
+        most = l->group[g].hidden > most ? l->group[g].hidden : most;
+    return most;
+}
+
+/* ---- forward ---- */
+
+static int activate(const dd_ensemble *e, const dd_cuda_workspace *w, const float *parameters, int i)
+{
+    const dd_cuda_layout *l = &e->layout;
+    dd_cuda_activation a = {};
+    a.replicas = e->replicas;
+    a.rows = w->rows;
+    a.kind = e->model->config.activation;
+    for (int g = 0; g < l->groups; g++) {
+        const dd_cuda_group *group = &l->group[g];
+        for (int m = 0; m < group->members && i < group->hidden; m++) {
+            dd_cuda_hidden *t = &a.tower[a.towers++];
+            t->width = group->width[i];
+            t->hidden = hidden_of(l, w, g, m, i);
+            t->active = matrix(w->active[g][i], group->members, m, w->rows, t->width);
+            if (group->residual[i])
+                t->residual = hidden_of(l, w, g, m, i - 1);
+            if (i == 0) {
+                t->bias = parameters + l->first_bias.at + group->column + m * t->width;
+                t->bias_replica = l->first_bias.replica;
+            } else {
+                t->bias = parameters + group->bias[i].at + (size_t)m * group->bias[i].member;
+                t->bias_replica = group->bias[i].replica;
+            }
+        }
+    }
+    return dd_cuda_launch_activation(&a, e->context->stream);
+}
+
+static dd_cuda_output output_of(const dd_cuda_layout *l, const dd_cuda_workspace *w, const float *parameters, int g)
+{
+    const dd_cuda_group *group = &l->group[g];
+    const dd_cuda_slab *weight = &group->weight[group->hidden], *bias = &group->bias[group->hidden];
+    dd_cuda_output o = {};
+    o.members = group->members;
+    o.width = group->width[group->hidden - 1];
+    o.active = w->active[g][group->hidden - 1];
+    o.weight = parameters + weight->at;
+    o.weight_replica = weight->replica;
+    o.weight_member = weight->member;
+    o.bias = parameters + bias->at;
+    o.bias_replica = bias->replica;
+    o.bias_member = bias->member;
+    return o;
+}
+
+extern "C" int dd_cuda_forward(dd_ensemble *e, const dd_cuda_workspace *w, const float *parameters, const float *noise)
+{
+    const dd_cuda_layout *l = &e->layout;
+    operand first = {parameters + l->first_weight.at, l->input, l->first_weight.replica};
+    DD_TRY(product_forward(e, w->rows, l->input, l->first_width, first, rows_of(w->embedded, w->rows, l->input),
+                           w->first, e->replicas));
+    DD_TRY(activate(e, w, parameters, 0));
+    for (int i = 1; i < deepest(l); i++) {
+        for (int g = 0; g < l->groups; g++) {
+            const dd_cuda_group *group = &l->group[g];
+            if (i < group->hidden)
+                DD_TRY(product_forward(e, w->rows, group->width[i - 1], group->width[i],
+                                       weights_of(parameters, &group->weight[i], group->width[i - 1]),
+                                       rows_of(w->active[g][i - 1], w->rows, group->width[i - 1]), w->hidden[g][i],
+                                       e->replicas * group->members));
+        }
+        DD_TRY(activate(e, w, parameters, i));
+    }
+    dd_cuda_mixture m = {};
+    m.replicas = e->replicas;
+    m.rows = w->rows;
+    m.gates = e->model->gates;
+    m.expert = output_of(l, w, parameters, DD_CUDA_EXPERTS);
+    if (m.gates)
+        m.gate = output_of(l, w, parameters, DD_CUDA_GATE);
+    m.noise = noise;
+    m.expert_out = w->expert_out;
+    m.gate_out = w->gate_out;
+    m.predicted = w->predicted;
+    m.square = w->square;
+    return dd_cuda_launch_mixture(&m, e->context->stream);
+}
+
+/* ---- backward ---- */
+
+/* Gradient at layer i's outputs, in their place, for every tower that has such a hidden layer. */
+static int activation_gradient(const dd_ensemble *e, const dd_cuda_workspace *w, int i)
+{
+    const dd_cuda_layout *l = &e->layout;
+    dd_cuda_activation a = {};
+    a.replicas = e->replicas;
+    a.rows = w->rows;
+    a.kind = e->model->config.activation;
+    for (int g = 0; g < l->groups; g++) {
+        const dd_cuda_group *group = &l->group[g];
+        for (int m = 0; m < group->members && i < group->hidden; m++) {
+            dd_cuda_hidden *t = &a.tower[a.towers++];
+            t->width = group->width[i];
+            t->hidden = hidden_of(l, w, g, m, i);
+            if (i == group->hidden - 1) {
+                const dd_cuda_slab *weight = &group->weight[group->hidden];
+                t->outputs = group->outputs;
+                t->output_gradient = matrix(w->output_gradient[g], group->members, m, w->rows, group->outputs);
+                t->output_weight = e->state[DD_STATE_ONLINE] + weight->at + (size_t)m * weight->member;
+                t->output_replica = weight->replica;
+            } else {
+                t->product = matrix(w->product[g], group->members, m, w->rows, t->width);
+                if (group->residual[i + 1])
+                    t->along = hidden_of(l, w, g, m, i + 1);
+            }
+        }
+    }
+    return dd_cuda_launch_activation_gradient(&a, e->context->stream);
+}
+
+/* Weight gradient of layer i >= 1 from the gradient at its outputs. */
+static int weight_gradient(const dd_ensemble *e, const dd_cuda_workspace *w, int g, int i, const float *gradient,
+                           int outputs)
+{
+    const dd_cuda_group *group = &e->layout.group[g];
+    int inputs = group->width[i - 1];
+    return product_weight_gradient(e, w->rows, inputs, outputs, rows_of(w->active[g][i - 1], w->rows, inputs),
+                                   rows_of(gradient, w->rows, outputs), e->gradient + group->weight[i].at,
+                                   group->weight[i].member, e->replicas * group->members);
+}
+
+extern "C" int dd_cuda_backward(dd_ensemble *e, const dd_cuda_workspace *w)
+{
+    const dd_cuda_layout *l = &e->layout;
+    const float *parameters = e->state[DD_STATE_ONLINE];
+    for (int g = 0; g < l->groups; g++)
+        DD_TRY(weight_gradient(e, w, g, l->group[g].hidden, w->output_gradient[g], l->group[g].outputs));
+    for (int i = deepest(l) - 1; i >= 0; i--) {
+        for (int g = 0; g < l->groups; g++) {
+            const dd_cuda_group *group = &l->group[g];
+            if (i + 1 >= group->hidden)
+                continue;
+            int inputs = group->width[i], outputs = group->width[i + 1];
+            DD_TRY(weight_gradient(e, w, g, i + 1, w->hidden[g][i + 1], outputs));
+            DD_TRY(product_input_gradient(e, w->rows, inputs, outputs,
+                                          weights_of(parameters, &group->weight[i + 1], inputs),
+                                          rows_of(w->hidden[g][i + 1], w->rows, outputs), w->product[g],
+                                          e->replicas * group->members));
+        }
+        DD_TRY(activation_gradient(e, w, i));
+    }
+    DD_TRY(product_weight_gradient(e, w->rows, l->input, l->first_width, rows_of(w->embedded, w->rows, l->input),
+                                   rows_of(w->first, w->rows, l->first_width), e->gradient + l->first_weight.at,
+                                   l->first_weight.replica, e->replicas));
+    return dd_cuda_launch_bias(e->bias_tiles, e->bias_tile, w->rows, e->replicas, e->context->stream);
+}
+
+extern "C" int dd_cuda_compute_gradient(dd_ensemble *e)
+{
+    const dd_cuda_workspace *w = &e->batch;
+    dd_cuda_gather g = {};
+    g.replicas = e->replicas;
+    g.rows = w->rows;
+    g.batch = (uint32_t)e->training->batch;
+    g.purpose = DD_DRAW_TRAIN;
+    g.replica = e->replica;
+    g.points = e->points;
+    g.counter = e->counter;
+    g.embedding = e->embedding;
+    g.schedule = e->schedule;
+    g.count = w->count;
+    g.embedded = w->embedded;
+    g.noise = w->noise;
+    g.timestep = w->timestep;
+    DD_TRY(dd_cuda_launch_gather(&g, e->context->stream));
+    DD_TRY(dd_cuda_forward(e, w, e->state[DD_STATE_ONLINE], w->noise));
+    dd_cuda_diversity d = {};
+    d.replicas = e->replicas;
+    d.rows = w->rows;
+    d.members = e->model->experts;
+    d.gates = e->model->gates;
+    d.replica = e->replica;
+    d.count = w->count;
+    d.predicted = w->predicted;
+    d.noise = w->noise;
+    d.expert_out = w->expert_out;
+    d.gate_out = w->gate_out;
+    d.distance = w->distance;
+    d.expert_gradient = w->output_gradient[DD_CUDA_EXPERTS];
+    d.gate_gradient = w->output_gradient[DD_CUDA_GATE];
+    DD_TRY(dd_cuda_launch_diversity(&d, e->context->stream));
+    return dd_cuda_backward(e, w);
+}
+
+/* ---- bias gradients ---- */
+
+/* Tiles of one gradient's columns; with tile NULL they are counted. Returns the next free place. */
+static int add_tiles(dd_cuda_bias_tile *tile, int used, dd_cuda_matrix gradient, int columns, float *bias,
+                     size_t bias_replica)
+{
+    const int most = 32;
+    for (int c = 0; c < columns; c += most, used++) {
+        if (!tile)
+            continue;
+        dd_cuda_bias_tile *t = &tile[used];
+        t->gradient = gradient;
+        t->gradient.at += c;
+        t->columns = columns - c < most ? columns - c : most;
+        t->bias = bias + c;
+        t->bias_replica = bias_replica;
+    }
+    return used;
+}
+
+static int list_tiles(const dd_cuda_layout *l, const dd_cuda_workspace *w, float *gradient, dd_cuda_bias_tile *tile)
+{
+    static const dd_cuda_workspace none = {};
+    if (!tile)
+        w = &none;
+    dd_cuda_matrix first = matrix(w->first, 1, 0, w->rows, l->first_width);
+    int used = add_tiles(tile, 0, first, l->first_width, tile ? gradient + l->first_bias.at : NULL,
+                         l->first_bias.replica);
+    for (int g = 0; g < l->groups; g++) {
+        const dd_cuda_group *group = &l->group[g];
+        for (int i = 1; i <= group->hidden; i++)
+            for (int m = 0; m < group->members; m++) {
+                int output = i == group->hidden, columns = output ? group->outputs : group->width[i];
+                float *at = output ? w->output_gradient[g] : w->hidden[g][i];
+                float *bias = tile ? gradient + group->bias[i].at + (size_t)m * group->bias[i].member : NULL;
+                used = add_tiles(tile, used, matrix(at, group->members, m, w->rows, columns), columns, bias,
+                                 group->bias[i].replica);
+            }
+    }
+    return used;
+}
+
+extern "C" int dd_cuda_bias_tiles(const dd_cuda_layout *layout)
+{
+    return list_tiles(layout, NULL, NULL, NULL);
+}
+
+extern "C" void dd_cuda_fill_bias_tiles(const dd_ensemble *e, dd_cuda_bias_tile *tile)
+{
+    list_tiles(&e->layout, &e->batch, e->gradient, tile);
+}

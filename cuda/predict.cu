@@ -1,0 +1,66 @@
+/* The networks at given points. */
+#include "embedding.cuh"
+#include "ensemble.h"
+#include "reduce.cuh"
+
+/* A warp a row; grid (rows / 8, R). */
+static __global__ void embed_kernel(const dd_cuda_embedding embedding, int rows, const float *x, int t, float *embedded)
+{
+    int row = blockIdx.x * DD_WARPS + threadIdx.x / DD_WARP;
+    if (row >= rows)
+        return;
+    size_t at = (size_t)blockIdx.y * rows + row;
+    dd_cuda_embed_row(embedding, x[2 * at], x[2 * at + 1], t, threadIdx.x % DD_WARP, embedded + at * 3 * embedding.width);
+}
+
+extern "C" int dd_cuda_launch_embed(const dd_cuda_embedding *embedding, int replicas, int rows, const float *x, int t,
+                                    float *embedded, cudaStream_t stream)
+{
+    dim3 grid(dd_ceil_div((size_t)rows, DD_WARPS), (unsigned)replicas);
+    return DD_LAUNCH(embed_kernel, grid, dim3(DD_BLOCK), stream, *embedding, rows, x, t, embedded);
+}
+
+/* [R][count][width] of the device's chunk to [R][n][width] of the caller, from point `first` on. */
+static int copy_out(const dd_ensemble *e, float *out, const float *from, size_t n, size_t first, size_t count,
+                    size_t width, size_t from_replica)
+{
+    size_t unit = width * sizeof(float);
+    if (out)
+        DD_CUDA(cudaMemcpy2DAsync(out + first * width, n * unit, from, from_replica * sizeof(float), count * unit,
+                                  (size_t)e->replicas, cudaMemcpyDeviceToHost, e->context->stream));
+    return DD_OK;
+}
+
+/* Experts lie [R][M][rows][2] on the device and [R][n][M][2] with the caller. */
+static int copy_experts(const dd_ensemble *e, float *out, const dd_cuda_workspace *w, size_t n, size_t first,
+                        size_t count)
+{
+    size_t experts = (size_t)e->model->experts, rows = (size_t)w->rows, point = 2 * sizeof(float);
+    for (size_t r = 0; r < (size_t)e->replicas && out; r++)
+        for (size_t m = 0; m < experts; m++)
+            DD_CUDA(cudaMemcpy2DAsync(out + 2 * ((r * n + first) * experts + m), experts * point,
+                                      w->expert_out + 2 * (r * experts + m) * rows, point, point, count,
+                                      cudaMemcpyDeviceToHost, e->context->stream));
+    return DD_OK;
+}
+
+extern "C" int dd_cuda_predict(dd_ensemble *e, dd_state_part part, const float *x, uint32_t n, int t,
+                               dd_prediction *prediction)
+{
+    const dd_cuda_workspace *w = &e->chunks;
+    cudaStream_t stream = e->context->stream;
+    size_t rows = (size_t)w->rows, point = 2 * sizeof(float);
+    for (size_t first = 0; first < n; first += rows) {
+        size_t count = n - first < rows ? n - first : rows;
+        DD_CUDA(cudaMemsetAsync(w->x, 0, (size_t)e->replicas * rows * point, stream));
+        DD_CUDA(cudaMemcpy2DAsync(w->x, rows * point, x + 2 * first, n * point, count * point, (size_t)e->replicas,
+                                  cudaMemcpyHostToDevice, stream));
+        DD_TRY(dd_cuda_launch_embed(&e->embedding, e->replicas, w->rows, w->x, t, w->embedded, stream));
+        DD_TRY(dd_cuda_forward(e, w, e->state[part], NULL));
+        DD_TRY(copy_out(e, prediction->noise, w->predicted, n, first, count, 2, 2 * rows));
+        DD_TRY(copy_experts(e, prediction->expert, w, n, first, count));
+        DD_TRY(copy_out(e, prediction->gate, w->gate_out, n, first, count, 1, rows));
+    }
+    DD_CUDA(cudaStreamSynchronize(stream));
+    return DD_OK;
+}

@@ -1,8 +1,11 @@
-/* dump_training BACKEND CONFIG OUT.h5 STEPS SAMPLES NAME:POINTS:SEED[,...] [section.key=value ...]
+/* dump_training BACKEND CONFIG OUT.h5 STEPS SAMPLES REPLICA[,REPLICA...] [section.key=value ...]
  *
  * Train an ensemble and write what it did, one group of plain arrays a replica, for tests in Python: the points,
  * initial parameters, the gradient at step 0, the log of all steps, the state after them and the gradient there,
- * the evaluation's loss, samples and predictions. */
+ * the losses of both evaluations, samples and predictions.
+ *
+ * REPLICA is NAME:POINTS:SEED, or with its own hyperparameters in place of the configuration's
+ * NAME:POINTS:SEED:learning_rate:weight_decay:clip_norm:diversity_weight. */
 #include <hdf5.h>
 #include <hdf5_hl.h>
 #include <stdio.h>
@@ -39,7 +42,7 @@ int main(int argc, char **argv)
 {
     if (argc < 7) {
         fprintf(stderr,
-                "usage: dump_training BACKEND CONFIG OUT.h5 STEPS SAMPLES NAME:POINTS:SEED[,...] [KEY=VALUE ...]\n");
+                "usage: dump_training BACKEND CONFIG OUT.h5 STEPS SAMPLES REPLICA[,REPLICA...] [KEY=VALUE ...]\n");
         return 2;
     }
     dd_config c;
@@ -64,17 +67,23 @@ int main(int argc, char **argv)
         char name[512];
         unsigned count;
         unsigned long long number;
-        if (sscanf(item, "%511[^:]:%u:%llu", name, &count, &number) != 3)
+        double rate = c.training.learning_rate, decay = c.training.weight_decay, clip = c.training.clip_norm,
+               diversity = c.training.diversity_weight;
+        int fields =
+            sscanf(item, "%511[^:]:%u:%llu:%lf:%lf:%lf:%lf", name, &count, &number, &rate, &decay, &clip, &diversity);
+        if (fields != 3 && fields != 7) {
+            fprintf(stderr, "dump_training: %s is no replica\n", item);
             return 2;
+        }
         need(dd_points_open(name, count, 42, DD_STREAM_TRAIN, &points[replicas]));
         passes[replicas] = &points[replicas];
         seed[replicas] = number;
         replica[replicas] = (dd_replica){.seed = number,
                                          .data = &points[replicas],
-                                         .learning_rate = c.training.learning_rate,
-                                         .weight_decay = c.training.weight_decay,
-                                         .clip_norm = c.training.clip_norm,
-                                         .diversity_weight = c.training.diversity_weight};
+                                         .learning_rate = rate,
+                                         .weight_decay = decay,
+                                         .clip_norm = clip,
+                                         .diversity_weight = diversity};
     }
     dd_ensemble_spec spec = {
         .model = &model, .schedule = &schedule, .training = &c.training, .replicas = replicas, .replica = replica};
@@ -90,7 +99,7 @@ int main(int argc, char **argv)
     float *x = malloc(2 * R * N * sizeof *x), *start = malloc(2 * R * N * sizeof *start);
     float *sample_gate = malloc(R * T * N * sizeof *sample_gate), *noise = malloc(2 * R * N * sizeof *noise);
     float *gate = malloc(R * N * sizeof *gate), *expert = malloc(2 * 8 * R * N * sizeof *expert);
-    double loss[MOST];
+    double loss[MOST], heldout[MOST];
 
     hid_t file = H5Fcreate(argv[3], H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), group[MOST];
     for (int r = 0; r < replicas; r++) {
@@ -106,6 +115,7 @@ int main(int argc, char **argv)
     need(dd_ensemble_wait(e));
     need(dd_ensemble_gradient(e, steps, last));
     need(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, passes, loss));
+    need(dd_ensemble_evaluate(e, DD_STATE_EMA, DD_DRAW_HELDOUT, passes, heldout));
     need(dd_ensemble_sample(e, DD_STATE_EMA, seed, n,
                             &(dd_samples){.x = x, .initial_noise = start, .gate = model.gates ? sample_gate : NULL}));
     need(dd_ensemble_predict(e, DD_STATE_EMA, start, n, schedule.timesteps / 2,
@@ -124,6 +134,7 @@ int main(int argc, char **argv)
         put_floats(group[r], "diversity", 1, S, 0, log->diversity + at * S);
         put_floats(group[r], "grad_norm", 1, S, 0, log->grad_norm + at * S);
         put(group[r], "eval_loss", H5T_NATIVE_DOUBLE, 1, 1, 0, &loss[r]);
+        put(group[r], "heldout_loss", H5T_NATIVE_DOUBLE, 1, 1, 0, &heldout[r]);
         put_floats(group[r], "x", 2, N, 2, x + 2 * at * N);
         put_floats(group[r], "initial_noise", 2, N, 2, start + 2 * at * N);
         put_floats(group[r], "predicted", 2, N, 2, noise + 2 * at * N);

@@ -4,6 +4,7 @@ Random numbers are Philox4x32-10 with the counters that host/philox.h lists; the
 initial parameters are formed in float32 like the program's, everything after that in float64. Gradients are
 derived by hand; test_reference.py checks them by finite differences.
 """
+import functools
 import math
 
 import numpy as np
@@ -15,7 +16,7 @@ U32 = np.uint64(0xFFFFFFFF)
 # ---- random numbers ----
 
 def philox(seed, purpose, step, index):
-    """Words (n, 4) of the blocks with the given indices."""
+    """Words (n, 4) of the blocks with the given indices; step may be one number or one for each."""
     index = np.atleast_1d(np.asarray(index, dtype=np.uint64))
     counter = [index & U32, index >> np.uint64(32), np.full_like(index, step), np.full_like(index, purpose)]
     key = [seed & 0xFFFFFFFF, seed >> 32]
@@ -38,6 +39,7 @@ def normals(words):
     return np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1).astype(np.float32)
 
 
+@functools.lru_cache(maxsize=8)
 def permutation(seed, purpose, epoch, n):
     """The whole order of an epoch."""
     half = 1
@@ -235,7 +237,7 @@ def loss_and_gradient(model, parameters, x, t, noise, diversity_weight):
     unit = np.divide(difference, distance[:, :, None], out=np.zeros_like(difference), where=distance[:, :, None] > 0)
     d_prediction = (prediction - noise) / n - diversity_weight * 2 / n ** 2 * unit.sum(axis=1)
     return {"loss": mse - diversity_weight * diversity, "mse": mse, "diversity": diversity, "saved": saved,
-            "gate": saved["gate"], "gradient": model.backward(parameters, saved, d_prediction)}
+            "d_prediction": d_prediction, "gate": saved["gate"], "gradient": model.backward(parameters, saved, d_prediction)}
 
 
 # ---- training ----
@@ -243,7 +245,7 @@ def loss_and_gradient(model, parameters, x, t, noise, diversity_weight):
 class Trainer:
     """One replica. config: dictionaries by section; points (n, 2) float32."""
 
-    def __init__(self, config, points, seed, learning_rate=None, diversity_weight=None):
+    def __init__(self, config, points, seed):
         self.t, self.points, self.seed = config["training"], points, seed
         self.model = Model(config["model"])
         d = config["diffusion"]
@@ -252,36 +254,31 @@ class Trainer:
         self.ema = {name: value.copy() for name, value in self.parameters.items()}
         self.m = {name: np.zeros_like(value) for name, value in self.parameters.items()}
         self.v = {name: np.zeros_like(value) for name, value in self.parameters.items()}
-        self.order = (None, None)
-        self.rate = self.t["learning_rate"] if learning_rate is None else learning_rate
-        self.diversity_weight = self.t["diversity_weight"] if diversity_weight is None else diversity_weight
 
-    def draw(self, purpose, order_purpose, number, epoch, first, rows):
-        if self.order[0] != (order_purpose, epoch):
-            self.order = ((order_purpose, epoch), permutation(self.seed, order_purpose, epoch, len(self.points)))
-        x0 = self.points[self.order[1][first:first + rows]]
+    def draw(self, purpose, order_purpose, number, epoch, first, points):
+        """Batch `number`: noised points, timesteps and noise; its rows begin at `first` in the epoch's order."""
+        rows = min(self.t["batch"], len(points) - first)
+        x0 = points[permutation(self.seed, order_purpose, epoch, len(points))[first:first + rows]]
         words = philox(self.seed, purpose, number, np.arange(rows))
         noise = normals(words)
         t = (words[:, 2].astype(np.uint64) * np.uint64(self.schedule.T) >> np.uint64(32)).astype(int)
         return self.schedule.noised(x0, noise, t), t, noise
 
     def batch(self, step):
-        n, size = len(self.points), self.t["batch"]
-        batches = -(-n // size)
-        epoch, position = divmod(step, batches)
-        first = position * size
-        return self.draw(TRAIN, PERMUTATION, step, epoch, first, min(size, n - first))
+        size = self.t["batch"]
+        epoch, position = divmod(step, -(-len(self.points) // size))
+        return self.draw(TRAIN, PERMUTATION, step, epoch, position * size, self.points)
 
     def gradient(self, step):
         x, t, noise = self.batch(step)
-        result = loss_and_gradient(self.model, self.parameters, x, t, noise, self.diversity_weight)
+        result = loss_and_gradient(self.model, self.parameters, x, t, noise, self.t["diversity_weight"])
         return {**result, "timestep": t}
 
     def step(self, step):
         c, result = self.t, self.gradient(step)
         norm = math.sqrt(sum((g ** 2).sum() for g in result["gradient"].values()))
         scale = min(1, c["clip_norm"] / (norm + 1e-6))
-        rate = .5 * self.rate * (1 + math.cos(math.pi * step / c["steps"]))
+        rate = .5 * c["learning_rate"] * (1 + math.cos(math.pi * step / c["steps"]))
         for name, p in self.parameters.items():
             g = result["gradient"][name] * scale
             p *= 1 - rate * c["weight_decay"]
@@ -297,20 +294,19 @@ class Trainer:
         c = self.t
         if step % c["ema_every"]:
             return
-        copies = step <= c["ema_start"] or step - c["ema_every"] <= c["ema_start"]
-        if copies:
+        if step - c["ema_every"] <= c["ema_start"]:
             self.ema = {name: value.copy() for name, value in self.parameters.items()}
         else:
             decay = min(max(1 - (1 + step - c["ema_start"]) ** -c["ema_power"], 0), c["ema_decay"])
             for name, value in self.parameters.items():
                 self.ema[name] += (1 - decay) * (value - self.ema[name])
 
-    def evaluate(self):
-        """Unweighted mean over the batches of a pass through the points, online parameters."""
-        n, size, means = len(self.points), self.t["batch"], []
-        for number, first in enumerate(range(0, n, size)):
-            x, t, noise = self.draw(EVALUATE, EVAL_ORDER, number, 0, first, min(size, n - first))
-            prediction, _ = self.model.forward(self.parameters, x, t)
+    def evaluate(self, parameters, purpose, points):
+        """Unweighted mean over the batches of one pass through the points."""
+        means = []
+        for number, first in enumerate(range(0, len(points), self.t["batch"])):
+            x, t, noise = self.draw(purpose, EVAL_ORDER, number, 0, first, points)
+            prediction, _ = self.model.forward(parameters, x, t)
             means.append(((prediction - noise) ** 2).mean())
         return float(np.mean(means))
 

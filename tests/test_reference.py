@@ -30,9 +30,10 @@ def test_philox_known_answers():
         ["d16cfe09", "94fdcceb", "5001e420", "24126ea1"]
 
 
-def test_philox_is_curands():
-    """Output i of a cuRAND host generator of this kind is word i % 4 of the block with counter
-    (index, subsequence), index = 4 (q / 65536) / 4, subsequence = q % 65536, q = i / 4."""
+def test_numbers_are_curands():
+    """Output i of a cuRAND host generator of this kind is word i % 4 of the block with counter (index, subsequence),
+    index = q / 65536, subsequence = q % 65536, q = i / 4; the subsequence stands where a step does here. Its
+    uniform numbers are ours to the bit, its normals within the rounding of logarithm, root and sine."""
     name = next((path for path in ("/usr/local/cuda/lib64/libcurand.so", ctypes.util.find_library("curand"))
                  if path and (os.path.exists(path) or not path.startswith("/"))), None)
     if name is None:
@@ -42,18 +43,21 @@ def test_philox_is_curands():
     philox4_32_10 = 161
     if curand.curandCreateGeneratorHost(ctypes.byref(generator), philox4_32_10):
         pytest.skip("this cuRAND makes no host generator")
-    curand.curandSetPseudoRandomGeneratorSeed(generator, ctypes.c_ulonglong(seed))
-    out = np.empty(n, dtype=np.uint32)
-    assert curand.curandGenerate(generator, out.ctypes.data_as(ctypes.c_void_p), ctypes.c_size_t(n)) == 0
+
+    def generate(function, kind, *more):
+        out = np.empty(n, dtype=kind)
+        curand.curandSetPseudoRandomGeneratorSeed(generator, ctypes.c_ulonglong(seed))
+        curand.curandSetGeneratorOffset(generator, ctypes.c_ulonglong(0))
+        assert function(generator, out.ctypes.data_as(ctypes.c_void_p), ctypes.c_size_t(n), *more) == 0
+        return out.reshape(-1, 4)
+
+    q = np.arange(n // 4, dtype=np.uint64)
+    words = ref.philox(seed, 0, q % 65536, q // 65536)
+    assert np.array_equal(words, generate(curand.curandGenerate, np.uint32))
+    assert np.array_equal(ref.uniform(words), generate(curand.curandGenerateUniform, np.float32))
+    normals = generate(curand.curandGenerateNormal, np.float32, ctypes.c_float(0), ctypes.c_float(1))
+    assert np.abs(ref.normals(words[:, :2]) - normals[:, :2]).max() < 2e-6
     curand.curandDestroyGenerator(generator)
-    q = np.arange(n // 4)
-    index = (q // 65536).astype(np.uint64)
-    ours = np.empty((n // 4, 4), dtype=np.uint32)
-    for block in range(2):  # the subsequence stands in the counter's upper half: word 2 here
-        chosen = index == block
-        sub = q[chosen] % 65536
-        ours[chosen] = np.concatenate([ref.philox(seed, 0, int(s), [block]) for s in sub])
-    assert np.array_equal(ours.reshape(-1), out)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 64, 1000, 4097])

@@ -86,7 +86,7 @@ static __global__ void knn_kernel(const strips s, const float *query, const uint
     uint32_t threads = gridDim.x * THREADS, thread = blockIdx.x * THREADS + threadIdx.x;
     best b;
     b.at = scratch ? scratch + thread : near + threadIdx.x;
-    b.stride = scratch ? threads : THREADS;
+    b.stride = scratch ? threads : (uint32_t)THREADS;
     b.k = k;
     for (uint32_t q = thread; q < queries; q += threads) {
         float x = query[2 * (size_t)q], y = query[2 * (size_t)q + 1];

@@ -81,6 +81,7 @@ static int find_graph(dd_ensemble *e, const dd_cuda_workspace *w, dd_state_part 
             DD_CUDA(cudaGraphExecDestroy(graph->exec));
         graph->exec = NULL;
         /* cuBLAS loads a kernel when it first needs it, which a capture may not allow. */
+        DD_CUDA(cudaMemsetAsync(w->x, 0, 2 * (size_t)e->replicas * (size_t)w->rows * sizeof *w->x, stream));
         DD_TRY(dd_cuda_launch_embed(&e->embedding, e->replicas, w->rows, w->x, 0, w->embedded, stream));
         DD_TRY(dd_cuda_forward(e, w, e->state[part], NULL));
         DD_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));

@@ -2,7 +2,7 @@
 # Install what is missing, build, and run the main job or the tests. Running it again is cheap and safe.
 #
 #     ./setup.sh demo    runs 0 and 1 of the experiment on dino, full length; table and pictures under runs/
-#     ./setup.sh test    the whole test suite, then once more under the sanitizers
+#     ./setup.sh test    the whole test suite, then all but the slow tests under the sanitizers
 #
 # Made for Debian 12. Packages come from apt (with sudo where the user is not root) and only when they are
 # missing; Python packages go into .venv. CUDA is used where its compiler is found, never installed.
@@ -81,17 +81,20 @@ demo() {
     say "results: runs/run_0/dino/seed_0.h5, runs/run_1/dino/seed_0.h5; table: runs/table.md; pictures: runs/plots/"
 }
 
+# run_tests DIR OPTION...
 run_tests() {
-    say "tests in $1"
-    ctest --test-dir "$1" -LE slow --output-on-failure --parallel "$jobs" || fail "tests failed in $1"
+    directory=$1
+    shift
+    say "tests in $directory"
+    ctest --test-dir "$directory" --output-on-failure --parallel "$jobs" "$@" || fail "tests failed in $directory"
 }
 
 tests() {
     build build
     run_tests build
     build build-sanitize -DDD_SANITIZE=ON
-    run_tests build-sanitize
-    say "all passed; the slow tests run with: ctest --test-dir build -L slow --output-on-failure"
+    run_tests build-sanitize -LE slow
+    say "all passed"
 }
 
 case "${1-}" in

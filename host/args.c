@@ -128,12 +128,13 @@ static int parse_option(const dd_command *command, int argc, char **argv, int *i
         give(args, option, "");
         return DD_OK;
     }
-    if (equals) {
+    int first = *i + 1;
+    int missing = equals ? !equals[1] : first >= argc || !*argv[first] || !strncmp(argv[first], "--", 2);
+    if (!missing && equals) {
         give(args, option, equals + 1);
         return DD_OK;
     }
-    int first = *i + 1;
-    if (first >= argc || !strncmp(argv[first], "--", 2))
+    if (missing)
         return dd_fail(DD_ERR_USAGE, "%s: --%s needs a value (%s)", command->name, option->name, option->value);
     do
         give(args, option, argv[++*i]);

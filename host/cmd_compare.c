@@ -95,7 +95,7 @@ static int compare(const dd_args *args, dd_entries *entries)
     const char *output = dd_args_value(args, "output", NULL), *reference = dd_args_value(args, "reference", NULL);
     DD_TRY(parse_format(dd_args_value(args, "format", "text"), &format));
     for (int i = 0; i < args->words; i++)
-        DD_TRY(dd_entries_scan(args->word[i], entries));
+        DD_TRY(dd_entries_scan(args->word[i], 2, entries));
     if (!entries->count)
         return dd_fail(DD_ERR_IO,
                        "compare: no finished run under %s; `dualdiff train` makes them, and `dualdiff info "

@@ -69,7 +69,7 @@ static int plot(const dd_args *args, dd_entries *entries)
     const char *dataset = dd_args_value(args, "dataset", NULL);
     char *beside_runs = NULL;
     for (int i = 0; i < args->words; i++)
-        DD_TRY(dd_entries_scan(args->word[i], entries));
+        DD_TRY(dd_entries_scan(args->word[i], 2, entries));
     if (!entries->count)
         return dd_fail(DD_ERR_IO,
                        "plot: no finished run under %s; `dualdiff train` makes them, and `dualdiff info FILE` "

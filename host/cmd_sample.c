@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "stored.h"
@@ -74,6 +75,15 @@ static int check_ending(const char *out)
     return dd_fail(DD_ERR_USAGE, "sample: --out %s: the name ends in .h5, .csv or .npy", out);
 }
 
+/* A trained run is not written over by points. */
+static int check_target(const char *out)
+{
+    dd_header header;
+    if (out && !access(out, F_OK) && !dd_header_read(out, &header) && header.kind != DD_FILE_SAMPLES)
+        return dd_fail(DD_ERR_CONFLICT, "sample: --out %s is a run's file; choose another name", out);
+    return DD_OK;
+}
+
 int dd_cmd_sample(int argc, char **argv)
 {
     dd_args args;
@@ -86,6 +96,7 @@ int dd_cmd_sample(int argc, char **argv)
     DD_CHECK(dd_args_integer(&args, "seed", 0, INT64_MAX, -1, &seed));
     DD_CHECK(dd_args_integer(&args, "threads", 0, 4096, 0, &threads));
     DD_CHECK(check_ending(dd_args_value(&args, "out", NULL)));
+    DD_CHECK(check_target(dd_args_value(&args, "out", NULL)));
     DD_CHECK(dd_stored_open(args.word[0], dd_args_value(&args, "backend", "auto"), (int)threads, &stored));
     status =
         sample(&stored, seed < 0 ? stored.header.seed : (uint64_t)seed, (uint32_t)n, dd_args_value(&args, "out", NULL));

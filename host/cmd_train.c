@@ -43,6 +43,23 @@ const dd_command dd_command_train = {
                 "    dualdiff train configs/run_0.toml --dataset points.csv --set training.steps=2000\n",
     .run = dd_cmd_train};
 
+static volatile sig_atomic_t stop_requested;
+
+/* The first signal asks for a stop at the next good place, the second one ends the program. */
+static void on_signal(int number)
+{
+    stop_requested = 1;
+    signal(number, SIG_DFL);
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
 /* "configs/run_1.toml" is run_1. */
 static void config_name(const char *path, char out[64])
 {
@@ -81,6 +98,7 @@ static int run_job(const dd_args *args, dd_job *job)
              *reason ? "; " : "", reason);
     dd_progress_message(&view, line);
     signal(SIGPIPE, SIG_IGN); /* who reads the progress may leave; training goes on */
+    catch_signals();
     int status = dd_train(backend, job);
     dd_backend_close(backend);
     return status;
@@ -112,7 +130,7 @@ int dd_cmd_train(int argc, char **argv)
                   .seed = seed_count ? seeds : first_seed,
                   .seeds = seed_count ? seed_count : 1,
                   .out = dd_args_value(&args, "out", "runs"),
-                  .stop = &dd_stop_requested};
+                  .stop = &stop_requested};
     status = run_job(&args, &job);
 done:
     free(datasets);

@@ -2,8 +2,6 @@
 #ifndef DD_COMMANDS_H
 #define DD_COMMANDS_H
 
-#include <signal.h>
-
 #include "args.h"
 
 extern const dd_command dd_command_train, dd_command_sample, dd_command_evaluate, dd_command_compare, dd_command_plot,
@@ -16,8 +14,5 @@ int dd_cmd_evaluate(int argc, char **argv);
 int dd_cmd_compare(int argc, char **argv);
 int dd_cmd_plot(int argc, char **argv);
 int dd_cmd_info(int argc, char **argv);
-
-/* Becomes 1 at SIGINT or SIGTERM; commands that can stop and go on look at it. */
-extern volatile sig_atomic_t dd_stop_requested;
 
 #endif

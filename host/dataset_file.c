@@ -223,7 +223,7 @@ static int read_hdf5(const char *name, const char *inside, sink *s)
             status = dd_fail(DD_ERR_DATA, "%s: the dataset does not hold numbers", name);
     }
     if (!status) {
-        values = malloc((size_t)shape[0] * 2 * sizeof *values + 1);
+        values = shape[0] > UINT32_MAX ? NULL : malloc((size_t)shape[0] * 2 * sizeof *values + 1);
         if (!values)
             status = dd_fail(DD_ERR_MEMORY, "%s: out of memory for %llu rows", name, (unsigned long long)shape[0]);
         else if (H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0)

@@ -1,8 +1,9 @@
 /* Errors: every function that can fail returns a dd_status and leaves one message for the user.
  *
- *     if (dd_config_read(path, &config)) {
+ *     int status = dd_config_read(path, &config);
+ *     if (status) {
  *         fprintf(stderr, "dualdiff: %s\n", dd_error_message());
- *         return dd_error_code();              // only main does this
+ *         return status;                       // only main ends the program
  *     }
  *
  * A message names the file, the place in it, and what to do. Library code never prints and never
@@ -43,19 +44,19 @@ const char *dd_error_message(void);
 int dd_error_code(void);
 
 /* Return from the enclosing function with a failed call's status. */
-#define DD_TRY(call)                 \
-    do {                             \
-        int dd_try_status_ = (call); \
-        if (dd_try_status_)          \
-            return dd_try_status_;   \
+#define DD_TRY(call)                                                                                                   \
+    do {                                                                                                               \
+        int dd_try_status_ = (call);                                                                                   \
+        if (dd_try_status_)                                                                                            \
+            return dd_try_status_;                                                                                     \
     } while (0)
 
 /* The same where something must be released first: needs `int status` and a label `done`. */
-#define DD_CHECK(call)     \
-    do {                   \
-        status = (call);   \
-        if (status)        \
-            goto done;     \
+#define DD_CHECK(call)                                                                                                 \
+    do {                                                                                                               \
+        status = (call);                                                                                               \
+        if (status)                                                                                                    \
+            goto done;                                                                                                 \
     } while (0)
 
 /* The entry of names[0..count) closest to `word` by edit distance, or NULL when none is near enough

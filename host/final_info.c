@@ -111,7 +111,7 @@ int dd_final_info_write_entries(const char *out_dir, const dd_entry *entry, int 
 int dd_final_info_write(const char *run_dir)
 {
     dd_entries entries = {0};
-    int status = dd_entries_scan(run_dir, &entries);
+    int status = dd_entries_scan(run_dir, 1, &entries);
     if (!status && !entries.count)
         status = dd_fail(DD_ERR_IO, "%s: no finished result (<dataset>/seed_<n>.h5) to summarise", run_dir);
     if (!status)

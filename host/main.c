@@ -8,18 +8,9 @@
 #include "commands.h"
 #include "version.h"
 
-volatile sig_atomic_t dd_stop_requested;
-
 static const dd_command *const commands[] = {&dd_command_train,   &dd_command_sample, &dd_command_evaluate,
                                              &dd_command_compare, &dd_command_plot,   &dd_command_info};
 enum { COMMANDS = sizeof commands / sizeof *commands };
-
-/* The first signal asks for a stop at the next good place, the second one ends the program. */
-static void on_signal(int number)
-{
-    dd_stop_requested = 1;
-    signal(number, SIG_DFL);
-}
 
 static void print_help(void)
 {
@@ -78,10 +69,6 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is a failed write, which is reported */
 
     int status = run(argc, argv);

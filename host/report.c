@@ -10,8 +10,6 @@
 
 #include "store.h"
 
-enum { DEPTH = 2 }; /* of <config>/<dataset> below the output directory */
-
 /* ---- names ---- */
 
 /* seed_<digits>.h5 */
@@ -111,7 +109,7 @@ static int add_file(const char *path, dd_entries *e)
     return DD_OK;
 }
 
-static int scan(const char *dir, int depth, dd_entries *e)
+static int scan(const char *dir, int levels, dd_entries *e)
 {
     DIR *stream = opendir(dir);
     if (!stream)
@@ -121,15 +119,15 @@ static int scan(const char *dir, int depth, dd_entries *e)
     while (!status && (item = readdir(stream))) {
         struct stat about;
         char *path;
-        if (item->d_name[0] == '.')
+        if (!strcmp(item->d_name, ".") || !strcmp(item->d_name, ".."))
             continue;
         if (asprintf(&path, "%s/%s", dir, item->d_name) < 0) {
             status = dd_fail(DD_ERR_MEMORY, "out of memory");
             break;
         }
         if (!stat(path, &about)) {
-            if (S_ISDIR(about.st_mode) && depth < DEPTH)
-                status = scan(path, depth + 1, e);
+            if (S_ISDIR(about.st_mode) && levels)
+                status = scan(path, levels - 1, e);
             else if (S_ISREG(about.st_mode) && is_result_name(item->d_name))
                 status = add_file(path, e);
         }
@@ -139,9 +137,9 @@ static int scan(const char *dir, int depth, dd_entries *e)
     return status;
 }
 
-int dd_entries_scan(const char *dir, dd_entries *entries)
+int dd_entries_scan(const char *dir, int levels, dd_entries *entries)
 {
-    DD_TRY(scan(dir, 0, entries));
+    DD_TRY(scan(dir, levels, entries));
     DD_TRY(name_runs(entries));
     if (entries->count)
         qsort(entries->entry, (size_t)entries->count, sizeof *entries->entry, compare_entries);

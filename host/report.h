@@ -4,7 +4,7 @@
  * and grow with each invocation.
  *
  *     dd_entries entries = {0};
- *     DD_TRY(dd_entries_scan("runs", &entries));
+ *     DD_TRY(dd_entries_scan("runs", 2, &entries));
  *     DD_TRY(dd_table_print(stdout, &entries, DD_TABLE_TEXT));
  *     dd_entries_free(&entries);
  */
@@ -31,10 +31,11 @@ typedef struct dd_entries {
     dd_entry *entry; /* sorted by run (run_2 before run_10), dataset, seed */
 } dd_entries;
 
-/* Add every finished result under `dir` (DIR, DIR/<config>, or DIR/<config>/<dataset>) that is not there yet;
+/* Add every finished result under `dir` that is not there yet, going down `levels` folders: 2 for a DIR of train
+ * --out (<config>/<dataset> below it), which takes a DIR/<config> or DIR/<config>/<dataset> too;
  * logs of runs that are still training and checkpoints are passed over. DD_ERR_IO: `dir` cannot be read, or a
  * file that is named as a result cannot. */
-int dd_entries_scan(const char *dir, dd_entries *entries);
+int dd_entries_scan(const char *dir, int levels, dd_entries *entries);
 void dd_entries_free(dd_entries *entries);
 
 /* Entries from `first` on that share its run, and its dataset too if `dataset` is not 0. */

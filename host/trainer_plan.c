@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,8 +55,9 @@ static int exists(const char *path)
 }
 
 /* What lies on disk of this work. */
-static int inspect(dd_work *w)
+static int inspect(const dd_job *job, dd_work *w)
 {
+    static const char *const measured[] = {"evaluation", NULL};
     dd_header header;
     w->step[0] = 0;
     w->step[1] = -1;
@@ -69,8 +71,18 @@ static int inspect(dd_work *w)
         DD_TRY(dd_header_matches(&header, &w->run, w->result));
         w->finished = header.kind == DD_FILE_RESULT;
     }
-    if (w->finished)
+    if (w->finished) {
+        char *difference = dd_config_difference(job->config, &header.config, measured);
+        if (!difference)
+            return dd_fail(DD_ERR_MEMORY, "out of memory");
+        if (*difference)
+            dd_tell(job,
+                    "%s was measured with another [evaluation] and is left as it is; use another --out to measure "
+                    "anew:\n%s",
+                    w->result, difference);
+        free(difference);
         return DD_OK;
+    }
     int steps[2];
     DD_TRY(dd_checkpoint_steps(w->checkpoint, &w->run, steps));
     int newest = steps[1] > steps[0];
@@ -105,7 +117,7 @@ static int set_up_work(dd_plan *plan, int dataset, uint64_t seed, dd_work *w)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     DD_TRY(make_directories(w->result));
     DD_TRY(dd_lock_acquire(w->result, &w->lock));
-    return inspect(w);
+    return inspect(job, w);
 }
 
 static int open_datasets(dd_plan *plan)
@@ -118,6 +130,9 @@ static int open_datasets(dd_plan *plan)
         if (points->n <= (uint32_t)c->evaluation.k)
             return dd_fail(DD_ERR_DATA, "%s: %u points; the KL estimate with evaluation.k = %d needs more than %d",
                            job->dataset[d], points->n, c->evaluation.k, c->evaluation.k);
+        if (!*points->name || !strcmp(points->name, ".") || !strcmp(points->name, ".."))
+            return dd_fail(DD_ERR_USAGE, "--dataset %s: '%s' is no name for a folder; rename the file", job->dataset[d],
+                           points->name);
         for (int other = 0; other < d; other++)
             if (!strcmp(points->name, plan->points[other].name))
                 return dd_fail(DD_ERR_USAGE, "--dataset %s and %s would both be stored as '%s'; rename one",
@@ -178,9 +193,26 @@ static int group(dd_plan *plan)
     return DD_OK;
 }
 
+/* Each run keeps a lock and a log open. */
+static int allow_files(int works)
+{
+    struct rlimit limit;
+    rlim_t need = 2 * (rlim_t)works + 64;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= need)
+        return DD_OK;
+    limit.rlim_cur = limit.rlim_max;
+    if (limit.rlim_max < need || setrlimit(RLIMIT_NOFILE, &limit))
+        return dd_fail(DD_ERR_USAGE,
+                       "%d runs at once need %llu open files, and only %llu are allowed; train fewer seeds "
+                       "or datasets at once, or raise `ulimit -n`",
+                       works, (unsigned long long)need, (unsigned long long)limit.rlim_max);
+    return DD_OK;
+}
+
 int dd_plan_create(dd_backend *backend, const dd_job *job, dd_plan *plan)
 {
     *plan = (dd_plan){.job = job, .backend = backend};
+    DD_TRY(allow_files(job->datasets * job->seeds));
     DD_TRY(dd_model_create(&job->config->model, &plan->model));
     DD_TRY(dd_schedule_create(&job->config->diffusion, &plan->schedule));
     plan->points = calloc((size_t)job->datasets, sizeof *plan->points);

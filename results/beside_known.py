@@ -3,7 +3,7 @@
     python3 results/beside_known.py runs > results/beside_known.md
 
 Published figures are in known_results.csv: one unseeded run each, from the experiment's public results. The rows
-above them put every KL figure in its place: the floor is what 10,000 fresh true points score, and the exact score
+above them put every KL figure in its place: ± is a standard deviation; the floor is what 10,000 fresh true points score, and the exact score
 what a perfect denoiser would under the same protocol (T = 100, linear schedule, start from N(0, I)).
 """
 import csv
@@ -38,7 +38,7 @@ def value(info, metric, digits):
     if not info:
         return ""
     text = f"{info['means'][metric]:.{digits}f}"
-    return text + (f" ± {info['stderrs'][metric]:.{digits}f}" if "stderrs" in info else "")
+    return text + (f" (standard error {info['stderrs'][metric]:.{digits}f})" if "stderrs" in info else "")
 
 
 def table(title, ours, known, column, metric, digits, above=()):

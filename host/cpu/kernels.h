@@ -69,7 +69,7 @@ typedef struct dd_weight_args {
 typedef struct dd_adamw_args {
     float scale; /* on the gradient: the clip */
     float decay; /* 1 - lr * weight_decay */
-    float beta1, beta2;
+    float beta2;
     float one_minus_beta1, one_minus_beta2;
     float epsilon;
     float step_size;    /* lr / (1 - beta1^t) */

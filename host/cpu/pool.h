@@ -2,7 +2,7 @@
  *
  *     dd_pool_run(pool, step_task, &job);          // step_task(&job, team) on every thread, then returns
  *
- * Inside a task dd_team_barrier waits for all threads of the team without a system call, which at five
+ * Inside a task dd_team_barrier waits for all threads of the team without a system call, which at six
  * barriers in a few milliseconds matters.
  */
 #ifndef DD_CPU_POOL_H

@@ -1,11 +1,12 @@
-/* Training steps. A step has five phases with a barrier behind each; what a phase shares out never
+/* Training steps. A step has six phases with a barrier behind each; what a phase shares out never
  * changes the order in which one number is summed, so the bits do not depend on the team's size.
  *
  *   1 embed    own rows of coordinates; own panels of the first layer's table over the batch's timesteps
  *   2 forward  own rows through all towers; mixture and squared errors
  *   3 backward own rows: distances, gradient at the outputs, back to the first layer
  *   4 weights  own slices of the weight gradient, and their squares
- *   5 update   own slices: clip, AdamW, average, transposed copy; own rows of the next batch are drawn
+ *   5 update   own slices: clip, AdamW, average, transposed copy; the log
+ *   6 draw     own rows of the next batch
  *
  * With at least as many replicas as threads each thread trains replicas on its own, in a team of one
  * whose barriers cost nothing; what remains is trained by all threads together, one replica at a time.

@@ -9,8 +9,7 @@
 
 static const dd_option options[] = {{"dataset", "NAME|FILE", 0,
                                      "points to measure against. Default: those the run was trained on, which a run "
-                                     "that was trained on a FILE needs to "
-                                     "be told again."},
+                                     "that was trained on a FILE needs to be told again."},
                                     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
                                     {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core."},
                                     {0}};

@@ -11,8 +11,7 @@
 static const dd_option options[] = {
     {"dataset", "NAME|FILE", 1,
      "what to train on: circle, dino, line, moons, or a file of 2-D points (.csv, .npy, or FILE.h5:/path). Several "
-     "make "
-     "one run each. Default: all four names."},
+     "make one run each. Default: all four names."},
     {"seeds", "LIST", 0, "seeds to train, for instance 0-4 or 1,5,7; one run each, trained together. Default: 0."},
     {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance training.steps=2000. May be given many times."},
     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto, CUDA where a device answers, else the CPU."},
@@ -29,8 +28,7 @@ const dd_command dd_command_train = {
     .description =
         "Trains the network that CONFIG (a TOML file, see configs/) describes, once for every dataset and seed, all "
         "together. While training, seed_<n>.h5 is a log that h5py can watch (swmr=True) and seed_<n>.ckpt.h5 the "
-        "newest "
-        "checkpoint; at the end seed_<n>.h5 is the result: parameters, losses, gating weights, samples and metrics. "
+        "newest checkpoint; at the end seed_<n>.h5 is the result: parameters, losses, gating weights, samples and metrics. "
         "DIR/<config>/final_info.json sums up.\n\n"
         "The same command goes on where an interrupted one was (Ctrl-C, a signal, a crash, a power cut), to the same "
         "bits, or says that all is done. It refuses to go on with another [model], [diffusion], [training] or data; "

@@ -35,8 +35,17 @@ def run(words, expect=0, timeout=120, **options):
     return done.stderr
 
 
+def appears(path):
+    """A condition: `path` is there, and not the file that is there now. A log does when training (again) begins."""
+    def number():
+        return os.stat(path).st_ino if os.path.exists(path) else None
+
+    before = number()
+    return lambda: number() not in (None, before)
+
+
 def interrupt(words, after, number):
-    """Start, send a signal and wait. `after` is a time in seconds, or a file to wait for.
+    """Start, send a signal and wait. `after` is a time in seconds, or a condition to wait for.
     Returns (exit code, standard error)."""
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     if isinstance(after, (int, float)):
@@ -45,7 +54,7 @@ def interrupt(words, after, number):
         except subprocess.TimeoutExpired:
             pass
     else:
-        while process.poll() is None and not os.path.exists(after):
+        while process.poll() is None and not after():
             time.sleep(.005)
     if process.poll() is None:
         process.send_signal(number)

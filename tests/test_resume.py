@@ -1,5 +1,4 @@
 """Stop anywhere and go on: the end is bit-equal to a run that nobody stopped."""
-import os
 import signal
 import subprocess
 import time
@@ -27,7 +26,7 @@ def checkpoint_step(out, seed=0):
 def test_signal_leaves_a_checkpoint_and_the_same_command_goes_on(tmp_path, name):
     job = ["--dataset", "dino"]
     words = small_job.command(tmp_path / "stopped", *job, settings=LONG)
-    code, errors = small_job.interrupt(words, log(tmp_path / "stopped"), small_job.SIGNALS[name])
+    code, errors = small_job.interrupt(words, small_job.appears(log(tmp_path / "stopped")), small_job.SIGNALS[name])
     assert code == 130 and "run the same command to go on" in errors
     step = checkpoint_step(tmp_path / "stopped")
     assert 0 < step < 2500
@@ -44,7 +43,7 @@ def test_random_kills(tmp_path):
 def test_a_checkpoint_written_but_not_renamed_is_gone_on_from(tmp_path):
     """Killed between two renames: one replica's newest state stands in .next. Both hold the same step."""
     words = small_job.command(tmp_path, "--dataset", "dino", "--seeds", "0-1", settings=LONG)
-    code, errors = small_job.interrupt(words, log(tmp_path, 1), signal.SIGINT)
+    code, errors = small_job.interrupt(words, small_job.appears(log(tmp_path, 1)), signal.SIGINT)
     assert code == 130, errors
     checkpoint = tmp_path / "run_3/dino/seed_1.ckpt.h5"
     unnamed = checkpoint.with_name(checkpoint.name + ".next")
@@ -85,29 +84,29 @@ def test_a_newer_checkpoint_of_one_replica_alone(tmp_path):
     settings = {"training.steps": 100000}
     words = small_job.command(tmp_path, "--dataset", "dino", "--seeds", "0-1", settings=settings)
     folder = tmp_path / "run_3/dino"
-    assert small_job.interrupt(words, log(tmp_path), signal.SIGINT)[0] == 130
+    assert small_job.interrupt(words, small_job.appears(log(tmp_path)), signal.SIGINT)[0] == 130
     older = {seed: (folder / f"seed_{seed}.ckpt.h5").read_bytes() for seed in (0, 1)}
     step = checkpoint_step(tmp_path)
-    assert small_job.interrupt(words, .4, signal.SIGINT)[0] == 130
+    assert small_job.interrupt(words, small_job.appears(log(tmp_path)), signal.SIGINT)[0] == 130
     assert checkpoint_step(tmp_path) > step
     (folder / "seed_0.ckpt.h5").rename(folder / "seed_0.ckpt.h5.next")
     for seed in (0, 1):
         (folder / f"seed_{seed}.ckpt.h5").write_bytes(older[seed])
 
-    long_log = os.stat(log(tmp_path)).st_ino
+    cut_back = small_job.appears(log(tmp_path))
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and os.stat(log(tmp_path)).st_ino == long_log:
+    while process.poll() is None and not cut_back():
         time.sleep(.0002)
     process.kill()
     assert f"going on from step {step}\n" in process.communicate()[1]
     alone = small_job.command(tmp_path, "--dataset", "dino", settings=settings)
-    code, errors = small_job.interrupt(alone, .3, signal.SIGINT)
+    code, errors = small_job.interrupt(alone, small_job.appears(log(tmp_path)), signal.SIGINT)
     assert code == 130 and "going on from step" in errors, errors
 
 
 def test_a_half_written_checkpoint_is_passed_over(tmp_path):
     words = small_job.command(tmp_path / "cut", "--dataset", "dino", settings=LONG)
-    code, errors = small_job.interrupt(words, log(tmp_path / "cut"), signal.SIGINT)
+    code, errors = small_job.interrupt(words, small_job.appears(log(tmp_path / "cut")), signal.SIGINT)
     assert code == 130, errors
     good = tmp_path / "cut/run_3/dino/seed_0.ckpt.h5"
     whole, step = good.read_bytes(), checkpoint_step(tmp_path / "cut")
@@ -124,7 +123,7 @@ def test_a_half_written_checkpoint_is_passed_over(tmp_path):
 def test_replicas_of_other_steps_train_apart(tmp_path):
     """Seed 0 was stopped early; the ensemble 0-2 takes it on from there, and all end as if undisturbed."""
     words = small_job.command(tmp_path / "grown", "--dataset", "dino", settings=LONG)
-    code, errors = small_job.interrupt(words, log(tmp_path / "grown"), signal.SIGINT)
+    code, errors = small_job.interrupt(words, small_job.appears(log(tmp_path / "grown")), signal.SIGINT)
     assert code == 130, errors
     small_job.run(words + ["--seeds", "0-2"])
     small_job.run(small_job.command(tmp_path / "together", "--dataset", "dino", "--seeds", "0-2", settings=LONG))

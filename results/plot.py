@@ -17,6 +17,7 @@ try:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
     from matplotlib.colors import LinearSegmentedColormap, Normalize
+    from PIL import Image
 except ImportError as missing:
     fail(missing, MISSING_PACKAGE)
 
@@ -281,6 +282,11 @@ def save(figure, out, name):
     for ending, dpi, metadata in ("png", 160, None), ("svg", 100, {"Date": None}):
         path = os.path.join(out, f"{name}.{ending}")
         figure.savefig(path + ".tmp", format=ending, dpi=dpi, metadata=metadata)
+        if ending == "png":
+            # The pictures have few colours: a palette of 256 loses nothing to the eye and more than halves the file.
+            with Image.open(path + ".tmp") as picture:
+                small = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+            small.save(path + ".tmp", format="png", optimize=True)
         os.replace(path + ".tmp", path)
         figure.set_layout_engine("none")  # the second file keeps the layout of the first
     plt.close(figure)

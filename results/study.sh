@@ -10,3 +10,4 @@ build/dualdiff compare runs --format markdown --output results/table.md
 build/dualdiff compare runs --format csv --output results/table.csv
 python3 results/beside_known.py runs >results/beside_known.md
 build/dualdiff plot runs --out results/plots
+rm results/plots/*.svg # the PNGs are what is shown here

@@ -1,7 +1,7 @@
 """The same training step, sampling and evaluation in PyTorch, for bench.py to measure beside dualdiff.
 
     peer_torch.py CONFIG THREADS eager|compiled
-    peer_torch.py --check ARRAYS.npz CONFIG     losses of given steps from given parameters, as JSON
+    peer_torch.py --check ARRAYS.npz CONFIG ACTIVATION     losses of given steps from given parameters, as JSON
 
 Speaks bench_server's protocol: `train STEPS`, `sample N`, `evaluate`. Nothing is held back: one forward pass for both
 experts and the gate, AdamW in its fused form, no data loader, no synchronisation, no logging.
@@ -104,8 +104,10 @@ class Peer:
         nn.utils.clip_grad_norm_(self.parameters, c["clip_norm"])
         self.optimizer.step()
         if self.step % c["ema_every"] == 0:
+            since = self.step - c["ema_start"]
+            decay = 0 if since <= c["ema_every"] else min(1 - (1 + since) ** -c["ema_power"], c["ema_decay"])
             with torch.no_grad():
-                torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], .005)
+                torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - decay)
         self.step += 1
         return loss
 
@@ -157,15 +159,16 @@ def read(path):
         return tomllib.load(file)
 
 
-def check(arrays, config):
+def check(arrays, path, activation):
     """Losses of the given batches from the given parameters."""
-    data = np.load(arrays)
-    peer = Peer(read(config))
+    data, config = np.load(arrays), read(path)
+    config["model"]["activation"] = activation
+    peer = Peer(config)
     with torch.no_grad():
         for name, parameter in peer.model.named_parameters():
             parameter.copy_(torch.from_numpy(data[f"parameter {name}"]))
     losses = []
-    for step in range(int(data["steps"])):
+    for step in range(sum(name.startswith("x ") for name in data)):
         x, t, noise = (torch.from_numpy(data[f"{name} {step}"]) for name in ("x", "t", "noise"))
         losses.append(float(peer.train_on(x, t, noise).detach()))
     print(json.dumps(losses))
@@ -173,7 +176,7 @@ def check(arrays, config):
 
 def main():
     if sys.argv[1] == "--check":
-        check(sys.argv[2], sys.argv[3])
+        check(*sys.argv[2:])
         return
     torch.set_num_threads(int(sys.argv[2]))
     peer = Peer(read(sys.argv[1]), compiled=sys.argv[3] == "compiled")

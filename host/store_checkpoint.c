@@ -132,8 +132,13 @@ int dd_checkpoint_read(const char *path, const dd_model *model, int step, double
     char *next = dd_path_with(path, ".next");
     if (!next)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int in_place = access(path, F_OK) == 0 && !dd_header_read(path, &header) && header.step == step;
-    int status = read_state(in_place ? path : next, model, training_time, state);
+    int status;
+    if (access(path, F_OK) == 0 && !dd_header_read(path, &header) && header.step == step)
+        status = read_state(path, model, training_time, state);
+    else if (access(next, F_OK) == 0 && !dd_header_read(next, &header) && header.step == step)
+        status = read_state(next, model, training_time, state);
+    else
+        status = dd_fail(DD_ERR_IO, "%s: no checkpoint of step %d", path, step);
     free(next);
     return status;
 }

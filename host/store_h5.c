@@ -48,48 +48,21 @@ int dd_h5_fail(dd_status status, const char *format, ...)
     return dd_fail(status, "%s%s%s", text, *reason ? ": " : "", reason);
 }
 
-/* Whether a SWMR writer has the file, or was killed while it had: a flag in the superblock (version 3 of it,
- * HDF5 File Format Specification, II.A) that a plain open refuses. */
-static int swmr_flag(const char *path)
-{
-    enum { VERSION = 8, FLAGS = 11, SWMR = 4 };
-    unsigned char start[FLAGS + 1];
-    FILE *file = fopen(path, "rbe");
-    size_t length = file ? fread(start, 1, sizeof start, file) : 0;
-    if (file)
-        fclose(file);
-    return length == sizeof start && start[VERSION] == 3 && start[FLAGS] & SWMR;
-}
-
-int dd_h5_open(const char *path, hid_t *file)
-{
-    dd_h5_quiet();
-    *file = -1;
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0)
-        return dd_fail(DD_ERR_IO, "%s: %s", path, strerror(errno));
-    close(descriptor);
-    if (H5Fis_hdf5(path) <= 0)
-        return dd_fail(DD_ERR_IO, "%s: not an HDF5 file, or its beginning is damaged", path);
-    *file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (*file < 0 && swmr_flag(path))
-        *file = H5Fopen(path, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, H5P_DEFAULT);
-    if (*file < 0)
-        return dd_h5_fail(DD_ERR_IO, "%s: truncated or damaged; restore it from a copy, or remove it to start anew",
-                          path);
-    return DD_OK;
-}
-
 /* ---- writing ---- */
+
+int dd_fail_writing(const char *path, int error)
+{
+    int full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+    return dd_fail(DD_ERR_IO, "%s: cannot be written: %s; what was there before is kept%s", path, strerror(error),
+                   full ? ". Make room, then run the command again" : "");
+}
 
 void dd_h5_check(dd_h5_file *f, int ok, const char *what)
 {
     if (f->status)
         return;
-    int full = f->error == ENOSPC || f->error == EDQUOT || f->error == EFBIG;
     if (f->error)
-        f->status = dd_fail(DD_ERR_IO, "%s: cannot be written: %s; what was there before is kept%s", f->path,
-                            strerror(f->error), full ? ". Make room, then run the command again" : "");
+        f->status = dd_fail_writing(f->path, f->error);
     else if (!ok)
         f->status = dd_h5_fail(DD_ERR_IO, "%s: cannot write %s", f->path, what);
 }
@@ -402,7 +375,7 @@ static int sync_path(const char *path, int flags)
     int reason = errno;
     if (descriptor >= 0)
         close(descriptor);
-    return ok ? DD_OK : dd_fail(DD_ERR_IO, "%s: cannot be flushed to disk: %s", path, strerror(reason));
+    return ok ? DD_OK : dd_fail_writing(path, reason);
 }
 
 int dd_sync_file(const char *path)

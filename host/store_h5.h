@@ -81,6 +81,8 @@ int dd_h5_read_floats(hid_t file, const char *path, const char *name, int rank, 
 
 /* ---- files that appear whole ---- */
 
+/* DD_ERR_IO for a failed write, with the errno and, where there is one, the cure. */
+int dd_fail_writing(const char *path, int error);
 /* "<path><suffix>", malloc'ed; NULL when memory is out. */
 char *dd_path_with(const char *path, const char *suffix);
 /* Flush a closed file to disk and rename it, durably; on failure the temporary is removed. */

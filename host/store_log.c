@@ -4,7 +4,8 @@
  * writing; rows come in whole chunks, so that each chunk is written once and its checksum with it. The file
  * gets its name only then: a reader that opened it between the two would lock the writer out.
  *
- * In each group `step` is written last, so that as many rows as it has are there in every column.
+ * In each group `step` is written last, and /train/step after all, so that as many rows as it has are there in
+ * every column.
  */
 #include <math.h>
 #include <stdio.h>
@@ -326,9 +327,9 @@ int dd_log_append(dd_log *log, const dd_train_log *block, int replica, double le
     put(log, TRAIN_DIVERSITY, log->rows, rows, block->diversity + place);
     put(log, TRAIN_NORM, log->rows, rows, block->grad_norm + place);
     put(log, TRAIN_RATE, log->rows, rows, log->rate);
-    put(log, TRAIN_STEP, log->rows, rows, log->step);
     if (block->gate)
         append_gate(log, block, place);
+    put(log, TRAIN_STEP, log->rows, rows, log->step);
     log->rows += rows;
     return log->file.status;
 }

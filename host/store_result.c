@@ -1,4 +1,5 @@
 /* The finished run, and reading from it. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -220,11 +221,11 @@ int dd_samples_write(const char *path, const dd_run *run, const float *x, const 
         status = write_h5(temporary, run, x, gate, n);
     } else {
         FILE *file = fopen(temporary, "wb");
-        int ok = file && (csv ? write_csv(file, x, gate, n) : write_npy(file, x, n));
-        if (file && fclose(file))
-            ok = 0;
+        int ok = file && (csv ? write_csv(file, x, gate, n) : write_npy(file, x, n)) && !fflush(file);
         if (!ok)
-            status = dd_fail(DD_ERR_IO, "%s: cannot be written: %m", temporary);
+            status = dd_fail_writing(temporary, errno);
+        if (file)
+            fclose(file);
     }
     if (status)
         unlink(temporary);

@@ -22,8 +22,8 @@ static char folder[64];
 /* "<folder>/<name>", which stays as it is to the end. */
 static const char *in_folder(const char *name)
 {
-    static char known[64][128];
-    char path[128];
+    static char known[64][sizeof folder + 256];
+    char path[sizeof folder + 256];
     int i = 0;
     snprintf(path, sizeof path, "%s/%s", folder, name);
     while (*known[i] && strcmp(known[i], path))

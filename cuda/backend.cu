@@ -34,7 +34,8 @@ static int find_device(char device[128], int tf32)
                        "CUDA: %s has compute capability %d.%d, and this program's CUDA serves 7.5 and later; choose "
                        "another device with CUDA_VISIBLE_DEVICES, or use --backend cpu",
                        properties.name, properties.major, properties.minor);
-    snprintf(device, 128, "%.80s, sm_%d%d%s", properties.name, properties.major, properties.minor, tf32 ? ", TF32" : "");
+    snprintf(device, 128, "%.80s, sm_%d%d%s", properties.name, properties.major, properties.minor,
+             tf32 ? ", TF32" : "");
     DD_CUDA(cudaSetDevice(0));
     return DD_OK;
 }
@@ -72,20 +73,7 @@ static int open_context(int threads_wanted, void **out, int *threads, char devic
 }
 
 const dd_backend_ops dd_cuda_ops = {
-    "cuda",
-    open_context,
-    close_context,
-    dd_cuda_knn,
-    dd_cuda_create,
-    dd_cuda_destroy,
-    dd_cuda_get,
-    dd_cuda_set,
-    dd_cuda_log_alloc,
-    dd_cuda_log_free,
-    dd_cuda_train,
-    dd_cuda_wait,
-    dd_cuda_gradient,
-    dd_cuda_evaluate,
-    dd_cuda_sample,
-    dd_cuda_predict,
+    "cuda",           open_context,     close_context,     dd_cuda_knn,      dd_cuda_create, dd_cuda_destroy,
+    dd_cuda_get,      dd_cuda_set,      dd_cuda_log_alloc, dd_cuda_log_free, dd_cuda_train,  dd_cuda_wait,
+    dd_cuda_gradient, dd_cuda_evaluate, dd_cuda_sample,    dd_cuda_predict,
 };

@@ -147,10 +147,11 @@ static int fail_memory(const dd_ensemble *e, size_t wanted)
     for (int step = 1 << 30; step; step /= 2)
         if (fit + step < e->replicas && bytes_for(e, fit + step) <= available)
             fit += step;
-    return dd_fail(DD_ERR_MEMORY,
-                   "out of device memory: %d replicas of %zu parameters need %zu MiB, %zu of %zu MiB are free; %d would "
-                   "fit: train fewer seeds or datasets at once",
-                   e->replicas, e->model->parameters, wanted >> 20, available >> 20, total >> 20, fit);
+    return dd_fail(
+        DD_ERR_MEMORY,
+        "out of device memory: %d replicas of %zu parameters need %zu MiB, %zu of %zu MiB are free; %d would "
+        "fit: train fewer seeds or datasets at once",
+        e->replicas, e->model->parameters, wanted >> 20, available >> 20, total >> 20, fit);
 }
 
 static int allocate(dd_ensemble *e)
@@ -257,7 +258,8 @@ static int upload_tables(const dd_ensemble *e, const dd_ensemble_spec *spec)
     dd_cuda_replica *replica = (dd_cuda_replica *)malloc(replicas * sizeof *replica);
     dd_cuda_chunk *chunk = (dd_cuda_chunk *)malloc(chunks * sizeof *chunk);
     dd_cuda_bias_tile *tile = (dd_cuda_bias_tile *)malloc(tiles * sizeof *tile);
-    int status = replica && chunk && tile ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %d replicas", e->replicas);
+    int status =
+        replica && chunk && tile ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %d replicas", e->replicas);
     if (!status) {
         for (size_t r = 0; r < replicas; r++) {
             const dd_replica *from = &spec->replica[r];
@@ -325,8 +327,8 @@ static int list_data(dd_ensemble *e, const dd_ensemble_spec *spec)
 static int fill(dd_ensemble *e, const dd_ensemble_spec *spec)
 {
     if (e->replicas > 65535)
-        return dd_fail(DD_ERR_MEMORY, "%d replicas: a launch takes 65535 at most; train fewer seeds or datasets at once",
-                       e->replicas);
+        return dd_fail(DD_ERR_MEMORY,
+                       "%d replicas: a launch takes 65535 at most; train fewer seeds or datasets at once", e->replicas);
     DD_TRY(list_data(e, spec));
     dd_cuda_layout_create(e->model, e->replicas, &e->layout);
     e->bias_tiles = dd_cuda_bias_tiles(&e->layout);

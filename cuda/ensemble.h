@@ -26,18 +26,18 @@ typedef struct dd_cuda_context {
 
 /* Buffers for `rows` rows of every replica. For inference alone a group's layers take turns in them. */
 typedef struct dd_cuda_workspace {
-    int rows;                                        /* B */
-    float *embedded;                                 /* [R][B][input] */
-    float *first;                                    /* [R][B][W] output of the first layers; then its gradient */
-    float *hidden[DD_CUDA_GROUPS][DD_MAX_LAYERS];    /* [R][M][B][width] of layers 1 .. hidden-1; then the gradient */
-    float *active[DD_CUDA_GROUPS][DD_MAX_LAYERS];    /* [R][M][B][width] of layers 0 .. hidden-1 */
-    float *product[DD_CUDA_GROUPS];                  /* [R][M][B][widest] gradient before the activation */
-    float *output_gradient[DD_CUDA_GROUPS];          /* [R][M][B][outputs] */
-    int *count;                                      /* [R] rows that hold a point */
-    int *timestep;                                   /* [R][B] */
-    float *noise, *predicted, *x;                    /* [R][B][2] */
-    float *expert_out;                               /* [R][M][B][2] */
-    float *gate_out, *square, *distance;             /* [R][B] */
+    int rows;                                     /* B */
+    float *embedded;                              /* [R][B][input] */
+    float *first;                                 /* [R][B][W] output of the first layers; then its gradient */
+    float *hidden[DD_CUDA_GROUPS][DD_MAX_LAYERS]; /* [R][M][B][width] of layers 1 .. hidden-1; then the gradient */
+    float *active[DD_CUDA_GROUPS][DD_MAX_LAYERS]; /* [R][M][B][width] of layers 0 .. hidden-1 */
+    float *product[DD_CUDA_GROUPS];               /* [R][M][B][widest] gradient before the activation */
+    float *output_gradient[DD_CUDA_GROUPS];       /* [R][M][B][outputs] */
+    int *count;                                   /* [R] rows that hold a point */
+    int *timestep;                                /* [R][B] */
+    float *noise, *predicted, *x;                 /* [R][B][2] */
+    float *expert_out;                            /* [R][M][B][2] */
+    float *gate_out, *square, *distance;          /* [R][B] */
 } dd_cuda_workspace;
 
 enum {
@@ -83,7 +83,7 @@ struct dd_ensemble {
     dd_cuda_embedding embedding;
     dd_cuda_schedule schedule;
     dd_cuda_ring ring;
-    dd_cuda_workspace batch; /* of training */
+    dd_cuda_workspace batch;  /* of training */
     dd_cuda_workspace chunks; /* of evaluation, sampling and prediction: the same memory */
     float *sample_gate;       /* [R][T][chunk rows] */
     float *initial_noise;     /* [R][chunk rows][2] */

@@ -91,7 +91,8 @@ static int guests_place(dd_ensemble *e, const dd_points *const *points, guests *
             continue;
         }
         size_t count = 2 * (size_t)points[r]->n;
-        DD_CUDA(cudaMemcpyAsync(next, points[r]->xy, count * sizeof(float), cudaMemcpyHostToDevice, e->context->stream));
+        DD_CUDA(
+            cudaMemcpyAsync(next, points[r]->xy, count * sizeof(float), cudaMemcpyHostToDevice, e->context->stream));
         g->table[r].xy = next;
         next += count;
     }
@@ -132,8 +133,8 @@ static int pass(dd_ensemble *e, dd_state_part part, dd_purpose purpose, const dd
     dd_cuda_losses *sums = (dd_cuda_losses *)malloc((size_t)e->replicas * sizeof *sums);
     if (!sums)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %d losses", e->replicas);
-    cudaError_t error = cudaMemcpyAsync(sums, e->losses, (size_t)e->replicas * sizeof *sums, cudaMemcpyDeviceToHost,
-                                        stream);
+    cudaError_t error =
+        cudaMemcpyAsync(sums, e->losses, (size_t)e->replicas * sizeof *sums, cudaMemcpyDeviceToHost, stream);
     if (error == cudaSuccess)
         error = cudaStreamSynchronize(stream);
     for (int r = 0; r < e->replicas && error == cudaSuccess; r++)

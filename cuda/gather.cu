@@ -6,8 +6,8 @@
 #include "reduce.cuh"
 
 /* Row `row` of replica r from point `index` of its set (or none), drawn as (purpose, step, place). */
-static __device__ void gather_row(const dd_cuda_gather &g, int r, int row, bool real, uint32_t index, dd_purpose purpose,
-                                  uint32_t step, uint32_t place)
+static __device__ void gather_row(const dd_cuda_gather &g, int r, int row, bool real, uint32_t index,
+                                  dd_purpose purpose, uint32_t step, uint32_t place)
 {
     int lane = threadIdx.x % DD_WARP;
     float x0 = 0.f, x1 = 0.f;

@@ -19,9 +19,9 @@ enum {
 /* Points sorted into strips: strip s is positions [first[s], first[s + 1]). */
 typedef struct strips {
     int count;
-    const uint32_t *first;      /* [count + 1] */
-    const float *low, *high;    /* [count] of x */
-    const float *x, *y;         /* [n] by position */
+    const uint32_t *first;   /* [count + 1] */
+    const float *low, *high; /* [count] of x */
+    const float *x, *y;      /* [n] by position */
 } strips;
 
 /* The k best distances so far, a heap with the greatest first; a thread's are `stride` apart. */
@@ -184,7 +184,8 @@ static int fill_search(const search *s, const float *query, const float *point)
     indexed *sorted = (indexed *)malloc((size_t)most * sizeof *sorted);
     if (!sorted)
         return dd_fail(DD_ERR_MEMORY, "out of memory for the sorted order of %u points", most);
-    float *x = (float *)s->host, *y = x + s->n, *low = y + s->n, *high = low + s->count, *sorted_query = high + s->count;
+    float *x = (float *)s->host, *y = x + s->n, *low = y + s->n, *high = low + s->count,
+          *sorted_query = high + s->count;
     uint32_t *order = (uint32_t *)(sorted_query + 2 * (size_t)s->queries), *first = order + s->queries;
     sort_points(point, s->n, s->count, sorted);
     for (int strip = 0; strip <= s->count; strip++)

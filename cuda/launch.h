@@ -73,9 +73,9 @@ typedef struct dd_cuda_schedule {
 /* ---- gather.cu ---- */
 
 typedef struct dd_cuda_gather {
-    int replicas, rows; /* R, B */
-    uint32_t batch;     /* points of a full batch */
-    dd_purpose purpose; /* of the draws when evaluating */
+    int replicas, rows;             /* R, B */
+    uint32_t batch;                 /* points of a full batch */
+    dd_purpose purpose;             /* of the draws when evaluating */
     const dd_cuda_replica *replica; /* [R] */
     const dd_cuda_points *points;   /* [R] */
     const dd_cuda_counter *counter; /* [R] */
@@ -126,8 +126,8 @@ int dd_cuda_launch_activation_gradient(const dd_cuda_activation *args, cudaStrea
 /* The towers' last layers: `outputs` of `width` inputs. */
 typedef struct dd_cuda_output {
     int members, width;
-    const float *active;          /* [R][M][B][width] */
-    const float *weight, *bias;   /* member m of replica r at + r * ..._replica + m * ..._member */
+    const float *active;        /* [R][M][B][width] */
+    const float *weight, *bias; /* member m of replica r at + r * ..._replica + m * ..._member */
     size_t weight_replica, weight_member, bias_replica, bias_member;
 } dd_cuda_output;
 
@@ -148,11 +148,11 @@ int dd_cuda_launch_mixture(const dd_cuda_mixture *args, cudaStream_t stream);
 typedef struct dd_cuda_diversity {
     int replicas, rows, members, gates;
     const dd_cuda_replica *replica;
-    const int *count;                                         /* [R] */
-    const float *predicted, *noise, *expert_out, *gate_out;   /* as in dd_cuda_mixture */
-    float *distance;                                          /* [R][B] sum of distances to all rows */
-    float *expert_gradient;                                   /* [R][M][B][2] of the loss at the experts' outputs */
-    float *gate_gradient;                                     /* [R][B] at the gate's logit */
+    const int *count;                                       /* [R] */
+    const float *predicted, *noise, *expert_out, *gate_out; /* as in dd_cuda_mixture */
+    float *distance;                                        /* [R][B] sum of distances to all rows */
+    float *expert_gradient;                                 /* [R][M][B][2] of the loss at the experts' outputs */
+    float *gate_gradient;                                   /* [R][B] at the gate's logit */
 } dd_cuda_diversity;
 
 /* Distances between all pairs of predictions, never stored, and the gradient of MSE - weight * diversity at the

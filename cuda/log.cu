@@ -15,7 +15,7 @@ extern "C" void *dd_cuda_log_alloc(dd_ensemble *e, size_t bytes)
 
 extern "C" void dd_cuda_log_free(dd_ensemble *e, void *memory)
 {
-    (void)e;
+    cudaStreamSynchronize(e->context->copies); /* a copy may still be on its way here */
     cudaFreeHost(memory);
 }
 

@@ -221,10 +221,9 @@ extern "C" int dd_cuda_backward(dd_ensemble *e, const dd_cuda_workspace *w)
                 continue;
             int inputs = group->width[i], outputs = group->width[i + 1];
             DD_TRY(weight_gradient(e, w, g, i + 1, w->hidden[g][i + 1], outputs));
-            DD_TRY(product_input_gradient(e, w->rows, inputs, outputs,
-                                          weights_of(parameters, &group->weight[i + 1], inputs),
-                                          rows_of(w->hidden[g][i + 1], w->rows, outputs), w->product[g],
-                                          e->replicas * group->members));
+            DD_TRY(product_input_gradient(
+                e, w->rows, inputs, outputs, weights_of(parameters, &group->weight[i + 1], inputs),
+                rows_of(w->hidden[g][i + 1], w->rows, outputs), w->product[g], e->replicas * group->members));
         }
         DD_TRY(activation_gradient(e, w, i));
     }
@@ -297,8 +296,8 @@ static int list_tiles(const dd_cuda_layout *l, const dd_cuda_workspace *w, float
     if (!tile)
         w = &none;
     dd_cuda_matrix first = matrix(w->first, 1, 0, w->rows, l->first_width);
-    int used = add_tiles(tile, 0, first, l->first_width, tile ? gradient + l->first_bias.at : NULL,
-                         l->first_bias.replica);
+    int used =
+        add_tiles(tile, 0, first, l->first_width, tile ? gradient + l->first_bias.at : NULL, l->first_bias.replica);
     for (int g = 0; g < l->groups; g++) {
         const dd_cuda_group *group = &l->group[g];
         for (int i = 1; i <= group->hidden; i++)

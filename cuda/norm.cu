@@ -19,6 +19,6 @@ static __global__ void squares_kernel(const dd_cuda_chunk *chunk, const float *g
 extern "C" int dd_cuda_launch_squares(int chunks, const dd_cuda_chunk *chunk, const float *gradient, float *partial,
                                       int replicas, cudaStream_t stream)
 {
-    return DD_LAUNCH(squares_kernel, dim3((unsigned)chunks, (unsigned)replicas), dim3(DD_BLOCK), stream, chunk, gradient,
-                     partial);
+    return DD_LAUNCH(squares_kernel, dim3((unsigned)chunks, (unsigned)replicas), dim3(DD_BLOCK), stream, chunk,
+                     gradient, partial);
 }

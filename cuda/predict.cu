@@ -10,7 +10,8 @@ static __global__ void embed_kernel(const dd_cuda_embedding embedding, int rows,
     if (row >= rows)
         return;
     size_t at = (size_t)blockIdx.y * rows + row;
-    dd_cuda_embed_row(embedding, x[2 * at], x[2 * at + 1], t, threadIdx.x % DD_WARP, embedded + at * 3 * embedding.width);
+    dd_cuda_embed_row(embedding, x[2 * at], x[2 * at + 1], t, threadIdx.x % DD_WARP,
+                      embedded + at * 3 * embedding.width);
 }
 
 extern "C" int dd_cuda_launch_embed(const dd_cuda_embedding *embedding, int replicas, int rows, const float *x, int t,

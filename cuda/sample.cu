@@ -105,7 +105,8 @@ extern "C" int dd_cuda_sample(dd_ensemble *e, dd_state_part part, const uint64_t
     cudaStream_t stream = e->context->stream;
     dd_cuda_workspace w = e->chunks;
     w.rows = rows_for(e, n);
-    size_t rows = (size_t)w.rows, replicas = (size_t)e->replicas, T = (size_t)e->schedule.timesteps, point = 2 * sizeof(float);
+    size_t rows = (size_t)w.rows, replicas = (size_t)e->replicas, T = (size_t)e->schedule.timesteps,
+           point = 2 * sizeof(float);
     DD_TRY(find_graph(e, &w, part, &exec));
     DD_CUDA(cudaMemcpyAsync(e->sample_seed, seed, replicas * sizeof *seed, cudaMemcpyHostToDevice, stream));
     for (size_t first = 0; first < n; first += rows) {

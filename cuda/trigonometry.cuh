@@ -20,8 +20,8 @@ static __device__ inline void dd_sine_cosine(float x, float frequency, float fre
     float r = 3.14159265f * rest, r2 = r * r;
     /* Taylor coefficients adjusted for |r| <= pi/4 (Cephes, sinf.c and cosf.c). */
     float s = r + r * r2 * (-1.6666654611e-1f + r2 * (8.3321608736e-3f + r2 * -1.9515295891e-4f));
-    float c = 1.f - .5f * r2 +
-              r2 * r2 * (4.166664568298827e-2f + r2 * (-1.388731625493765e-3f + r2 * 2.443315711809948e-5f));
+    float c =
+        1.f - .5f * r2 + r2 * r2 * (4.166664568298827e-2f + r2 * (-1.388731625493765e-3f + r2 * 2.443315711809948e-5f));
     float swapped_s = quadrant & 1 ? c : s, swapped_c = quadrant & 1 ? s : c;
     *sine = quadrant & 2 ? -swapped_s : swapped_s;
     *cosine = (quadrant + 1) & 2 ? -swapped_c : swapped_c;

@@ -108,6 +108,8 @@ def test_help_and_version():
     (["train", CONFIG, "--quiet=1"], ["--quiet takes no value"]),
     (["train", CONFIG, "--out"], ["--out needs a value (DIR)"]),
     (["train", CONFIG, "--out", "--quiet"], ["--out needs a value (DIR)"]),
+    (["train", CONFIG, "--out="], ["--out needs a value (DIR)"]),
+    (["train", CONFIG, "--seeds", ""], ["--seeds needs a value (LIST)"]),
     (["train", "--set", "training.steps=3", CONFIG], ["CONFIG is missing", "--set", "put it first"]),
     (["train", CONFIG, "--set", "training.steps"], ["--set training.steps", "section.key=value"]),
     (["train", CONFIG, "--threads", "two"], ["--threads two", "whole number from 0"]),
@@ -117,7 +119,7 @@ def test_help_and_version():
     (["sample", "a.h5", "--out", "x.txt"], ["x.txt", ".csv"]),
     (["sample", "a.h5", "--out", "points"], ["points", ".csv"]),
 ] + [(["train", CONFIG, "--seeds", seeds], [f"--seeds {seeds}", "0-4"])
-     for seeds in ("", "a", "3-1", "1,,2", "1,", "-1", "0-", "1-2-3", "0x10", "99999999999999999999", "0-1000000")])
+     for seeds in ("a", "3-1", "1,,2", "1,", "-1", "0-", "1-2-3", "0x10", "99999999999999999999", "0-1000000")])
 def test_wrong_command_line(words, fragments):
     fails(program(*words), USAGE, *fragments)
 
@@ -398,6 +400,38 @@ def test_samples_to_a_full_device(finished, tmp_path):
     fails(program("sample", finished, "--out", tmp_path / "none/x.csv"), IO, "none/x.csv")
     fails(program("sample", finished, "--out", tmp_path / "x.npy", "--n", "10000", preexec_fn=limit(1000)), IO, "x.npy")
     assert not list(tmp_path.iterdir())
+
+
+def test_samples_do_not_replace_a_run(finished):
+    before = finished.read_bytes()
+    fails(program("sample", finished, "--n", "10", "--out", finished), CONFLICT, str(finished), "choose another name")
+    assert finished.read_bytes() == before
+
+
+def test_a_signal_ends_what_cannot_go_on(finished):
+    process = subprocess.Popen([PROGRAM, "sample", finished, "--n", "100000000", "--out", "/dev/null/x.csv"],
+                               stderr=subprocess.PIPE)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == -signal.SIGTERM
+
+
+def test_a_finished_run_says_that_it_was_measured_otherwise(finished):
+    out = finished.parents[2]
+    done = train(out, "--dataset", "dino", settings={**SHORT, "evaluation.k": 3})
+    assert done.returncode == 0 and "another [evaluation]" in done.stderr and "evaluation.k: 3 here" in done.stderr
+
+
+def test_a_copy_of_results_is_not_counted_again(tmp_path):
+    run(command(tmp_path, "--dataset", "dino", settings=SHORT))
+    shutil.copytree(tmp_path / "run_3/dino", tmp_path / "run_3/old/dino")
+    run(command(tmp_path, "--dataset", "dino", "--seeds", "1", settings=SHORT))
+    assert (tmp_path / "run_3/final_info.json").read_text().count('"dino"') == 1
+
+
+def test_more_runs_than_open_files(tmp_path):
+    def few():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    fails(train(tmp_path, "--dataset", "dino", "--seeds", "0-40", preexec_fn=few), USAGE, "open files", "ulimit -n")
 
 
 def test_a_pipe_that_closes_is_no_error_to_speak_of(finished):

@@ -10,7 +10,7 @@ from datasets import points, run
 
 GOOD = np.array([[1.5, -2.0], [0.25, 1e-3], [-3.0, 4.0], [1 / 3, 2e5]])
 
-DATA, IO = 4, 5  # exit codes: error.h
+DATA, IO, MEMORY = 4, 5, 8  # exit codes: error.h
 
 
 def refused(path, status, *say):
@@ -185,11 +185,13 @@ def test_bad_hdf5(tmp_path):
         file["text"] = np.array([[b"a", b"b"], [b"c", b"d"]])
         file["one"] = np.zeros((1, 2))
         file["group/x"] = 1
+        file.create_dataset("endless", shape=(2**60, 2), chunks=(1024, 2), dtype="f4")
     refused(f"{path}:/nan", DATA, f"{path}:/nan", "row 2, column 1: NaN")
     for name in ["flat", "wide", "deep", "scalar"]:
         refused(f"{path}:/{name}", DATA, f"{path}:/{name}", "shape is not (n, 2)")
     refused(f"{path}:/text", DATA, "does not hold numbers")
     refused(f"{path}:/one", DATA, "1 points")
+    refused(f"{path}:/endless", MEMORY, "1152921504606846976 rows")
     refused(f"{path}:/none", DATA, "no dataset /none", "h5ls")
     refused(f"{path}:/group", DATA, "no dataset /group")
     refused(path, DATA, "say which dataset", f"{path}:/path")

@@ -141,7 +141,7 @@ def rows_of(name, contestants, step_gflop, point_gflop, timesteps=100):
     for c in contestants:
         for task, gflop in work.items():
             seconds = c.median(task)
-            rate = gflop / seconds * c.replicas
+            rate = gflop / seconds  # seconds are a replica's share already
             yield {"config": name, "contestant": c.name, "threads": c.threads, "replicas": c.replicas, "task": task,
                    "seconds": seconds, "spread": c.spread(task), "gflops": rate,
                    "share_of_peak": rate / peak[c.threads], "version": c.version}

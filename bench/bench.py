@@ -105,6 +105,8 @@ def run(contestants, rounds, steps, sampling_rounds):
     for c in contestants:  # warm-up, compilation
         c.ask("train 8")
         c.ask("sample 64" if c.name == "dualdiff" else f"sample {SAMPLES}")
+        if c.name == "PyTorch compiled":  # compiles again for other numbers of rows
+            c.ask("evaluate")
     for turn in range(rounds):
         for c in contestants:
             if c.name == "dualdiff":

@@ -59,18 +59,19 @@ install_python_packages() {
     cp requirements.txt .venv/installed.txt
 }
 
-# build DIR OPTION...
+# build DIR TARGET OPTION...
 build() {
     directory=$1
-    shift
-    say "building into $directory"
+    target=$2
+    shift 2
+    say "building into $directory (its build.log grows)"
     mkdir -p "$directory"
     quietly "$directory/configure.log" cmake -S . -B "$directory" -DCMAKE_BUILD_TYPE=Release "$@"
-    quietly "$directory/build.log" cmake --build "$directory" --parallel "$jobs"
+    quietly "$directory/build.log" cmake --build "$directory" --target "$target" --parallel "$jobs"
 }
 
 demo() {
-    build build
+    build build dualdiff
     for run in run_0 run_1; do
         say "training $run on dino (stop with Ctrl-C; the same command goes on)"
         build/dualdiff train "configs/$run.toml" --dataset dino
@@ -90,9 +91,9 @@ run_tests() {
 }
 
 tests() {
-    build build
+    build build all
     run_tests build
-    build build-sanitize -DDD_SANITIZE=ON
+    build build-sanitize all -DDD_SANITIZE=ON
     run_tests build-sanitize -LE slow
     say "all passed"
 }

@@ -88,7 +88,7 @@ int dd_backend_open(const char *name, int threads, dd_backend **backend)
     } else if (!strcmp(name, "auto")) {
         status = open_cuda(b, threads);
         if (status) {
-            snprintf(b->reason, sizeof b->reason, "%s", dd_error_message());
+            snprintf(b->reason, sizeof b->reason, "no CUDA device answers (--backend cuda says why)");
             status = open_ops(b, &dd_cpu_ops, threads);
         } else {
             snprintf(b->reason, sizeof b->reason, "a CUDA device answers");

@@ -133,7 +133,7 @@ int dd_header_matches(const dd_header *header, const dd_run *run, const char *pa
     } else if (header->points != run->points || header->data_checksum != run->data_checksum) {
         status =
             dd_fail(DD_ERR_CONFLICT,
-                    "%s was trained on other points (%u there, %u here); use another --out, or "
+                    "%s was trained on other points (%u there, %u here, and not the same ones); use another --out, or "
                     "remove it to start anew%s%s",
                     path, header->points, run->points, *data_difference ? ". What differs:\n" : "", data_difference);
     } else if (header->seed != run->seed) {

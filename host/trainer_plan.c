@@ -1,6 +1,7 @@
 /* What is left to do of a job: which runs are finished, which go on from a checkpoint, and which train
  * together. */
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,6 +121,20 @@ static int set_up_work(dd_plan *plan, int dataset, uint64_t seed, dd_work *w)
     return inspect(job, w);
 }
 
+/* Sampling starts from N(0, I) and the embedding is made for coordinates of a few units; points elsewhere train
+ * without an error, to nothing. */
+static void warn_of_scale(const dd_job *job, const dd_points *points)
+{
+    double largest = 0;
+    for (size_t i = 0; i < 2 * (size_t)points->n; i++)
+        largest = fmax(largest, fabs((double)points->xy[i]));
+    if (largest > 20 || largest < .2)
+        dd_tell(job,
+                "warning: %s: the largest coordinate is %.3g; the networks are made for points around 0 within a few "
+                "units (the built-in sets lie within 5). Shift and scale yours, or expect a poor fit",
+                points->name, largest);
+}
+
 static int open_datasets(dd_plan *plan)
 {
     const dd_job *job = plan->job;
@@ -127,6 +142,7 @@ static int open_datasets(dd_plan *plan)
     for (int d = 0; d < job->datasets; d++) {
         dd_points *points = &plan->points[d];
         DD_TRY(dd_points_open(job->dataset[d], (uint32_t)c->data.points, c->data.seed, DD_STREAM_TRAIN, points));
+        warn_of_scale(job, points);
         if (points->n <= (uint32_t)c->evaluation.k)
             return dd_fail(DD_ERR_DATA, "%s: %u points; the KL estimate with evaluation.k = %d needs more than %d",
                            job->dataset[d], points->n, c->evaluation.k, c->evaluation.k);

@@ -123,7 +123,7 @@ def kl_comparison(study):
     axis.grid(axis="x", visible=False)
     axis.set_xlim(-0.5, len(study.datasets) - 0.5)
     axis.set_ylabel("KL(real || generated) [bit]")
-    axis.set_title("KL divergence, lower is better" + kl_note(study), loc="left")
+    axis.set_title("KL divergence, lower is better\n" + kl_note(study).strip(), loc="left")
     figure.legend(handles, [shown(run) for run in study.runs], loc="outside right upper")
     return figure
 

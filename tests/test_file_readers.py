@@ -113,7 +113,8 @@ def test_text_is_variable_length_utf8(run, kind):
 
 
 @pytest.mark.parametrize("engine", ["h5netcdf", "netcdf4"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("run, kind", [("run_1", kind) for kind in KINDS] + [("run_0", "result"), ("stride", "log")],
+                         indirect=["run"])
 def test_xarray_opens_every_group(run, kind, engine):
     path = run[1] / f"{kind}.h5"
     with h5py.File(path) as file:

@@ -53,8 +53,9 @@ static __global__ void diversity_kernel(const dd_cuda_diversity d)
     float gate = d.gate_out[first + row], toward = 0.f;
     for (int i = 0; i < d.members; i++) {
         size_t place = 2 * (((size_t)r * d.members + i) * d.rows + row);
+        const float *out = d.expert_out + 2 * ((first + row) * d.members + i);
         float share = i == 0 ? gate : 1.f - gate, sign = i == 0 ? 1.f : -1.f;
-        toward += sign * (px * d.expert_out[place] + py * d.expert_out[place + 1]);
+        toward += sign * (px * out[0] + py * out[1]);
         d.expert_gradient[place] = share * px;
         d.expert_gradient[place + 1] = share * py;
     }

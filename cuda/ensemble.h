@@ -36,7 +36,7 @@ typedef struct dd_cuda_workspace {
     int *count;                                   /* [R] rows that hold a point */
     int *timestep;                                /* [R][B] */
     float *noise, *predicted, *x;                 /* [R][B][2] */
-    float *expert_out;                            /* [R][M][B][2] */
+    float *expert_out;                            /* [R][B][M][2] */
     float *gate_out, *square, *distance;          /* [R][B] */
 } dd_cuda_workspace;
 

@@ -135,7 +135,7 @@ typedef struct dd_cuda_mixture {
     int replicas, rows, gates;
     dd_cuda_output expert, gate;
     const float *noise; /* [R][B][2]; NULL: no squares */
-    float *expert_out;  /* [R][M][B][2] */
+    float *expert_out;  /* [R][B][M][2] */
     float *gate_out;    /* [R][B] weight of expert 1; 1 without a gate */
     float *predicted;   /* [R][B][2] */
     float *square;      /* [R][B] squared error of a row */

@@ -38,8 +38,9 @@ static __global__ void mixture_kernel(const dd_cuda_mixture m)
         predicted0 += share * out0;
         predicted1 += share * out1;
         if (lane == 0) {
-            m.expert_out[2 * place] = out0;
-            m.expert_out[2 * place + 1] = out1;
+            float *out = m.expert_out + 2 * (at * o.members + i);
+            out[0] = out0;
+            out[1] = out1;
         }
     }
     if (lane == 0) {

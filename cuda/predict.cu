@@ -32,25 +32,12 @@ static int copy_out(const dd_ensemble *e, float *out, const float *from, size_t 
     return DD_OK;
 }
 
-/* Experts lie [R][M][rows][2] on the device and [R][n][M][2] with the caller. */
-static int copy_experts(const dd_ensemble *e, float *out, const dd_cuda_workspace *w, size_t n, size_t first,
-                        size_t count)
-{
-    size_t experts = (size_t)e->model->experts, rows = (size_t)w->rows, point = 2 * sizeof(float);
-    for (size_t r = 0; r < (size_t)e->replicas && out; r++)
-        for (size_t m = 0; m < experts; m++)
-            DD_CUDA(cudaMemcpy2DAsync(out + 2 * ((r * n + first) * experts + m), experts * point,
-                                      w->expert_out + 2 * (r * experts + m) * rows, point, point, count,
-                                      cudaMemcpyDeviceToHost, e->context->stream));
-    return DD_OK;
-}
-
 extern "C" int dd_cuda_predict(dd_ensemble *e, dd_state_part part, const float *x, uint32_t n, int t,
                                dd_prediction *prediction)
 {
     const dd_cuda_workspace *w = &e->chunks;
     cudaStream_t stream = e->context->stream;
-    size_t rows = (size_t)w->rows, point = 2 * sizeof(float);
+    size_t rows = (size_t)w->rows, point = 2 * sizeof(float), experts = 2 * (size_t)e->model->experts;
     for (size_t first = 0; first < n; first += rows) {
         size_t count = n - first < rows ? n - first : rows;
         DD_CUDA(cudaMemsetAsync(w->x, 0, (size_t)e->replicas * rows * point, stream));
@@ -59,7 +46,7 @@ extern "C" int dd_cuda_predict(dd_ensemble *e, dd_state_part part, const float *
         DD_TRY(dd_cuda_launch_embed(&e->embedding, e->replicas, w->rows, w->x, t, w->embedded, stream));
         DD_TRY(dd_cuda_forward(e, w, e->state[part], NULL));
         DD_TRY(copy_out(e, prediction->noise, w->predicted, n, first, count, 2, 2 * rows));
-        DD_TRY(copy_experts(e, prediction->expert, w, n, first, count));
+        DD_TRY(copy_out(e, prediction->expert, w->expert_out, n, first, count, experts, experts * rows));
         DD_TRY(copy_out(e, prediction->gate, w->gate_out, n, first, count, 1, rows));
     }
     DD_CUDA(cudaStreamSynchronize(stream));

@@ -148,73 +148,77 @@ static int source_lane(const Visit &v, int lane)
     return source >= first && source <= last ? source : lane;
 }
 
+[[noreturn]] static void fail_exchange(const Visit &v, const std::string &why)
+{
+    fault(cudaErrorLaunchFailure, "%s: %s at %s with mask %08x: %s", kernel_position().c_str(), name_of(v.exchange),
+          text_of(v.place).c_str(), v.mask, why.c_str());
+    abandon_kernel();
+}
+
+/* Two lanes that wait for each other must be in the same exchange. */
+static void check_same(const Visit &v, int other)
+{
+    const Visit &w = visit[other];
+    if (w.exchange != v.exchange || w.mask != v.mask || !same(w.place, v.place))
+        fail_exchange(v, thread_text(other) + " " + whereabouts(other) + " with another mask or in another place");
+}
+
 /* All lanes of the mask are there: compute what each gets, and let them go on. */
 static void complete_exchange(int warp, unsigned mask)
 {
     Visit *lanes = visit + warp * warpSize;
+    const Visit &own = visit[block.current];
     uint64_t brought[warpSize], ballot = 0;
-    for (int lane = 0; lane < warpSize; lane++)
-        if (mask >> lane & 1) {
-            brought[lane] = lanes[lane].value;
-            ballot |= (uint64_t)(lanes[lane].value != 0) << lane;
-        }
-    for (int lane = 0; lane < warpSize; lane++) {
-        if (!(mask >> lane & 1))
-            continue;
-        Visit &v = lanes[lane];
-        int source = source_lane(v, lane);
-        if (!(mask >> source & 1)) {
-            fault(cudaErrorLaunchFailure, "%s: %s at %s: lane %d reads lane %d, which is not in the mask %08x",
-                  kernel_position().c_str(), name_of(v.exchange), text_of(v.place).c_str(), lane, source, mask);
-            abandon_kernel();
-        }
-        v.value = v.exchange == Exchange::ballot ? ballot : v.exchange == Exchange::sync ? 0 : brought[source];
+    for (unsigned rest = mask; rest; rest &= rest - 1) {
+        int lane = __builtin_ctz(rest);
+        check_same(own, warp * warpSize + lane);
+        brought[lane] = lanes[lane].value;
+        ballot |= (uint64_t)(lanes[lane].value != 0) << lane;
     }
-    if (lanes[block.current % warpSize].exchange == Exchange::sync)
+    for (unsigned rest = mask; rest; rest &= rest - 1) {
+        int lane = __builtin_ctz(rest), source = source_lane(lanes[lane], lane);
+        if (!(mask >> source & 1))
+            fail_exchange(lanes[lane], "lane " + std::to_string(lane) + " reads lane " + std::to_string(source) +
+                                           ", which is not in the mask");
+        lanes[lane].value = own.exchange == Exchange::ballot ? ballot
+                            : own.exchange == Exchange::sync ? 0
+                                                             : brought[source];
+    }
+    if (own.exchange == Exchange::sync)
         note_warp_barrier(warp);
     block.arrived[warp] &= ~mask;
     uint8_t sequence[warpSize];
     fill_order(sequence, warpSize);
-    for (int i = 0; i < warpSize; i++)
-        if (mask >> sequence[i] & 1)
-            make_ready(warp * warpSize + sequence[i]);
+    for (uint8_t lane : sequence)
+        if (mask >> lane & 1)
+            make_ready(warp * warpSize + lane);
 }
 
 uint64_t warp_exchange(Exchange exchange, unsigned mask, uint64_t value, int operand, int width, Place place)
 {
     int self = block.current, warp = self / warpSize, lane = self % warpSize;
-    auto fail = [&](const std::string &why) {
-        fault(cudaErrorLaunchFailure, "%s: %s at %s with mask %08x: %s", kernel_position().c_str(), name_of(exchange),
-              text_of(place).c_str(), mask, why.c_str());
-        abandon_kernel();
-    };
+    Visit &own = visit[self];
+    own = {exchange, mask, operand, width, place, value};
     if (!(mask >> lane & 1))
-        fail("the calling lane is not in the mask");
+        fail_exchange(own, "the calling lane is not in the mask");
     if (width < 1 || width > warpSize || (width & (width - 1)))
-        fail("width " + std::to_string(width) + " is no power of two up to 32");
+        fail_exchange(own, "width " + std::to_string(width) + " is no power of two up to 32");
     if (operand < 0 && exchange != Exchange::index)
-        fail("negative operand");
-    visit[self] = {exchange, mask, operand, width, place, value};
+        fail_exchange(own, "negative operand");
+    int lanes = block.threads - warp * warpSize;
+    if (lanes < warpSize && mask >> lanes)
+        fail_exchange(own, "the block has no lane " + std::to_string(31 - __builtin_clz(mask)));
+    unsigned others = block.arrived[warp] & mask;
+    if (others)
+        check_same(own, warp * warpSize + __builtin_ctz(others));
     block.arrived[warp] |= 1u << lane;
-    for (int other = 0; other < warpSize; other++) {
-        int thread = warp * warpSize + other;
-        if (!(mask >> other & 1) || other == lane)
-            continue;
-        if (thread >= block.threads)
-            fail("the block has no lane " + std::to_string(other));
-        if (block.state[thread] == State::finished)
-            fail(thread_text(thread) + " has returned");
-        const Visit &v = visit[thread];
-        if (block.arrived[warp] >> other & 1 && (v.exchange != exchange || v.mask != mask || !same(v.place, place)))
-            fail(thread_text(thread) + " " + whereabouts(thread) + " with another mask or in another place");
-    }
     if ((block.arrived[warp] & mask) == mask) {
         complete_exchange(warp, mask);
         wait_as(State::ready);
     } else {
         wait_as(State::in_exchange);
     }
-    return visit[self].value;
+    return own.value;
 }
 
 unsigned active_lane()

@@ -315,6 +315,9 @@ cublasStatus_t cublasCreate(cublasHandle_t *handle)
         return CUBLAS_STATUS_INVALID_VALUE;
     if (devices < 1 || forbid_in_capture(nullptr))
         return CUBLAS_STATUS_NOT_INITIALIZED;
+#if defined(SUBSTITUTE_CBLAS)
+    openblas_set_num_threads(1); /* the same sums on every machine; and waiting threads spin */
+#endif
     *handle = new cublasContext{};
     handles.insert(*handle);
     return CUBLAS_STATUS_SUCCESS;

@@ -156,9 +156,10 @@ uint32_t random_below(uint32_t bound);
 /* indices 0..n-1 in the order that is set. */
 template <typename T> void fill_order(T *index, uint32_t n)
 {
+    const substitute_order wanted = order();
     for (uint32_t i = 0; i < n; i++)
-        index[i] = (T)(order() == SUBSTITUTE_REVERSED ? n - 1 - i : i);
-    if (order() == SUBSTITUTE_RANDOM)
+        index[i] = (T)(wanted == SUBSTITUTE_REVERSED ? n - 1 - i : i);
+    if (wanted == SUBSTITUTE_RANDOM)
         for (uint32_t i = n; i > 1; i--)
             std::swap(index[i - 1], index[random_below(i)]);
 }

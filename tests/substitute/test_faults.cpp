@@ -515,7 +515,7 @@ int main()
     EVERYWHERE("which 60 of 64 threads reached; thread (60,0,0) has returned", returned_before_barrier);
     EVERYWHERE("waits in the one at test_faults.cpp", different_barriers);
     EVERYWHERE("for thread (20,0,0), which has returned", missing_lanes);
-    EVERYWHERE("lane 0 reads lane 16, which is not in the mask 0000ffff", lane_outside_mask);
+    EVERYWHERE("with mask 0000ffff: lane 0 reads lane 16, which is not in the mask", lane_outside_mask);
     EVERYWHERE("with another mask or in another place", different_shuffles);
 
     /* A loop's last barrier is missed in some order only, unless every access is checked. */

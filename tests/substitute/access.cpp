@@ -258,22 +258,19 @@ static void check_words(Shadow *shadow, const char *address, size_t size, Access
     }
 }
 
-/* The allocation of a device address: pages are looked up once. */
-static const Allocation *allocation_of(const char *address)
+/* find_array() of a device address, remembered by page. */
+static const MemoryRange *array_of(const char *address)
 {
-    static struct {
-        uintptr_t page;
-        Allocation allocation;
-    } cache[256];
-    uintptr_t page = reinterpret_cast<uintptr_t>(address) >> 12;
-    auto &entry = cache[page % 256];
-    if (entry.page != page) { /* device addresses are used once, so that what is cached stays true */
-        const Allocation *found = find_allocation(address);
-        if (!found)
-            return nullptr;
-        entry = {page, *found};
+    static MemoryRange cache[1024];
+    static uint32_t changes;
+    if (changes != array_changes) {
+        memset(static_cast<void *>(cache), 0, sizeof cache);
+        changes = array_changes;
     }
-    return &entry.allocation;
+    MemoryRange &entry = cache[reinterpret_cast<uintptr_t>(address) / 4096 % 1024];
+    if (address < entry.begin || address >= entry.end)
+        entry = find_array(address);
+    return entry.begin ? &entry : nullptr;
 }
 
 /* Constants and variables of programs and libraries. */
@@ -316,8 +313,8 @@ static inline void check(const void *pointer, size_t size, Access access, bool b
     if (!in_kernel() || !on_fiber_stack(__builtin_frame_address(0)) || on_fiber_stack(address))
         return;
     if (is_device_address(address)) {
-        const Allocation *a = allocation_of(address);
-        if (!a || address + size > a->end())
+        const MemoryRange *array = array_of(address);
+        if (!array || address + size > array->end)
             complain(address, access == Access::read ? "reads from" : "writes to", code);
         (void)*static_cast<const volatile char *>(address); /* freed: the processor objects here, not at the shadow */
         check_words(shadow_of_device(address), address, size, access, by_atomic, code);
@@ -342,7 +339,7 @@ void note_atomic(const void *word, size_t size)
 
 } // namespace substitute
 
-/* ---- what the compiler calls ---- */
+/* ---- what the compiler calls, declared as GCC does under its other sanitizers ---- */
 
 using namespace substitute;
 
@@ -354,7 +351,7 @@ void __tsan_init(void)
 }
 
 void __tsan_func_entry(void *) {}
-void __tsan_func_exit(void) {}
+void __tsan_func_exit(void *) {}
 
 #define HOOKS(bytes)                                                                                                   \
     void __tsan_read##bytes(void *address)                                                                             \
@@ -384,16 +381,16 @@ UNALIGNED_HOOKS(4)
 UNALIGNED_HOOKS(8)
 UNALIGNED_HOOKS(16)
 
-void __tsan_read_range(void *address, size_t size)
+void __tsan_read_range(void *address, long size)
 {
-    check(address, size, Access::read, false, __builtin_return_address(0));
+    check(address, (size_t)size, Access::read, false, __builtin_return_address(0));
 }
 
-void __tsan_write_range(void *address, size_t size)
+void __tsan_write_range(void *address, long size)
 {
-    check(address, size, Access::write, false, __builtin_return_address(0));
+    check(address, (size_t)size, Access::write, false, __builtin_return_address(0));
 }
 
-void __tsan_vptr_update(void **, void *) {}
+void __tsan_vptr_update(void *, void *) {}
 
 } // extern "C"

@@ -40,6 +40,9 @@ cudaError_t cudaFree(void *pointer);
 cudaError_t cudaMallocHost(void **pointer, size_t size);
 cudaError_t cudaHostAlloc(void **pointer, size_t size, unsigned int flags);
 cudaError_t cudaFreeHost(void *pointer);
+/* Not the toolkit's. [begin, begin + size) of a device allocation is an array of its own, and what lies between the
+ * arrays of an allocation is out of bounds. For programs that cut an allocation up (#ifdef DUALDIFF_SUBSTITUTE). */
+void substitute_array(const void *begin, size_t size);
 cudaError_t cudaMemcpy(void *to, const void *from, size_t count, cudaMemcpyKind kind);
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t count, cudaMemcpyKind kind, cudaStream_t stream);
 cudaError_t cudaMemcpy2D(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height,

@@ -12,7 +12,7 @@
 namespace substitute
 {
 
-static std::recursive_mutex mutex;
+std::recursive_mutex mutex;
 static thread_local cudaError_t last_error = cudaSuccess;
 static cudaError_t fault_error = cudaSuccess;
 static char fault_text[1024];

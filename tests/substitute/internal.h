@@ -25,7 +25,13 @@
 namespace substitute
 {
 
+struct MemoryRange {
+    char *begin, *end;
+};
+
 /* ---- errors and faults (fault.cpp) ---- */
+
+extern std::recursive_mutex mutex;
 
 /* Every function of the API begins with one: locks, counts, and says what it must return if it may not
  * go on (the fault's error, or the failure a test asked for). */
@@ -45,9 +51,6 @@ bool faulty();
 /* Function at an address, from the symbol table of its program or library; "?" if stripped. */
 std::string function_name(const void *function);
 
-struct MemoryRange {
-    char *begin, *end;
-};
 /* Append the shared variables of the program or library that the function belongs to, as the calling thread
  * has them. False if the symbol table is missing. */
 bool find_shared_variables(char *(*anchor)(), std::vector<MemoryRange> *ranges);
@@ -63,10 +66,16 @@ struct Allocation {
     char *begin;
     size_t size;
     Space space;
-    char *map; /* whole pages, guard pages included */
+    bool divided; /* into arrays that substitute_array() named */
+    char *map;    /* whole pages, guard pages included */
     size_t map_size;
     char *end() const { return begin + size; }
 };
+
+/* The array that holds the address: a named one where the allocation is divided, else all of it; begin NULL where
+ * nobody should look. array_changes counts the calls that change the answer for an address. */
+MemoryRange find_array(const void *address);
+extern uint32_t array_changes;
 
 /* The allocation that holds the address; NULL for ordinary host memory. */
 const Allocation *find_allocation(const void *address);

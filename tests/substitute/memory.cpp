@@ -19,7 +19,9 @@ char *arena;
 static char *arena_next;
 static std::map<const char *, Allocation> allocations; /* by begin */
 static std::vector<Allocation> freed;                  /* of the device */
+static std::map<const char *, MemoryRange> arrays;     /* that substitute_array() named, by begin */
 static int access_depth;
+uint32_t array_changes;
 
 static size_t round_up(size_t size, size_t to)
 {
@@ -120,12 +122,14 @@ static void release(const Allocation &a)
     if (a.space == Space::device) {
         counters.device_bytes -= a.size;
         note_free(a);
+        array_changes++;
         freed.push_back(a);
         mmap(a.map, a.map_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     } else {
         counters.pinned_bytes -= a.size;
         munmap(a.map, a.map_size);
     }
+    arrays.erase(arrays.lower_bound(a.begin), arrays.lower_bound(a.end()));
     allocations.erase(a.begin);
 }
 
@@ -139,10 +143,34 @@ const Allocation *find_allocation(const void *address)
     return p < a.end() ? &a : nullptr;
 }
 
+MemoryRange find_array(const void *address)
+{
+    const Allocation *a = find_allocation(address);
+    if (!a)
+        return {nullptr, nullptr};
+    if (!a->divided)
+        return {a->begin, a->end()};
+    const char *p = static_cast<const char *>(address);
+    auto next = arrays.upper_bound(p);
+    if (next == arrays.begin() || p >= std::prev(next)->second.end)
+        return {nullptr, nullptr};
+    return std::prev(next)->second;
+}
+
 bool is_device_address(const void *address)
 {
     const char *p = static_cast<const char *>(address);
     return arena && p >= arena && p < arena + arena_size;
+}
+
+static void describe_in_array(const MemoryRange &array, const Allocation &a, const char *p, char *text, size_t size)
+{
+    const bool within = p < array.end;
+    snprintf(text, size,
+             within ? "byte %zu of the %zu-byte array at byte %zu of a %zu-byte device allocation"
+                    : "memory %zu bytes past the end of the %zu-byte array at byte %zu of a %zu-byte device allocation",
+             (size_t)(p - (within ? array.begin : array.end)), (size_t)(array.end - array.begin),
+             (size_t)(array.begin - a.begin), a.size);
 }
 
 std::string describe_address(const void *address)
@@ -157,6 +185,8 @@ std::string describe_address(const void *address)
         else if (p >= a.end())
             snprintf(text, sizeof text, "memory %zu bytes past the end of the %s%zu-byte %s allocation at %p",
                      (size_t)(p - a.end()), state, a.size, kind, (void *)a.begin);
+        else if (a.divided && arrays.upper_bound(p) != arrays.begin())
+            describe_in_array(std::prev(arrays.upper_bound(p))->second, a, p, text, sizeof text);
         else
             snprintf(text, sizeof text, "byte %zu of the %s%zu-byte %s allocation at %p", (size_t)(p - a.begin), state,
                      a.size, kind, (void *)a.begin);
@@ -177,11 +207,11 @@ bool device_range(const void *begin, size_t size, bool pinned_too, std::string *
 {
     const Allocation *a = find_allocation(begin);
     const char *end = static_cast<const char *>(begin) + size;
-    if (!a)
-        *why = begin ? "the pointer leads to " + describe_address(begin) : "the pointer is null";
-    else if (a->space != Space::device && !pinned_too)
+    if (!begin)
+        *why = "the pointer is null";
+    else if (!a || (a->space != Space::device && !pinned_too) || !find_array(begin).begin)
         *why = "the pointer leads to " + describe_address(begin);
-    else if (end > a->end())
+    else if (end > find_array(begin).end)
         *why = "its end is in " + describe_address(end - 1);
     else
         return true;
@@ -194,7 +224,12 @@ void check_margins(const std::string &name)
     for (const auto &[begin, a] : allocations) {
         if (a.space != Space::device)
             continue;
-        const char *change = first_change(a.map + page, a.begin);
+        const char *change = first_change(a.map + page, a.begin), *from = a.divided ? a.begin : a.end();
+        for (auto array = arrays.lower_bound(a.begin); a.divided && !change && from < a.end();) {
+            bool more = array != arrays.end() && array->first < a.end();
+            change = first_change(from, more ? array->first : a.end());
+            from = more ? array++->second.end : a.end();
+        }
         if (!change)
             change = first_change(a.end(), a.map + a.map_size - page);
         if (change) {
@@ -243,6 +278,30 @@ static cudaError_t free_allocation(void *pointer, Space space)
 using namespace substitute;
 
 extern "C" {
+
+void substitute_array(const void *begin, size_t size)
+{
+    std::lock_guard<std::recursive_mutex> guard(mutex);
+    Allocation *a = const_cast<Allocation *>(find_allocation(begin));
+    char *first = static_cast<char *>(const_cast<void *>(begin)), *end = first + size;
+    if (!a || a->space != Space::device || end > a->end()) {
+        fault(cudaErrorInvalidValue, "an array of %zu bytes is said to be at %s", size,
+              describe_address(begin).c_str());
+        return;
+    }
+    if (!a->divided)
+        ASAN_POISON_MEMORY_REGION(a->begin, a->size);
+    a->divided = true;
+    auto next = arrays.lower_bound(end);
+    if (size && next != arrays.begin() && std::prev(next)->second.end > first) {
+        fault(cudaErrorInvalidValue, "an array of %zu bytes overlaps %s", size, describe_address(begin).c_str());
+        return;
+    }
+    ASAN_UNPOISON_MEMORY_REGION(first, size);
+    if (size)
+        arrays[first] = {first, end};
+    array_changes++;
+}
 
 cudaError_t cudaMalloc(void **pointer, size_t size)
 {

@@ -222,6 +222,24 @@ template <Fault F, int N> static void write_past_end()
     cudaDeviceSynchronize();
 }
 
+/* Two arrays in one allocation. */
+template <Fault F> static void write_past_array()
+{
+    float *both = device<float>(128), *second = both + 80;
+    substitute_array(both, 61 * sizeof(float));
+    substitute_array(second, 48 * sizeof(float));
+    launch(1, 64, nullptr, fill_all<NONE>, second, 48u);
+    launch(1, 64, nullptr, fill_all<F>, both, 61u);
+    cudaDeviceSynchronize();
+}
+template <Fault F> static void overlapping_arrays()
+{
+    float *both = device<float>(128);
+    substitute_array(both + (F == FAULT ? 79 : 80), 48 * sizeof(float));
+    substitute_array(both, 80 * sizeof(float));
+    cudaDeviceSynchronize();
+}
+
 template <Fault F> static __global__ void shift_down(float *x, int n)
 {
     int i = (int)threadIdx.x;
@@ -542,6 +560,9 @@ int main()
         expect_fault("read_past_end, 61", read_past_end<FAULT, 61>, checked ? "memory 0 bytes past the end" : bad);
     expect_none("write_past_end", write_past_end<NONE, 61>);
     expect_fault("write_past_end, 61", write_past_end<FAULT, 61>, sanitized ? bad : "memory 0 bytes past the end");
+    const char *gap = "memory 0 bytes past the end of the 244-byte array at byte 0 of a 512-byte device allocation";
+    EXPECT(gap, gap, bad, write_past_array);
+    EVERYWHERE("an array of 320 bytes overlaps", overlapping_arrays);
     EXPECT("memory 4 bytes before", "memory 4 bytes before", bad, write_before_begin);
     EXPECT(wrong, "reads what nobody wrote", wrong, never_written);
     EXPECT(wrong, "reads what nobody wrote", wrong, stale_shared_memory);

@@ -1,0 +1,108 @@
+"""Faults planted in copies of the CUDA backend's own sources: the substitute runtime must catch each, and say why.
+
+The library is linked from the objects of the checked build, all but the one file that a fault is planted in. The
+settings come from CMake (PLANTED_SETTINGS, a JSON file).
+"""
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+settings = json.loads(Path(os.environ["PLANTED_SETTINGS"]).read_text())
+CUDA = Path(settings["source"]) / "cuda"
+
+RACE = "a race: without a barrier between, another thread"
+BLOCKS = "a race: an earlier block of the launch"
+UNWRITTEN = "reads what nobody wrote"
+
+# name: file that is changed, old text, new text, what must be said; and the file that is compiled, where a header is
+# changed.
+FAULTS = {
+    "missing barrier": ("reduce.cuh", "= value;\n    __syncthreads();", "= value;", UNWRITTEN + ": shared memory",
+                        "norm.cu"),
+    "missing last barrier": ("reduce.cuh", "    __syncthreads();\n    return sum;", "    return sum;", RACE, "step.cu"),
+    "missing barrier before shared keys": ("gather.cu", "batch.epoch, n);\n    __syncthreads();", "batch.epoch, n);",
+                                           UNWRITTEN + ": shared memory"),
+    "one lane too few in the mask": ("reduce.cuh", "0xffffffffu, value, offset", "0x7fffffffu, value, offset",
+                                     "not in the mask", "mixture.cu"),
+    "barrier that some threads miss": ("diversity.cu", "        __syncthreads();\n        for (int j = lane;",
+                                       "        if (own_x != 0.f)\n            __syncthreads();\n        for (int j = lane;",
+                                       RACE + "|waits in __syncthreads"),
+    "off by one, rows": ("bias.cu", "row < rows; row += LANES", "row <= rows; row += LANES",
+                         UNWRITTEN + "|past the end|gradients differ"),
+    "off by one, tile": ("diversity.cu", "int j = lane; j < rows;", "int j = lane; j <= rows;",
+                         UNWRITTEN + "|leaves a variable"),
+    "wrong stride between threads": ("adamw.cu", "i += DD_BLOCK", "i += DD_BLOCK / 2", RACE),
+    "replicas share a result": ("norm.cu", "partial[(size_t)blockIdx.y * gridDim.x + blockIdx.x]", "partial[blockIdx.x]",
+                                BLOCKS),
+    "too few threads": ("norm.cu", "(unsigned)replicas), dim3(DD_BLOCK)", "(unsigned)replicas), dim3(DD_BLOCK / 2)",
+                        UNWRITTEN + ": shared memory"),
+    "too few blocks": ("mixture.cu", "(args->rows + DD_WARPS - 1) / DD_WARPS", "(args->rows - 1) / DD_WARPS",
+                       UNWRITTEN + "|differ"),
+    "wrong leading dimension": ("network.cu", "&one, a.at, a.columns,", "&one, a.at, a.columns - 1,",
+                                "an unsupported value or parameter"),
+    "wrong stride of a product": ("network.cu", "(long long)c_stride, count", "(long long)c_stride - 1, count",
+                                  "the outputs of the batch overlap"),
+    "missing memset": ("ensemble.cu", "DD_CUDA(cudaMemsetAsync(e->state[part], 0, e->layout.length",
+                       "if (part < DD_STATE_MOMENT1) DD_CUDA(cudaMemsetAsync(e->state[part], 0, e->layout.length", UNWRITTEN),
+    "copy that waits for nothing": ("log.cu",
+                                    "    DD_CUDA(cudaStreamWaitEvent(e->context->copies, e->computed[slot], 0));\n", "",
+                                    "was changed before the queued copy|losses differ"),
+    "log read before it is there": ("graph.cu", "    if (steps <= e->block)\n"
+                                    "        DD_CUDA(cudaEventSynchronize(e->copied[before]));\n",
+                                    "    (void)before;\n", "losses differ"),
+    "recipes overwritten on their way": (
+        "graph.cu", "    fill_recipes(e, first_step, steps, recipe);\n    DD_CUDA(cudaMemcpyAsync(e->recipe + row, recipe, "
+        "(size_t)steps * sizeof *recipe, cudaMemcpyHostToDevice, stream));\n",
+        "    DD_CUDA(cudaMemcpyAsync(e->recipe + row, recipe, (size_t)steps * sizeof *recipe, cudaMemcpyHostToDevice, "
+        "stream));\n    fill_recipes(e, first_step, steps, recipe);\n", "was changed before the queued copy"),
+    "host pointer for a kernel": ("graph.cu", "s.update = e->update;", "s.update = (dd_cuda_update *)&s;",
+                                  "writes to: host memory"),
+    "wrong number of a sample": ("sample.cu", "e->replicas, (int)first, 0, stream", "e->replicas, (int)first + 1, 0, stream",
+                                 "samples differ"),
+}
+
+
+def build(directory, file, old, new, compiled=None):
+    """libdualdiff_cuda.so with the text replaced, and the program beside it."""
+    text = (CUDA / file).read_text()
+    assert text.count(old) == 1, f"{file} has changed: plant this fault anew"
+    (directory / file).write_text(text.replace(old, new))
+    if compiled:
+        shutil.copy(CUDA / compiled, directory)
+    unit = compiled or file
+    command = [settings["compiler"], *settings["options"], "-O1", f"-I{CUDA}", "-x", "c++", "-c", directory / unit,
+               "-o", directory / "planted.o"]
+    subprocess.run(command, check=True, timeout=120)
+    objects = [o for o in settings["objects"] if Path(o).name != unit + ".o"]
+    assert len(objects) == len(settings["objects"]) - 1
+    runtime = Path(settings["runtime"])
+    subprocess.run([settings["compiler"], "-shared", "-o", directory / "libdualdiff_cuda.so", *objects,
+                    directory / "planted.o", runtime, f"-Wl,-rpath,{runtime.parent}"], check=True, timeout=120)
+    shutil.copy(settings["program"], directory)
+
+
+def run(directory):
+    program = directory / Path(settings["program"]).name
+    result = subprocess.run([program], capture_output=True, text=True, timeout=120)
+    return result.returncode, result.stdout + result.stderr
+
+
+def test_nothing_planted(tmp_path):
+    build(tmp_path, "norm.cu", "float sum = 0.f;", "float sum = 0.f; /* as it was */")
+    status, said = run(tmp_path)
+    assert status == 0 and said.startswith("agree"), said
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault_is_caught(name, tmp_path):
+    file, old, new, says, *compiled = FAULTS[name]
+    build(tmp_path, file, old, new, *compiled)
+    status, said = run(tmp_path)
+    print(f"{name}: " + next((line for line in said.splitlines() if line.startswith("substitute:")), said[:150]))
+    assert status != 0, "the fault was not noticed"
+    assert re.search(says, said), said

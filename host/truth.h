@@ -18,8 +18,8 @@ typedef enum dd_region_kind {
     DD_REGION_GAUSSIAN, /* size = standard deviation per axis; good within 3, off the support beyond 6 of them */
     DD_REGION_DISC,     /* size[0] = radius; good inside, off the support more than .02 outside */
     DD_REGION_BOX,      /* size = half extent per axis; the same */
-    DD_REGION_CURVE     /* size[0] = standard deviation of the noise around the polyline of the region's atoms; good
-                           within 3, off the support beyond 6 */
+    DD_REGION_CURVE     /* size = standard deviation per axis of the noise around the polyline of the region's atoms;
+                           good within 3, off the support beyond 6 */
 } dd_region_kind;
 
 typedef struct dd_region {

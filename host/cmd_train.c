@@ -10,8 +10,8 @@
 
 static const dd_option options[] = {
     {"dataset", "NAME|FILE", 1,
-     "what to train on: circle, dino, line, moons, or a file of 2-D points (.csv, .npy, or FILE.h5:/path). Several "
-     "make one run each. Default: all four names."},
+     "what to train on: a generated set (circle, dino, line, moons, and others that README.md lists), or a file of 2-D "
+     "points (.csv, .npy, or FILE.h5:/path). Several make one run each. Default: circle, dino, line and moons."},
     {"seeds", "LIST", 0, "seeds to train, for instance 0-4 or 1,5,7; one run each, trained together. Default: 0."},
     {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance training.steps=2000. May be given many times."},
     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto, CUDA where a device answers, else the CPU."},
@@ -28,7 +28,8 @@ const dd_command dd_command_train = {
     .description =
         "Trains the network that CONFIG (a TOML file, see configs/) describes, once for every dataset and seed, all "
         "together. While training, seed_<n>.h5 is a log that h5py can watch (swmr=True) and seed_<n>.ckpt.h5 the "
-        "newest checkpoint; at the end seed_<n>.h5 is the result: parameters, losses, gating weights, samples and metrics. "
+        "newest checkpoint; at the end seed_<n>.h5 is the result: parameters, losses, gating weights, samples and "
+        "metrics. "
         "DIR/<config>/final_info.json sums up.\n\n"
         "The same command goes on where an interrupted one was (Ctrl-C, a signal, a crash, a power cut), to the same "
         "bits, or says that all is done. It refuses to go on with another [model], [diffusion], [training] or data; "
@@ -118,12 +119,12 @@ int dd_cmd_train(int argc, char **argv)
     DD_CHECK(dd_args_values(&args, "dataset", &datasets, &dataset_count));
     DD_CHECK(dd_args_seeds(&args, "seeds", &seeds, &seed_count));
     int all = 0;
-    while (dd_dataset_names[all])
+    while (dd_experiment_datasets[all])
         all++;
     config_name(args.word[0], name);
     dd_job job = {.config = &config,
                   .config_name = name,
-                  .dataset = dataset_count ? datasets : dd_dataset_names,
+                  .dataset = dataset_count ? datasets : dd_experiment_datasets,
                   .datasets = dataset_count ? dataset_count : all,
                   .seed = seed_count ? seeds : first_seed,
                   .seeds = seed_count ? seed_count : 1,

@@ -1,5 +1,4 @@
-/* The datasets that are made by name. Point i takes its random numbers from blocks of
- * DD_DRAW_DATA (step = stream, index = 4 i + j); the words of a block are said above each generator. */
+/* The datasets that are made by name: the experiment's own, and the list of all. */
 #include "dataset.h"
 
 #include <math.h>
@@ -10,25 +9,43 @@
 #include "dataset_file.h"
 #include "dino.h"
 #include "error.h"
+#include "generator.h"
 #include "philox.h"
 
-const char *const dd_dataset_names[] = {"circle", "dino", "line", "moons", NULL};
-enum { GENERATORS = 4 };
+const char *const dd_dataset_names[] = {"bunny",
+                                        "cat",
+                                        "checkerboard",
+                                        "circle",
+                                        "dino",
+                                        "dog",
+                                        "eight_gaussians",
+                                        "gorilla",
+                                        "line",
+                                        "moons",
+                                        "music",
+                                        "panda",
+                                        "pi",
+                                        "pinwheel",
+                                        "python",
+                                        "rings",
+                                        "sheep",
+                                        "soccer_ball",
+                                        "superdatascience",
+                                        "swiss_roll",
+                                        "twentyfive_gaussians",
+                                        "two_spirals",
+                                        NULL};
+
+const char *const dd_experiment_datasets[] = {"circle", "dino", "line", "moons", NULL};
 
 static const double pi = 3.14159265358979323846;
 
-typedef struct source {
-    uint64_t seed;
-    uint32_t stream, n;
-} source;
-
-static void block(const source *s, uint32_t i, uint32_t j, uint32_t word[4])
+void dd_source_block(const dd_source *s, uint32_t i, uint32_t j, uint32_t word[4])
 {
     dd_philox(s->seed, DD_DRAW_DATA, s->stream, 4 * (uint64_t)i + j, word);
 }
 
-/* Two standard normals from a block's four words (Box-Muller in float64). */
-static void normal2(const uint32_t word[4], double out[2])
+void dd_source_normal2(const uint32_t word[4], double out[2])
 {
     double radius = sqrt(-2. * log(dd_uniform53(word[0], word[1])));
     double angle = 2. * pi * dd_uniform53(word[2], word[3]);
@@ -37,10 +54,10 @@ static void normal2(const uint32_t word[4], double out[2])
 }
 
 /* Uniform on [-2, 2] x [-4, 4]. Block 0: words 0, 1 x; 2, 3 y. */
-static void line(const source *s, uint32_t i, double xy[2])
+static void line(const dd_source *s, uint32_t i, double xy[2])
 {
     uint32_t w[4];
-    block(s, i, 0, w);
+    dd_source_block(s, i, 0, w);
     xy[0] = 4. * (dd_uniform53(w[0], w[1]) - .5);
     xy[1] = 8. * (dd_uniform53(w[2], w[3]) - .5);
 }
@@ -48,14 +65,14 @@ static void line(const source *s, uint32_t i, double xy[2])
 /* 16 blobs on a ring of radius 3 and one at the origin, each a disc of radius .09 with density 1/r:
  * a 5 x 5 lattice of uniforms rounded to tenths is projected onto the unit circle. Rounding is to even,
  * as NumPy's. Block 0: words 0, 1 u; 2, 3 v. Block 1: words 0, 1 angle; 2, 3 radius. */
-static void circle(const source *s, uint32_t i, double xy[2])
+static void circle(const dd_source *s, uint32_t i, double xy[2])
 {
     uint32_t w[4];
-    block(s, i, 0, w);
+    dd_source_block(s, i, 0, w);
     double x = 2. * (rint((dd_uniform53(w[0], w[1]) - .5) / 2. * 10.) / 10.);
     double y = 2. * (rint((dd_uniform53(w[2], w[3]) - .5) / 2. * 10.) / 10.);
     double length = sqrt(x * x + y * y) + 1e-10;
-    block(s, i, 1, w);
+    dd_source_block(s, i, 1, w);
     double angle = 2. * pi * dd_uniform53(w[0], w[1]), radius = .03 * dd_uniform53(w[2], w[3]);
     xy[0] = 3. * (x / length + radius * cos(angle));
     xy[1] = 3. * (y / length + radius * sin(angle));
@@ -63,12 +80,12 @@ static void circle(const source *s, uint32_t i, double xy[2])
 
 /* Two interleaved half circles at evenly spaced angles 0..pi, the first half of the points on the outer
  * one, plus N(0, .03^2), then x -> 2 (x + .3) - 1, y -> 3 (y + .3) - 1. Block 0: the two normals. */
-static void moons(const source *s, uint32_t i, double xy[2])
+static void moons(const dd_source *s, uint32_t i, double xy[2])
 {
     uint32_t outer = s->n / 2, inner = s->n - outer, w[4];
     double noise[2];
-    block(s, i, 0, w);
-    normal2(w, noise);
+    dd_source_block(s, i, 0, w);
+    dd_source_normal2(w, noise);
     uint32_t place = i < outer ? i : i - outer, count = i < outer ? outer : inner;
     double angle = count > 1 ? pi * place / (count - 1) : 0.;
     double x = i < outer ? cos(angle) : 1. - cos(angle);
@@ -79,30 +96,42 @@ static void moons(const source *s, uint32_t i, double xy[2])
 
 /* One of the Datasaurus' 142 points plus N(0, .15^2), then x -> 4 (x / 54 - 1), y -> 4 (y / 48 - 1).
  * Block 0: word 0 the point. Block 1: the two normals. */
-static void dino(const source *s, uint32_t i, double xy[2])
+static void dino(const dd_source *s, uint32_t i, double xy[2])
 {
     uint32_t w[4];
     double noise[2];
-    block(s, i, 0, w);
+    dd_source_block(s, i, 0, w);
     const double *point = dd_dino[dd_below(w[0], DD_DINO_POINTS)];
-    block(s, i, 1, w);
-    normal2(w, noise);
+    dd_source_block(s, i, 1, w);
+    dd_source_normal2(w, noise);
     xy[0] = 4. * ((point[0] + .15 * noise[0]) / 54. - 1.);
     xy[1] = 4. * ((point[1] + .15 * noise[1]) / 48. - 1.);
 }
 
-typedef void (*generator)(const source *s, uint32_t i, double xy[2]);
-
-static generator find_generator(const char *name)
+/* NULL where `name` is no generator's. */
+static dd_generator find_generator(const char *name)
 {
-    static const generator generators[GENERATORS] = {circle, dino, line, moons};
-    for (int i = 0; i < GENERATORS; i++)
-        if (!strcmp(name, dd_dataset_names[i]))
-            return generators[i];
-    return NULL;
+    static const struct {
+        const char *name;
+        dd_generator make;
+    } generators[] = {{"checkerboard", dd_generate_checkerboard},
+                      {"circle", circle},
+                      {"dino", dino},
+                      {"eight_gaussians", dd_generate_eight_gaussians},
+                      {"line", line},
+                      {"moons", moons},
+                      {"pinwheel", dd_generate_pinwheel},
+                      {"rings", dd_generate_rings},
+                      {"swiss_roll", dd_generate_swiss_roll},
+                      {"twentyfive_gaussians", dd_generate_twentyfive_gaussians},
+                      {"two_spirals", dd_generate_two_spirals}};
+    for (size_t i = 0; i < sizeof generators / sizeof *generators; i++)
+        if (!strcmp(name, generators[i].name))
+            return generators[i].make;
+    return dd_shape_find(name) ? dd_generate_shape : NULL;
 }
 
-static int generate(generator make, const source *s, dd_points *points)
+static int generate(dd_generator make, const dd_source *s, dd_points *points)
 {
     points->n = s->n;
     points->generated = 1;
@@ -135,8 +164,9 @@ int dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream
 {
     memset(points, 0, sizeof *points);
     dd_points_name(name, points->name);
-    generator make = find_generator(name);
-    int status = make ? generate(make, &(source){seed, (uint32_t)stream, n}, points) : dd_points_read(name, points);
+    dd_generator make = find_generator(name);
+    dd_source source = {seed, (uint32_t)stream, n, dd_shape_find(name)};
+    int status = make ? generate(make, &source, points) : dd_points_read(name, points);
     if (status) {
         dd_points_free(points);
         return status;

@@ -5,9 +5,11 @@
  *     ... points.xy[2 * i], points.xy[2 * i + 1] ...
  *     dd_points_free(&points);
  *
- * Generated sets are computed in float64 and stored as float32, without standardisation; definitions
- * (line, circle, moons, dino) stand above each generator in dataset.c. Point i depends on (seed,
- * stream, i) alone.
+ * Generated sets are computed in float64 and stored as float32, without standardisation; definitions stand above each
+ * generator: those of the experiment (circle, dino, line, moons) in dataset.c, those of the literature on mode capture
+ * (checkerboard, eight_gaussians, pinwheel, rings, swiss_roll, twentyfive_gaussians, two_spirals) in generator_sets.c,
+ * drawings (bunny, cat, dog, gorilla, music, panda, pi, python, sheep, soccer_ball, superdatascience) in shapes.h.
+ * Point i depends on (seed, stream, i) alone.
  */
 #ifndef DD_DATASET_H
 #define DD_DATASET_H
@@ -27,8 +29,10 @@ typedef struct dd_points {
     uint64_t checksum; /* FNV-1a over n and the bytes of xy: two sets with equal sums are taken for the same */
 } dd_points;
 
-/* The generators' names, NULL-terminated: circle, dino, line, moons. */
+/* The generators' names, sorted, NULL-terminated. */
 extern const char *const dd_dataset_names[];
+/* The four of the experiment, which `train` takes without --dataset. */
+extern const char *const dd_experiment_datasets[];
 
 /* Make (`name` is a generator's) or read (`name` is a path) a set. Files: .csv (a header line is
  * allowed; comma, semicolon, tab or space), .npy (float32 or float64, C order, shape (n, 2)), and

@@ -27,8 +27,8 @@ void dd_gauss_legendre(int n, double node[DD_MOST_NODES], double weight[DD_MOST_
 
 /* A generator's distribution. */
 typedef struct dd_truth_definition {
-    const char *name;
-    int countable; /* as dd_truth.countable */
+    const char *name; /* "": of every drawing */
+    int countable;    /* as dd_truth.countable */
     void (*build)(dd_truth_builder *b, const char *name);
 } dd_truth_definition;
 

@@ -79,7 +79,13 @@ static void check_names(void)
     int count = 0;
     for (; dd_dataset_names[count]; count++)
         CHECK(!count || strcmp(dd_dataset_names[count - 1], dd_dataset_names[count]) < 0, "names are not sorted");
-    CHECK(count == 4, "%d generators", count);
+    CHECK(count == 22, "%d generators", count);
+    for (int i = 0; dd_experiment_datasets[i]; i++) {
+        int known = 0;
+        for (int j = 0; j < count; j++)
+            known |= !strcmp(dd_experiment_datasets[i], dd_dataset_names[j]);
+        CHECK(known, "%s is no generator", dd_experiment_datasets[i]);
+    }
 }
 
 /* FNV-1a over n in four bytes (little endian) and the coordinates, from the definition. */

@@ -1,8 +1,11 @@
-/* The k-nearest-neighbour estimate of the KL divergence, and the table of all metrics. */
+/* The k-nearest-neighbour estimate of the KL divergence, all metrics of samples, and the table of metrics. */
 #include "metrics.h"
 
 #include <math.h>
 #include <stdlib.h>
+
+#include "distances.h"
+#include "modes.h"
 
 const dd_metric_info dd_metric_table[DD_METRICS] = {
     {"training_time", "s", "wall time of training, of the ensemble / replicas", offsetof(dd_metrics, training_time), 1},
@@ -16,6 +19,21 @@ const dd_metric_info dd_metric_table[DD_METRICS] = {
      1},
     {"kl_zero_distances", "1", "real points left out of kl_divergence because a distance was 0",
      offsetof(dd_metrics, kl_zero_distances), 0},
+    {"modes", "1", "modes of the dataset", offsetof(dd_metrics, modes), 0},
+    {"modes_captured", "1", "modes with at least a fifth of their share in high-quality samples",
+     offsetof(dd_metrics, modes_captured), 0},
+    {"high_quality", "1", "share of samples within 3 sigma of a mode or curve, or in its disc or box",
+     offsetof(dd_metrics, high_quality), 0},
+    {"off_support", "1", "share of samples beyond 6 sigma of every mode or curve, or .02 outside disc or box",
+     offsetof(dd_metrics, off_support), 0},
+    {"total_variation", "1", "between samples and truth, over modes or cells and what lies outside",
+     offsetof(dd_metrics, total_variation), 0},
+    {"density", "1", "Naeem et al. 2020, k = 5; 1 for the true distribution", offsetof(dd_metrics, density), 0},
+    {"coverage", "1", "Naeem et al. 2020, k = 5; .97 for the true distribution", offsetof(dd_metrics, coverage), 0},
+    {"sliced_wasserstein", "1", "Wasserstein-1 distance to the training set, mean over 128 directions",
+     offsetof(dd_metrics, sliced_wasserstein), 0},
+    {"mmd_squared", "1", "squared maximum mean discrepancy, unbiased", offsetof(dd_metrics, mmd_squared), 0},
+    {"mean_distance", "1", "mean distance between two samples", offsetof(dd_metrics, mean_distance), 0},
 };
 
 /* The sum of 100,000 logarithms with Neumaier's compensation: its rounding error stays near one ulp. */
@@ -70,4 +88,41 @@ done:
     free(rho);
     free(nu);
     return status;
+}
+
+static int measure_distances(const float *points, uint32_t n, const float *x, uint32_t m, dd_metrics *metrics)
+{
+    int status = DD_OK;
+    float *real = malloc(4 * DD_MOST_COMPARED * sizeof *real), *generated = real + 2 * DD_MOST_COMPARED;
+    if (!real)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for the metrics of %u samples", m);
+    uint32_t generated_n = dd_thin(x, m, DD_MOST_COMPARED, generated);
+    uint32_t real_n = dd_thin(points, n, generated_n, real); /* as many: coverage grows with generated / real */
+    DD_CHECK(dd_density_coverage(real, real_n, generated, generated_n, &metrics->density, &metrics->coverage));
+    DD_CHECK(dd_sliced_wasserstein(points, n, x, m, &metrics->sliced_wasserstein));
+    dd_mmd(real, real_n, generated, generated_n, &metrics->mmd_squared, &metrics->mean_distance);
+done:
+    free(real);
+    return status;
+}
+
+int dd_metrics_of_samples(dd_backend *backend, const dd_truth *truth, const dd_points *points, const float *x,
+                          uint32_t n, const dd_evaluation_config *evaluation, dd_metrics *metrics)
+{
+    dd_kl kl;
+    dd_modes modes;
+    for (int i = 0; i < DD_METRICS; i++)
+        *dd_metric(metrics, i) = NAN;
+    DD_TRY(dd_kl_divergence(backend, points->xy, points->n, x, n, evaluation->k, &kl));
+    metrics->kl_divergence = kl.bits;
+    metrics->kl_zero_distances = kl.zero_distances;
+    if (truth) {
+        DD_TRY(dd_modes_measure(truth, x, n, &modes));
+        metrics->modes = modes.modes;
+        metrics->modes_captured = modes.captured;
+        metrics->high_quality = modes.high_quality;
+        metrics->off_support = modes.off_support;
+        metrics->total_variation = modes.total_variation;
+    }
+    return measure_distances(points->xy, points->n, x, n, metrics);
 }

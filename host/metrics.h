@@ -1,4 +1,8 @@
-/* Metrics of generated samples.
+/* Metrics of generated samples; docs/metrics.md says how to read them.
+ *
+ *     dd_metrics metrics;                                                      // all NaN but what follows
+ *     DD_TRY(dd_metrics_of_samples(backend, &truth, &points, x, n, &config.evaluation, &metrics));
+ *     printf("%g of %g modes\n", metrics.modes_captured, metrics.modes);
  *
  * kl_divergence: the k-nearest-neighbour estimate of KL(real || generated) in bits with the Chebyshev
  * metric (Wang, Kulkarni & Verdu 2009, as in NPEET's `kldiv`), d = 2:
@@ -10,6 +14,7 @@
 #define DD_METRICS_H
 
 #include "backend.h"
+#include "truth.h"
 
 typedef struct dd_kl {
     double bits;             /* the estimate over the points whose two distances are positive */
@@ -29,7 +34,23 @@ typedef struct dd_metrics {
     double inference_time; /* s, wall time of sampling / replicas */
     double kl_divergence;  /* bits */
     double kl_zero_distances;
+    double modes;              /* of the dataset; this and the next four are in modes.h */
+    double modes_captured;     /* of them */
+    double high_quality;       /* share of samples */
+    double off_support;        /* share of samples */
+    double total_variation;    /* 0..1, modes or cells against the truth */
+    double density, coverage;  /* distances.h, like the next three */
+    double sliced_wasserstein; /* coordinates' unit */
+    double mmd_squared;        /* unbiased: negative at times */
+    double mean_distance;      /* between two samples, coordinates' unit */
 } dd_metrics;
+
+/* All metrics of generated samples x (n, 2), finite; the others (losses, times) become NaN. `points` are the training
+ * set; density, coverage and MMD compare with at most DD_MOST_COMPARED of them, evenly spaced. `truth` NULL: it is not
+ * known, so modes .. total_variation are NaN. So is, of the distances, what needs more points than there are; too few
+ * for the KL estimate are DD_ERR_DATA, as there. Depends on nothing but its arguments, to the bit. */
+int dd_metrics_of_samples(dd_backend *backend, const dd_truth *truth, const dd_points *points, const float *x,
+                          uint32_t n, const dd_evaluation_config *evaluation, dd_metrics *metrics);
 
 /* Name, unit and meaning of each member of dd_metrics, in its order: the store, the tables and
  * final_info.json walk this. */
@@ -39,7 +60,7 @@ typedef struct dd_metric_info {
     int in_final_info; /* one of the reference's four */
 } dd_metric_info;
 
-enum { DD_METRICS = 6 };
+enum { DD_METRICS = 16 };
 extern const dd_metric_info dd_metric_table[DD_METRICS];
 
 static inline double *dd_metric(dd_metrics *m, int i)

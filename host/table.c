@@ -15,8 +15,8 @@ enum {
 };
 
 /* What is looked at first comes first. */
-static const char *const metric_order[DD_METRICS] = {"kl_divergence", "eval_loss",      "heldout_loss",
-                                                     "training_time", "inference_time", "kl_zero_distances"};
+static const char *const metric_order[] = {"kl_divergence", "modes_captured", "off_support",    "eval_loss",
+                                           "heldout_loss",  "training_time",  "inference_time", "kl_zero_distances"};
 
 /* Runs down, datasets across; a cell is the entries of one run and dataset. */
 typedef struct grid {
@@ -313,7 +313,7 @@ static void print_csv(FILE *out, const grid *g)
 static int print_metrics(FILE *out, const grid *g, int (*print_metric)(FILE *, const grid *, int))
 {
     print_note(out, g);
-    for (int i = 0; i < DD_METRICS; i++) {
+    for (size_t i = 0; i < sizeof metric_order / sizeof *metric_order; i++) {
         int metric = 0;
         while (strcmp(dd_metric_table[metric].name, metric_order[i]))
             metric++;

@@ -143,19 +143,21 @@ static inline int stored_run_result(stored_run *r, const char *path)
         for (int t = 0; t < timesteps; t++)
             sample_gate[(uint32_t)t * n + i] = (float)t + (float)i / (float)n;
     }
-    dd_result result = {.metrics = {.training_time = 31.5,
-                                    .eval_loss = .75,
-                                    .heldout_loss = NAN,
-                                    .inference_time = 2.25,
-                                    .kl_divergence = -.125,
-                                    .kl_zero_distances = 3},
-                        .samples = n,
+    dd_result result = {.samples = n,
                         .x = x,
                         .initial_noise = noise,
                         .gate = r->model.gates ? gate : NULL,
                         .sample_gate = r->model.gates ? sample_gate : NULL,
                         .online = r->state[DD_STATE_ONLINE],
                         .ema = r->state[DD_STATE_EMA]};
+    for (int i = 0; i < DD_METRICS; i++)
+        *dd_metric(&result.metrics, i) = NAN;
+    result.metrics.training_time = 31.5;
+    result.metrics.eval_loss = .75;
+    result.metrics.inference_time = 2.25;
+    result.metrics.kl_divergence = -.125;
+    result.metrics.kl_zero_distances = 3;
+    result.metrics.modes_captured = 141;
     int status = dd_result_write(path, &r->run, &r->model, &result);
     free(x);
     return status;

@@ -181,7 +181,7 @@ def test_result_contents(run):
             assert np.array_equal(file["gate/sample/weight"], t + i / SAMPLES)
         metrics = {name: value[()] for name, value in file["metrics"].items()}
         assert metrics == dict(training_time=31.5, eval_loss=0.75, inference_time=2.25, kl_divergence=-0.125,
-                               kl_zero_distances=3)
+                               kl_zero_distances=3, modes_captured=141)
         assert file["metrics/training_time"].attrs["units"] == "s" and file["metrics/kl_divergence"].attrs["units"] == "bit"
 
 

@@ -143,9 +143,11 @@ static void check_errors(void)
 
 static void check_table(void)
 {
-    static const char *const names[] = {"training_time",  "eval_loss",     "heldout_loss",
-                                        "inference_time", "kl_divergence", "kl_zero_distances"};
-    dd_metrics m = {0., 1., 2., 3., 4., 5.};
+    static const char *const names[DD_METRICS] = {
+        "training_time", "eval_loss",          "heldout_loss", "inference_time", "kl_divergence",   "kl_zero_distances",
+        "modes",         "modes_captured",     "high_quality", "off_support",    "total_variation", "density",
+        "coverage",      "sliced_wasserstein", "mmd_squared",  "mean_distance"};
+    dd_metrics m = {0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.};
     int final_info = 0;
     for (int i = 0; i < DD_METRICS; i++) {
         CHECK(!strcmp(dd_metric_table[i].name, names[i]), "metric %d: %s", i, dd_metric_table[i].name);

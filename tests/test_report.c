@@ -67,7 +67,14 @@ static void check_float_text(void)
 
 static dd_entry entry(const char *run, const char *dataset, uint64_t seed, double kl)
 {
-    dd_entry e = {.path = "", .run = (char *)run, .seed = seed, .metrics = {40. + (double)seed, .5, NAN, .25, kl, 0.}};
+    dd_entry e = {.path = "", .run = (char *)run, .seed = seed};
+    for (int i = 0; i < DD_METRICS; i++)
+        *dd_metric(&e.metrics, i) = NAN;
+    e.metrics.training_time = 40. + (double)seed;
+    e.metrics.eval_loss = .5;
+    e.metrics.inference_time = .25;
+    e.metrics.kl_divergence = kl;
+    e.metrics.kl_zero_distances = 0.;
     snprintf(e.dataset, sizeof e.dataset, "%s", dataset);
     return e;
 }

@@ -467,7 +467,7 @@ static void check_result(stored_run *r)
     CHECK(!memcmp(parameters, r->state[DD_STATE_EMA], n * sizeof *parameters), "ema");
     CHECK_OK(dd_result_read_metrics(path, &m));
     CHECK(m.training_time == 31.5 && m.eval_loss == .75 && m.inference_time == 2.25 && m.kl_divergence == -.125 &&
-              m.kl_zero_distances == 3 && isnan(m.heldout_loss),
+              m.kl_zero_distances == 3 && isnan(m.heldout_loss) && m.modes_captured == 141 && isnan(m.mean_distance),
           "metrics");
     CHECK_OK(dd_result_read_samples(path, &x, &samples));
     CHECK(samples == 40 && x && x[2 * 39] == 39.f && x[2 * 39 + 1] == 39.5f, "%u samples", samples);

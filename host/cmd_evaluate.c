@@ -19,9 +19,9 @@ const dd_command dd_command_evaluate = {
     .summary = "recompute the metrics of a stored run",
     .synopsis = "RUN.h5 [--dataset NAME|FILE] [--backend auto|cpu|cuda] [--threads N]",
     .description =
-        "Computes eval_loss, heldout_loss, inference_time and kl_divergence of a finished run from its stored "
-        "parameters, and prints them beside the stored ones. On the points it was trained on, and the machine that "
-        "measured it, the differences are 0 (but for the time). The file is not changed.",
+        "Computes the metrics of a finished run (all but training_time) from its stored parameters, and prints them "
+        "beside the stored ones; docs/metrics.md says what they are. On the points it was trained on, and the machine "
+        "that measured it, the differences are 0 (but for the time). The file is not changed.",
     .least_words = 1,
     .most_words = 1,
     .words_name = "RUN.h5",
@@ -44,29 +44,29 @@ static int measure(const dd_stored *s, const dd_points *points, const char *data
     uint32_t n = (uint32_t)c->evaluation.samples;
     uint64_t seed = s->header.seed;
     dd_points fresh = {0};
-    dd_kl kl;
+    double eval_loss, heldout_loss = NAN;
     float *x = malloc(2 * (size_t)n * sizeof *x);
     int status = x ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
     if (status)
         goto done;
-    *m = (dd_metrics){.training_time = NAN, .heldout_loss = NAN};
     DD_CHECK(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_EVALUATE, (const dd_points *const[]){points},
-                                  &m->eval_loss));
+                                  &eval_loss));
     if (points->generated) {
         DD_CHECK(dd_points_open(dataset, (uint32_t)c->evaluation.heldout, c->data.seed, DD_STREAM_HELDOUT, &fresh));
         DD_CHECK(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_HELDOUT, (const dd_points *const[]){&fresh},
-                                      &m->heldout_loss));
+                                      &heldout_loss));
     }
     double began = dd_now();
     DD_CHECK(dd_ensemble_sample(s->ensemble, DD_STATE_EMA, &seed, n, &(dd_samples){.x = x}));
-    m->inference_time = dd_now() - began;
-    status = dd_kl_divergence(s->backend, points->xy, points->n, x, n, c->evaluation.k, &kl);
+    double inference_time = dd_now() - began;
+    status = dd_metrics_on_points(s->backend, points, x, n, &c->evaluation, m);
     if (status) {
         dd_fail_context("%s", dataset);
         goto done;
     }
-    m->kl_divergence = kl.bits;
-    m->kl_zero_distances = kl.zero_distances;
+    m->eval_loss = eval_loss;
+    m->heldout_loss = heldout_loss;
+    m->inference_time = inference_time;
 done:
     dd_points_free(&fresh);
     free(x);

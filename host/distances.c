@@ -1,4 +1,4 @@
-/* Density and coverage, and the squared MMD: what looks at all pairs of points, block by block. */
+/* Density and coverage, squared MMD, mean distance: what looks at all pairs of points, block by block. */
 #include "distances.h"
 
 #include <math.h>
@@ -11,6 +11,13 @@ enum {
     BLOCK = 512, /* points whose coordinates lie side by side in the first-level cache */
     LANES = 16   /* sums that run side by side; a fixed number, so the bits do not depend on the machine's vectors */
 };
+
+/* Compiled for AVX2, too, and chosen when the program starts; without contraction both give the same bits. */
+#if defined __x86_64__ && defined __linux__
+#define FOR_THIS_MACHINE __attribute__((target_clones("avx2", "default")))
+#else
+#define FOR_THIS_MACHINE
+#endif
 
 uint32_t dd_thin(const float *point, uint32_t n, uint32_t most, float *thinned)
 {
@@ -111,7 +118,7 @@ done:
     return status;
 }
 
-/* ---- MMD ---- */
+/* ---- MMD and mean distance ---- */
 
 static inline int32_t bits_of(float value)
 {
@@ -161,10 +168,6 @@ static inline float kernels(float square)
     return wide + wide4 + fourth_power(wide4) + narrow + narrow4 + fourth_power(narrow4);
 }
 
-typedef struct sums {
-    double kernel, distance;
-} sums;
-
 typedef struct block {
     float x[BLOCK], y[BLOCK];
     uint32_t count;
@@ -195,54 +198,68 @@ static double sum_lanes(const float *value, uint32_t count)
     return sum;
 }
 
+typedef enum quantity { KERNELS, DISTANCES } quantity;
+
 /* Over all pairs of two blocks. */
-static sums sum_blocks(const block *a, const block *b)
+FOR_THIS_MACHINE static double sum_blocks(quantity what, const block *a, const block *b)
 {
-    sums total = {0., 0.};
-    float square[BLOCK], kernel[BLOCK], distance[BLOCK];
+    double total = 0.;
+    float square[BLOCK], value[BLOCK];
     for (uint32_t i = 0; i < a->count; i++) {
         for (uint32_t j = 0; j < b->count; j++) {
             float dx = b->x[j] - a->x[i], dy = b->y[j] - a->y[i];
             square[j] = dx * dx + dy * dy;
         }
-        for (uint32_t j = 0; j < b->count; j++)
-            kernel[j] = kernels(square[j]);
-        for (uint32_t j = 0; j < b->count; j++)
-            distance[j] = sqrtf(square[j]);
-        total.kernel += sum_lanes(kernel, b->count);
-        total.distance += sum_lanes(distance, b->count);
+        if (what == KERNELS)
+            for (uint32_t j = 0; j < b->count; j++)
+                value[j] = kernels(square[j]);
+        else
+            for (uint32_t j = 0; j < b->count; j++)
+                value[j] = sqrtf(square[j]);
+        total += sum_lanes(value, b->count);
     }
     return total;
 }
 
-/* Means over all pairs of a and b, or, with b NULL, over the ordered pairs of different points of a. */
-static sums mean_of_pairs(const float *a, uint32_t n, const float *b, uint32_t m)
+static double mean_between(quantity what, const float *a, uint32_t n, const float *b, uint32_t m)
 {
     block one, other;
-    sums total = {0., 0.};
+    double total = 0.;
     for (uint32_t i = 0; i < n; i += BLOCK) {
         load(a, n, i, &one);
-        for (uint32_t j = 0; b ? j < m : j <= i; j += BLOCK) {
-            load(b ? b : a, b ? m : n, j, &other);
-            sums s = sum_blocks(&one, &other);
-            int times = !b && j < i ? 2 : 1;
-            total.kernel += times * s.kernel;
-            total.distance += times * s.distance;
+        for (uint32_t j = 0; j < m; j += BLOCK) {
+            load(b, m, j, &other);
+            total += sum_blocks(what, &one, &other);
         }
     }
-    if (!b)
-        total.kernel -= (double)DD_MMD_WIDTHS * n; /* a point and itself */
-    double pairs = b ? (double)n * m : (double)n * (n - 1.);
-    return (sums){total.kernel / (DD_MMD_WIDTHS * pairs), total.distance / pairs};
+    return total / ((double)n * m);
 }
 
-void dd_mmd(const float *a, uint32_t n, const float *b, uint32_t m, double *mmd_squared, double *mean_distance)
+/* Over the pairs of different points; a point's kernels with itself are 1, its distance is 0. */
+static double mean_within(quantity what, const float *a, uint32_t n)
 {
-    *mmd_squared = *mean_distance = NAN;
-    if (m < 2)
-        return;
-    sums within_b = mean_of_pairs(b, m, NULL, 0);
-    *mean_distance = within_b.distance;
-    if (n >= 2)
-        *mmd_squared = mean_of_pairs(a, n, NULL, 0).kernel + within_b.kernel - 2. * mean_of_pairs(a, n, b, m).kernel;
+    block one, other;
+    double total = what == KERNELS ? -(double)DD_MMD_WIDTHS * n : 0.;
+    for (uint32_t i = 0; i < n; i += BLOCK) {
+        load(a, n, i, &one);
+        total += sum_blocks(what, &one, &one);
+        for (uint32_t j = 0; j < i; j += BLOCK) {
+            load(a, n, j, &other);
+            total += 2. * sum_blocks(what, &one, &other);
+        }
+    }
+    return total / ((double)n * (n - 1.));
+}
+
+double dd_mmd_squared(const float *a, uint32_t n, const float *b, uint32_t m)
+{
+    if (n < 2 || m < 2)
+        return NAN;
+    return (mean_within(KERNELS, a, n) + mean_within(KERNELS, b, m) - 2. * mean_between(KERNELS, a, n, b, m)) /
+           DD_MMD_WIDTHS;
+}
+
+double dd_mean_distance(const float *a, uint32_t n)
+{
+    return n < 2 ? NAN : mean_within(DISTANCES, a, n);
 }

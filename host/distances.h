@@ -36,9 +36,13 @@ int dd_sliced_wasserstein(const float *a, uint32_t n, const float *b, uint32_t m
 /* Squared maximum mean discrepancy, the unbiased estimate (Gretton et al. 2012, "A kernel two-sample test", equation
  * 3), negative at times where the sets are alike:
  *   sum_{i != j} k(a_i, a_j) / (n (n-1)) + sum_{i != j} k(b_i, b_j) / (m (m-1)) - 2 sum_{i, j} k(a_i, b_j) / (n m)
- * k(x, y) = mean over DD_MMD_WIDTHS widths s = 2, 1, ..., 1/16 of exp(-|x - y|^2 / (2 s^2)), fixed widths, so that
- * values compare between runs. mean_distance: the mean Euclidean distance between two of b. NaN with fewer than two
- * points. Single precision within a row of pairs: within 1e-6 of the exact value. */
-void dd_mmd(const float *a, uint32_t n, const float *b, uint32_t m, double *mmd_squared, double *mean_distance);
+ * k(x, y) = mean over DD_MMD_WIDTHS widths s = 2, 1, ..., 1/16 of exp(-|x - y|^2 / (2 s^2)): wide ones see the shape,
+ * narrow ones the modes; fixed, so that values compare between runs. NaN where a set has fewer than two points. Kernels
+ * are single precision: within 1e-6 of the exact value. */
+double dd_mmd_squared(const float *a, uint32_t n, const float *b, uint32_t m);
+
+/* Mean Euclidean distance between two different points of a, n (n-1) / 2 pairs; NaN with fewer than two points. Single
+ * precision, relative error below 1e-6. */
+double dd_mean_distance(const float *a, uint32_t n);
 
 #endif

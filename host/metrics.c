@@ -100,7 +100,8 @@ static int measure_distances(const float *points, uint32_t n, const float *x, ui
     uint32_t real_n = dd_thin(points, n, generated_n, real); /* as many: coverage grows with generated / real */
     DD_CHECK(dd_density_coverage(real, real_n, generated, generated_n, &metrics->density, &metrics->coverage));
     DD_CHECK(dd_sliced_wasserstein(points, n, x, m, &metrics->sliced_wasserstein));
-    dd_mmd(real, real_n, generated, generated_n, &metrics->mmd_squared, &metrics->mean_distance);
+    metrics->mmd_squared = dd_mmd_squared(real, real_n, generated, generated_n);
+    metrics->mean_distance = dd_mean_distance(generated, generated_n);
 done:
     free(real);
     return status;
@@ -125,4 +126,16 @@ int dd_metrics_of_samples(dd_backend *backend, const dd_truth *truth, const dd_p
         metrics->total_variation = modes.total_variation;
     }
     return measure_distances(points->xy, points->n, x, n, metrics);
+}
+
+int dd_metrics_on_points(dd_backend *backend, const dd_points *points, const float *x, uint32_t n,
+                         const dd_evaluation_config *evaluation, dd_metrics *metrics)
+{
+    dd_truth truth;
+    if (!points->generated)
+        return dd_metrics_of_samples(backend, NULL, points, x, n, evaluation, metrics);
+    DD_TRY(dd_truth_create(points->name, &truth));
+    int status = dd_metrics_of_samples(backend, &truth, points, x, n, evaluation, metrics);
+    dd_truth_free(&truth);
+    return status;
 }

@@ -52,6 +52,10 @@ typedef struct dd_metrics {
 int dd_metrics_of_samples(dd_backend *backend, const dd_truth *truth, const dd_points *points, const float *x,
                           uint32_t n, const dd_evaluation_config *evaluation, dd_metrics *metrics);
 
+/* The same with the truth of the points, where they are generated. */
+int dd_metrics_on_points(dd_backend *backend, const dd_points *points, const float *x, uint32_t n,
+                         const dd_evaluation_config *evaluation, dd_metrics *metrics);
+
 /* Name, unit and meaning of each member of dd_metrics, in its order: the store, the tables and
  * final_info.json walk this. */
 typedef struct dd_metric_info {

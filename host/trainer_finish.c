@@ -103,19 +103,18 @@ static int finish_run(const dd_plan *plan, dd_ensemble *e, measurement *m, const
 {
     const dd_config *c = plan->job->config;
     size_t n = (size_t)c->evaluation.samples, timesteps = (size_t)c->diffusion.timesteps, at = (size_t)i * n;
-    dd_kl kl;
+    dd_metrics metrics;
     DD_TRY(check_finite(m, w, i, n));
-    DD_TRY(dd_kl_divergence(plan->backend, w->points->xy, w->points->n, m->samples.x + 2 * at, (uint32_t)n,
-                            c->evaluation.k, &kl));
+    DD_TRY(
+        dd_metrics_on_points(plan->backend, w->points, m->samples.x + 2 * at, (uint32_t)n, &c->evaluation, &metrics));
+    metrics.training_time = w->training_time;
+    metrics.eval_loss = m->eval_loss[i];
+    metrics.heldout_loss = w->points->generated ? m->heldout_loss[i] : NAN;
+    metrics.inference_time = m->inference_time;
     DD_TRY(dd_ensemble_get(e, i, DD_STATE_ONLINE, m->online));
     DD_TRY(dd_ensemble_get(e, i, DD_STATE_EMA, m->ema));
     dd_result result = {
-        .metrics = {.training_time = w->training_time,
-                    .eval_loss = m->eval_loss[i],
-                    .heldout_loss = w->points->generated ? m->heldout_loss[i] : NAN,
-                    .inference_time = m->inference_time,
-                    .kl_divergence = kl.bits,
-                    .kl_zero_distances = kl.zero_distances},
+        .metrics = metrics,
         .samples = (uint32_t)n,
         .x = m->samples.x + 2 * at,
         .initial_noise = m->samples.initial_noise + 2 * at,
@@ -126,8 +125,8 @@ static int finish_run(const dd_plan *plan, dd_ensemble *e, measurement *m, const
     };
     DD_TRY(dd_result_write(w->result, &w->run, &plan->model, &result));
     dd_tell(plan->job, "%s: kl_divergence %.4f bit, eval_loss %.4f, trained in %.1f s, sampled in %.2f s%s", w->result,
-            kl.bits, m->eval_loss[i], w->training_time, m->inference_time,
-            kl.zero_distances ? " (some distances were 0; see kl_zero_distances)" : "");
+            metrics.kl_divergence, m->eval_loss[i], w->training_time, m->inference_time,
+            metrics.kl_zero_distances > 0. ? " (some distances were 0; see kl_zero_distances)" : "");
     return DD_OK;
 }
 

@@ -13,6 +13,9 @@ static const dd_option options[] = {
     {"format", "FORMAT", 0,
      "text (default), markdown, or csv: one line per run, dataset and metric with mean, standard deviation and number "
      "of seeds"},
+    {"metric", "NAME...", 1,
+     "metrics to show, in this order, or all. Default: kl_divergence, modes_captured, off_support, the losses and "
+     "times; csv: all"},
     {"output", "FILE", 0, "write the table there, not to the terminal"},
     {"reference", "DIR", 0,
      "also write DIR/<run>/final_info.json and DIR/<run>/all_results.pkl as the reference does, for tools that read "
@@ -23,7 +26,7 @@ static const dd_option options[] = {
 const dd_command dd_command_compare = {
     .name = "compare",
     .summary = "a table of finished runs",
-    .synopsis = "DIR... [--format text|markdown|csv] [--output FILE] [--reference DIR]",
+    .synopsis = "DIR... [--format text|markdown|csv] [--metric NAME...] [--output FILE] [--reference DIR]",
     .description =
         "Reads every finished run under the DIRs (as given to train --out, or one configuration's or dataset's folder "
         "in it) and prints, for each metric, a table with a row per run and a column per dataset: mean and standard "
@@ -31,14 +34,20 @@ const dd_command dd_command_compare = {
         "of the path as tells them apart.\n\n"
         "kl_divergence: k-nearest-neighbour estimate of KL(real || generated) in bits; lower is better, and it can be "
         "a little negative.\n"
+        "modes_captured: modes of the dataset that the samples found; below it, how many there are.\n"
+        "off_support: share of samples where the dataset has none, bridges between modes for instance.\n"
         "eval_loss, heldout_loss: mean squared error of the predicted noise on the training set and on fresh points.\n"
         "training_time, inference_time: wall time in seconds, of an ensemble divided by its replicas.\n"
-        "kl_zero_distances: real points left out of kl_divergence because a distance was 0; shown where there are any.",
+        "kl_zero_distances: real points left out of kl_divergence because a distance was 0; shown where there are "
+        "any.\n"
+        "docs/metrics.md defines these and the others: high_quality, total_variation, density, coverage, "
+        "sliced_wasserstein, mmd_squared, mean_distance.",
     .least_words = 1,
     .most_words = -1,
     .words_name = "DIR",
     .options = options,
     .examples = "    dualdiff compare runs\n"
+                "    dualdiff compare runs --metric kl_divergence total_variation coverage\n"
                 "    dualdiff compare runs long_runs --format markdown --output table.md\n",
     .run = dd_cmd_compare,
 };
@@ -55,6 +64,31 @@ static int parse_format(const char *name, dd_table_format *format)
     const char *closest = dd_closest(name, names, 3);
     return dd_fail(DD_ERR_USAGE, "compare: unknown format '%s'; formats are text, markdown and csv%s%s%s", name,
                    closest ? " (did you mean '" : "", closest ? closest : "", closest ? "'?)" : "");
+}
+
+static int parse_metrics(const dd_args *args, dd_table_options *options)
+{
+    const char **name, *names[DD_METRICS + 1] = {"all"};
+    int count, status = DD_OK;
+    DD_TRY(dd_args_values(args, "metric", &name, &count));
+    for (int i = 0; i < DD_METRICS; i++)
+        names[i + 1] = dd_metric_table[i].name;
+    for (int i = 0; i < count && !status; i++) {
+        int all = !strcmp(name[i], "all"), number = dd_metric_number(name[i]);
+        const char *closest = dd_closest(name[i], names, DD_METRICS + 1);
+        if (!all && number < 0)
+            status = dd_fail(DD_ERR_USAGE, "compare: there is no metric '%s'%s%s%s; docs/metrics.md names them",
+                             name[i], closest ? " (did you mean '" : "", closest ? closest : "", closest ? "'?)" : "");
+        for (int j = all ? 0 : number; j < (all ? DD_METRICS : number + 1) && !status; j++) {
+            int known = 0;
+            while (known < options->metrics && options->metric[known] != j)
+                known++;
+            if (known == options->metrics)
+                options->metric[options->metrics++] = j;
+        }
+    }
+    free(name);
+    return status;
 }
 
 /* Make `path` and what is missing above it. */
@@ -91,9 +125,10 @@ static int write_reference(const char *dir, const dd_entries *entries)
 
 static int compare(const dd_args *args, dd_entries *entries)
 {
-    dd_table_format format = DD_TABLE_TEXT;
+    dd_table_options options = {.format = DD_TABLE_TEXT};
     const char *output = dd_args_value(args, "output", NULL), *reference = dd_args_value(args, "reference", NULL);
-    DD_TRY(parse_format(dd_args_value(args, "format", "text"), &format));
+    DD_TRY(parse_format(dd_args_value(args, "format", "text"), &options.format));
+    DD_TRY(parse_metrics(args, &options));
     for (int i = 0; i < args->words; i++)
         DD_TRY(dd_entries_scan(args->word[i], 2, entries));
     if (!entries->count)
@@ -101,7 +136,7 @@ static int compare(const dd_args *args, dd_entries *entries)
                        "compare: no finished run under %s; `dualdiff train` makes them, and `dualdiff info "
                        "FILE` says what a file holds",
                        args->word[0]);
-    DD_TRY(output ? dd_table_write(output, entries, format) : dd_table_print(stdout, entries, format));
+    DD_TRY(output ? dd_table_write(output, entries, &options) : dd_table_print(stdout, entries, &options));
     return reference ? write_reference(reference, entries) : DD_OK;
 }
 

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "distances.h"
 #include "modes.h"
@@ -35,6 +36,14 @@ const dd_metric_info dd_metric_table[DD_METRICS] = {
     {"mmd_squared", "1", "squared maximum mean discrepancy, unbiased", offsetof(dd_metrics, mmd_squared), 0},
     {"mean_distance", "1", "mean distance between two samples", offsetof(dd_metrics, mean_distance), 0},
 };
+
+int dd_metric_number(const char *name)
+{
+    int i = DD_METRICS - 1;
+    while (i >= 0 && strcmp(dd_metric_table[i].name, name))
+        i--;
+    return i;
+}
 
 /* The sum of 100,000 logarithms with Neumaier's compensation: its rounding error stays near one ulp. */
 typedef struct compensated {

@@ -67,6 +67,9 @@ typedef struct dd_metric_info {
 enum { DD_METRICS = 16 };
 extern const dd_metric_info dd_metric_table[DD_METRICS];
 
+/* Number of the metric called `name`; -1 if there is none. */
+int dd_metric_number(const char *name);
+
 static inline double *dd_metric(dd_metrics *m, int i)
 {
     return (double *)((char *)m + dd_metric_table[i].offset);

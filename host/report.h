@@ -5,7 +5,7 @@
  *
  *     dd_entries entries = {0};
  *     DD_TRY(dd_entries_scan("runs", 2, &entries));
- *     DD_TRY(dd_table_print(stdout, &entries, DD_TABLE_TEXT));
+ *     DD_TRY(dd_table_print(stdout, &entries, &(dd_table_options){.format = DD_TABLE_TEXT}));
  *     dd_entries_free(&entries);
  */
 #ifndef DD_REPORT_H
@@ -54,11 +54,18 @@ int dd_final_info_write_entries(const char *out_dir, const dd_entry *entry, int 
 
 typedef enum dd_table_format { DD_TABLE_TEXT, DD_TABLE_MARKDOWN, DD_TABLE_CSV } dd_table_format;
 
-/* Rows runs, columns datasets x metrics, mean +- sd over seeds; text and Markdown put metrics below one another.
+typedef struct dd_table_options {
+    dd_table_format format;
+    int metrics;            /* 0: text and Markdown show what is looked at first, CSV everything */
+    int metric[DD_METRICS]; /* numbers in dd_metric_table, in the order of the table */
+} dd_table_options;
+
+/* Rows runs, columns datasets x metrics, mean +- sd over seeds; text and Markdown put metrics below one another, and
+ * below modes_captured a row with the number of modes there are.
  * CSV is long: one line per run, dataset and metric with mean, sd (empty for one seed) and the number of seeds. */
-int dd_table_print(FILE *out, const dd_entries *entries, dd_table_format format);
+int dd_table_print(FILE *out, const dd_entries *entries, const dd_table_options *options);
 
 /* The same into a file, replaced atomically. */
-int dd_table_write(const char *path, const dd_entries *entries, dd_table_format format);
+int dd_table_write(const char *path, const dd_entries *entries, const dd_table_options *options);
 
 #endif

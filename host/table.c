@@ -14,14 +14,15 @@ enum {
     CELL = 96
 };
 
-/* What is looked at first comes first. */
-static const char *const metric_order[] = {"kl_divergence", "modes_captured", "off_support",    "eval_loss",
-                                           "heldout_loss",  "training_time",  "inference_time", "kl_zero_distances"};
+/* What is looked at first comes first; the rest must be asked for. */
+static const char *const first_metrics[] = {"kl_divergence", "modes_captured", "off_support",    "eval_loss",
+                                            "heldout_loss",  "training_time",  "inference_time", "kl_zero_distances"};
 
 /* Runs down, datasets across; a cell is the entries of one run and dataset. */
 typedef struct grid {
     int runs, datasets;
     const char **run, **dataset;
+    int metrics, metric[DD_METRICS]; /* to show, in order */
     struct {
         const dd_entry *first;
         int count; /* 0: this run has nothing of this dataset */
@@ -40,12 +41,25 @@ static void grid_free(grid *g)
     free(g->cell);
 }
 
-static int grid_create(const dd_entries *e, grid *g)
+static void choose_metrics(const dd_table_options *options, grid *g)
+{
+    int csv = options->format == DD_TABLE_CSV, some = (int)(sizeof first_metrics / sizeof *first_metrics);
+    g->metrics = options->metrics ? options->metrics : csv ? DD_METRICS : some;
+    for (int i = 0; i < g->metrics; i++) {
+        if (options->metrics)
+            g->metric[i] = options->metric[i];
+        else
+            g->metric[i] = csv ? i : dd_metric_number(first_metrics[i]);
+    }
+}
+
+static int grid_create(const dd_entries *e, const dd_table_options *options, grid *g)
 {
     size_t n = (size_t)(e->count ? e->count : 1);
     *g = (grid){.run = calloc(n, sizeof *g->run), .dataset = calloc(n, sizeof *g->dataset)};
     if (!g->run || !g->dataset)
         goto no_memory;
+    choose_metrics(options, g);
     for (int i = 0, size; i < e->count; i += size) {
         size = dd_entries_group(e, i, 0);
         g->run[g->runs++] = e->entry[i].run;
@@ -118,9 +132,9 @@ static int shown(const grid *g, int metric)
 static int common_seeds(const grid *g)
 {
     int common = -1;
-    for (int metric = 0; metric < DD_METRICS; metric++) {
+    for (int j = 0; j < g->metrics; j++) {
         for (int i = 0; i < g->runs * g->datasets; i++) {
-            int n = summary(g, i / g->datasets, i % g->datasets, metric).n;
+            int n = summary(g, i / g->datasets, i % g->datasets, g->metric[j]).n;
             if (n && common != -1 && n != common)
                 return 0;
             if (n)
@@ -164,6 +178,40 @@ static void format_cells(const grid *g, int metric, int dataset, int aligned, ch
     }
 }
 
+/* Below the runs of modes_captured stands what there is to capture. */
+static int has_total(int metric)
+{
+    return !strcmp(dd_metric_table[metric].name, "modes_captured");
+}
+
+static const char *row_name(const grid *g, int row)
+{
+    return row < g->runs ? g->run[row] : "of";
+}
+
+static void format_total(const grid *g, int dataset, char text[CELL])
+{
+    snprintf(text, CELL, "-");
+    for (int run = 0; run < g->runs; run++) {
+        dd_summary s = summary(g, run, dataset, dd_metric_number("modes"));
+        if (s.n)
+            print_number(text, 0, 0, s.mean);
+    }
+}
+
+/* The cells of one metric, [datasets][*rows], malloc'ed; NULL when memory is out. */
+static char (*create_cells(const grid *g, int metric, int aligned, int *rows))[CELL]
+{
+    *rows = g->runs + has_total(metric);
+    char(*cell)[CELL] = malloc((size_t)*rows * (size_t)g->datasets * sizeof *cell);
+    for (int d = 0; d < g->datasets && cell; d++) {
+        format_cells(g, metric, d, aligned, cell + d * *rows);
+        if (has_total(metric))
+            format_total(g, d, cell[d * *rows + g->runs]);
+    }
+    return cell;
+}
+
 static void print_note(FILE *out, const grid *g)
 {
     int seeds = common_seeds(g);
@@ -191,14 +239,14 @@ static void print_padded(FILE *out, const char *text, int width)
     fprintf(out, "%s%*s", text, width - columns(text), "");
 }
 
-/* Datasets first .. last - 1 of one metric; cell[dataset][run]. */
-static void print_rows(FILE *out, const grid *g, int first, int last, int name_width, const int *width,
+/* Datasets first .. last - 1 of one metric; cell[dataset][row]. */
+static void print_rows(FILE *out, const grid *g, int first, int last, int name_width, const int *width, int rows,
                        char (*cell)[CELL])
 {
-    for (int row = -1; row < g->runs; row++) {
-        print_padded(out, row < 0 ? "run" : g->run[row], last > first ? name_width : 0);
+    for (int row = -1; row < rows; row++) {
+        print_padded(out, row < 0 ? "run" : row_name(g, row), last > first ? name_width : 0);
         for (int d = first; d < last; d++) {
-            const char *text = row < 0 ? g->dataset[d] : cell[d * g->runs + row];
+            const char *text = row < 0 ? g->dataset[d] : cell[d * rows + row];
             fputs("   ", out);
             print_padded(out, text, d + 1 < last ? width[d] : columns(text));
         }
@@ -208,8 +256,8 @@ static void print_rows(FILE *out, const grid *g, int first, int last, int name_w
 
 static int print_text_metric(FILE *out, const grid *g, int metric)
 {
-    char(*cell)[CELL] = malloc((size_t)g->runs * (size_t)g->datasets * sizeof *cell);
-    int *width = malloc((size_t)g->datasets * sizeof *width), name_width = columns("run");
+    int rows, name_width = columns("run"), *width = malloc((size_t)g->datasets * sizeof *width);
+    char(*cell)[CELL] = create_cells(g, metric, 1, &rows);
     if (!cell || !width) {
         free(cell);
         free(width);
@@ -218,10 +266,9 @@ static int print_text_metric(FILE *out, const grid *g, int metric)
     for (int run = 0; run < g->runs; run++)
         name_width = columns(g->run[run]) > name_width ? columns(g->run[run]) : name_width;
     for (int d = 0; d < g->datasets; d++) {
-        format_cells(g, metric, d, 1, cell + d * g->runs);
         width[d] = columns(g->dataset[d]);
-        for (int run = 0; run < g->runs; run++)
-            width[d] = columns(cell[d * g->runs + run]) > width[d] ? columns(cell[d * g->runs + run]) : width[d];
+        for (int row = 0; row < rows; row++)
+            width[d] = columns(cell[d * rows + row]) > width[d] ? columns(cell[d * rows + row]) : width[d];
     }
     const dd_metric_info *info = &dd_metric_table[metric];
     fprintf(out, "\n%s [%s]: %s\n", info->name, info->unit, info->long_name);
@@ -231,7 +278,7 @@ static int print_text_metric(FILE *out, const grid *g, int metric)
             total += 3 + width[last];
         if (first)
             fputc('\n', out);
-        print_rows(out, g, first, last, name_width, width, cell);
+        print_rows(out, g, first, last, name_width, width, rows, cell);
     }
     free(cell);
     free(width);
@@ -248,13 +295,13 @@ static void print_markdown_name(FILE *out, const char *name)
 
 static int print_markdown_metric(FILE *out, const grid *g, int metric)
 {
-    char(*cell)[CELL] = malloc((size_t)g->runs * (size_t)g->datasets * sizeof *cell);
+    int rows;
+    char(*cell)[CELL] = create_cells(g, metric, 0, &rows);
     if (!cell)
         return dd_fail(DD_ERR_MEMORY, "out of memory for a table");
     const dd_metric_info *info = &dd_metric_table[metric];
     fprintf(out, "\n**%s** [%s]: %s\n\n| run |", info->name, info->unit, info->long_name);
     for (int d = 0; d < g->datasets; d++) {
-        format_cells(g, metric, d, 0, cell + d * g->runs);
         fputc(' ', out);
         print_markdown_name(out, g->dataset[d]);
         fputs(" |", out);
@@ -262,12 +309,12 @@ static int print_markdown_metric(FILE *out, const grid *g, int metric)
     fputs("\n|---|", out);
     for (int d = 0; d < g->datasets; d++)
         fputs("---|", out);
-    for (int run = 0; run < g->runs; run++) {
+    for (int row = 0; row < rows; row++) {
         fputs("\n| ", out);
-        print_markdown_name(out, g->run[run]);
+        print_markdown_name(out, row_name(g, row));
         fputs(" |", out);
         for (int d = 0; d < g->datasets; d++)
-            fprintf(out, " %s |", cell[d * g->runs + run]);
+            fprintf(out, " %s |", cell[d * rows + row]);
     }
     fputc('\n', out);
     free(cell);
@@ -292,8 +339,9 @@ static void print_csv_name(FILE *out, const char *name)
 static void print_csv(FILE *out, const grid *g)
 {
     fputs("run,dataset,metric,unit,mean,sd,n\n", out);
-    for (int i = 0; i < g->runs * g->datasets * DD_METRICS; i++) {
-        int metric = i % DD_METRICS, dataset = i / DD_METRICS % g->datasets, run = i / DD_METRICS / g->datasets;
+    for (int i = 0; i < g->runs * g->datasets * g->metrics; i++) {
+        int metric = g->metric[i % g->metrics], cell = i / g->metrics;
+        int dataset = cell % g->datasets, run = cell / g->datasets;
         dd_summary s = summary(g, run, dataset, metric);
         char mean[DD_FLOAT_TEXT], sd[DD_FLOAT_TEXT] = "";
         if (!s.n)
@@ -313,25 +361,21 @@ static void print_csv(FILE *out, const grid *g)
 static int print_metrics(FILE *out, const grid *g, int (*print_metric)(FILE *, const grid *, int))
 {
     print_note(out, g);
-    for (size_t i = 0; i < sizeof metric_order / sizeof *metric_order; i++) {
-        int metric = 0;
-        while (strcmp(dd_metric_table[metric].name, metric_order[i]))
-            metric++;
-        if (shown(g, metric))
-            DD_TRY(print_metric(out, g, metric));
-    }
+    for (int i = 0; i < g->metrics; i++)
+        if (shown(g, g->metric[i]))
+            DD_TRY(print_metric(out, g, g->metric[i]));
     return DD_OK;
 }
 
-int dd_table_print(FILE *out, const dd_entries *entries, dd_table_format format)
+int dd_table_print(FILE *out, const dd_entries *entries, const dd_table_options *options)
 {
     grid g;
     int status = DD_OK;
-    DD_TRY(grid_create(entries, &g));
-    if (format == DD_TABLE_CSV)
+    DD_TRY(grid_create(entries, options, &g));
+    if (options->format == DD_TABLE_CSV)
         print_csv(out, &g);
     else
-        status = print_metrics(out, &g, format == DD_TABLE_TEXT ? print_text_metric : print_markdown_metric);
+        status = print_metrics(out, &g, options->format == DD_TABLE_TEXT ? print_text_metric : print_markdown_metric);
     if (!status && (fflush(out) || ferror(out)))
         status = dd_fail(DD_ERR_IO, "the table could not be written: %s", strerror(errno));
     grid_free(&g);
@@ -340,16 +384,16 @@ int dd_table_print(FILE *out, const dd_entries *entries, dd_table_format format)
 
 typedef struct table {
     const dd_entries *entries;
-    dd_table_format format;
+    const dd_table_options *options;
 } table;
 
 static int print_table(FILE *out, const void *data)
 {
     const table *t = data;
-    return dd_table_print(out, t->entries, t->format);
+    return dd_table_print(out, t->entries, t->options);
 }
 
-int dd_table_write(const char *path, const dd_entries *entries, dd_table_format format)
+int dd_table_write(const char *path, const dd_entries *entries, const dd_table_options *options)
 {
-    return dd_text_file_write(path, print_table, &(table){entries, format});
+    return dd_text_file_write(path, print_table, &(table){entries, options});
 }

@@ -79,13 +79,19 @@ static dd_entry entry(const char *run, const char *dataset, uint64_t seed, doubl
     return e;
 }
 
-static void expect_table(const char *what, const dd_entry *e, int count, dd_table_format format, const char *expected)
+static char *table_text(const dd_entry *e, int count, const dd_table_options *options)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    CHECK_OK(dd_table_print(out, &(dd_entries){count, (dd_entry *)e}, format));
+    CHECK_OK(dd_table_print(out, &(dd_entries){count, (dd_entry *)e}, options));
     fclose(out);
+    return text;
+}
+
+static void expect_table(const char *what, const dd_entry *e, int count, dd_table_format format, const char *expected)
+{
+    char *text = table_text(e, count, &(dd_table_options){.format = format});
     CHECK(!strncmp(text, expected, strlen(expected)), "%s:\n%s\nexpected:\n%s", what, text, expected);
     free(text);
 }
@@ -137,6 +143,50 @@ static void check_tables(void)
                  "run,dataset,metric,unit,mean,sd,n\n\"a,\"\"b\"\"\",x,training_time,s,40.0,,1\n");
 }
 
+/* Modes stand above how many there are; what else is measured is shown when it is asked for, and only that. */
+static void check_modes(void)
+{
+    dd_entry e[] = {entry("a", "dino", 0, 1.), entry("a", "line", 0, 1.), entry("b", "dino", 0, 1.),
+                    entry("b", "dino", 1, 1.)};
+    for (int i = 0; i < 4; i++)
+        e[i].metrics.coverage = .5;
+    e[0].metrics.modes = e[2].metrics.modes = e[3].metrics.modes = 142.;
+    e[0].metrics.modes_captured = 142.;
+    e[2].metrics.modes_captured = 90.;
+    e[3].metrics.modes_captured = 100.;
+    static const char captured[] = "modes with at least a fifth of their share in high-quality samples";
+    char expected[1024], *text;
+    snprintf(expected, sizeof expected,
+             "Mean ± standard deviation over seeds, their number in parentheses.\n\n"
+             "coverage [1]: Naeem et al. 2020, k = 5; .97 for the true distribution\n"
+             "run   dino                  line\n"
+             "a     0.5000          (1)   0.5000 (1)\n"
+             "b     0.5000 ± 0.0000 (2)        -\n\n"
+             "modes_captured [1]: %s\n"
+             "run   dino              line\n"
+             "a     142.0       (1)   -\n"
+             "b      95.0 ± 7.1 (2)   -\n"
+             "of    142               -\n",
+             captured);
+    text =
+        table_text(e, 4,
+                   &(dd_table_options){.format = DD_TABLE_TEXT,
+                                       .metrics = 2,
+                                       .metric = {dd_metric_number("coverage"), dd_metric_number("modes_captured")}});
+    CHECK(!strcmp(text, expected), "metrics asked for:\n%s\nexpected:\n%s", text, expected);
+    free(text);
+    text = table_text(e, 1, &(dd_table_options){.format = DD_TABLE_MARKDOWN});
+    snprintf(expected, sizeof expected,
+             "**modes_captured** [1]: %s\n\n| run | dino |\n|---|---|\n| a | 142 |\n| of | 142 |\n", captured);
+    CHECK(strstr(text, expected), "Markdown:\n%s\nhas not:\n%s", text, expected);
+    CHECK(!strstr(text, "coverage"), "coverage is shown unasked:\n%s", text);
+    free(text);
+    text = table_text(e, 1, &(dd_table_options){.format = DD_TABLE_CSV});
+    CHECK(strstr(text, "a,dino,coverage,1,0.5,,1\n"), "CSV:\n%s", text);
+    free(text);
+    CHECK(dd_metric_number("coverge") == -1, "a metric that is not there");
+}
+
 /* Every line of six runs x four datasets x five metrics fits a terminal of 100 columns, and so do many datasets
  * with long names. */
 static void check_width(void)
@@ -155,11 +205,7 @@ static void check_width(void)
                     count++;
                 }
         count -= used == 4; /* one seed less somewhere, so that the numbers of seeds are shown */
-        char *text = NULL;
-        size_t size = 0;
-        FILE *out = open_memstream(&text, &size);
-        CHECK_OK(dd_table_print(out, &(dd_entries){count, e}, DD_TABLE_TEXT));
-        fclose(out);
+        char *text = table_text(e, count, &(dd_table_options){.format = DD_TABLE_TEXT});
         for (const char *c = text; *c; c++) {
             column = *c == '\n' ? 0 : column + ((*c & 0xC0) != 0x80);
             widest = column > widest ? column : widest;
@@ -207,6 +253,7 @@ int main(void)
     check_statistics();
     check_float_text();
     check_tables();
+    check_modes();
     check_width();
     check_final_info();
     return check_report();

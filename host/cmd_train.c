@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd_config.h"
 #include "commands.h"
 #include "error.h"
 #include "progress.h"
@@ -59,26 +60,6 @@ static void catch_signals(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-/* "configs/run_1.toml" is run_1. */
-static void config_name(const char *path, char out[64])
-{
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
-    size_t length = dot && dot > name ? (size_t)(dot - name) : strlen(name);
-    snprintf(out, 64, "%.*s", (int)(length < 63 ? length : 63), name);
-}
-
-static int read_config(const dd_args *args, dd_config *config)
-{
-    const char **sets;
-    int count;
-    DD_TRY(dd_config_read(args->word[0], config));
-    int status = dd_args_values(args, "set", &sets, &count);
-    for (int i = 0; i < count && !status; i++)
-        status = dd_config_set(config, sets[i]);
-    free(sets);
-    return status ? status : dd_config_validate(config);
-}
-
 static int run_job(const dd_args *args, dd_job *job)
 {
     long long threads;
@@ -115,13 +96,13 @@ int dd_cmd_train(int argc, char **argv)
     int status = dd_args_parse(&dd_command_train, argc, argv, &args);
     if (status || args.help)
         goto done;
-    DD_CHECK(read_config(&args, &config));
+    DD_CHECK(dd_read_config(&args, &config));
     DD_CHECK(dd_args_values(&args, "dataset", &datasets, &dataset_count));
     DD_CHECK(dd_args_seeds(&args, "seeds", &seeds, &seed_count));
     int all = 0;
     while (dd_experiment_datasets[all])
         all++;
-    config_name(args.word[0], name);
+    dd_config_name(args.word[0], name);
     dd_job job = {.config = &config,
                   .config_name = name,
                   .dataset = dataset_count ? datasets : dd_experiment_datasets,

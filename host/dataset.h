@@ -17,8 +17,9 @@
 #include <stdint.h>
 
 typedef enum dd_stream {
-    DD_STREAM_TRAIN = 0,  /* the training set */
-    DD_STREAM_HELDOUT = 1 /* fresh points of the same distribution */
+    DD_STREAM_TRAIN = 0,   /* the training set */
+    DD_STREAM_HELDOUT = 1, /* fresh points of the same distribution */
+    DD_STREAM_FLOOR = 2    /* and others, for what metrics say of true points (`dualdiff floor`) */
 } dd_stream;
 
 typedef struct dd_points {

@@ -109,6 +109,10 @@ typedef struct dd_result {
  * rename it over. The log must be closed. */
 int dd_result_write(const char *path, const dd_run *run, const dd_model *model, const dd_result *result);
 
+/* A result without a network, of samples that come from elsewhere: `points` says what they are. Of the result metrics,
+ * samples, x and initial_noise (may be NULL) are written. */
+int dd_result_write_samples(const char *path, const dd_run *run, const dd_result *result, const char *points);
+
 /* Read from a result. part: DD_STATE_ONLINE or DD_STATE_EMA; parameters [model.parameters]. */
 int dd_result_read_parameters(const char *path, const dd_model *model, dd_state_part part, float *parameters);
 int dd_result_read_metrics(const char *path, dd_metrics *metrics);

@@ -8,6 +8,8 @@
 
 #include "store_run.h"
 
+static const char from_network[] = "generated points, from the averaged parameters";
+
 static void write_metrics(dd_h5_file *f, const dd_metrics *metrics)
 {
     dd_metrics m = *metrics;
@@ -39,12 +41,14 @@ static void write_points(dd_h5_file *f, const char *name, const float *xy, hsize
                   xy);
 }
 
-static void write_samples(dd_h5_file *f, const float *x, const float *initial_noise, const float *gate, hsize_t n)
+/* `points`: what they are. */
+static void write_samples(dd_h5_file *f, const char *points, const float *x, const float *initial_noise,
+                          const float *gate, hsize_t n)
 {
     dd_h5_group(f, "/samples");
     dd_h5_index_scale(f, "/samples/sample", n, "generated point");
     dd_h5_index_scale(f, "/samples/coordinate", 2, "coordinate of a point");
-    write_points(f, "/samples/x", x, n, "generated points, from the averaged parameters");
+    write_points(f, "/samples/x", x, n, points);
     if (initial_noise)
         write_points(f, "/samples/initial_noise", initial_noise, n, "x_T that sampling started from");
     if (gate)
@@ -77,6 +81,31 @@ static void write_sample_gate(dd_h5_file *f, const float *gate, hsize_t timestep
                   gate);
 }
 
+/* Close what was written beside `path` and give it its name. */
+static int publish(dd_h5_file *f, char *temporary, const char *path)
+{
+    int status = dd_h5_close(f);
+    if (status)
+        unlink(temporary);
+    else
+        status = dd_publish(temporary, path);
+    free(temporary);
+    return status;
+}
+
+int dd_result_write_samples(const char *path, const dd_run *run, const dd_result *r, const char *points)
+{
+    dd_h5_file f;
+    char *temporary = dd_path_with(path, ".tmp");
+    if (!temporary)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_h5_create(&f, temporary);
+    dd_write_header(&f, run, DD_FILE_RESULT);
+    write_samples(&f, points, r->x, r->initial_noise, NULL, r->samples);
+    write_metrics(&f, &r->metrics);
+    return publish(&f, temporary, path);
+}
+
 int dd_result_write(const char *path, const dd_run *run, const dd_model *model, const dd_result *r)
 {
     hid_t log;
@@ -95,18 +124,12 @@ int dd_result_write(const char *path, const dd_run *run, const dd_model *model, 
     H5Fclose(log);
     if (r->sample_gate)
         write_sample_gate(&f, r->sample_gate, (hsize_t)run->config->diffusion.timesteps, r->samples);
-    write_samples(&f, r->x, r->initial_noise, r->gate, r->samples);
+    write_samples(&f, from_network, r->x, r->initial_noise, r->gate, r->samples);
     write_metrics(&f, &r->metrics);
     dd_h5_group(&f, "/parameters");
     dd_write_parameters(&f, model, "/parameters", "online", r->online);
     dd_write_parameters(&f, model, "/parameters", "ema", r->ema);
-    int status = dd_h5_close(&f);
-    if (status)
-        unlink(temporary);
-    else
-        status = dd_publish(temporary, path);
-    free(temporary);
-    return status;
+    return publish(&f, temporary, path);
 }
 
 /* ---- reading ---- */
@@ -202,7 +225,7 @@ static int write_h5(const char *temporary, const dd_run *run, const float *x, co
     dd_h5_file f;
     dd_h5_create(&f, temporary);
     dd_write_header(&f, run, DD_FILE_SAMPLES);
-    write_samples(&f, x, NULL, gate, n);
+    write_samples(&f, from_network, x, NULL, gate, n);
     return dd_h5_close(&f);
 }
 

@@ -1,15 +1,14 @@
 /* What is left to do of a job: which runs are finished, which go on from a checkpoint, and which train
  * together. */
-#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "directories.h"
 #include "trainer_run.h"
 
 void dd_tell(const dd_job *job, const char *format, ...)
@@ -30,24 +29,6 @@ char *dd_run_path(const char *out, const char *config_name, const char *dataset,
     if (path)
         snprintf(path, size, "%s/%s/%s/seed_%llu%s", out, config_name, dataset, (unsigned long long)seed, suffix);
     return path;
-}
-
-/* Make every directory that leads to the file `path`. */
-static int make_directories(const char *path)
-{
-    char *copy = strdup(path);
-    if (!copy)
-        return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = DD_OK;
-    for (char *slash = strchr(copy + 1, '/'); slash && !status; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(copy, 0777) && errno != EEXIST)
-            status = dd_fail(DD_ERR_IO, "%s: cannot be created: %s; choose another folder with --out", copy,
-                             strerror(errno));
-        *slash = '/';
-    }
-    free(copy);
-    return status;
 }
 
 static int exists(const char *path)
@@ -116,7 +97,7 @@ static int set_up_work(dd_plan *plan, int dataset, uint64_t seed, dd_work *w)
     };
     if (!w->result || !w->checkpoint)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    DD_TRY(make_directories(w->result));
+    DD_TRY(dd_make_directories(w->result));
     DD_TRY(dd_lock_acquire(w->result, &w->lock));
     return inspect(job, w);
 }

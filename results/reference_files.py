@@ -1,7 +1,8 @@
 """Write OUT/<run>/all_results.pkl as the reference does, from results listed on standard input.
 
 {dataset: {"train_losses": [float, ...] a value a step, "images": (n, 2) array, "gating_weights": (n, 1) array}} of the
-lowest seed; a run without a gate has no "gating_weights", like the reference's baseline.
+lowest seed; a run without a gate has no "gating_weights", like the reference's baseline, and samples without a network no
+"train_losses".
 """
 import argparse
 import os
@@ -12,10 +13,10 @@ from runs import fail, in_order, lowest_seeds, read_list
 
 
 def reference_form(result):
-    form = {
-        "train_losses": [float(loss) for loss in result.read("/train/loss")],
-        "images": result.read("/samples/x"),
-    }
+    form = {"images": result.read("/samples/x")}
+    losses = result.read("/train/loss")
+    if losses is not None:
+        form["train_losses"] = [float(loss) for loss in losses]
     gate = result.read("/samples/gate")
     if gate is not None:
         form["gating_weights"] = gate.reshape(-1, 1)

@@ -1,0 +1,26 @@
+#include "cmd_config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+void dd_config_name(const char *path, char out[64])
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    size_t length = dot && dot > name ? (size_t)(dot - name) : strlen(name);
+    snprintf(out, 64, "%.*s", (int)(length < 63 ? length : 63), name);
+}
+
+int dd_read_config(const dd_args *args, dd_config *config)
+{
+    const char **sets;
+    int count;
+    DD_TRY(dd_config_read(args->word[0], config));
+    int status = dd_args_values(args, "set", &sets, &count);
+    for (int i = 0; i < count && !status; i++)
+        status = dd_config_set(config, sets[i]);
+    free(sets);
+    return status ? status : dd_config_validate(config);
+}

@@ -1,0 +1,182 @@
+#define _GNU_SOURCE /* asprintf */
+#include "cmd_draws.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "cmd_config.h"
+#include "directories.h"
+#include "statistics.h"
+#include "store.h"
+
+int dd_draws_open(const dd_args *args, dd_draws *d)
+{
+    long long draws, threads;
+    *d = (dd_draws){.dataset = dd_args_value(args, "dataset", NULL), .out = dd_args_value(args, "out", NULL)};
+    if (!d->dataset)
+        return dd_fail(DD_ERR_USAGE, "%s: --dataset NAME is missing, for instance --dataset dino", args->command->name);
+    DD_TRY(dd_args_integer(args, "draws", 1, 10000, 5, &draws));
+    DD_TRY(dd_args_integer(args, "threads", 0, 4096, 0, &threads));
+    d->draws = (int)draws;
+    DD_TRY(dd_read_config(args, &d->config));
+    dd_config_name(args->word[0], d->config_name);
+    int status = dd_truth_create(d->dataset, &d->truth);
+    if (!status)
+        status = dd_points_open(d->dataset, (uint32_t)d->config.data.points, d->config.data.seed, DD_STREAM_TRAIN,
+                                &d->points);
+    if (!status)
+        status = dd_backend_open(dd_args_value(args, "backend", "auto"), (int)threads, &d->backend);
+    return status;
+}
+
+void dd_draws_close(dd_draws *d)
+{
+    dd_backend_close(d->backend);
+    dd_points_free(&d->points);
+    dd_truth_free(&d->truth);
+}
+
+/* ---- storing ---- */
+
+/* What is stored under this name already was made from the same data and, where it matters, schedule. */
+static int check_stored(const dd_draws *d, const dd_draw_source *source, const char *path)
+{
+    static const char *const sections[] = {"data", "diffusion", NULL}, *const data[] = {"data", NULL};
+    dd_header header;
+    if (access(path, F_OK))
+        return DD_OK;
+    DD_TRY(dd_header_read(path, &header));
+    char *difference = dd_config_difference(&d->config, &header.config, source->diffuses ? sections : data);
+    if (!difference)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int status = DD_OK;
+    if (*difference)
+        status = dd_fail(DD_ERR_CONFLICT, "%s was made with another configuration; choose another --out:\n%s", path,
+                         difference);
+    free(difference);
+    return status;
+}
+
+static char *result_path(const dd_draws *d, const dd_draw_source *source, uint64_t seed)
+{
+    char *path;
+    return asprintf(&path, "%s/%s/%s/seed_%" PRIu64 ".h5", d->out, source->run, d->dataset, seed) < 0 ? NULL : path;
+}
+
+static int store(const dd_draws *d, const dd_draw_source *source, uint64_t seed, const dd_result *result)
+{
+    dd_run run = {.config = &d->config,
+                  .config_name = source->run,
+                  .dataset = d->dataset,
+                  .points = d->points.n,
+                  .data_checksum = d->points.checksum,
+                  .seed = seed,
+                  .replicas = 1,
+                  .backend = dd_backend_name(d->backend),
+                  .device = dd_backend_device(d->backend),
+                  .threads = dd_backend_threads(d->backend)};
+    char *path = result_path(d, source, seed);
+    if (!path)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int status = dd_make_directories(path);
+    if (!status)
+        status = dd_result_write_samples(path, &run, result, source->points);
+    free(path);
+    return status;
+}
+
+/* Before the work, not after it. */
+static int check_all_stored(const dd_draws *d, const dd_draw_source *source)
+{
+    int status = DD_OK;
+    for (int i = 0; i < d->draws && d->out && !status; i++) {
+        char *path = result_path(d, source, (uint64_t)i);
+        status = path ? check_stored(d, source, path) : dd_fail(DD_ERR_MEMORY, "out of memory");
+        free(path);
+    }
+    return status;
+}
+
+/* ---- printing ---- */
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The quantile of sorted values, linear between them. */
+static double quantile(const double *sorted, int count, double q)
+{
+    double place = q * (count - 1);
+    int below = (int)place;
+    return below + 1 < count ? sorted[below] + (place - below) * (sorted[below + 1] - sorted[below]) : sorted[below];
+}
+
+static int print_metrics(const dd_draws *d, const dd_draw_source *source, const dd_metrics *metrics)
+{
+    size_t count = (size_t)d->draws;
+    double *value = malloc(count * sizeof *value), kl = NAN;
+    if (!value)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for %d draws", d->draws);
+    printf("%s on %s: %d draws of %d points\n\n", source->run, d->dataset, d->draws, d->config.evaluation.samples);
+    printf("%-20s %12s %12s %12s %12s  unit\n", "metric", "mean", "sd", "2.5 %", "97.5 %");
+    for (int i = 0; i < DD_METRICS; i++) {
+        for (size_t j = 0; j < count; j++)
+            value[j] = *(const double *)((const char *)&metrics[j] + dd_metric_table[i].offset);
+        dd_summary s = dd_summarise(value, d->draws, sizeof *value);
+        if (s.n < d->draws)
+            continue;
+        qsort(value, count, sizeof *value, compare_doubles);
+        char sd[32] = "-";
+        if (s.n > 1)
+            snprintf(sd, sizeof sd, "%.6g", s.sd);
+        printf("%-20s %12.6g %12s %12.6g %12.6g  %s\n", dd_metric_table[i].name, s.mean, sd,
+               quantile(value, d->draws, .025), quantile(value, d->draws, .975), dd_metric_table[i].unit);
+        if (!strcmp(dd_metric_table[i].name, "kl_divergence"))
+            kl = s.mean;
+    }
+    printf("\nkl_divergence %.6g\n", kl);
+    free(value);
+    return DD_OK;
+}
+
+/* ---- all of it ---- */
+
+static int one_draw(const dd_draws *d, const dd_draw_source *source, uint64_t seed, float *x, dd_metrics *metrics)
+{
+    uint32_t n = (uint32_t)d->config.evaluation.samples;
+    float *noise = x + 2 * (size_t)n;
+    noise[0] = NAN;
+    double began = dd_now();
+    DD_TRY(source->draw(d, source->user, seed, n, x, noise));
+    double seconds = dd_now() - began;
+    DD_TRY(dd_metrics_of_samples(d->backend, &d->truth, &d->points, x, n, &d->config.evaluation, metrics));
+    if (source->diffuses)
+        metrics->inference_time = seconds;
+    if (!d->out)
+        return DD_OK;
+    dd_result result = {.metrics = *metrics, .samples = n, .x = x, .initial_noise = isnan(noise[0]) ? NULL : noise};
+    return store(d, source, seed, &result);
+}
+
+int dd_draws_run(const dd_draws *d, const dd_draw_source *source)
+{
+    size_t n = (size_t)d->config.evaluation.samples;
+    DD_TRY(check_all_stored(d, source));
+    dd_metrics *metrics = malloc((size_t)d->draws * sizeof *metrics);
+    float *x = malloc(4 * n * sizeof *x);
+    int status = metrics && x ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %d draws", d->draws);
+    for (int i = 0; i < d->draws && !status; i++)
+        status = one_draw(d, source, (uint64_t)i, x, &metrics[i]);
+    if (!status)
+        status = print_metrics(d, source, metrics);
+    free(metrics);
+    free(x);
+    return status;
+}

@@ -1,0 +1,48 @@
+/* What the commands `oracle` and `floor` share: points of a known distribution are drawn several times, and each draw
+ * is measured and stored as a run's samples are. */
+#ifndef DD_CMD_DRAWS_H
+#define DD_CMD_DRAWS_H
+
+#include "args.h"
+#include "metrics.h"
+
+/* The options of both, for their tables. */
+#define DD_DRAWS_OPTIONS                                                                                               \
+    {"dataset", "NAME", 0, "a generated set, whose distribution is known; must be given."},                            \
+        {"out", "DIR", 0, "write each draw as a result file, which `dualdiff compare DIR` shows beside the runs."},    \
+        {"draws", "N", 0, "how many; draw i has seed i, from 0 on. Default: 5."},                                      \
+        {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance diffusion.timesteps=250."},                  \
+        {"backend", "auto|cpu|cuda", 0, "where neighbours are searched. Default: auto."},                              \
+        {"threads", "N", 0, "threads. Default: 0, one per core. Results do not depend on it."},                        \
+    {                                                                                                                  \
+        0                                                                                                              \
+    }
+
+typedef struct dd_draws {
+    dd_config config;
+    char config_name[64];
+    const char *dataset, *out; /* out NULL: nothing is stored */
+    int draws;
+    dd_backend *backend;
+    dd_truth truth;
+    dd_points points; /* the training set, against which draws are measured */
+} dd_draws;
+
+/* From the parsed command line. */
+int dd_draws_open(const dd_args *args, dd_draws *d);
+void dd_draws_close(dd_draws *d);
+
+typedef struct dd_draw_source {
+    char run[96];       /* name of the run that results are stored under */
+    const char *points; /* what the points are, for the file */
+    int diffuses;       /* they come by [diffusion]: inference_time is theirs, and a stored result has to agree in it */
+    const void *user;
+    /* Draw `seed`: x, initial_noise (n, 2); what is not filled into initial_noise is not stored. */
+    int (*draw)(const dd_draws *d, const void *user, uint64_t seed, uint32_t n, float *x, float *initial_noise);
+} dd_draw_source;
+
+/* Draw, measure, store and print: a line a metric with mean, standard deviation and the middle 95 % over the draws; at
+ * last "kl_divergence <mean>" alone. */
+int dd_draws_run(const dd_draws *d, const dd_draw_source *source);
+
+#endif

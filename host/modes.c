@@ -6,7 +6,7 @@
 
 #include "error.h"
 
-static const double good_sigmas = 3., off_sigmas = 6., off_outside = .02, captured_share = .2, reach = 3.;
+static const double good_sigmas = 3., off_sigmas = 6., off_outside = .02, captured_part = 5., reach = 3.;
 
 static int is_good(dd_region_kind kind, double distance)
 {
@@ -134,7 +134,7 @@ int dd_modes_measure(const dd_truth *truth, const float *x, uint32_t n, dd_modes
         double share = truth->region[r].share;
         good += c[r].good;
         on += c[r].on;
-        captured += c[r].good > 0 && c[r].good >= captured_share * share * n;
+        captured += c[r].good > 0 && c[r].good * captured_part >= share * n;
         sum += fabs((double)c[r].on / n - share);
     }
     free(c);

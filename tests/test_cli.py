@@ -521,9 +521,12 @@ def test_evaluate_gives_the_stored_numbers(finished):
     rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()[3:]}
     with h5py.File(finished) as file:
         stored = {name: value[()] for name, value in file["metrics"].items()}
-    for name in ("eval_loss", "heldout_loss", "kl_divergence"):
+    names = stored.keys() - {"training_time", "inference_time"}
+    assert {"eval_loss", "heldout_loss", "kl_divergence", "modes_captured", "coverage", "mean_distance"} <= names
+    for name in names:
         assert float(rows[name][1]) == pytest.approx(stored[name], rel=1e-8)
         assert float(rows[name][3]) == 0., "to the last bit"
+    assert stored["modes"] == 142
     assert float(rows["inference_time"][1]) > 0
 
 
@@ -549,7 +552,8 @@ def test_evaluate_wants_the_file_it_was_trained_on(tmp_path, name):
     row = next(line.split() for line in done.stdout.splitlines() if line.startswith("kl_divergence"))
     assert float(row[4]) == 0.
     with h5py.File(result) as file:
-        assert "heldout_loss" not in file["metrics"]
+        assert "coverage" in file["metrics"]
+        assert not {"heldout_loss", "modes", "modes_captured", "off_support", "total_variation"} & file["metrics"].keys()
 
 
 def test_sample(finished, tmp_path):

@@ -73,6 +73,29 @@ def test_what_is_found(runs, tmp_path):
         key: value for key, value in everything.items() if key[0] == "run_1"}
 
 
+def titles(text):
+    return [line.split()[0] for line in text.splitlines() if "]: " in line]
+
+
+def test_metrics_shown(tmp_path):
+    """The first few unasked, others when asked for; a result without them, as older programs wrote, opens."""
+    values = {"kl_divergence": 1, "eval_loss": 2, "modes": 17, "modes_captured": 16, "off_support": 0.25, "coverage": 0.5,
+              "mean_distance": 3}
+    write_result(tmp_path, "new", "circle", 0, values)
+    write_result(tmp_path, "old", "circle", 0, {"kl_divergence": 1, "eval_loss": 2})
+    text = compare(tmp_path)
+    assert titles(text) == ["kl_divergence", "modes_captured", "off_support", "eval_loss"]
+    captured = text.split("modes_captured")[1].splitlines()
+    assert [line.split() for line in captured[1:5]] == [["run", "circle"], ["new", "16"], ["old", "-"], ["of", "17"]]
+    assert titles(compare(tmp_path, "--metric", "coverage", "kl_divergence", "coverage")) == ["coverage", "kl_divergence"]
+    everything = titles(compare(tmp_path, "--metric", "all"))
+    assert sorted(everything) == sorted(values)
+    table = rows(compare(tmp_path, "--format", "csv"))
+    assert {metric: mean for (run, _, metric), (mean, _, _) in table.items() if run == "new"} == values
+    assert rows(compare(tmp_path, "--format", "csv", "--metric", "coverage")) == {("new", "circle", "coverage"): (0.5, None, 1)}
+    assert "'coverage'" in compare(tmp_path, "--metric", "coverge", status=ERR_USAGE)
+
+
 def test_order_of_runs(tmp_path):
     for run in "run_10", "run_9", "a":
         write_result(tmp_path, run, "dino", 0, {"kl_divergence": 1})

@@ -130,16 +130,21 @@ static double to_curve(const dd_truth *truth, const dd_region *r, const double *
     return sqrt(least);
 }
 
+static double length(double x, double y)
+{
+    return sqrt(x * x + y * y);
+}
+
 static double to_region(const dd_truth *truth, const dd_region *r, const double *x)
 {
     double dx = x[0] - r->centre[0], dy = x[1] - r->centre[1];
     switch (r->kind) {
     case DD_REGION_GAUSSIAN:
-        return hypot(dx / r->size[0], dy / r->size[1]);
+        return length(dx / r->size[0], dy / r->size[1]);
     case DD_REGION_DISC:
-        return fmax(hypot(dx, dy) - r->size[0], 0.);
+        return fmax(length(dx, dy) - r->size[0], 0.);
     case DD_REGION_BOX:
-        return hypot(fmax(fabs(dx) - r->size[0], 0.), fmax(fabs(dy) - r->size[1], 0.));
+        return length(fmax(fabs(dx) - r->size[0], 0.), fmax(fabs(dy) - r->size[1], 0.));
     case DD_REGION_CURVE:
         break;
     }
@@ -149,14 +154,14 @@ static double to_region(const dd_truth *truth, const dd_region *r, const double 
 int dd_truth_nearest(const dd_truth *truth, const double *x, double *distance)
 {
     int best = 0;
-    double from_best = INFINITY, least = INFINITY;
+    double least = INFINITY;
     for (int i = 0; i < truth->regions; i++) {
-        const dd_region *r = &truth->region[i];
-        double d = to_region(truth, r, x), from = hypot(x[0] - r->centre[0], x[1] - r->centre[1]);
-        if (d < least || (d == least && from < from_best)) {
+        const dd_region *r = &truth->region[i], *b = &truth->region[best];
+        double d = to_region(truth, r, x);
+        if (d < least || (d == least && length(x[0] - r->centre[0], x[1] - r->centre[1]) <
+                                            length(x[0] - b->centre[0], x[1] - b->centre[1]))) {
             best = i;
             least = d;
-            from_best = from;
         }
     }
     *distance = least;

@@ -1,0 +1,266 @@
+/* The exact denoiser against closed forms and direct sums: one Gaussian, a box, mixtures of everything, atoms that are
+ * replaced by few, the far tails; and sampling where the whole chain is known. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "oracle.h"
+#include "oracle_atoms.h"
+#include "oracle_box.h"
+#include "philox.h"
+
+static const dd_diffusion_config linear = {100, DD_BETA_LINEAR, 1e-4, .02}, cosine = {250, DD_BETA_COSINE, 1e-4, .02};
+
+/* Uniform in (0, 1). */
+static double uniform(uint32_t i)
+{
+    uint32_t word[4];
+    dd_philox(5, DD_DRAW_DATA, 0, i, word);
+    return dd_uniform53(word[0], word[1]);
+}
+
+static dd_truth truth_of(dd_atom *atom, int atoms)
+{
+    dd_truth t = {.name = "test", .atoms = atoms, .atom = atom};
+    return t;
+}
+
+/* E[eps | x] of one atom on one axis, and the logarithm of its density, in long double. */
+static long double atom_axis(const dd_atom *a, int axis, long double x, long double signal, long double noise,
+                             long double *log_density)
+{
+    long double centre = a->centre[axis], sigma = a->sigma[axis], half = a->half[axis];
+    if (half > 0.) {
+        long double p = (x - signal * (centre - half)) / noise, q = (x - signal * (centre + half)) / noise;
+        long double mass = .5l * (q > 0   ? erfcl(q / sqrtl(2)) - erfcl(p / sqrtl(2))
+                                  : p < 0 ? erfcl(-p / sqrtl(2)) - erfcl(-q / sqrtl(2))
+                                          : erfl(p / sqrtl(2)) - erfl(q / sqrtl(2)));
+        *log_density = logl(mass / (2 * signal * half));
+        return (expl(-q * q / 2) - expl(-p * p / 2)) / sqrtl(2 * acosl(-1)) / mass;
+    }
+    long double variance = signal * signal * sigma * sigma + noise * noise, d = x - signal * centre;
+    *log_density = -d * d / (2 * variance) - .5l * logl(2 * acosl(-1) * variance);
+    return noise * d / variance;
+}
+
+/* The mixture, term by term; false where the long doubles underflow. */
+static int direct(const dd_truth *t, double alpha_bar, const double *x, double *noise)
+{
+    long double *log_weight = malloc((size_t)t->atoms * sizeof *log_weight), top = -INFINITY, total = 0,
+                sum[2] = {0, 0};
+    for (int i = 0; i < t->atoms; i++) {
+        log_weight[i] = logl(t->atom[i].weight);
+        for (int c = 0; c < 2; c++) {
+            long double density;
+            atom_axis(&t->atom[i], c, x[c], sqrtl(alpha_bar), sqrtl(1 - (long double)alpha_bar), &density);
+            log_weight[i] += density;
+        }
+        if (log_weight[i] > top)
+            top = log_weight[i];
+    }
+    for (int i = 0; i < t->atoms; i++) {
+        long double weight = expl(log_weight[i] - top), ignored;
+        total += weight;
+        for (int c = 0; c < 2 && weight > 0; c++)
+            sum[c] +=
+                weight * atom_axis(&t->atom[i], c, x[c], sqrtl(alpha_bar), sqrtl(1 - (long double)alpha_bar), &ignored);
+    }
+    free(log_weight);
+    noise[0] = (double)(sum[0] / total);
+    noise[1] = (double)(sum[1] / total);
+    return isfinite(noise[0]) && isfinite(noise[1]);
+}
+
+/* Greatest difference from the direct sum, over all timesteps in steps of `stride`, at points of x_t's distribution
+ * spread `wide` times. */
+static double worst_difference(const dd_truth *t, const dd_diffusion_config *config, int stride, double wide)
+{
+    enum { POINTS = 20 };
+    dd_schedule s;
+    dd_oracle *oracle;
+    double worst = 0., x[2 * POINTS], noise[2 * POINTS];
+    CHECK_OK(dd_schedule_create(config, &s));
+    CHECK_OK(dd_oracle_create(t, &s, &oracle));
+    for (int step = 0; step < s.timesteps; step += stride) {
+        double signal = sqrt(s.alpha_bar[step]), deviation = sqrt(1. - s.alpha_bar[step]);
+        for (int i = 0; i < POINTS; i++) {
+            const dd_atom *a = &t->atom[(int)(uniform((uint32_t)(9 * i + step)) * t->atoms)];
+            for (int c = 0; c < 2; c++)
+                x[2 * i + c] = signal * a->centre[c] + wide * deviation * (6. * uniform((uint32_t)(2 * i + c)) - 3.);
+        }
+        CHECK_OK(dd_oracle_predict(oracle, step, x, POINTS, noise));
+        for (int i = 0; i < POINTS; i++) {
+            double known[2];
+            if (!direct(t, s.alpha_bar[step], x + 2 * i, known))
+                continue;
+            for (int c = 0; c < 2; c++)
+                worst = fmax(worst, fabs(noise[2 * i + c] - known[c]) / (1. + fabs(known[c])));
+        }
+    }
+    dd_oracle_destroy(oracle);
+    dd_schedule_free(&s);
+    return worst;
+}
+
+/* E[eps | x] = b (x - a c) / (a^2 s^2 + b^2). */
+static void check_gaussian(void)
+{
+    static const double sigmas[][2] = {{0., 0.}, {.0111, .0125}, {1., 3.}};
+    static const double points[] = {0., 0., .5, -1., 4., 4., 50., -300.};
+    for (int k = 0; k < 3; k++) {
+        dd_atom atom = {{.7, -1.3}, {sigmas[k][0], sigmas[k][1]}, {0., 0.}, 1.};
+        dd_truth t = truth_of(&atom, 1);
+        dd_schedule s;
+        dd_oracle *oracle;
+        double noise[8];
+        CHECK_OK(dd_schedule_create(&linear, &s));
+        CHECK_OK(dd_oracle_create(&t, &s, &oracle));
+        for (int step = 0; step < s.timesteps; step += 33) {
+            CHECK_OK(dd_oracle_predict(oracle, step, points, 4, noise));
+            double a = sqrt(s.alpha_bar[step]), b = sqrt(1. - s.alpha_bar[step]);
+            for (int i = 0; i < 8; i++) {
+                double known =
+                    b * (points[i] - a * atom.centre[i % 2]) / (a * a * sigmas[k][i % 2] * sigmas[k][i % 2] + b * b);
+                CHECK(fabs(noise[i] / known - 1.) < 1e-12, "sigma %g, t %d, x %g: %.15g, not %.15g", sigmas[k][i % 2],
+                      step, points[i], noise[i], known);
+            }
+        }
+        dd_oracle_destroy(oracle);
+        dd_schedule_free(&s);
+    }
+}
+
+/* One interval against Simpson's rule on the part of it that matters. */
+static void check_interval(double x, double centre, double half, double signal, double noise)
+{
+    enum { PIECES = 20000 };
+    long double a = signal, b = noise, closest = fminl(fmaxl(x / a, centre - half), centre + half);
+    /* Within `reach` the exponent grows by 60. */
+    long double z = fabsl(x - a * closest) / b, reach = b / a * (sqrtl(z * z + 120) - z);
+    long double low = fmaxl(centre - half, closest - reach), high = fminl(centre + half, closest + reach);
+    long double total = 0, sum = 0, top = -z * z / 2;
+    for (int i = 0; i <= PIECES; i++) {
+        long double u = low + (high - low) * i / PIECES, e = (x - a * u) / b;
+        long double weight = expl(-e * e / 2 - top) * (i == 0 || i == PIECES ? 1 : i % 2 ? 4 : 2);
+        total += weight;
+        sum += weight * e;
+    }
+    long double density = logl(total * (high - low) / (3 * PIECES) / (2 * half * b * sqrtl(2 * acosl(-1)))) + top;
+    double mean, result = dd_interval(x, centre, half, signal, noise, &mean);
+    CHECK(fabsl(result - density) < 1e-10 * (1 + fabsl(density)),
+          "x %g, half %g, noise %g: log density %.15g, not %.15Lg", x, half, noise, result, density);
+    CHECK(fabsl(mean - sum / total) < 1e-9 * (1 + fabsl(sum / total)),
+          "x %g, half %g, noise %g: mean %.15g, not %.15Lg", x, half, noise, mean, sum / total);
+}
+
+static void check_box(void)
+{
+    static const double x[] = {0., .3, 1.9, 2., 2.1, 5., -2.3, -40.}, halves[] = {2., 1e-2, 1e-4, 3e-6};
+    static const double noises[] = {.01, .1, .8, 1.};
+    for (int i = 0; i < 8; i++)
+        for (int j = 0; j < 4; j++)
+            for (int k = 0; k < 4; k++)
+                check_interval(x[i], .25, halves[j], sqrt(1. - noises[k] * noises[k]) + .2, noises[k]);
+    /* Without signal nothing but the noise is left; a box without extent is a point. */
+    double mean, density = dd_interval(1.5, .25, 2., 0., 1., &mean);
+    CHECK(fabs(mean - 1.5) < 1e-15 && fabs(density + .5 * 2.25 + .918938533204673) < 1e-14, "%g, %g", mean, density);
+    dd_interval(1.5, .25, 0., .6, .8, &mean);
+    CHECK(fabs(mean - (1.5 - .15) / .8) < 1e-14, "%g", mean);
+}
+
+/* Everything at once: three classes of Gaussians, thousands of close points, two boxes. */
+static void check_mixture(void)
+{
+    enum { POINTS = 3000, OTHERS = 40, BOXES = 2, ATOMS = POINTS + OTHERS + BOXES };
+    static dd_atom atom[ATOMS];
+    double total = 0.;
+    for (int i = 0; i < ATOMS; i++) {
+        dd_atom *a = &atom[i];
+        double u = uniform((uint32_t)(10 * i)), v = uniform((uint32_t)(10 * i + 1));
+        *a = (dd_atom){{6. * u - 3., 6. * v - 3.}, {0., 0.}, {0., 0.}, uniform((uint32_t)(10 * i + 2)) + .01};
+        if (i < POINTS) { /* on four blobs and a line between them */
+            a->centre[0] = i % 5 ? .2 * u + i % 4 : 3. * u;
+            a->centre[1] = i % 5 ? .2 * v - i % 3 : 3. * u - 2.;
+        } else if (i < POINTS + OTHERS) {
+            a->sigma[0] = i % 2 ? .05 : .3;
+            a->sigma[1] = .1;
+            a->weight *= 10.;
+        } else {
+            a->half[0] = .5 + .5 * u;
+            a->half[1] = .2;
+            a->weight *= 200.;
+        }
+        total += a->weight;
+    }
+    for (int i = 0; i < ATOMS; i++)
+        atom[i].weight /= total;
+    dd_truth t = truth_of(atom, ATOMS);
+    dd_arrangement a;
+    CHECK_OK(dd_arrange(&t, &a));
+    CHECK(a.level[0].atoms >= POINTS + OTHERS && dd_arrangement_level(&a, 1.)->atoms < 2000,
+          "%d atoms at no noise, %d at noise 1", a.level[0].atoms, dd_arrangement_level(&a, 1.)->atoms);
+    dd_arrangement_free(&a);
+    /* Noise of .0139 to 60 in x_0's units: the first levels hold every atom. */
+    double worst = worst_difference(&t, &cosine, 10, 1.), far = worst_difference(&t, &cosine, 50, 10.);
+    CHECK(worst < 2e-9, "differs by %g", worst);
+    CHECK(far < 2e-9, "far out it differs by %g", far);
+    t.atoms = POINTS;
+    worst = worst_difference(&t, &(dd_diffusion_config){4, DD_BETA_LINEAR, 1e-6, 4e-6}, 1, 1.);
+    CHECK(worst < 1e-11, "without replacing it differs by %g", worst);
+}
+
+/* One Gaussian: the denoiser is linear, so each sample is a recursion that is written down here. */
+static void check_sampling(void)
+{
+    enum { N = 300 };
+    dd_atom atom = {{.7, -1.3}, {.5, .1}, {0., 0.}, 1.};
+    dd_truth t = truth_of(&atom, 1);
+    dd_schedule s;
+    dd_oracle *oracle;
+    static float x[2 * N], again[2 * N], start[2 * N];
+    CHECK_OK(dd_schedule_create(&linear, &s));
+    CHECK_OK(dd_oracle_create(&t, &s, &oracle));
+    CHECK_OK(dd_oracle_sample(oracle, 17, N, 1, x, start));
+    CHECK_OK(dd_oracle_sample(oracle, 17, N, 3, again, NULL));
+    CHECK(!memcmp(x, again, sizeof x), "the threads change the samples");
+    CHECK_OK(dd_oracle_sample(oracle, 18, N, 1, again, NULL));
+    CHECK(memcmp(x, again, sizeof x), "the seed does not change the samples");
+    double worst = 0., worst_start = 0.;
+    for (int i = 0; i < N; i++) {
+        uint32_t word[4];
+        float z[2];
+        dd_philox(17, DD_DRAW_SAMPLE, (uint32_t)s.timesteps, (uint64_t)i, word);
+        dd_normal2(word[0], word[1], z);
+        double state[2] = {z[0], z[1]};
+        for (int c = 0; c < 2; c++)
+            worst_start = fmax(worst_start, fabs(start[2 * i + c] - state[c]));
+        for (int step = s.timesteps - 1; step >= 0; step--) {
+            double a = s.alpha_bar[step], before = step ? s.alpha_bar[step - 1] : 1., beta = s.beta[step];
+            dd_philox(17, DD_DRAW_SAMPLE, (uint32_t)step, (uint64_t)i, word);
+            dd_normal2(word[0], word[1], z);
+            for (int c = 0; c < 2; c++) {
+                double gain = sqrt(a) * atom.sigma[c] * atom.sigma[c] / (a * atom.sigma[c] * atom.sigma[c] + 1. - a);
+                double x0 = atom.centre[c] + gain * (state[c] - sqrt(a) * atom.centre[c]);
+                state[c] = (beta * sqrt(before) * x0 + sqrt(1. - beta) * (1. - before) * state[c]) / (1. - a);
+                if (step)
+                    state[c] += sqrt(beta * (1. - before) / (1. - a)) * z[c];
+            }
+        }
+        for (int c = 0; c < 2; c++)
+            worst = fmax(worst, fabs(x[2 * i + c] - state[c]));
+    }
+    CHECK(worst_start == 0., "x_T differs by %g", worst_start);
+    CHECK(worst < 3e-6, "samples differ by %g", worst); /* the schedule's tables are float32, as samples are */
+    dd_oracle_destroy(oracle);
+    dd_schedule_free(&s);
+}
+
+int main(void)
+{
+    check_gaussian();
+    check_box();
+    check_mixture();
+    check_sampling();
+    return check_report();
+}

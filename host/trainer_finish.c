@@ -1,5 +1,6 @@
 /* After training: evaluate, sample, measure, and write each run's result. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,8 +125,11 @@ static int finish_run(const dd_plan *plan, dd_ensemble *e, measurement *m, const
         .ema = m->ema,
     };
     DD_TRY(dd_result_write(w->result, &w->run, &plan->model, &result));
-    dd_tell(plan->job, "%s: kl_divergence %.4f bit, eval_loss %.4f, trained in %.1f s, sampled in %.2f s%s", w->result,
-            metrics.kl_divergence, m->eval_loss[i], w->training_time, m->inference_time,
+    char modes[64] = "";
+    if (!isnan(metrics.modes))
+        snprintf(modes, sizeof modes, ", %g of %g modes", metrics.modes_captured, metrics.modes);
+    dd_tell(plan->job, "%s: kl_divergence %.4f bit%s, eval_loss %.4f, trained in %.1f s, sampled in %.2f s%s",
+            w->result, metrics.kl_divergence, modes, m->eval_loss[i], w->training_time, m->inference_time,
             metrics.kl_zero_distances > 0. ? " (some distances were 0; see kl_zero_distances)" : "");
     return DD_OK;
 }

@@ -151,6 +151,17 @@ static void check_regions_of_points(void)
     check_nearest("rings", 2.25 + .16, 0., 0., 0., 2.); /* where the polyline closes */
 }
 
+/* Inside two boxes at once, the nearer centre has the point. */
+static void check_tie(void)
+{
+    dd_region region[] = {{.kind = DD_REGION_BOX, .centre = {0., 0.}, .size = {2., 2.}},
+                          {.kind = DD_REGION_BOX, .centre = {1., 0.}, .size = {2., 2.}}};
+    dd_truth t = {.regions = 2, .region = region};
+    double distance;
+    CHECK(dd_truth_nearest(&t, (double[]){.4, 0.}, &distance) == 0 && distance == 0., "%g", distance);
+    CHECK(dd_truth_nearest(&t, (double[]){.6, 0.}, &distance) == 1 && distance == 0., "%g", distance);
+}
+
 int main(void)
 {
     dd_truth t;
@@ -164,6 +175,7 @@ int main(void)
     }
     check_kinds();
     check_regions_of_points();
+    check_tie();
     CHECK(dd_truth_create("dion", &t) == DD_ERR_CONFIG && strstr(dd_error_message(), "did you mean 'dino'"), "%s",
           dd_error_message());
     return check_report();

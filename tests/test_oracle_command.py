@@ -12,7 +12,7 @@ SMALL = ["--set", "evaluation.samples=300", "data.points=2000", "diffusion.times
 
 
 def call(name, *more, config=CONFIG, expect=0):
-    words = [PROGRAM, name, config, "--backend", "cpu", *map(str, more)]
+    words = [PROGRAM, name, str(config), "--backend", "cpu", *map(str, more)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=120)
     assert done.returncode == expect, done.stderr
     return done.stdout if not expect else done.stderr
@@ -24,8 +24,8 @@ def kl_line(text):
     return float(text.splitlines()[-1].removeprefix("kl_divergence "))
 
 
-# One draw there, two here: each has a standard deviation of about .005, on moons under the quadratic schedule .015. The
-# training set here is another draw, which moves dino by .02 (results/README.md).
+# One draw there and here, each with a standard deviation of .003 to .018 (results/oracle.md). The training set here is
+# another draw, which moves dino by .017.
 @pytest.mark.parametrize("dataset, settings, known, within", [
     ("line", [], 0.16, 0.02),
     ("dino", [], -0.068, 0.035),
@@ -35,7 +35,7 @@ def kl_line(text):
 ])
 def test_known_values(dataset, settings, known, within):
     sets = ["--set", *settings] if settings else []
-    assert abs(kl_line(call("oracle", "--dataset", dataset, "--draws", 2, *sets)) - known) < within
+    assert abs(kl_line(call("oracle", "--dataset", dataset, "--draws", 1, *sets)) - known) < within
 
 
 @pytest.mark.parametrize("dataset, known", [("line", 0.015), ("moons", -0.034), ("circle", 0.025)])
@@ -69,6 +69,12 @@ def test_files_stand_beside_the_runs(tmp_path):
         assert "initial_noise" not in file["samples"] and "inference_time" not in file["metrics"]
         fresh = file["samples/x"][:].astype(float)
     assert np.array_equal(fresh, points("dino", n=300, seed=1, stream=2))
+
+
+def test_no_network_to_evaluate(tmp_path):
+    call("floor", "--dataset", "line", "--draws", 1, "--out", tmp_path, *SMALL)
+    for name in ("evaluate", "sample"):
+        assert "without a network" in call(name, config=tmp_path / "floor/line/seed_0.h5", expect=5)
 
 
 def test_same_twice_and_with_any_number_of_threads(tmp_path):

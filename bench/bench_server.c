@@ -1,9 +1,11 @@
-/* bench_server CONFIG BACKEND THREADS REPLICAS: does what it is told on standard input, a line at a time, and answers
- * with one number:
+/* bench_server CONFIG BACKEND THREADS REPLICAS [KEY=VALUE ...]: does what it is told on standard input, a line at a
+ * time, and answers with one number:
  *
  *     train STEPS     seconds a step and replica, going on from where it is
  *     sample N        seconds a replica
- *     evaluate        seconds a replica, one pass over 100,000 points
+ *     evaluate N      seconds a replica, one pass over the first N of 100,000 points
+ *     stored STEPS    seconds a step with logs and checkpoints written to the current folder; one replica
+ *     result          seconds to write the result file of a whole run there; one replica
  *     knn             seconds for a KL estimate: two searches, 100,000 x 100,000 and x 10,000 points
  *     kl              and its value in bits
  *     peak            GFLOP/s of fused multiply-adds with that many threads
@@ -20,6 +22,7 @@
 #include "clock.h"
 #include "metrics.h"
 #include "peak.h"
+#include "storing.h"
 
 enum { BLOCK = 50, POINTS = 100000, GENERATED = 10000 };
 
@@ -31,6 +34,8 @@ typedef struct server {
     dd_ensemble *ensemble;
     dd_train_log *log;
     dd_points points;
+    dd_run run;
+    storing *storing;
     int threads, replicas, step;
 } server;
 
@@ -88,18 +93,52 @@ static double sample(server *s, uint32_t n)
     return elapsed / s->replicas;
 }
 
-static double evaluate(server *s)
+static double evaluate(server *s, uint32_t n)
 {
     const dd_points **points = calloc((size_t)s->replicas, sizeof *points);
     double *loss = calloc((size_t)s->replicas, sizeof *loss);
+    dd_points first = s->points;
+    first.n = n < first.n ? n : first.n;
     for (int i = 0; i < s->replicas; i++)
-        points[i] = &s->points;
+        points[i] = &first;
     double began = dd_now();
     need(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_EVALUATE, points, loss));
     double elapsed = dd_now() - began;
     free(points);
     free(loss);
     return elapsed / s->replicas;
+}
+
+static storing *stored(server *s)
+{
+    if (!s->storing) {
+        s->run = (dd_run){.config = &s->config,
+                          .config_name = "bench",
+                          .dataset = s->points.name,
+                          .points = s->points.n,
+                          .data_checksum = s->points.checksum,
+                          .replicas = 1,
+                          .backend = dd_backend_name(s->backend),
+                          .device = dd_backend_device(s->backend),
+                          .threads = dd_backend_threads(s->backend)};
+        need(storing_open(s->ensemble, &s->run, &s->model, ".", &s->storing));
+    }
+    return s->storing;
+}
+
+static double train_stored(server *s, int steps)
+{
+    storing *all = stored(s);
+    double began = dd_now();
+    need(storing_train(all, steps));
+    return (dd_now() - began) / steps;
+}
+
+static double write_result(server *s)
+{
+    double seconds;
+    need(storing_result(stored(s), &seconds));
+    return seconds;
 }
 
 static double kl(server *s, int seconds)
@@ -121,8 +160,12 @@ static double answer(server *s, const char *line)
         return train(s, number);
     if (sscanf(line, "sample %d", &number) == 1)
         return sample(s, (uint32_t)number);
-    if (!strncmp(line, "evaluate", 8))
-        return evaluate(s);
+    if (sscanf(line, "evaluate %d", &number) == 1)
+        return evaluate(s, (uint32_t)number);
+    if (sscanf(line, "stored %d", &number) == 1)
+        return train_stored(s, number);
+    if (!strncmp(line, "result", 6))
+        return write_result(s);
     if (!strncmp(line, "knn", 3))
         return kl(s, 1);
     if (!strncmp(line, "kl", 2))
@@ -143,13 +186,16 @@ int main(int argc, char **argv)
 {
     static server s;
     char line[256];
-    if (argc != 5) {
-        fprintf(stderr, "usage: bench_server CONFIG BACKEND THREADS REPLICAS\n");
+    if (argc < 5) {
+        fprintf(stderr, "usage: bench_server CONFIG BACKEND THREADS REPLICAS [KEY=VALUE ...]\n");
         return DD_ERR_USAGE;
     }
     s.threads = atoi(argv[3]);
     s.replicas = atoi(argv[4]);
     need(dd_config_read(argv[1], &s.config));
+    for (int i = 5; i < argc; i++)
+        need(dd_config_set(&s.config, argv[i]));
+    need(dd_config_validate(&s.config));
     need(dd_model_create(&s.config.model, &s.model));
     need(dd_schedule_create(&s.config.diffusion, &s.schedule));
     need(dd_points_open("dino", POINTS, s.config.data.seed, DD_STREAM_TRAIN, &s.points));
@@ -161,6 +207,7 @@ int main(int argc, char **argv)
         printf("%.17g\n", answer(&s, line));
         fflush(stdout);
     }
+    storing_close(s.storing);
     dd_train_log_destroy(s.ensemble, s.log);
     dd_ensemble_destroy(s.ensemble);
     dd_backend_close(s.backend);

@@ -1,0 +1,145 @@
+#include "storing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clock.h"
+
+struct storing {
+    dd_ensemble *ensemble;
+    const dd_run *run;
+    const dd_model *model;
+    char result[1024], checkpoint[1024];
+    dd_train_log *block[2];
+    dd_log *log;
+    int step;      /* rows that were trained for the log */
+    float *memory; /* four vectors */
+    float *state[DD_STATE_PARTS];
+};
+
+int storing_open(dd_ensemble *ensemble, const dd_run *run, const dd_model *model, const char *folder, storing **out)
+{
+    storing *s = *out = calloc(1, sizeof *s);
+    if (!s)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    s->ensemble = ensemble;
+    s->run = run;
+    s->model = model;
+    snprintf(s->result, sizeof s->result, "%s/run.h5", folder);
+    snprintf(s->checkpoint, sizeof s->checkpoint, "%s/run.ckpt.h5", folder);
+    s->memory = malloc(DD_STATE_PARTS * model->parameters * sizeof *s->memory);
+    if (!s->memory)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    for (int part = 0; part < DD_STATE_PARTS; part++)
+        s->state[part] = s->memory + (size_t)part * model->parameters;
+    for (int i = 0; i < 2; i++)
+        DD_TRY(dd_train_log_create(ensemble, dd_log_chunk(&run->config->training), &s->block[i]));
+    return DD_OK;
+}
+
+void storing_close(storing *s)
+{
+    if (!s)
+        return;
+    dd_log_close(s->log);
+    for (int i = 0; i < 2; i++)
+        dd_train_log_destroy(s->ensemble, s->block[i]);
+    free(s->memory);
+    free(s);
+}
+
+static int append(storing *s, const dd_train_log *block)
+{
+    return dd_log_append(s->log, block, 0, s->run->config->training.learning_rate);
+}
+
+static int checkpoint(storing *s)
+{
+    DD_TRY(dd_log_sync(s->log));
+    for (int part = 0; part < DD_STATE_PARTS; part++)
+        DD_TRY(dd_ensemble_get(s->ensemble, 0, (dd_state_part)part, s->state[part]));
+    DD_TRY(dd_checkpoint_write(s->checkpoint, s->run, s->model, s->step, 1, (const float *const *)s->state));
+    return dd_checkpoint_commit(s->checkpoint);
+}
+
+static int close_log(storing *s)
+{
+    int status = dd_log_close(s->log);
+    s->log = NULL;
+    s->step = 0;
+    return status;
+}
+
+int storing_train(storing *s, int steps)
+{
+    const dd_training_config *t = &s->run->config->training;
+    int chunk = dd_log_chunk(t);
+    if (!s->log)
+        DD_TRY(dd_log_create(s->result, s->run, s->model, 0, &s->log));
+    dd_train_log *computed = NULL; /* as the trainer: written while the next is computed, where a backend can */
+    for (int done = 0, turn = 0; done < steps; turn = !turn) {
+        int count = t->steps - s->step < chunk ? t->steps - s->step : chunk;
+        DD_TRY(dd_ensemble_train(s->ensemble, s->step, count, s->block[turn]));
+        if (computed)
+            DD_TRY(append(s, computed));
+        computed = s->block[turn];
+        s->step += count;
+        done += count;
+        if (done < steps && s->step % t->checkpoint_every && s->step < t->steps)
+            continue;
+        DD_TRY(dd_ensemble_wait(s->ensemble));
+        DD_TRY(append(s, computed));
+        computed = NULL;
+        if (s->step % t->checkpoint_every == 0 || s->step == t->steps)
+            DD_TRY(checkpoint(s));
+        if (s->step == t->steps)
+            DD_TRY(close_log(s));
+    }
+    return DD_OK;
+}
+
+/* Rows up to the end of the run, those of one block again and again, and the log closed. */
+static int complete_log(storing *s)
+{
+    const dd_training_config *t = &s->run->config->training;
+    dd_train_log *block = s->block[0];
+    DD_TRY(close_log(s));
+    DD_TRY(dd_log_create(s->result, s->run, s->model, 0, &s->log));
+    DD_TRY(dd_ensemble_train(s->ensemble, 0, dd_log_chunk(t), block));
+    DD_TRY(dd_ensemble_wait(s->ensemble));
+    for (int step = 0; step < t->steps; step += block->steps) {
+        block->first_step = step;
+        if (t->steps - step < block->steps)
+            block->steps = t->steps - step;
+        DD_TRY(append(s, block));
+    }
+    return close_log(s);
+}
+
+int storing_result(storing *s, double *seconds)
+{
+    const dd_config *c = s->run->config;
+    size_t n = (size_t)c->evaluation.samples, timesteps = (size_t)c->diffusion.timesteps;
+    float *x = malloc(n * (5 + timesteps) * sizeof *x);
+    if (!x)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    for (size_t i = 0; i < n * (5 + timesteps); i++)
+        x[i] = (float)(i % 997) / 997;
+    dd_result result = {.metrics = {.training_time = 1, .eval_loss = 1, .heldout_loss = 1, .inference_time = 1},
+                        .samples = (uint32_t)n,
+                        .x = x,
+                        .initial_noise = x + 2 * n,
+                        .gate = s->model->gates ? x + 4 * n : NULL,
+                        .sample_gate = s->model->gates ? x + 5 * n : NULL,
+                        .online = s->state[DD_STATE_ONLINE],
+                        .ema = s->state[DD_STATE_EMA]};
+    int status = complete_log(s);
+    for (int part = 0; part < 2 && !status; part++)
+        status = dd_ensemble_get(s->ensemble, 0, (dd_state_part)part, s->state[part]);
+    double began = dd_now();
+    if (!status)
+        status = dd_result_write(s->result, s->run, s->model, &result);
+    *seconds = dd_now() - began;
+    free(x);
+    return status;
+}

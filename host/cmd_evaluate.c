@@ -1,7 +1,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "clock.h"
 #include "commands.h"
@@ -29,14 +28,6 @@ const dd_command dd_command_evaluate = {
     .examples = "    dualdiff evaluate runs/run_1/dino/seed_0.h5\n"
                 "    dualdiff evaluate runs/run_1/dino/seed_0.h5 --dataset mine.csv\n",
     .run = dd_cmd_evaluate};
-
-static int generator(const char *name)
-{
-    for (int i = 0; dd_dataset_names[i]; i++)
-        if (!strcmp(name, dd_dataset_names[i]))
-            return 1;
-    return 0;
-}
 
 static int measure(const dd_stored *s, const dd_points *points, const char *dataset, dd_metrics *m)
 {
@@ -92,19 +83,11 @@ static void print_metrics(const dd_metrics *computed, const dd_metrics *stored)
 static int evaluate(const char *path, const dd_stored *s, const char *asked)
 {
     const char *dataset = asked ? asked : s->header.dataset;
-    if (!asked && !generator(dataset))
-        return dd_fail(DD_ERR_USAGE, "%s was trained on a file called '%s'; name it with --dataset", path, dataset);
     dd_points points;
     dd_metrics computed, stored;
-    DD_TRY(dd_points_open(dataset, (uint32_t)s->header.config.data.points, s->header.config.data.seed, DD_STREAM_TRAIN,
-                          &points));
-    int same = points.checksum == s->header.data_checksum;
+    int same;
+    DD_TRY(dd_stored_points(path, s, asked, &points, &same));
     int status = dd_result_read_metrics(path, &stored);
-    if (!status && !asked && !same) /* for instance the user's own dino.csv */
-        status = dd_fail(DD_ERR_USAGE,
-                         "%s was trained on other points than the '%s' that is made here, perhaps a file of that name; "
-                         "name it with --dataset",
-                         path, dataset);
     if (!status)
         status = measure(s, &points, dataset, &computed);
     if (!status) {

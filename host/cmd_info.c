@@ -59,15 +59,12 @@ static herr_t print_object(hid_t file, const char *name, const H5O_info_t *info,
     if (info->type != H5O_TYPE_DATASET)
         return 0;
     hid_t set = H5Dopen2(file, name, H5P_DEFAULT), space = H5Dget_space(set);
-    hsize_t size[2];
-    int rank = H5Sget_simple_extent_ndims(space);
-    if (rank == 0) {
-        printf("    /%-44s scalar\n", name);
-    } else if (rank <= 2) {
-        H5Sget_simple_extent_dims(space, size, NULL);
-        printf(rank == 1 ? "    /%-44s %llu\n" : "    /%-44s %llu x %llu\n", name, (unsigned long long)size[0],
-               (unsigned long long)size[1]);
-    }
+    hsize_t size[H5S_MAX_RANK];
+    int rank = H5Sget_simple_extent_dims(space, size, NULL);
+    printf("    /%-44s%s", name, rank == 0 ? " scalar" : "");
+    for (int i = 0; i < rank; i++)
+        printf(i ? " x %llu" : " %llu", (unsigned long long)size[i]);
+    putchar('\n');
     H5Sclose(space);
     H5Dclose(set);
     return 0;

@@ -79,15 +79,32 @@ void dd_h5_create(dd_h5_file *f, const char *path)
         H5Pclose(access);
 }
 
-void dd_h5_open_swmr(dd_h5_file *f, const char *path)
+static void open_to_write(dd_h5_file *f, const char *path, unsigned flags)
 {
     *f = (dd_h5_file){.id = -1, .path = path};
     hid_t access = dd_driver_access(&f->error);
-    f->id = access < 0 ? -1 : H5Fopen(path, H5F_ACC_RDWR | H5F_ACC_SWMR_WRITE, access);
+    f->id = access < 0 ? -1 : H5Fopen(path, H5F_ACC_RDWR | flags, access);
     if (f->id < 0)
         f->status = dd_h5_fail(DD_ERR_IO, "%s: cannot be opened for writing", path);
     if (access >= 0)
         H5Pclose(access);
+}
+
+void dd_h5_open_swmr(dd_h5_file *f, const char *path)
+{
+    open_to_write(f, path, H5F_ACC_SWMR_WRITE);
+}
+
+void dd_h5_edit(dd_h5_file *f, const char *path)
+{
+    dd_h5_quiet();
+    open_to_write(f, path, 0);
+}
+
+void dd_h5_remove(dd_h5_file *f, const char *name)
+{
+    if (!f->status && H5Lexists(f->id, name, H5P_DEFAULT) > 0)
+        dd_h5_check(f, H5Ldelete(f->id, name, H5P_DEFAULT) >= 0, name);
 }
 
 void dd_h5_flush(dd_h5_file *f)
@@ -173,7 +190,7 @@ static hid_t creation_properties(const dd_h5_spec *s)
 {
     hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
     if (s->rank > 0) {
-        hsize_t chunk[2];
+        hsize_t chunk[DD_H5_RANK];
         for (int i = 0; i < s->rank; i++)
             chunk[i] = s->chunk[i] ? s->chunk[i] : s->size[i];
         H5Pset_chunk(properties, s->rank, chunk);
@@ -205,7 +222,7 @@ void dd_h5_dataset(dd_h5_file *f, const dd_h5_spec *s, const void *data)
 {
     if (f->status)
         return;
-    hsize_t most[2];
+    hsize_t most[DD_H5_RANK];
     for (int i = 0; i < s->rank; i++)
         most[i] = i == 0 && s->grows ? H5S_UNLIMITED : s->size[i];
     hid_t space = s->rank ? H5Screate_simple(s->rank, s->size, most) : H5Screate(H5S_SCALAR);

@@ -37,6 +37,10 @@ typedef struct dd_h5_file { /* must not move while it is open */
 void dd_h5_create(dd_h5_file *f, const char *path);
 /* Open a file that is complete but for appended rows as the writer of HDF5's "single writer, multiple readers". */
 void dd_h5_open_swmr(dd_h5_file *f, const char *path);
+/* Open a closed file to change it: a copy, because a write that fails leaves it damaged. */
+void dd_h5_edit(dd_h5_file *f, const char *path);
+/* Remove a group or dataset if it is there. */
+void dd_h5_remove(dd_h5_file *f, const char *name);
 /* Record a failure (with HDF5's or the disk's reason) unless there is one. */
 void dd_h5_check(dd_h5_file *f, int ok, const char *what);
 void dd_h5_flush(dd_h5_file *f);
@@ -44,15 +48,17 @@ int dd_h5_close(dd_h5_file *f);
 
 void dd_h5_group(dd_h5_file *f, const char *name);
 
-/* A dataset. Rank 0 (scalar) to 2; one of rank 1 and more is chunked and checksummed. */
+enum { DD_H5_RANK = 5 };
+
+/* A dataset. Rank 0 (scalar) to DD_H5_RANK; one of rank 1 and more is chunked and checksummed. */
 typedef struct dd_h5_spec {
     const char *name;
     hid_t type;
     int rank;
-    hsize_t size[2];
-    hsize_t chunk[2];         /* 0: the whole extent */
-    int grows;                /* the first dimension is unlimited */
-    const char *dimension[2]; /* its dimension scales; NULL for a scale itself */
+    hsize_t size[DD_H5_RANK];
+    hsize_t chunk[DD_H5_RANK];         /* 0: the whole extent */
+    int grows;                         /* the first dimension is unlimited */
+    const char *dimension[DD_H5_RANK]; /* its dimension scales; NULL for a scale itself */
     const char *units, *long_name;
     const void *fill; /* fill value, also as _FillValue; NULL: none */
 } dd_h5_spec;

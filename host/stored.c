@@ -1,6 +1,7 @@
 #include "stored.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static int load(const char *path, dd_stored *s)
 {
@@ -41,6 +42,32 @@ void dd_stored_close(dd_stored *s)
     dd_ensemble_destroy(s->ensemble);
     dd_backend_close(s->backend);
     dd_schedule_free(&s->schedule);
+}
+
+static int generator(const char *name)
+{
+    for (int i = 0; dd_dataset_names[i]; i++)
+        if (!strcmp(name, dd_dataset_names[i]))
+            return 1;
+    return 0;
+}
+
+int dd_stored_points(const char *path, const dd_stored *s, const char *asked, dd_points *points, int *same)
+{
+    const dd_data_config *data = &s->header.config.data;
+    const char *dataset = asked ? asked : s->header.dataset;
+    if (!asked && !generator(dataset))
+        return dd_fail(DD_ERR_USAGE, "%s was trained on a file called '%s'; name it with --dataset", path, dataset);
+    DD_TRY(dd_points_open(dataset, (uint32_t)data->points, data->seed, DD_STREAM_TRAIN, points));
+    *same = points->checksum == s->header.data_checksum;
+    if (asked || *same)
+        return DD_OK;
+    dd_points_free(points); /* for instance the user's own dino.csv */
+    return dd_fail(
+        DD_ERR_USAGE,
+        "%s was trained on other points than the '%s' that is made here, perhaps a file of that name; name it "
+        "with --dataset",
+        path, dataset);
 }
 
 dd_run dd_stored_run(const dd_stored *s)

@@ -16,6 +16,10 @@ typedef struct dd_stored {
 int dd_stored_open(const char *path, const char *backend, int threads, dd_stored *stored);
 void dd_stored_close(dd_stored *stored);
 
+/* The points that the run at `path` was trained on, made again; or those called `asked`, unless that is NULL. *same
+ * tells whether they are the training points. DD_ERR_USAGE when `asked` is needed: the run was trained on a file. */
+int dd_stored_points(const char *path, const dd_stored *stored, const char *asked, dd_points *points, int *same);
+
 /* The run that the header tells of, for files that are made from it. */
 dd_run dd_stored_run(const dd_stored *stored);
 

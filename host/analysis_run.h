@@ -1,0 +1,71 @@
+/* An analysis while it is made: what its parts (analysis_*.c) share. Each part adds the arrays of one or two groups. */
+#ifndef DD_ANALYSIS_RUN_H
+#define DD_ANALYSIS_RUN_H
+
+#include "analysis.h"
+#include "store_analysis.h"
+#include "truth.h"
+
+enum { DD_GATE_BINS = 20 }; /* equal bins of a weight's range [0, 1], for its mutual information */
+
+/* Where a point belongs: to a mode of the data where the dataset has some, else to a cell of a grid over the data. */
+typedef struct dd_regions {
+    int count;
+    dd_truth truth;           /* truth.regions 0 where there are cells */
+    double low[2], extent[2]; /* of all cells */
+    double (*centre)[2];      /* [count] */
+    double *share;            /* [count] of the data, NaN for a cell */
+} dd_regions;
+
+int dd_regions_create(const dd_points *points, dd_regions *regions);
+void dd_regions_free(dd_regions *regions);
+int dd_regions_of(const dd_regions *regions, const float xy[2]);
+
+typedef struct dd_scene {
+    const dd_stored *stored;
+    const char *path;
+    int experts, timesteps;
+    dd_points fresh;
+    uint32_t per_timestep; /* fresh points at each timestep */
+    dd_regions regions;
+    dd_sample_gates samples;
+    dd_analysis *out;
+    const dd_axis *expert, *coordinate, *timestep, *quantile, *region; /* axes of several groups */
+} dd_scene;
+
+/* A new axis of values 0, 1, ... to be overwritten, and a new array of zeros over axes; what they point to is the
+ * analysis's. Names and texts are string constants. */
+int dd_scene_axis(dd_scene *scene, const char *name, int size, int whole, const char *units, const char *long_name,
+                  const dd_axis **axis);
+int dd_scene_array(dd_scene *scene, const char *name, int rank, const dd_axis *const *axis, const char *units,
+                   const char *long_name, float **value);
+
+/* Fresh point number `i`, in an order that mixes them; numbers beyond the last begin anew. */
+const float *dd_scene_point(const dd_scene *scene, uint64_t i);
+
+/* The networks at x [n][2] and timestep t: weights of the experts [n][experts], which sum to 1, their predictions
+ * [n][experts][2] and the mixture [n][2]; each may be NULL. */
+int dd_scene_predict(const dd_scene *scene, const float *x, uint32_t n, int t, float *weight, float *expert,
+                     float *noise);
+
+/* Mean Euclidean distance between the predictions [experts][2] of two experts at one point, over all pairs. */
+double dd_disagreement(const float *expert, int experts);
+
+/* The bin of a weight. */
+static inline int dd_gate_bin(float weight)
+{
+    int bin = (int)(weight * DD_GATE_BINS);
+    return bin < 0 ? 0 : bin < DD_GATE_BINS ? bin : DD_GATE_BINS - 1;
+}
+
+/* The parts, in the order of the file. */
+int dd_analyse_map(dd_scene *scene);        /* map */
+int dd_analyse_points(dd_scene *scene);     /* by_timestep, by_region, information on fresh points; data */
+int dd_analyse_sampling(dd_scene *scene);   /* the same of the stored samples' gates */
+int dd_analyse_training(dd_scene *scene);   /* training */
+int dd_analyse_trajectory(dd_scene *scene); /* trajectory */
+
+/* values[n], which it sorts, at `fraction`, interpolated linearly between order statistics; NaN for n = 0. */
+void dd_quantiles(float *values, size_t n, const double *fraction, int fractions, float *out);
+
+#endif

@@ -1,0 +1,97 @@
+/* dualdiff analyze: what gate and experts of a stored run do, into its file. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "analysis.h"
+#include "clock.h"
+#include "commands.h"
+
+static const dd_option options[] = {
+    {"dataset", "NAME|FILE", 0,
+     "the points to analyse on. Default: those the run was trained on, which a run that "
+     "was trained on a FILE needs to be told again."},
+    {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
+    {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core."},
+    {0}};
+
+const dd_command dd_command_analyze = {
+    .name = "analyze",
+    .summary = "what gate and experts of a stored run do",
+    .synopsis = "RUN.h5... [--dataset NAME|FILE] [--backend auto|cpu|cuda] [--threads N]",
+    .description =
+        "Computes, with the averaged parameters of finished runs that have several experts, and stores in each run's "
+        "own file (group /analysis, replaced if it is there; the rest of the file is not changed):\n\n"
+        "map: weights, each expert's prediction and their disagreement on a grid over the plane at six timesteps.\n"
+        "by_timestep, by_region: weights while sampling, loss of the run's own mixture, of an equal one and of each "
+        "expert alone, by timestep and by mode of the data (or cell of a grid where there are no modes).\n"
+        "information: mutual information of the weights with the mode and with the timestep.\n"
+        "training: quantiles and entropy of the logged weights over training.\n"
+        "trajectory: 2000 samples on their way from noise.\n\n"
+        "`dualdiff plot` and `dualdiff report` draw it.",
+    .least_words = 1,
+    .most_words = -1,
+    .words_name = "RUN.h5",
+    .options = options,
+    .examples = "    dualdiff analyze runs/run_1/dino/seed_0.h5\n"
+                "    dualdiff analyze runs/run_[1-5]/*/seed_0.h5\n",
+    .run = dd_cmd_analyze};
+
+static void print_summary(const char *path, const dd_analysis *a, double seconds)
+{
+    const char *place = a->countable ? "mode" : "grid cell";
+    printf("%s: analysed in %.1f s\n", path, seconds);
+    for (int source = 0; source < 2; source++) {
+        static const char *const names[2][3] = {
+            {"information/data_region", "information/data_timestep", "information/data_entropy"},
+            {"information/sampling_region", "information/sampling_timestep", "information/sampling_entropy"}};
+        double bits[3];
+        for (int i = 0; i < 3; i++)
+            bits[i] = (double)dd_analysis_find(a, names[source][i])->value[0];
+        printf("    %-12s the gate tells %.3f bit of the %s, %.3f bit of the timestep; its entropy is %.3f bit\n",
+               source ? "sampling:" : "on data:", bits[0], place, bits[1], bits[2]);
+    }
+    printf("    trajectories end within %.2g of the stored samples\n",
+           (double)dd_analysis_find(a, "trajectory/difference")->value[0]);
+}
+
+static int analyze(const char *path, const dd_args *args, int threads)
+{
+    dd_stored stored;
+    dd_points points = {0};
+    dd_analysis analysis = {0};
+    int lock, same, status;
+    double began = dd_now();
+    DD_TRY(dd_stored_open(path, dd_args_value(args, "backend", "auto"), threads, &stored));
+    status = dd_lock_acquire(path, &lock);
+    if (status) {
+        dd_stored_close(&stored);
+        return status;
+    }
+    status = dd_stored_points(path, &stored, dd_args_value(args, "dataset", NULL), &points, &same);
+    if (!status)
+        status = dd_analysis_create(&stored, path, &points, &analysis);
+    if (!status)
+        status = dd_analysis_write(path, &stored, &analysis);
+    dd_lock_release(lock);
+    if (!status)
+        print_summary(path, &analysis, dd_now() - began);
+    dd_analysis_free(&analysis);
+    dd_points_free(&points);
+    dd_stored_close(&stored);
+    return status;
+}
+
+int dd_cmd_analyze(int argc, char **argv)
+{
+    dd_args args;
+    long long threads;
+    int status = dd_args_parse(&dd_command_analyze, argc, argv, &args);
+    if (status || args.help)
+        goto done;
+    DD_CHECK(dd_args_integer(&args, "threads", 0, 4096, 0, &threads));
+    for (int i = 0; i < args.words; i++)
+        DD_CHECK(analyze(args.word[i], &args, (int)threads));
+done:
+    dd_args_free(&args);
+    return status;
+}

@@ -1,0 +1,245 @@
+/* Reading a result's gates and writing its group /analysis. */
+#include "store_analysis.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "analysis.h"
+#include "analysis_run.h"
+#include "store_h5.h"
+#include "version.h"
+
+/* ---- reading ---- */
+
+void dd_gate_weights(const float *gate, size_t n, float *weight)
+{
+    for (size_t i = 0; i < n; i++) {
+        weight[2 * i] = gate[i];
+        weight[2 * i + 1] = 1.f - gate[i];
+    }
+}
+
+/* The whole of a rank 2 dataset of gates as weights, malloc'ed [size[0]][size[1]][experts]. */
+static int read_weights(hid_t file, const char *path, const char *name, const hsize_t size[2], float **weight)
+{
+    size_t n = (size_t)(size[0] * size[1]);
+    float *gate = malloc(n * sizeof *gate);
+    *weight = malloc(2 * n * sizeof **weight);
+    int status = gate && *weight ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %s of %s", name, path);
+    if (!status)
+        status = dd_h5_read_floats(file, path, name, 2, size, gate);
+    if (!status)
+        dd_gate_weights(gate, n, *weight);
+    free(gate);
+    return status;
+}
+
+static int read_logged(hid_t file, const char *path, dd_logged_gates *g)
+{
+    hsize_t size[2];
+    DD_TRY(dd_h5_size(file, path, "/gate/train/weight", 2, size));
+    if (!size[0] || !size[1])
+        return dd_fail(DD_ERR_IO, "%s: no gate was logged while training", path);
+    g->rows = (int)size[0];
+    g->batch = (int)size[1];
+    g->step = malloc((size_t)size[0] * sizeof *g->step);
+    g->timestep = malloc((size_t)(size[0] * size[1]) * sizeof *g->timestep);
+    if (!g->step || !g->timestep)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for the gates of %s", path);
+    DD_TRY(dd_h5_read_floats(file, path, "/gate/train/step", 1, size, g->step));
+    DD_TRY(dd_h5_read_floats(file, path, "/gate/train/timestep", 2, size, g->timestep));
+    return read_weights(file, path, "/gate/train/weight", size, &g->weight);
+}
+
+int dd_logged_gates_read(const char *path, const dd_model *model, dd_logged_gates *g)
+{
+    hid_t file;
+    *g = (dd_logged_gates){.experts = model->experts};
+    DD_TRY(dd_h5_open(path, &file));
+    int status = read_logged(file, path, g);
+    H5Fclose(file);
+    if (status)
+        dd_logged_gates_free(g);
+    return status;
+}
+
+void dd_logged_gates_free(dd_logged_gates *g)
+{
+    free(g->step);
+    free(g->weight);
+    free(g->timestep);
+    *g = (dd_logged_gates){0};
+}
+
+int dd_sample_gates_read(const char *path, const dd_model *model, int timesteps, dd_sample_gates *g)
+{
+    hid_t file;
+    *g = (dd_sample_gates){.timesteps = timesteps, .experts = model->experts};
+    DD_TRY(dd_result_read_samples(path, &g->x, &g->samples));
+    int status = dd_h5_open(path, &file);
+    if (!status) {
+        status = read_weights(file, path, "/gate/sample/weight", (const hsize_t[2]){(hsize_t)timesteps, g->samples},
+                              &g->weight);
+        H5Fclose(file);
+    }
+    if (status)
+        dd_sample_gates_free(g);
+    return status;
+}
+
+void dd_sample_gates_free(dd_sample_gates *g)
+{
+    free(g->x);
+    free(g->weight);
+    *g = (dd_sample_gates){0};
+}
+
+/* ---- writing ---- */
+
+enum { NAME = 96 };
+
+static void write_axis(dd_h5_file *f, const char *name, const dd_axis *axis)
+{
+    dd_h5_spec spec = {.name = name,
+                       .type = H5T_NATIVE_DOUBLE,
+                       .rank = 1,
+                       .size = {(hsize_t)axis->size},
+                       .units = axis->units,
+                       .long_name = axis->long_name};
+    if (!axis->whole) {
+        dd_h5_dataset(f, &spec, axis->value);
+        return;
+    }
+    int32_t *whole = malloc((size_t)axis->size * sizeof *whole);
+    if (!whole) {
+        if (!f->status)
+            f->status = dd_fail(DD_ERR_MEMORY, "%s: out of memory for %s", f->path, name);
+        return;
+    }
+    for (int i = 0; i < axis->size; i++)
+        whole[i] = (int32_t)axis->value[i];
+    spec.type = H5T_NATIVE_INT32;
+    dd_h5_dataset(f, &spec, whole);
+    free(whole);
+}
+
+static int exists(const dd_h5_file *f, const char *name)
+{
+    return !f->status && H5Lexists(f->id, name, H5P_DEFAULT) > 0;
+}
+
+/* Everything but the values. Each group has its own scales, so that it opens alone. */
+static void create_array(dd_h5_file *f, const dd_array *array)
+{
+    char name[NAME], group[NAME], scale[DD_ANALYSIS_RANK][NAME];
+    dd_h5_spec spec = {.name = name,
+                       .type = H5T_NATIVE_FLOAT,
+                       .rank = array->rank,
+                       .units = array->units,
+                       .long_name = array->long_name};
+    snprintf(name, sizeof name, "/analysis/%s", array->name);
+    snprintf(group, sizeof group, "%.*s", (int)(strrchr(name, '/') - name), name);
+    if (!exists(f, group))
+        dd_h5_group(f, group);
+    for (int i = 0; i < array->rank; i++) {
+        snprintf(scale[i], NAME, "%.*s/%s", (int)(strrchr(name, '/') - name), name, array->axis[i]->name);
+        if (!exists(f, scale[i]))
+            write_axis(f, scale[i], array->axis[i]);
+        spec.size[i] = (hsize_t)array->axis[i]->size;
+        spec.dimension[i] = scale[i];
+    }
+    dd_h5_dataset(f, &spec, NULL);
+}
+
+static void write_values(dd_h5_file *f, const dd_array *array)
+{
+    if (f->status)
+        return;
+    char name[NAME];
+    snprintf(name, sizeof name, "/analysis/%s", array->name);
+    hid_t set = H5Dopen2(f->id, name, H5P_DEFAULT);
+    dd_h5_check(f, set >= 0 && H5Dwrite(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, array->value) >= 0, name);
+    if (set >= 0)
+        dd_h5_check(f, H5Dclose(set) >= 0, name);
+}
+
+static void write_group(dd_h5_file *f, const dd_stored *stored, const dd_analysis *a)
+{
+    dd_h5_group(f, "/analysis");
+    dd_h5_text_attribute(f, "/analysis", "program_version", DD_VERSION);
+    dd_h5_text_attribute(f, "/analysis", "git_commit", DD_GIT_COMMIT);
+    dd_h5_text_attribute(f, "/analysis", "backend", dd_backend_name(stored->backend));
+    dd_h5_text_attribute(f, "/analysis", "device", dd_backend_device(stored->backend));
+    dd_h5_text_attribute(f, "/analysis", "regions", a->countable ? "modes" : "cells");
+    dd_h5_integer_attribute(f, "/analysis", "points_per_timestep", (unsigned long long)a->points_per_timestep);
+    dd_h5_integer_attribute(f, "/analysis", "gate_bins", DD_GATE_BINS);
+    for (int i = 0; i < a->arrays; i++)
+        create_array(f, &a->array[i]);
+    dd_h5_flush(f);
+    for (int i = 0; i < a->arrays; i++)
+        write_values(f, &a->array[i]);
+}
+
+static int copy_bytes(int from, int to, const char *path, const char *copy)
+{
+    enum { BLOCK = 1 << 20 };
+    char *block = malloc(BLOCK);
+    int status = block ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
+    ssize_t n = 1;
+    while (!status && n) {
+        n = read(from, block, BLOCK);
+        if (n < 0)
+            status = dd_fail(DD_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
+        for (ssize_t done = 0; done < n && !status;) {
+            ssize_t written = write(to, block + done, (size_t)(n - done));
+            if (written < 0)
+                status = dd_fail_writing(copy, errno);
+            else
+                done += written;
+        }
+    }
+    free(block);
+    return status;
+}
+
+static int copy_file(const char *path, const char *copy)
+{
+    int from = open(path, O_RDONLY | O_CLOEXEC);
+    if (from < 0)
+        return dd_fail(DD_ERR_IO, "%s: %s", path, strerror(errno));
+    int to = open(copy, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int status = to < 0 ? dd_fail_writing(copy, errno) : copy_bytes(from, to, path, copy);
+    if (to >= 0 && close(to) && !status)
+        status = dd_fail_writing(copy, errno);
+    close(from);
+    return status;
+}
+
+int dd_analysis_write(const char *path, const dd_stored *stored, const dd_analysis *analysis)
+{
+    char *copy = dd_path_with(path, ".tmp");
+    if (!copy)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_h5_file f;
+    int status = copy_file(path, copy);
+    if (!status) { /* closed in between, the file gives up the space at its end where the old group lay */
+        dd_h5_edit(&f, copy);
+        dd_h5_remove(&f, "/analysis");
+        status = dd_h5_close(&f);
+    }
+    if (!status) {
+        dd_h5_edit(&f, copy);
+        write_group(&f, stored, analysis);
+        status = dd_h5_close(&f);
+    }
+    if (status)
+        unlink(copy);
+    else
+        status = dd_publish(copy, path);
+    free(copy);
+    return status;
+}

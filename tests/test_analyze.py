@@ -1,0 +1,331 @@
+"""`dualdiff analyze` on small trained runs: every array against NumPy, and that the run's file stays sound."""
+import os
+import resource
+import subprocess
+
+import h5py
+import numpy as np
+import pytest
+import tomllib
+import xarray as xr
+
+import datasets
+import reference
+from small_job import PROGRAM, command, contents, run
+
+ERR_USAGE, ERR_IO, ERR_CONFLICT = 2, 5, 6
+QUANTILES = [.05, .25, .5, .75, .95]
+BINS = 20
+SETTINGS = {"training.steps": 400, "training.learning_rate": .02, "training.checkpoint_every": 200, "evaluation.samples": 300, "data.points": 2000}
+
+
+def analyze(path, *more, status=0, **options):
+    done = subprocess.run([PROGRAM, "analyze", path, "--backend", "cpu", "--threads", "1", *map(str, more)], capture_output=True,
+                          text=True, timeout=120, **options)
+    assert done.returncode == status, done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def circle(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs")
+    run(command(out, "--dataset", "circle", "--seeds", "7", settings=SETTINGS))
+    path = out / "run_3" / "circle" / "seed_7.h5"
+    before = path.read_bytes()
+    said = analyze(path)
+    return path, before, said
+
+
+class Run:
+    """A run's file and the reference's model of it."""
+
+    def __init__(self, path):
+        with h5py.File(path) as file:
+            self.stored = {}
+            file.visititems(lambda name, item: self.stored.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+            self.seed = int(file.attrs["seed"])
+        config = tomllib.loads(self.stored["config"].decode())
+        self.model = reference.Model(config["model"])
+        diffusion = config["diffusion"]
+        self.schedule = reference.Schedule(diffusion["timesteps"], diffusion["schedule"], diffusion["beta_start"],
+                                           diffusion["beta_end"])
+        self.T = self.schedule.T
+        self.parameters = {name: self.stored[f"parameters/ema/{name}"].astype(float) for name in self.model.shapes}
+
+    def __call__(self, name):
+        return self.stored[f"analysis/{name}"]
+
+    def predict(self, x, t):
+        """Weights (n, 2) and predictions (n, 2 experts, 2) at points and timesteps."""
+        _, saved = self.model.forward(self.parameters, np.asarray(x, dtype=float), np.broadcast_to(t, len(x)))
+        gate = saved["gate"]
+        return np.concatenate([gate, 1 - gate], axis=1), np.stack(saved["experts"], axis=1)
+
+
+@pytest.fixture(scope="module")
+def both(circle):
+    return Run(circle[0])
+
+
+def close(found, expected, tolerance=2e-4):
+    """The program computes in float32."""
+    assert found.shape == np.shape(expected)
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+
+
+def information(symbol, weight):
+    """Plug-in mutual information with Miller and Madow's correction, in bits."""
+    bins = np.minimum((weight.astype(np.float32) * np.float32(BINS)).astype(int), BINS - 1)
+    table = np.zeros((symbol.max() + 1, BINS))
+    np.add.at(table, (symbol, bins), 1)
+    n = table.sum()
+
+    def entropy(counts):
+        p = counts[counts > 0] / n
+        return -(p * np.log(p)).sum() + (len(p) - 1) / (2 * n)
+
+    return (entropy(table.sum(axis=1)) + entropy(table.sum(axis=0)) - entropy(table.ravel())) / np.log(2)
+
+
+def circle_centres():
+    """17 blobs: 16 directions on a ring of radius 3 and the origin."""
+    steps = sorted({(2 * np.round(u, 1), 2 * np.round(v, 1)) for u in np.linspace(-.25, .25, 501)
+                    for v in np.linspace(-.25, .25, 501)})
+    centres = {tuple(np.round(3 * np.array(p) / (np.hypot(*p) + 1e-10), 9)) for p in steps}
+    return np.array(sorted(centres))
+
+
+def region_of(x, centres):
+    return ((x[:, None, :] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
+
+
+def test_map(both):
+    data = both("data/x")
+    x1, x2 = both("map/x1"), both("map/x2")
+    assert len(x1) == len(x2) == 128
+    low, high = data.min(axis=0), data.max(axis=0)
+    for axis, grid in enumerate((x1, x2)):
+        extent = high[axis] - low[axis]
+        np.testing.assert_allclose([grid[0], grid[-1]], [low[axis] - extent / 4, high[axis] + extent / 4], atol=.02)
+    assert list(both("map/timestep")) == [0, 1, 3, 6, 9, 11]
+    rows, columns = np.meshgrid(x2[::9], x1[::9], indexing="ij")
+    points = np.stack([columns.ravel(), rows.ravel()], axis=1).astype(np.float32)
+    for k, t in enumerate(both("map/timestep")):
+        weight, experts = both.predict(points, t)
+        side = len(x1[::9])
+        close(both("map/weight")[k, ::9, ::9].reshape(-1, 2), weight)
+        close(both("map/noise")[k, ::9, ::9].reshape(-1, 2, 2), experts)
+        close(both("map/disagreement")[k, ::9, ::9], np.linalg.norm(experts[:, 0] - experts[:, 1], axis=1).reshape(side, side))
+
+
+@pytest.fixture(scope="module")
+def fresh(both):
+    """Fresh points (T, n, 2) noised with each timestep, their noise, regions, weights and predictions."""
+    T, n = both.T, 4096
+    points = datasets.points("circle", T * n, 42, stream=1).astype(np.float32)
+    order = reference.permutation(both.seed, reference.EVAL_ORDER, 0, T * n)
+    x0 = points[order].reshape(T, n, 2)
+    noise = np.stack([reference.normals(reference.philox(both.seed, reference.HELDOUT, t, np.arange(n))) for t in range(T)])
+    x = np.stack([both.schedule.noised(x0[t], noise[t], np.full(n, t)) for t in range(T)])
+    weight, experts = zip(*(both.predict(x[t], t) for t in range(T)))
+    return {"x0": x0, "noise": noise, "weight": np.stack(weight), "experts": np.stack(experts)}
+
+
+def losses(fresh):
+    """Half the squared errors (T, n) by name; `alone` (T, n, 2)."""
+    def half_square(prediction):
+        return ((prediction - fresh["noise"]) ** 2).mean(axis=-1)
+
+    weight, experts = fresh["weight"], fresh["experts"]
+    return {"loss_gated": half_square((weight[..., None] * experts).sum(axis=2)),
+            "loss_equal": half_square(experts.mean(axis=2)),
+            "loss_alone": np.stack([half_square(experts[:, :, e]) for e in range(2)], axis=-1)}
+
+
+def test_losses_by_timestep(both, fresh):
+    for name, error in losses(fresh).items():
+        close(both(f"by_timestep/{name}"), error.mean(axis=1))
+    apart = np.linalg.norm(fresh["experts"][:, :, 0] - fresh["experts"][:, :, 1], axis=-1)
+    close(both("by_timestep/disagreement"), apart.mean(axis=1))
+
+
+def test_by_region(both, fresh):
+    centres = both("by_region/centre")
+    expected = circle_centres()
+    assert len(centres) == len(expected) == 17
+    assert np.linalg.norm(centres[:, None] - expected[None], axis=2).min(axis=1).max() < 1e-5
+    assert both("by_region/share").sum() == pytest.approx(1)
+    region = region_of(fresh["x0"].reshape(-1, 2), centres).reshape(fresh["x0"].shape[:2])
+    close(both("by_region/points"), np.bincount(region.ravel(), minlength=17))
+    for name, error in (losses(fresh) | {"weight": fresh["weight"]}).items():
+        mean = [error[region == r].mean(axis=0) for r in range(17)]
+        close(both(f"by_region/{name}"), mean)
+    ends = region_of(both.stored["samples/x"], centres)
+    close(both("by_region/samples"), np.bincount(ends, minlength=17))
+    gate = both.stored["gate/sample/weight"].astype(float)
+    for r in np.unique(ends):
+        close(both("by_region/weight_sampling")[:, r, 0], gate[:, ends == r].mean(axis=1))
+        close(both("by_region/weight_sampling")[:, r, 1], 1 - gate[:, ends == r].mean(axis=1))
+    assert np.isnan(both("by_region/weight_sampling")[:, both("by_region/samples") == 0]).all()
+
+
+def test_information(both, fresh):
+    centres, T = both("by_region/centre"), both.T
+    region = region_of(fresh["x0"].reshape(-1, 2), centres)
+    timestep = np.repeat(np.arange(T), fresh["x0"].shape[1])
+    for e in range(2):
+        weight = fresh["weight"][..., e].ravel()
+        # A weight at a bin's edge may fall to either side in float32.
+        assert both("information/data_region")[e] == pytest.approx(information(region, weight), abs=1e-3)
+        assert both("information/data_timestep")[e] == pytest.approx(information(timestep, weight), abs=1e-3)
+    gate = both.stored["gate/sample/weight"]
+    ends = region_of(both.stored["samples/x"], centres)
+    n = gate.shape[1]
+    assert both("information/sampling_region")[0] == pytest.approx(information(np.tile(ends, T), gate.ravel()), abs=1e-6)
+    assert both("information/sampling_timestep")[0] == pytest.approx(information(np.repeat(np.arange(T), n), gate.ravel()), abs=1e-6)
+    for t in range(T):
+        assert both("by_timestep/information_region")[t, 0] == pytest.approx(information(ends, gate[t]), abs=1e-6)
+    assert both("information/data_timestep")[0] > .05  # not all of it is nothing
+
+
+def test_weights_while_sampling(both):
+    gate = both.stored["gate/sample/weight"]
+    for e, weight in enumerate((gate, 1 - gate)):
+        close(both("by_timestep/weight_quantile")[:, e], np.quantile(weight, QUANTILES, axis=1).T, 1e-6)
+        close(both("by_timestep/weight_mean")[:, e], weight.mean(axis=1), 1e-5)
+
+
+def test_training(both):
+    weight, timestep = both.stored["gate/train/weight"].astype(float), both.stored["gate/train/timestep"]
+    step = both.stored["gate/train/step"]
+    phases = np.array_split(np.arange(len(step)), 10)
+    assert list(both("training/phase")) == [step[rows[0]] for rows in phases]
+    for p, rows in enumerate(phases):
+        for t in range(both.T):
+            values = weight[rows][timestep[rows] == t]
+            close(both("training/weight_quantile")[p, t, 0], np.quantile(values, QUANTILES), 1e-6)
+            close(both("training/weight_quantile")[p, t, 1], np.quantile(1 - values, QUANTILES), 1e-6)
+
+    def entropy(g):
+        return -(g * np.log2(g) + (1 - g) * np.log2(1 - g))
+
+    windows = np.array_split(np.arange(len(step)), 100)
+    valid = [weight[rows][timestep[rows] >= 0] for rows in windows]
+    assert list(both("training/step")) == [step[rows[0]] for rows in windows]
+    close(both("training/entropy"), [entropy(g).mean() for g in valid], 1e-5)
+    close(both("training/entropy_of_mean"), [entropy(g.mean()) for g in valid], 1e-5)
+
+
+def test_trajectories_end_at_the_samples(both):
+    x, n = both("trajectory/x"), 300
+    assert x.shape == (both.T + 1, n, 2) and list(both("trajectory/step")) == list(range(both.T + 1))
+    assert np.array_equal(x[0], both.stored["samples/initial_noise"][:n])
+    # The same operations in the same order on one machine; rounding may differ elsewhere.
+    np.testing.assert_allclose(x[-1], both.stored["samples/x"][:n], atol=1e-4)
+    assert both("trajectory/difference") == np.abs(x[-1] - both.stored["samples/x"][:n]).max()
+    assert both("trajectory/difference") < 1e-4
+    for done in 0, 4, both.T - 1:
+        t = both.T - 1 - done
+        weight, experts = both.predict(x[done], t)
+        z = reference.normals(reference.philox(both.seed, reference.SAMPLE, t, np.arange(n)))
+        close(x[done + 1], both.schedule.reverse(x[done].astype(float), (weight[..., None] * experts).sum(axis=1), t, z))
+        close(both("trajectory/weight")[done], weight)
+        close(both("trajectory/weight")[done, :, 0], both.stored["gate/sample/weight"][t, :n])
+    close(both("trajectory/weight")[-1, :, 0], both.stored["samples/gate"][:n])
+
+
+def test_summary(circle, both):
+    said = circle[2]
+    assert f"{both('information/data_region')[0]:.3f} bit of the mode" in said
+    assert f"{both('information/sampling_timestep')[0]:.3f} bit of the timestep" in said
+
+
+@pytest.mark.parametrize("engine", ["h5netcdf", "netcdf4"])
+def test_xarray(circle, engine):
+    with h5py.File(circle[0]) as file:
+        for group in file["analysis"].values():
+            with xr.open_dataset(circle[0], group=group.name, engine=engine) as opened:
+                assert set(group) == set(opened.variables)
+                for name, stored in group.items():
+                    assert opened[name].shape == stored.shape
+                    assert opened[name].dims == tuple(
+                        dim.keys()[0] if dim.keys() else name for dim in stored.dims), name
+                    assert opened[name].attrs["long_name"] and opened[name].attrs["units"] in ("1", "bit")
+                    assert stored.chunks is None or stored.fletcher32
+        assert file["analysis"].attrs["regions"] == "modes"
+    with xr.open_datatree(circle[0], engine=engine) as tree:
+        assert "/analysis/map" in tree.groups
+
+
+def without_analysis(path):
+    return {name: value for name, value in contents(path).items() if not name.startswith("analysis")}
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name], equal_nan=np.asarray(a[name]).dtype.kind == "f") for name in a)
+
+
+def test_the_rest_stays_and_another_time_replaces(circle, tmp_path):
+    path = tmp_path / "seed_7.h5"
+    path.write_bytes(circle[1])
+    before = contents(path)
+    sizes = []
+    for _ in range(4):
+        analyze(path)
+        assert same(without_analysis(path), before)
+        assert same(contents(path), contents(circle[0]))
+        sizes.append(path.stat().st_size)
+    assert sizes[3] - sizes[0] < 3 * 100_000  # what text leaves behind, not another analysis
+    subprocess.run([PROGRAM, "evaluate", path, "--threads", "1"], check=True, capture_output=True)
+    assert "analysis/map/weight" in subprocess.run([PROGRAM, "info", path], check=True, capture_output=True, text=True).stdout
+
+
+def test_a_full_disk_leaves_the_run(circle, tmp_path):
+    path = tmp_path / "seed_7.h5"
+    path.write_bytes(circle[1])
+    for more in (-1000, 300_000):  # while the file is copied, and while the analysis is written
+        limit = len(circle[1]) + more
+        said = analyze(path, status=ERR_IO, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+        assert "what was there before is kept" in said
+        assert path.read_bytes() == circle[1]
+        assert [other.name for other in tmp_path.iterdir() if not other.name.startswith(".")] == ["seed_7.h5"]
+
+
+def test_one_expert(tmp_path):
+    config = os.path.join(os.environ["DUALDIFF_SOURCE"], "configs", "run_0.toml")
+    settings = {"training.steps": 20, "model.expert_head": "[]"}
+    run(command(tmp_path, "--dataset", "circle", settings=settings, config=config))
+    path = tmp_path / "run_0" / "circle" / "seed_0.h5"
+    before = path.read_bytes()
+    assert "one expert" in analyze(path, status=ERR_USAGE)
+    assert path.read_bytes() == before
+
+
+def test_points_from_a_file(tmp_path):
+    """Cells of a grid stand for modes; the points must be named, as for evaluate."""
+    points = np.random.default_rng(1).normal(size=(400, 2)).astype(np.float32)
+    np.savetxt(tmp_path / "mine.csv", points, delimiter=",")
+    run(command(tmp_path, "--dataset", str(tmp_path / "mine.csv"), settings={"training.steps": 60}))
+    path = tmp_path / "run_3" / "mine" / "seed_0.h5"
+    assert "--dataset" in analyze(path, status=ERR_USAGE)
+    assert "of the grid cell" in analyze(path, "--dataset", tmp_path / "mine.csv")
+    analysed = Run(path)
+    low, high = points.min(axis=0), points.max(axis=0)
+    cell = np.clip(((points - low) / (high - low) * 8).astype(int), 0, 7)
+    counts = np.bincount(cell[:, 1] * 8 + cell[:, 0], minlength=64)
+    assert np.array_equal(analysed("by_region/points") > 0, counts > 0)
+    assert np.isnan(analysed("by_region/share")).all()
+    assert analysed("by_region/points").sum() == 12 * 4096
+    with h5py.File(path) as file:
+        assert file["analysis"].attrs["regions"] == "cells"
+
+
+def test_locked(circle, tmp_path):
+    """Two at once would lose one's work."""
+    import fcntl
+
+    path = tmp_path / "seed_7.h5"
+    path.write_bytes(circle[1])
+    with open(tmp_path / ".seed_7.h5.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        analyze(path, status=ERR_CONFLICT)

@@ -3,13 +3,14 @@
 #
 #     ./setup.sh demo    runs 0 and 1 of the experiment on dino, full length; table and pictures under runs/
 #     ./setup.sh test    the whole test suite, then all but the slow tests under the sanitizers
+#     ./setup.sh gpu     with a CUDA device: the tests of the backends on it, then timings
 #
 # Made for Debian 12. Packages come from apt (with sudo where the user is not root) and only when they are
 # missing; Python packages go into .venv. CUDA is used where its compiler is found, never installed.
 set -eu
 cd "$(dirname "$0")"
 
-packages="build-essential cmake git libhdf5-dev libtomlplusplus-dev hdf5-tools python3 python3-venv ca-certificates"
+packages="build-essential cmake git libhdf5-dev libtomlplusplus-dev libopenblas-dev hdf5-tools python3 python3-venv ca-certificates"
 jobs=$(nproc 2>/dev/null || echo 2)
 
 say() { printf '== %s\n' "$*"; }
@@ -98,14 +99,27 @@ tests() {
     say "all passed"
 }
 
+gpu() {
+    command -v nvidia-smi >/dev/null || fail "nvidia-smi is not found: no NVIDIA driver answers here"
+    device=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -n 1 | tr -d .)
+    build build-gpu all -DDD_CUDA=ON -DDD_GPU_TESTS=ON "-DDD_CUDA_ARCHITECTURES=$device"
+    ctest --test-dir build-gpu --output-on-failure -L gpu || fail "tests failed on the GPU"
+    .venv/bin/python3 bench/bench.py --build build-gpu
+    say "all passed on $(build-gpu/dualdiff --version | grep 'backend cuda')"
+}
+
 case "${1-}" in
-demo | test) ;;
+demo | test | gpu) ;;
 *)
-    sed -n '2,8s/^# \{0,1\}//p' "$0"
+    sed -n '2,9s/^# \{0,1\}//p' "$0"
     exit 2
     ;;
 esac
-[ $# -eq 1 ] || fail "one argument: demo or test"
+[ $# -eq 1 ] || fail "one argument: demo, test or gpu"
 install_packages
 install_python_packages
-if [ "$1" = demo ]; then demo; else tests; fi
+case "$1" in
+demo) demo ;;
+test) tests ;;
+gpu) gpu ;;
+esac

@@ -20,9 +20,17 @@ struct dd_backend {
 
 static const char *const backend_names[] = {"auto", "cpu", "cuda"};
 
-/* libdualdiff_cuda.so from beside the program, ../lib of it, or wherever the loader looks. */
+/* libdualdiff_cuda.so from beside the program, ../lib of it, or wherever the loader looks; or the file that
+ * DUALDIFF_CUDA_LIBRARY names. */
 static void *open_cuda_library(char *why, size_t size)
 {
+    const char *named = getenv("DUALDIFF_CUDA_LIBRARY");
+    if (named && *named) {
+        void *chosen = dlopen(named, RTLD_NOW | RTLD_LOCAL);
+        if (!chosen)
+            snprintf(why, size, "DUALDIFF_CUDA_LIBRARY: %s", dlerror());
+        return chosen;
+    }
     char program[PATH_MAX], path[PATH_MAX + 64];
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     void *library = NULL;

@@ -1,0 +1,52 @@
+/* What a training step costs on a GPU: the kernels and products that the CUDA backend starts, what each computes and
+ * moves, and the least time a device can need for that.
+ *
+ *     dd_cost cost;
+ *     dd_cost_of_step(&model, &config.training, 20, &cost);
+ *     dd_cost_floor floor = dd_cost_least_time(&cost, &dd_cost_devices[0]);
+ *
+ * Nothing here is measured. Counts follow from the architecture as cuda/network.cu walks it, and a test compares them
+ * with what runs; the time is a floor, with every product at the device's peak and every operand moved once.
+ */
+#ifndef DD_COST_H
+#define DD_COST_H
+
+#include "model.h"
+
+enum { DD_COST_ITEMS = 6 * DD_MAX_LAYERS + 16, DD_COST_DEVICES = 4, DD_COST_GRAPH_STEPS = 64 };
+
+/* One kernel, or one call of cuBLAS, for all replicas. */
+typedef struct dd_cost_item {
+    const char *name;
+    int product;         /* 1: a product of matrices */
+    double flops, bytes; /* a multiply-add is two; bytes of device memory, each operand once */
+} dd_cost_item;
+
+typedef struct dd_cost {
+    int items;
+    dd_cost_item item[DD_COST_ITEMS];
+    double bytes_to_device, bytes_to_host; /* a step */
+    int graph_launches;                    /* a whole run */
+} dd_cost;
+
+/* Data sheets' figures: float32 outside the tensor cores, memory bandwidth. */
+typedef struct dd_cost_device {
+    const char *name;
+    double flops, bandwidth; /* per s */
+} dd_cost_device;
+
+extern const dd_cost_device dd_cost_devices[DD_COST_DEVICES];
+
+/* Least seconds a step. A kernel takes the longest of its arithmetic, its memory and its start; what follows in a graph
+ * starts when the one before has ended. */
+typedef struct dd_cost_floor {
+    double arithmetic, memory, starts; /* each summed over the kernels alone */
+    double step;                       /* sum over the kernels of the longest of the three */
+} dd_cost_floor;
+
+void dd_cost_of_step(const dd_model *model, const dd_training_config *training, int replicas, dd_cost *cost);
+dd_cost_floor dd_cost_least_time(const dd_cost *cost, const dd_cost_device *device);
+
+int dd_cost_products(const dd_cost *cost); /* of the items, calls of cuBLAS */
+
+#endif

@@ -1,0 +1,63 @@
+"""What `dualdiff cost` says about a training step is what the CUDA backend does, counted by the substitute runtime."""
+import os
+import re
+import subprocess
+
+import pytest
+
+BUILD, SOURCE = os.environ["DUALDIFF_BUILD"], os.environ["DUALDIFF_SOURCE"]
+SMALL = ["training.batch=8", "model.hidden_width=16", "model.embedding_width=8"]
+STEPS = 1
+
+
+def predicted(config, replicas, settings):
+    words = [f"{BUILD}/dualdiff", "cost", config, "--replicas", str(replicas)]
+    text = subprocess.run(words + [w for s in settings for w in ("--set", s)], check=True, stdout=subprocess.PIPE,
+                          text=True).stdout
+    kernels, products = map(int, re.search(r"starts (\d+) kernels and (\d+) products", text).groups())
+    row = next(line.split() for line in text.splitlines() if re.match(rf" *{replicas}( +[\d.]+){{5}}$", line))
+    launches = int(re.search(r"is (\d+) graph launches", text)[1])
+    return {"kernels": kernels, "products": products, "flops": float(row[1]) * 1e6, "bytes_to_device": int(row[4]),
+            "bytes_to_host": int(row[5]), "graph_launches": launches}
+
+
+def counted(config, replicas, steps, settings):
+    words = [f"{BUILD}/tests/substitute/count_cost", config, str(replicas), str(steps), "data.points=600", *settings]
+    out = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
+    values = dict(line.split() for line in out.splitlines() if not line.startswith("kernel "))
+    return {name: int(value) for name, value in values.items()}
+
+
+@pytest.mark.parametrize("run", range(6))
+def test_full_size(run):
+    check(f"{SOURCE}/configs/run_{run}.toml", 1, [])
+
+
+@pytest.mark.parametrize("replicas", [20, 400])
+def test_many_replicas(replicas):
+    check(f"{SOURCE}/configs/run_3.toml", replicas, SMALL)
+
+
+def check(config, replicas, settings):
+    one, more = (counted(config, replicas, steps, settings) for steps in (1, 1 + STEPS))
+    said = predicted(config, replicas, settings)
+    step = {name: (more[name] - one[name]) / STEPS for name in more}
+    print(f"{os.path.basename(config)}, R = {replicas}: {step['kernels']:.0f} kernels + {step['products']:.0f} products, "
+          f"{step['flops'] / 1e6:.3f} MFLOP, {step['bytes_to_device']:.0f} bytes to the device, {step['bytes_to_host']:.0f} back")
+    assert step["kernels"] == said["kernels"]
+    assert step["products"] == said["products"]
+    assert step["flops"] == pytest.approx(said["flops"], abs=1)
+    assert step["bytes_to_device"] == said["bytes_to_device"]
+    assert step["bytes_to_host"] == said["bytes_to_host"]
+    assert step["kernels"] + step["products"] == step["graph_nodes"] <= 40
+    assert step["copies"] == step["memsets"] == step["launches"] == 0, "the same number, however many steps"
+    assert step["allocations"] == 0 and more["synchronizations"] == 0
+
+
+def test_a_run_in_blocks():
+    """A run of 100 steps in blocks of 50, as the trainer starts it: two graphs, no synchronisation, no allocation."""
+    config = f"{SOURCE}/configs/run_1.toml"
+    settings = [*SMALL, "training.steps=100"]
+    run = counted(config, 2, 50, settings + ["training.checkpoint_every=50"])
+    assert predicted(config, 2, settings)["graph_launches"] == 2 and run["graph_launches"] == 1
+    assert run["synchronizations"] == 0 and run["allocations"] == 0

@@ -1,0 +1,107 @@
+/* Every call of the CUDA and cuBLAS libraries may fail: the backend then says so, leaks nothing, and works the next
+ * time. */
+#include "../small_run.h"
+#include "substitute.h"
+
+enum { REPLICAS = 2, BLOCK = 2, SAMPLES = 40, SETS = 3 };
+
+static int work(const small_run *s, dd_backend *backend, dd_ensemble **e, dd_train_log **log)
+{
+    dd_replica replica[REPLICAS] = {small_replica(s, 0), small_replica(s, 1)};
+    dd_ensemble_spec spec = {.model = &s->model,
+                             .schedule = &s->schedule,
+                             .training = &s->config.training,
+                             .replicas = REPLICAS,
+                             .replica = replica};
+    DD_TRY(dd_ensemble_create(backend, &spec, e));
+    DD_TRY(dd_train_log_create(*e, BLOCK, log));
+    float *values = calloc(REPLICAS * s->model.parameters, sizeof *values);
+    const dd_points *points[REPLICAS] = {&s->points[1], &s->points[2]};
+    const uint64_t seed[REPLICAS] = {1, 2};
+    double loss[REPLICAS], *distance = calloc(s->points[0].n, sizeof *distance);
+    float *x = calloc(REPLICAS * SAMPLES * 2, sizeof *x), *expert = calloc(REPLICAS * SAMPLES * 4, sizeof *expert);
+    int status = dd_ensemble_gradient(*e, 4, values);
+    for (int block = 0; block < 3 && !status; block++)
+        status = dd_ensemble_train(*e, BLOCK * block, BLOCK, *log);
+    if (!status)
+        status = dd_ensemble_train(*e, 3 * BLOCK, 1, *log); /* another graph */
+    if (!status)
+        status = dd_ensemble_wait(*e);
+    for (int part = 0; part < DD_STATE_PARTS && !status; part++) {
+        status = dd_ensemble_get(*e, 1, (dd_state_part)part, values);
+        if (!status)
+            status = dd_ensemble_set(*e, 0, (dd_state_part)part, values);
+    }
+    if (!status)
+        status = dd_ensemble_evaluate(*e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, points, loss);
+    if (!status)
+        status = dd_ensemble_sample(*e, DD_STATE_EMA, seed, SAMPLES, &(dd_samples){.x = x});
+    if (!status)
+        status = dd_ensemble_predict(*e, DD_STATE_EMA, x, SAMPLES, 3, &(dd_prediction){.expert = expert});
+    if (!status)
+        status =
+            dd_backend_knn(backend, s->points[0].xy, s->points[0].n, s->points[0].xy, s->points[0].n, 5, 1, distance);
+    free(values);
+    free(distance);
+    free(x);
+    free(expert);
+    return status;
+}
+
+/* All of it once, the n-th call failing; returns its status, and how many calls it made before tidying up. */
+static int attempt(const small_run *s, uint64_t n, int error, uint64_t *calls)
+{
+    dd_backend *backend = NULL;
+    dd_ensemble *e = NULL;
+    dd_train_log *log = NULL;
+    substitute_counters c;
+    substitute_reset_counters();
+    substitute_fail_call(n, error);
+    int status = dd_backend_open("cuda", 1, &backend);
+    if (!status)
+        status = work(s, backend, &e, &log);
+    substitute_get_counters(&c);
+    *calls = c.calls;
+    substitute_fail_call(0, 0);
+    if (log)
+        dd_train_log_destroy(e, log);
+    if (e)
+        dd_ensemble_destroy(e);
+    if (backend)
+        dd_backend_close(backend);
+    substitute_get_counters(&c);
+    CHECK(c.live_allocations == 0, "call %d fails: %d allocations are left", (int)n, (int)c.live_allocations);
+    substitute_recover();
+    return status;
+}
+
+int main(void)
+{
+    enum { OUT_OF_MEMORY = 2, LAUNCH_FAILURE = 719 };
+    small_run s;
+    uint64_t calls, ignored;
+    small_run_create(&s);
+    s.config.diffusion.timesteps = 4;
+    dd_schedule_free(&s.schedule);
+    CHECK_OK(dd_schedule_create(&s.config.diffusion, &s.schedule));
+    CHECK_OK(attempt(&s, 0, 0, &calls));
+    CHECK(calls > 200, "only %d calls were counted", (int)calls);
+    substitute_set_quiet(1);
+    for (uint64_t n = 1; n <= calls; n += n < 60 ? 1 : 11) {
+        int error = n % 2 ? LAUNCH_FAILURE : OUT_OF_MEMORY, status = attempt(&s, n, error, &ignored);
+        CHECK(status != 0, "call %d of %d fails and nobody notices", (int)n, (int)calls);
+        CHECK(!status || strstr(dd_error_message(), "CUDA") || strstr(dd_error_message(), "cuBLAS") ||
+                  strstr(dd_error_message(), "memory"),
+              "call %d: %s", (int)n, dd_error_message());
+    }
+    substitute_set_device(1, 40 << 20); /* less than cuBLAS' workspace and one replica want */
+    int status = attempt(&s, 0, 0, &ignored);
+    printf("too little memory: %s\n", status ? dd_error_message() : "enough");
+    substitute_set_device(0, 0);
+    CHECK(attempt(&s, 0, 0, &ignored) == DD_ERR_BACKEND, "no device");
+    substitute_set_device(1, (size_t)8 << 30);
+    CHECK_OK(attempt(&s, 0, 0, &ignored));
+    printf("%d calls, each of the first 60 failing in turn, then every eleventh\n", (int)calls);
+    small_run_free(&s);
+    return check_report();
+}

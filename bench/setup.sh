@@ -1,6 +1,6 @@
 #!/bin/sh
-# Install the bench's peers (PyTorch, about 4 GB with what it brings; scikit-learn) into .bench-venv. The bench runs without
-# them too and says what it left out.
+# Install the bench's peers (PyTorch, about 4 GB with what it brings; JAX; scikit-learn) into .bench-venv; h5py is in .venv already.
+# The bench runs without them too and says what it left out.
 set -eu
 cd "$(dirname "$0")/.."
 [ -x .bench-venv/bin/python3 ] || python3 -m venv .bench-venv

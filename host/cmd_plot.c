@@ -18,13 +18,18 @@ const dd_command dd_command_plot = {
     .synopsis = "DIR... [--out DIR] [--dataset NAME]",
     .description =
         "Draws every finished run under the DIRs (as given to train --out, or one configuration's or dataset's folder "
-        "in it), each as PNG and SVG:\n\n"
+        "in it). As PNG and SVG:\n\n"
         "kl_divergence_comparison: KL divergence of all runs and datasets, mean over seeds with standard deviation "
         "and the seeds themselves.\n"
         "<dataset>_generated_samples: the points each run generates, coloured by the weight its gate gives expert 1 "
-        "at timestep 0 (lowest seed).\n"
+        "at timestep 0 (lowest seed), beside the data (if a run has been analysed) and the exact denoiser's samples "
+        "(of "
+        "`dualdiff oracle --out`).\n"
         "<dataset>_train_loss: smoothed training loss of all runs over the steps, mean over seeds.\n"
-        "<dataset>_gating_weights_histogram: how those weights are distributed (lowest seed).\n\n"
+        "<dataset>_gating_weights_histogram: how those weights are distributed (lowest seed).\n"
+        "<dataset>_gate_information: whether the gates follow the mode or the timestep.\n\n"
+        "And of each run that `dualdiff analyze` has seen (lowest seed), <dataset>_<run>_gate_map, _gate_over_time and "
+        "_gate_by_region as PNG, and _reverse_process, samples on their way from noise, as GIF.\n\n"
         "Needs Python 3 with numpy, h5py and matplotlib. The Python that is used: the one named in the environment "
         "variable DUALDIFF_PYTHON, else .venv/bin/python3 of the source folder, else python3.",
     .least_words = 1,

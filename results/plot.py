@@ -1,89 +1,15 @@
-"""Draw the runs listed on standard input: KL divergence, generated samples, training loss and gating weights.
+"""Draw the runs listed on standard input: KL divergence, generated samples, training loss, gating weights, and analyses.
 
-Each picture is written as PNG and SVG into the directory --out:
-kl_divergence_comparison, and for every dataset <dataset>_generated_samples, <dataset>_train_loss and
-<dataset>_gating_weights_histogram.
+The pictures go into the directory --out; `dualdiff plot --help` names them. Those of analyses are in analysis_plots.py.
 """
 import argparse
 import os
 import sys
 
-from runs import MISSING_PACKAGE, fail, in_order, lowest_seeds, read_list
-
-try:
-    import matplotlib
-    import numpy as np
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    from matplotlib.colors import LinearSegmentedColormap, Normalize
-    from PIL import Image
-except ImportError as missing:
-    fail(missing, MISSING_PACKAGE)
-
-NEUTRAL = "#7c8594"  # runs without a gate
-COLOURS = ["#2f6fb5", "#e0742c", "#2c9a6c", "#b5428b", "#8a6fd1", "#c9a227", "#38a9c4", "#a3402f", "#6f8f2f", "#d9699a",
-           "#1e3a5f", "#5c4a3a"]
-# Cool to warm like coolwarm, but dark enough in the middle to be seen on white.
-GATE = LinearSegmentedColormap.from_list("gate", ["#173f9f", "#3f86d2", "#8f86a8", "#e8813b", "#b3131f"])
-STYLE = {
-    "font.size": 10, "axes.titlesize": 11, "figure.titlesize": 13, "axes.labelsize": 10, "legend.fontsize": 9.5,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#555555", "axes.axisbelow": True,
-    "axes.grid": True, "grid.color": "#e4e4e4", "grid.linewidth": 0.8, "legend.frameon": False,
-    "figure.constrained_layout.use": True, "savefig.bbox": "tight", "savefig.pad_inches": 0.12, "svg.fonttype": "none", "svg.hashsalt": "dualdiff",
-}
-
-
-class Study:
-    """All results, and what they share in every picture: order of runs and their colours."""
-
-    def __init__(self, results):
-        self.results = results
-        self.lowest = lowest_seeds(results)
-        self.runs = in_order(result.run for result in results)
-        self.datasets = sorted({result.dataset for result in results})
-        gated = {result.run for result in self.lowest.values() if result.read("/samples/gate") is not None}
-        palette = iter(COLOURS * len(self.runs))
-        self.colour = {}
-        for run in self.runs:
-            neutral = run not in gated and NEUTRAL not in self.colour.values()
-            self.colour[run] = NEUTRAL if neutral else next(palette)
-
-    def seeds(self, run, dataset):
-        return [result for result in self.results if (result.run, result.dataset) == (run, dataset)]
-
-    def of(self, dataset):
-        """The lowest seed of each run that has the dataset."""
-        return [self.lowest[run, dataset] for run in self.runs if (run, dataset) in self.lowest]
-
-
-def shown(name, longest=34):
-    """A name as matplotlib prints it: no mathematics, the middle left out if it is too long."""
-    if len(name) > longest:
-        name = name[: longest // 2 - 1] + "…" + name[-(longest // 2) :]
-    return name.replace("$", r"\$")
-
-
-def metric(result, name):
-    value = result.read(f"/metrics/{name}")
-    return np.nan if value is None else float(value)
-
-
-def seed_note(results):
-    seeds = in_order(result.seed for result in results)
-    return f"seed {seeds[0]}" if len(seeds) == 1 else "lowest seed of each run"
-
-
-def panels(count, width, height, **options):
-    """A figure with `count` panels of a size in inches, in a grid that is wider than high; unused places stay empty."""
-    columns = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 7: 4, 8: 4, 9: 3}.get(count, 4)
-    rows = -(-count // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(columns * width + 0.9, rows * height + 0.6), squeeze=False,
-                                **options)
-    for axis in axes.flat[count:]:
-        axis.set_axis_off()
-    return figure, list(axes.flat[:count])
-
+from runs import fail, read_list
+from drawing import (DATA, EXACT, GATE, NEUTRAL, STYLE, Normalize, Picture, Study, common_limits, matplotlib, metric, np, panels,
+                     plt, save_picture, seed_note, shown)
+import analysis_plots
 
 # ---- the pictures ----
 
@@ -124,7 +50,7 @@ def kl_comparison(study):
     axis.set_xlim(-0.5, len(study.datasets) - 0.5)
     axis.set_ylabel("KL(real || generated) [bit]")
     axis.set_title("KL divergence, lower is better\n" + kl_note(study).strip(), loc="left")
-    figure.legend(handles, [shown(run) for run in study.runs], loc="outside right upper")
+    figure.legend(handles, [study.name[run] for run in study.runs], loc="outside right upper", labelspacing=0.8)
     return figure
 
 
@@ -137,42 +63,50 @@ def kl_note(study):
     return " (mean ± standard deviation over seeds)"
 
 
-def common_limits(clouds):
-    """Limits for x and y that show all but the farthest points, with a margin; the same for all clouds."""
-    limits = []
-    for axis in range(2):
-        values = np.concatenate([cloud[:, axis] for cloud in clouds])
-        values = values[np.isfinite(values)]
-        low, high = np.percentile(values, [0.05, 99.95]) if len(values) else (-1.0, 1.0)
-        margin = 0.06 * (high - low) or 1.0
-        limits.append((low - margin, high + margin))
-    return limits
+def data_points(study, dataset):
+    """Fresh points of the dataset, which the analysis of a run keeps; None where no run has been analysed."""
+    for result in study.of(dataset):
+        x = result.analysis("data/x")
+        if x is not None:
+            return x
+    return None
+
+
+def samples_panel(axis, x, limits, size, gate=None, colour=NEUTRAL):
+    """Points of a size; returns notes for the panel's corner."""
+    (left, right), (bottom, top) = limits
+    order = np.random.default_rng(0).permutation(len(x))  # no expert is drawn on top of the other
+    colours = {"color": colour} if gate is None else {"c": gate[order], "cmap": GATE, "norm": Normalize(0, 1)}
+    axis.scatter(*x[order].T, s=size, linewidths=0, rasterized=True, **colours)
+    axis.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
+    axis.grid(False)
+    inside = (x[:, 0] >= left) & (x[:, 0] <= right) & (x[:, 1] >= bottom) & (x[:, 1] <= top)
+    return [] if inside.all() else [f"{np.count_nonzero(~inside)} outside"]
 
 
 def generated_samples(study, dataset):
-    """A panel a run: its points, coloured by the weight of expert 1; the same axes for all."""
-    results = study.of(dataset)
+    """A panel a run: its points, coloured by the weight of expert 1; the same axes for all. Before them the data and the
+    exact denoiser's samples, where there are some."""
+    results, data = study.of(dataset), data_points(study, dataset)
     clouds = [result.read("/samples/x") for result in results]
-    (left, right), (bottom, top) = common_limits(clouds)
+    size = float(np.clip(15000 / max(1, *map(len, clouds)), 1.5, 14))
+    limits = common_limits(clouds if data is None else [data, *clouds])
+    (left, right), (bottom, top) = limits
     aspect = min(max((top - bottom) / (right - left), 0.4), 2.0)
     width = 3.2 if aspect <= 1.3 else 2.5
-    figure, axes = panels(len(results), width, width * aspect + 0.4, sharex=True, sharey=True, layout="compressed")
+    extra = data is not None
+    figure, axes = panels(len(results) + extra, width, width * aspect + 0.7, sharex=True, sharey=True, layout="compressed")
+    if extra:
+        samples_panel(axes[0], data, limits, size, colour=DATA)
+        axes[0].set_title("data\nfresh points", fontsize=10)
     coloured = False
-    for axis, result, x in zip(axes, results, clouds):
+    for axis, result, x in zip(axes[extra:], results, clouds):
         gate = result.read("/samples/gate")
-        order = np.random.default_rng(0).permutation(len(x))  # no expert is drawn on top of the other
-        size = float(np.clip(15000 / max(len(x), 1), 1.5, 14))
-        colour = {"color": NEUTRAL} if gate is None else {"c": gate[order], "cmap": GATE, "norm": Normalize(0, 1)}
         coloured |= gate is not None
-        axis.scatter(*x[order].T, s=size, linewidths=0, rasterized=True, **colour)
-        axis.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
-        axis.grid(False)
+        notes = ["no gate"] if gate is None and not result.exact else []
+        notes += samples_panel(axis, x, limits, size, gate, EXACT if result.exact else NEUTRAL)
         value = metric(result, "kl_divergence")
-        axis.set_title(shown(result.run, 30) + ("" if np.isnan(value) else f"\nKL {value:.3f} bit"), fontsize=10)
-        inside = (x[:, 0] >= left) & (x[:, 0] <= right) & (x[:, 1] >= bottom) & (x[:, 1] <= top)
-        notes = ["no gate"] if gate is None else []
-        if not inside.all():
-            notes.append(f"{np.count_nonzero(~inside)} outside")
+        axis.set_title(study.name[result.run] + ("" if np.isnan(value) else f"\nKL {value:.3f} bit"), fontsize=10)
         axis.text(0.98, 0.015, ", ".join(notes), transform=axis.transAxes, ha="right", va="bottom", fontsize=8,
                   color="#555555")
     if coloured:
@@ -240,56 +174,81 @@ def train_loss(study, dataset):
         axes[0, 1].set_title("MSE alone", loc="left")
     figure.suptitle(f"{shown(dataset)}: training loss, smoothed over 3 % of the steps")
     handles = [matplotlib.lines.Line2D([], [], color=study.colour[run], linewidth=2) for run in loss]
-    figure.legend(handles, [shown(run) for run in loss], loc="outside right upper")
+    figure.legend(handles, [study.name[run] for run in loss], loc="outside right upper", labelspacing=0.8)
     return figure
 
 
 def gating_histogram(study, dataset):
-    """A panel a run: the distribution of the weight of expert 1 over the generated samples."""
-    results = study.of(dataset)
-    figure, axes = panels(len(results), 3.3, 2.5, sharex=True)
+    """A panel a run: the distribution of the weight of expert 1 over the generated samples; the same scale for all."""
+    results = study.trained(dataset)
+    figure, axes = panels(len(results), 3.3, 2.8, sharex=True, sharey=True)
     edges = np.linspace(0, 1, 51)
     centres = (edges[1:] + edges[:-1]) / 2
-    for i, (axis, result) in enumerate(zip(axes, results)):
+    highest = 1.0
+    for axis, result in zip(axes, results):
         gate = result.read("/samples/gate")
         axis.set_xlim(0, 1)
+        axis.set_title(study.name[result.run], fontsize=10)
         if gate is None:
-            axis.set_title(shown(result.run, 30))
             axis.text(0.5, 0.5, "no gate", transform=axis.transAxes, ha="center", va="center", fontsize=12, color=NEUTRAL)
-            axis.set_yticks([])
             axis.grid(False)
             continue
         share = 100 * np.histogram(np.clip(gate, 0, 1), edges)[0] / len(gate)
+        highest = max(highest, share.max())
         axis.bar(centres, share, 1 / 50, color=GATE(centres))
         axis.grid(axis="x", visible=False)
-        axis.set_title(shown(result.run, 30))
         axis.text(0.5, 0.97, f"mean {gate.mean():.2f}; {np.mean(gate < 0.1):.0%} below .1, {np.mean(gate > 0.9):.0%} above .9",
                   transform=axis.transAxes, ha="center", va="top", fontsize=8, color="#444444")
-        axis.set_ylim(0, 1.18 * share.max())
+    axes[0].set_ylim(0, 1.18 * highest)
     for axis in axes:
-        axis.tick_params(labelbottom=True)
+        axis.tick_params(labelbottom=True, labelleft=True)
     figure.supxlabel("gating weight of expert 1 at t = 0", fontsize=10)
     figure.supylabel("samples [%]", fontsize=10)
     figure.suptitle(f"{shown(dataset)}: gating weights of the generated samples, {seed_note(results)}")
     return figure
 
 
-# ---- files ----
+# ---- all of them ----
 
 
-def save(figure, out, name):
-    # Points are pixels in the SVG too; there fewer of them, or the file would be megabytes.
-    for ending, dpi, metadata in ("png", 160, None), ("svg", 100, {"Date": None}):
-        path = os.path.join(out, f"{name}.{ending}")
-        figure.savefig(path + ".tmp", format=ending, dpi=dpi, metadata=metadata)
-        if ending == "png":
-            # The pictures have few colours: a palette of 256 loses nothing to the eye and more than halves the file.
-            with Image.open(path + ".tmp") as picture:
-                small = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-            small.save(path + ".tmp", format="png", optimize=True)
-        os.replace(path + ".tmp", path)
-        figure.set_layout_engine("none")  # the second file keeps the layout of the first
-    plt.close(figure)
+def means_in_words(study, dataset, name):
+    """"run_1 0.819, run_2 0.771": a metric's means over seeds."""
+    means = {run: np.mean([metric(result, name) for result in study.seeds(run, dataset)])
+             for run in study.runs if (run, dataset) in study.lowest}
+    return ", ".join(f"{run} {mean:.3f}" for run, mean in means.items() if np.isfinite(mean))
+
+
+def comparison(study):
+    """The picture over all datasets."""
+    words = "; ".join(f"{dataset}: {means_in_words(study, dataset, 'kl_divergence')}" for dataset in study.datasets)
+    return [Picture("kl_divergence_comparison", "KL divergence of all runs", f"Bars of the KL divergence in bits. {words}.",
+                    lambda: kl_comparison(study))]
+
+
+def of_dataset(study, dataset):
+    """The pictures that show the runs of a dataset beside one another."""
+    trained = [result.run for result in study.trained(dataset)]
+    found = [Picture(f"{dataset}_generated_samples", "Generated samples",
+                     f"Scatter plots of the points that each run generates for {dataset}, coloured by the weight of expert 1. KL "
+                     f"divergence in bits: {means_in_words(study, dataset, 'kl_divergence')}.",
+                     lambda: generated_samples(study, dataset))]
+    if trained:
+        found += [Picture(f"{dataset}_train_loss", "Training loss",
+                          f"Curves of the training loss on {dataset} over the steps, for {', '.join(trained)}.",
+                          lambda: train_loss(study, dataset)),
+                  Picture(f"{dataset}_gating_weights_histogram", "Gating weights of the samples",
+                          f"Histograms of the weight of expert 1 at timestep 0 on the samples of {dataset}, one per run.",
+                          lambda: gating_histogram(study, dataset))]
+    return found + analysis_plots.of_dataset(study, dataset)
+
+
+def pictures(study):
+    found = comparison(study)
+    for dataset in study.datasets:
+        found += of_dataset(study, dataset)
+        for result in study.trained(dataset):
+            found += analysis_plots.of_result(study, result)
+    return found
 
 
 def main():
@@ -299,12 +258,11 @@ def main():
     study = Study(read_list(sys.stdin.buffer))
     plt.rcParams.update(STYLE)
     os.makedirs(out, exist_ok=True)
-    save(kl_comparison(study), out, "kl_divergence_comparison")
-    for dataset in study.datasets:
-        save(generated_samples(study, dataset), out, f"{dataset}_generated_samples")
-        save(train_loss(study, dataset), out, f"{dataset}_train_loss")
-        save(gating_histogram(study, dataset), out, f"{dataset}_gating_weights_histogram")
-    print(f"{1 + 3 * len(study.datasets)} pictures, each as PNG and SVG, in {out}")
+    found = pictures(study)
+    for picture in found:
+        save_picture(picture, out)
+    counts = {ending: sum(ending in picture.endings for picture in found) for ending in ("png", "svg", "gif")}
+    print(", ".join(f"{count} {ending.upper()}" for ending, count in counts.items() if count) + f" in {out}")
 
 
 if __name__ == "__main__":

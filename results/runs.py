@@ -1,6 +1,8 @@
 """The finished runs that a `dualdiff` command hands to its helper programs."""
+import functools
 import os
 import sys
+import tomllib
 from dataclasses import dataclass
 
 MISSING_PACKAGE = 3  # exit status by which the program knows that installing one is the cure
@@ -19,7 +21,7 @@ except ImportError as missing:
     fail(missing, MISSING_PACKAGE)
 
 
-@dataclass
+@dataclass(eq=False)
 class Result:
     """One seed of one run on one dataset."""
 
@@ -32,6 +34,39 @@ class Result:
         """A whole dataset of the file as an array, None where it has none of that name."""
         with h5py.File(self.path, "r") as file:
             return np.asarray(file[name]) if name in file else None
+
+    def has(self, name):
+        with h5py.File(self.path, "r") as file:
+            return name in file
+
+    @functools.cached_property
+    def exact(self):
+        """Samples of the exact denoiser, which needs no training."""
+        return not self.has("/train")
+
+    @functools.cached_property
+    def config_text(self):
+        return self.read("/config")[()].decode()
+
+    @functools.cached_property
+    def config(self):
+        """{"section.key": value}"""
+        sections = tomllib.loads(self.config_text)
+        return {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
+
+    def attributes(self, name="/"):
+        """Those of a group, {} where there is none of that name."""
+        with h5py.File(self.path, "r") as file:
+            return dict(file[name].attrs) if name in file else {}
+
+    def long_names(self, group):
+        """{dataset of the group: its long_name}"""
+        with h5py.File(self.path, "r") as file:
+            return {name: str(item.attrs.get("long_name", "")) for name, item in file[group].items()} if group in file else {}
+
+    def analysis(self, name):
+        """An array of `dualdiff analyze`, None where it has not seen the run."""
+        return self.read(f"/analysis/{name}")
 
 
 def read_list(stream):

@@ -135,3 +135,23 @@ def test_python_without_packages(tmp_path):
     message = plot(tmp_path, status=ERR_TOOL, DUALDIFF_PYTHON=str(bare))
     assert "No module named" in message and "pip install -r" in message
     assert not (tmp_path / "plots").exists()
+
+
+def test_histograms_share_a_scale(tmp_path, monkeypatch):
+    """Bars of different runs can be compared by eye, and none is cut off."""
+    monkeypatch.syspath_prepend(Path(os.environ["DUALDIFF_SOURCE"]) / "results")
+    import drawing
+    import plot as pictures
+    import runs
+
+    paths = [make(tmp_path, run, "dino", 0, 0.5, gated=True) for run in ("run_1", "run_2")]
+    with h5py.File(paths[1], "a") as file:
+        file["samples/gate"][:] = 0.99  # all in one bar
+    study = drawing.Study([runs.Result(run, "dino", 0, str(path)) for run, path in zip(("run_1", "run_2"), paths)])
+    axes = pictures.gating_histogram(study, "dino").axes[:2]
+    assert axes[0].get_ylim() == axes[1].get_ylim() and axes[0].get_ylim()[1] >= 100
+
+
+def test_descriptions(pictures):
+    shown = texts(pictures / "dino_gating_weights_histogram.svg")
+    assert "one network" in shown and shown.count("2 experts") == 2

@@ -1,0 +1,191 @@
+"""What the pictures share: style, colours, the runs of a study and their names, and files."""
+import io
+import os
+from dataclasses import dataclass
+from typing import Callable
+
+from runs import MISSING_PACKAGE, fail, in_order, lowest_seeds
+
+try:
+    import matplotlib
+    import numpy as np
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
+    from PIL import Image
+except ImportError as missing:
+    fail(missing, MISSING_PACKAGE)
+
+NEUTRAL = "#7c8594"  # runs without a gate
+EXACT = "#242c38"  # the exact denoiser
+DATA = "#4a4f57"
+COLOURS = ["#2f6fb5", "#e0742c", "#2c9a6c", "#b5428b", "#8a6fd1", "#c9a227", "#38a9c4", "#a3402f", "#6f8f2f", "#d9699a",
+           "#1e3a5f", "#5c4a3a"]
+# Cool to warm like coolwarm, but dark enough in the middle to be seen on white.
+GATE = LinearSegmentedColormap.from_list("gate", ["#173f9f", "#3f86d2", "#8f86a8", "#e8813b", "#b3131f"])
+STYLE = {
+    "font.size": 10, "axes.titlesize": 11, "figure.titlesize": 13, "axes.labelsize": 10, "legend.fontsize": 9.5,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#555555", "axes.axisbelow": True,
+    "axes.grid": True, "grid.color": "#e4e4e4", "grid.linewidth": 0.8, "legend.frameon": False,
+    "figure.constrained_layout.use": True, "savefig.bbox": "tight", "savefig.pad_inches": 0.12, "svg.fonttype": "none", "svg.hashsalt": "dualdiff",
+}
+
+
+@dataclass
+class Picture:
+    """One picture of `dualdiff plot` and `dualdiff report`."""
+
+    stem: str
+    title: str
+    alt: str  # what it shows, for who cannot see it
+    draw: Callable  # -> figure, or the bytes of a GIF
+    endings: tuple = ("png", "svg")
+
+
+class Study:
+    """All results, and what they share in every picture: order of runs, their colours and descriptions."""
+
+    def __init__(self, results):
+        self.results = results
+        self.lowest = lowest_seeds(results)
+        self.runs = in_order(result.run for result in results)
+        self.datasets = sorted({result.dataset for result in results})
+        first = {run: next(result for result in results if result.run == run) for run in self.runs}
+        self.exact = {run for run in self.runs if first[run].exact}
+        gated = {result.run for result in self.lowest.values() if result.read("/samples/gate") is not None}
+        palette = iter(COLOURS * len(self.runs))
+        self.colour = {}
+        for run in self.runs:
+            neutral = run not in gated and NEUTRAL not in self.colour.values()
+            self.colour[run] = EXACT if run in self.exact else NEUTRAL if neutral else next(palette)
+        self.config = {run: first[run].config for run in self.runs}
+        keys = in_order(key for config in self.config.values() for key in config)
+        self.varying = [key for key in keys if len({str(config.get(key)) for config in self.config.values()}) > 1]
+        self.description = {run: describe(self.config[run], self.varying, run in self.exact) for run in self.runs}
+        self.name = {run: shown(run, 30) + "\n" + wrapped(self.description[run]) for run in self.runs}
+
+    def seeds(self, run, dataset):
+        return [result for result in self.results if (result.run, result.dataset) == (run, dataset)]
+
+    def of(self, dataset):
+        """The lowest seed of each run that has the dataset; the exact denoiser first."""
+        results = [self.lowest[run, dataset] for run in self.runs if (run, dataset) in self.lowest]
+        return sorted(results, key=lambda result: not result.exact)
+
+    def trained(self, dataset):
+        return [result for result in self.of(dataset) if not result.exact]
+
+
+def describe(config, varying, exact=False):
+    """What a run is, in a few words: its experts, and what differs between the runs of the study."""
+    experts = config["model.experts"]
+    words = ["exact denoiser" if exact else "one network" if experts == 1 else f"{experts} experts"]
+    own = {
+        "model.experts": lambda value: "",
+        "model.gate_layers": lambda value: "gate " + "-".join(map(str, value)) if experts > 1 else "",
+        "model.expert_head": lambda value: "head " + "-".join(map(str, value)) if value else "",
+        "model.hidden_width": lambda value: f"width {value}",
+        "training.diversity_weight": lambda value: f"diversity {value:g}" if value else "",
+        "diffusion.timesteps": lambda value: f"T = {value}",
+        "diffusion.schedule": lambda value: f"{value} beta",
+    }
+    for key in varying:
+        section, name = key.split(".", 1)
+        if key in config and not (exact and section != "diffusion"):
+            words.append(own.get(key, lambda value: f"{name.replace('_', ' ')} {value}")(config[key]))
+    return ", ".join(word for word in words if word)
+
+
+def wrapped(description, width=32, most=3):
+    """A description in lines for a title, broken at commas; what does not fit into `most` lines is left out."""
+    lines = [""]
+    for word in description.split(", "):
+        if lines[-1] and len(lines[-1]) + len(word) + 2 > width:
+            lines[-1] += ","
+            lines.append(word)
+        else:
+            lines[-1] += (", " if lines[-1] else "") + word
+    if len(lines) > most:
+        lines = [*lines[:most - 1], lines[most - 1].rstrip(",") + " …"]
+    return "\n".join(lines).replace("$", r"\$")
+
+
+def shown(name, longest=34):
+    """A name as matplotlib prints it: no mathematics, the middle left out if it is too long."""
+    if len(name) > longest:
+        name = name[: longest // 2 - 1] + "…" + name[-(longest // 2) :]
+    return name.replace("$", r"\$")
+
+
+def metric(result, name):
+    value = result.read(f"/metrics/{name}")
+    return np.nan if value is None else float(value)
+
+
+def seed_note(results):
+    seeds = in_order(result.seed for result in results)
+    return f"seed {seeds[0]}" if len(seeds) == 1 else "lowest seed of each run"
+
+
+def panels(count, width, height, **options):
+    """A figure with `count` panels of a size in inches, in a grid that is wider than high; unused places stay empty."""
+    columns = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 7: 4, 8: 4, 9: 3}.get(count, 4)
+    rows = -(-count // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(columns * width + 0.9, rows * height + 0.6), squeeze=False,
+                                **options)
+    for axis in axes.flat[count:]:
+        axis.set_axis_off()
+    return figure, list(axes.flat[:count])
+
+
+def common_limits(clouds):
+    """Limits for x and y that show all but the farthest points, with a margin; the same for all clouds."""
+    limits = []
+    for axis in range(2):
+        values = np.concatenate([cloud[:, axis] for cloud in clouds])
+        values = values[np.isfinite(values)]
+        low, high = np.percentile(values, [0.05, 99.95]) if len(values) else (-1.0, 1.0)
+        margin = 0.06 * (high - low) or 1.0
+        limits.append((low - margin, high + margin))
+    return limits
+
+
+def gate_colours(weight):
+    """Colours (n, 3) of weights (n, experts): two experts blend; of more, each has a colour and the weights mix them."""
+    if weight.shape[1] == 2:
+        return GATE(np.clip(weight[:, 0], 0, 1))[:, :3]
+    return np.clip(weight @ np.array([to_rgb(colour) for colour in COLOURS[: weight.shape[1]]]), 0, 1)
+
+
+# ---- files ----
+
+
+def png_bytes(figure, dpi):
+    """The pictures have few colours: a palette of 256 loses nothing to the eye and more than halves the file."""
+    drawn, out = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=dpi)
+    with Image.open(drawn) as picture:
+        small = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    small.save(out, format="png", optimize=True)
+    return out.getvalue()
+
+
+def svg_bytes(figure):
+    """Points are pixels here too; fewer of them, or the file would be megabytes."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="svg", dpi=100, metadata={"Date": None})
+    return drawn.getvalue()
+
+
+def save_picture(picture, out):
+    drawn = picture.draw()
+    for ending in picture.endings:
+        content = drawn if ending == "gif" else png_bytes(drawn, 160) if ending == "png" else svg_bytes(drawn)
+        path = os.path.join(out, f"{picture.stem}.{ending}")
+        with open(path + ".tmp", "wb") as file:
+            file.write(content)
+        os.replace(path + ".tmp", path)
+        if ending != "gif":
+            drawn.set_layout_engine("none")  # the second file keeps the layout of the first
+    plt.close("all")

@@ -5,7 +5,7 @@
 #include "args.h"
 
 extern const dd_command dd_command_train, dd_command_sample, dd_command_evaluate, dd_command_compare, dd_command_plot,
-    dd_command_info, dd_command_analyze, dd_command_cost, dd_command_oracle, dd_command_floor;
+    dd_command_info, dd_command_analyze, dd_command_report, dd_command_cost, dd_command_oracle, dd_command_floor;
 
 /* The entry points that the command structures point to; arguments behind the command's name. */
 int dd_cmd_train(int argc, char **argv);
@@ -15,6 +15,7 @@ int dd_cmd_compare(int argc, char **argv);
 int dd_cmd_plot(int argc, char **argv);
 int dd_cmd_info(int argc, char **argv);
 int dd_cmd_analyze(int argc, char **argv);
+int dd_cmd_report(int argc, char **argv);
 int dd_cmd_cost(int argc, char **argv);
 int dd_cmd_oracle(int argc, char **argv);
 int dd_cmd_floor(int argc, char **argv);

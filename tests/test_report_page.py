@@ -1,0 +1,151 @@
+"""`dualdiff report`: what the page holds, that it stands alone, and how headless Chromium lays it out."""
+import base64
+import html
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from result_files import write_result
+from small_job import PROGRAM, command, run
+
+ERR_IO = 5
+CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+ODD = 'run <b>&"odd'  # a folder may have any name
+
+
+def report(*arguments, status=0):
+    done = subprocess.run([PROGRAM, "report", *map(str, arguments)], capture_output=True, text=True, timeout=200)
+    assert done.returncode == status, done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A trained and analysed run of two seeds, and one without gate under an odd name."""
+    out = tmp_path_factory.mktemp("runs")
+    run(command(out, "--dataset", "circle", "--seeds", "0-1", settings={"training.steps": 300}))
+    subprocess.run([PROGRAM, "analyze", out / "run_3" / "circle" / "seed_0.h5", "--threads", "1"], check=True, capture_output=True)
+    write_result(out, ODD, "circle", 0, {"kl_divergence": 0.4321, "eval_loss": 0.5})
+    report(out, "--out", out / "pages" / "page.html")
+    return (out / "pages" / "page.html").read_text()
+
+
+class Elements(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.open = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, tag
+
+
+def test_stands_alone(page):
+    elements = Elements(page)
+    assert not elements.open
+    for tag, attributes in elements.found:
+        assert tag not in ("script", "link", "iframe")
+        for name in ("src", "href"):
+            if name in attributes:
+                assert attributes[name].startswith(("data:image/", "#")), attributes[name][:80]
+    assert "url(" not in page and "@import" not in page
+
+
+def test_images(page):
+    """Each decodes, has its true size and words for who cannot see it; the animation moves."""
+    images = [attributes for tag, attributes in Elements(page).found if tag == "img"]
+    assert len(images) == 1 + 4 + 4
+    moving = 0
+    for attributes in images:
+        kind, content = re.match(r"data:image/(png|gif);base64,(.*)", attributes["src"]).groups()
+        with Image.open(io.BytesIO(base64.b64decode(content))) as picture:
+            assert picture.size == (int(attributes["width"]), int(attributes["height"]))
+            moving += kind == "gif" and picture.n_frames > 8
+        assert len(attributes["alt"]) > 40 and "nan" not in attributes["alt"]
+    assert moving == 1
+
+
+def test_links_lead_somewhere(page):
+    found = Elements(page).found
+    ids = [attributes["id"] for _, attributes in found if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    links = [attributes["href"][1:] for tag, attributes in found if tag == "a"]
+    assert links and set(links) <= set(ids)
+
+
+def test_tables(page):
+    """The numbers of `compare`, names escaped, the configuration whole."""
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", re.sub(r'src="[^"]*"', "", page)))
+    assert "0.432" in text and re.search(r"run_3 2 experts.*? ± [0-9.]+ \(2\)", text)
+    assert html.escape(ODD) in page and "<b>" not in page
+    for words in "diversity_weight = 0.0", "kl_divergence [bit]", "model.experts", "trained together", "cell of a grid", "modes, on data":
+        assert words in text, words
+
+
+def test_nothing_to_report(tmp_path):
+    assert "no finished run" in report(tmp_path, status=ERR_IO)
+
+
+def test_without_analysis(tmp_path):
+    write_result(tmp_path, "run_0", "dino", 0, {"kl_divergence": 1.0})
+    report(tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert "dualdiff analyze" in text and text.count("<img") == 4
+
+
+LOOK = """
+addEventListener("load", () => {
+  const page = document.querySelector("iframe").contentDocument, view = page.documentElement, found = [];
+  for (const part of page.querySelectorAll("details")) part.open = true;
+  if (view.scrollWidth > view.clientWidth) found.push("the page is wider than the window: " + view.scrollWidth);
+  for (const image of page.images) if (!image.complete || !image.naturalWidth || image.clientWidth < 200) found.push("image: " + image.alt);
+  const scrolls = element => element.closest(".wide, .picture, pre");
+  for (const element of page.body.querySelectorAll("*")) {
+    const box = element.getBoundingClientRect();
+    if (!scrolls(element) && box.width && (box.right > view.clientWidth + 1 || box.left < -1)) found.push("cut off: " + element.outerHTML.slice(0, 80));
+    if (!scrolls(element) && element.scrollWidth > element.clientWidth + 1 && element.clientWidth) found.push("too wide: " + element.outerHTML.slice(0, 80));
+  }
+  const boxes = [...page.querySelectorAll("h1, h2, p, table, img, summary, figcaption, pre, nav li")].map(element => [element, element.getBoundingClientRect()]);
+  for (let i = 0; i < boxes.length; i++) for (let j = 0; j < i; j++) {
+    const [a, p] = boxes[i], [b, q] = boxes[j];
+    const over = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top) > 1 && Math.min(p.right, q.right) - Math.max(p.left, q.left) > 1;
+    if (over && !scrolls(a) && !scrolls(b)) found.push("overlap: " + a.textContent.slice(0, 40) + " / " + b.textContent.slice(0, 40));
+  }
+  const small = [...page.querySelectorAll("p, td, th, figcaption, small, pre")].filter(element => parseFloat(page.defaultView.getComputedStyle(element).fontSize) < 11);
+  if (small.length) found.push("small print: " + small[0].textContent);
+  const out = document.createElement("pre");
+  out.id = "found";
+  out.textContent = JSON.stringify({found, images: page.images.length, height: view.scrollHeight});
+  document.body.replaceChildren(out);
+});
+"""
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium: Debian's package chromium")
+@pytest.mark.parametrize("width", [360, 820, 1400])
+def test_layout(page, tmp_path, width):
+    """On a phone, a tablet and a desktop: nothing cut off, nothing over something else, no network asked for."""
+    frame = tmp_path / "frame.html"
+    frame.write_text(f'<!doctype html><meta charset="utf-8"><body style="margin:0"><script>{LOOK}</script>'
+                     f'<iframe style="border:0;width:{width}px;height:900px" srcdoc="{html.escape(page)}"></iframe>')
+    done = subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND",
+                           f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1600,1000", "--virtual-time-budget=20000", "--dump-dom",
+                           frame.as_uri()], capture_output=True, text=True, timeout=100)
+    answer = re.search(r'<pre id="found">(.*?)</pre>', done.stdout, re.DOTALL)
+    assert answer, done.stdout[-300:] + done.stderr[-600:]
+    told = json.loads(html.unescape(answer.group(1)))
+    assert told["images"] == 9 and told["height"] > 3000
+    assert not told["found"], told["found"][:10]

@@ -28,9 +28,14 @@ class Contestant:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
                                         text=True, env=environment, **options)
         self.measured, self.steps = {}, 10  # steps of a training request; measure.py sets it
+        self.version = ""
+
+    def ready(self):
+        """Wait until it takes requests."""
         self.version = self.process.stdout.readline().strip()
         if not self.version:
             raise Unavailable(self.last_words())
+        return self
 
     def last_words(self):
         self.process.wait()
@@ -95,8 +100,9 @@ class Field:
             elif not self.python[peer]:
                 cure = "./setup.sh test installs it" if peer == "h5py" else "bench/setup.sh installs it"
                 self.left_out[peer] = f"not installed ({cure})"
+        self.compiles = self.python["PyTorch"] and self.wanted("torch.compile")
         try:
-            self.ours(os.path.join(SOURCE, "configs/run_0.toml"), 1, backend="cuda").close()
+            self.ours(os.path.join(SOURCE, "configs/run_0.toml"), 1, backend="cuda").ready().close()
             self.cuda = True
         except Unavailable as reason:
             self.cuda, self.left_out["dualdiff on CUDA"] = False, str(reason).removeprefix("bench_server: ")
@@ -118,18 +124,20 @@ class Field:
                           **options)
 
     def of_config(self, config):
-        """Everybody who trains this configuration, started: ours first, with one replica and rising threads."""
+        """Everybody who trains this configuration, but for torch.compile: ours first, with one replica and rising threads."""
         found = [self.ours(config, n) for n in THREADS]
         found += [self.ours(config, min(CORES, r) if r == 2 else CORES, r) for r in REPLICAS]
         if self.cuda:
             found += [self.ours(config, 1, r, "cuda") for r in (1, *REPLICAS)]
         if self.python["PyTorch"]:
-            peer = [self.python["PyTorch"], os.path.join(HERE, "peer_torch.py"), config]
-            modes = ["eager"] + ["compiled"] * self.wanted("torch.compile")
-            found += [Contestant(f"PyTorch {mode}", n, [*peer, str(n), mode]) for mode in modes for n in sorted({1, CORES})]
+            found += [self.pytorch(config, "eager", n) for n in sorted({1, CORES})]
         if self.python["JAX"]:
             peer = [self.python["JAX"], os.path.join(HERE, "peer_jax.py"), config]
             found += [Contestant("JAX", n, [*peer, str(n), "1"]) for n in sorted({1, CORES})]
             found += [Contestant("JAX", n, [*peer, str(n), str(r)], r)
                       for r, n in ((r, min(CORES, r) if r == 2 else CORES) for r in REPLICAS)]
-        return found
+        return [c.ready() for c in found]
+
+    def pytorch(self, config, mode, threads):
+        command = [self.python["PyTorch"], os.path.join(HERE, "peer_torch.py"), config, str(threads), mode]
+        return Contestant(f"PyTorch {mode}", threads, command)

@@ -13,7 +13,7 @@ import tempfile
 import time
 import tomllib
 
-from contestants import CORES, HERE, SOURCE, THREADS, Contestant, our_python, spread
+from contestants import CORES, HERE, SOURCE, THREADS, Contestant, spread
 
 SAMPLED, EVALUATED = 10000, 100000  # points that seconds are given for
 UNITS = {"train": "step", "sample": f"{SAMPLED} points", "evaluate": f"{EVALUATED} points", "knn": "KL estimate",
@@ -41,28 +41,49 @@ def requests(c):
 
 
 def warm_up(c, seconds):
-    """Compile, and find how many steps take `seconds`. Returns each task's trial, in the unit's seconds."""
-    for request, _ in requests(c).values():
-        c.ask(request)
+    """Compile what is compiled, and find how many steps take `seconds`."""
+    for task, (request, _) in requests(c).items():
+        if task == "train" or not c.name.startswith("dualdiff"):
+            c.ask(request)
     trial = c.ask("train 20")
     c.steps = min(max(int(seconds / trial / c.replicas / 10 + .5) * 10, 10), 1000)
-    return {task: factor * c.ask(request) for task, (request, factor) in requests(c).items()}
 
 
-def drop_the_slower(trials):
-    """Peers take part in a task with the number of threads that suits them best. {contestant: [tasks]}"""
-    tasks = {}
-    for c, trial in trials.items():
-        alike = [other for other in trials if (other.name, other.replicas) == (c.name, c.replicas)]
-        tasks[c] = [task for task in trial
-                    if c.name.startswith("dualdiff") or trial[task] == min(trials[other][task] for other in alike)]
+def shared_out(contestants):
+    """{contestant: tasks}: a peer that is there with several numbers of threads takes part in a task with the one that
+    suits it best."""
+    trials = {c: {task: c.ask(request) for task, (request, _) in requests(c).items()}
+              for c in contestants if len(alike(c, contestants)) > 1}
+    return {c: [task for task in requests(c)
+                if c not in trials or trials[c][task] == min(trials[other][task] for other in alike(c, contestants))]
+            for c in contestants}
+
+
+def alike(c, contestants):
+    if c.name.startswith("dualdiff"):
+        return [c]
+    return [other for other in contestants if (other.name, other.replicas) == (c.name, c.replicas)]
+
+
+def assemble(field, config, seconds):
+    """Who takes part in what, {contestant: tasks}. torch.compile comes with the number of threads that suits eager mode
+    best in training: to compile takes long."""
+    contestants = field.of_config(config)
+    for c in contestants:
+        warm_up(c, seconds)
+    tasks = shared_out(contestants)
+    if field.compiles:
+        threads = next(c.threads for c in contestants if c.name == "PyTorch eager" and "train" in tasks[c])
+        compiled = field.pytorch(config, "compiled", threads).ready()
+        warm_up(compiled, seconds)
+        tasks[compiled] = list(requests(compiled))
     return tasks
 
 
 def contest(field, name, config, rounds, seconds):
     """Training, sampling and evaluation of one configuration. (rows, {threads: [peak]}, {threads: [bandwidth]})"""
-    contestants = field.of_config(config)
-    tasks = drop_the_slower({c: warm_up(c, seconds) for c in contestants})
+    tasks = assemble(field, config, seconds)
+    contestants = list(tasks)
     peak, bandwidth = {n: [] for n in THREADS}, {n: [] for n in THREADS}
     ceilings = {c.threads: c for c in contestants[:len(THREADS)]}
     for turn in range(rounds):
@@ -98,6 +119,7 @@ def contest_knn(field, rounds):
     if field.python["scikit-learn"]:
         contestants.append(Contestant("scikit-learn", 1, [field.python["scikit-learn"], os.path.join(HERE, "peer_sklearn.py"),
                                                           os.path.join(field.build, "tests", "dump_dataset")]))
+    contestants = [c.ready() for c in contestants]
     bits = [c.ask("kl") for c in contestants]
     far = max(bits) - min(bits)
     if not far <= 1e-9:
@@ -121,7 +143,7 @@ def contest_storing(field, name, config, rounds, scratch):
         training = tomllib.load(file)["training"]
     steps = min(training["checkpoint_every"], training["steps"])  # so that each turn has its checkpoint
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        ours = field.ours(config, CORES, cwd=folder)
+        ours = field.ours(config, CORES, cwd=folder).ready()
         ours.ask(f"train {steps}")
         ours.ask(f"stored {steps}")
         for turn in range(rounds):
@@ -131,7 +153,7 @@ def contest_storing(field, name, config, rounds, scratch):
         contestants = [ours]
         if field.python["h5py"]:
             contestants.append(Contestant("h5py", 1, [field.python["h5py"], os.path.join(HERE, "peer_h5py.py"), "run.h5"],
-                                          cwd=folder))
+                                          cwd=folder).ready())
             contestants[1].ask("result")
             if contestants[1].ask("differences"):
                 sys.exit("h5py's file is not ours")

@@ -53,7 +53,7 @@ def measure(field, config, rounds, seconds=.3, axes=AXES):
     """[{axis, task, threads, peak (GFLOP/s), fixed, rate, deviation, values: [{value, gflop, seconds, spread, rounds}]}]"""
     found = []
     for axis in axes:
-        contestants = {value: start(field, config, axis, value) for value in axes[axis][1]}
+        contestants = {value: start(field, config, axis, value).ready() for value in axes[axis][1]}
         asked = {value: ask(c, axis, value, seconds) for value, c in contestants.items()}
         peaks = []
         for _ in range(rounds):

@@ -37,7 +37,7 @@ def kl_comparison(study):
                              zorder=3)
             low, high = min(0.0, mean - deviation, *values), max(0.0, mean + deviation, *values)
             tops.append((low, high))
-            axis.annotate(f"{mean:.3f}", (place, high), (0, 4), textcoords="offset points", ha="center", va="bottom",
+            axis.annotate(f"{mean:.3f}", (place, high), (0, 6), textcoords="offset points", ha="center", va="bottom",
                           rotation=90 if upright else 0, fontsize=8)
         handles.append(matplotlib.patches.Patch(color=study.colour[run]))
     span = max((high for _, high in tops), default=1.0) - min((low for low, _ in tops), default=0.0)

@@ -38,8 +38,9 @@ a { color: var(--link); text-underline-offset: .15em; overflow-wrap: anywhere; }
 :focus-visible { outline: 3px solid #e0742c; outline-offset: 2px; }
 .name { font-weight: 600; margin: 1.2rem 0 0; }
 .name + p { margin-top: .1rem; font-size: .92rem; }
-.tables { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 32rem), 1fr)); gap: 0 2.5rem; align-items: start; }
-.tables > div { min-width: 0; }
+.tables { display: flex; flex-wrap: wrap; gap: 0 3.5rem; align-items: flex-start; }
+.tables > div { max-width: 100%; }
+.tables p { max-width: min(34rem, 90vw); }
 .wide { overflow-x: auto; margin: .6rem 0 1.4rem; }
 table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .9rem .35rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); white-space: nowrap; }

@@ -112,13 +112,13 @@ addEventListener("load", () => {
   for (const part of page.querySelectorAll("details")) part.open = true;
   if (view.scrollWidth > view.clientWidth) found.push("the page is wider than the window: " + view.scrollWidth);
   for (const image of page.images) if (!image.complete || !image.naturalWidth || image.clientWidth < 200) found.push("image: " + image.alt);
-  const scrolls = element => element.closest(".wide, .picture, pre");
+  const scrolls = element => element.parentElement.closest(".wide, .picture, pre");
   for (const element of page.body.querySelectorAll("*")) {
     const box = element.getBoundingClientRect();
     if (!scrolls(element) && box.width && (box.right > view.clientWidth + 1 || box.left < -1)) found.push("cut off: " + element.outerHTML.slice(0, 80));
-    if (!scrolls(element) && element.scrollWidth > element.clientWidth + 1 && element.clientWidth) found.push("too wide: " + element.outerHTML.slice(0, 80));
+    if (!element.closest(".wide, .picture, pre") && element.scrollWidth > element.clientWidth + 1 && element.clientWidth) found.push("too wide: " + element.outerHTML.slice(0, 80));
   }
-  const boxes = [...page.querySelectorAll("h1, h2, p, table, img, summary, figcaption, pre, nav li")].map(element => [element, element.getBoundingClientRect()]);
+  const boxes = [...page.querySelectorAll("h1, h2, p, .wide, .picture, summary, figcaption, pre, nav li")].map(element => [element, element.getBoundingClientRect()]);
   for (let i = 0; i < boxes.length; i++) for (let j = 0; j < i; j++) {
     const [a, p] = boxes[i], [b, q] = boxes[j];
     const over = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top) > 1 && Math.min(p.right, q.right) - Math.max(p.left, q.left) > 1;

@@ -18,7 +18,7 @@ except ImportError as missing:
     fail(missing, MISSING_PACKAGE)
 
 NEUTRAL = "#7c8594"  # runs without a gate
-EXACT = "#242c38"  # the exact denoiser
+UNTRAINED = {"exact denoiser": "#242c38", "fresh true points": "#a9b1bd"}
 DATA = "#4a4f57"
 COLOURS = ["#2f6fb5", "#e0742c", "#2c9a6c", "#b5428b", "#8a6fd1", "#c9a227", "#38a9c4", "#a3402f", "#6f8f2f", "#d9699a",
            "#1e3a5f", "#5c4a3a"]
@@ -52,35 +52,36 @@ class Study:
         self.runs = in_order(result.run for result in results)
         self.datasets = sorted({result.dataset for result in results})
         first = {run: next(result for result in results if result.run == run) for run in self.runs}
-        self.exact = {run for run in self.runs if first[run].exact}
+        untrained = {run: first[run].untrained for run in self.runs}
         gated = {result.run for result in self.lowest.values() if result.read("/samples/gate") is not None}
         palette = iter(COLOURS * len(self.runs))
         self.colour = {}
         for run in self.runs:
             neutral = run not in gated and NEUTRAL not in self.colour.values()
-            self.colour[run] = EXACT if run in self.exact else NEUTRAL if neutral else next(palette)
+            self.colour[run] = UNTRAINED.get(untrained[run]) or (NEUTRAL if neutral else next(palette))
         self.config = {run: first[run].config for run in self.runs}
         keys = in_order(key for config in self.config.values() for key in config)
         self.varying = [key for key in keys if len({str(config.get(key)) for config in self.config.values()}) > 1]
-        self.description = {run: describe(self.config[run], self.varying, run in self.exact) for run in self.runs}
+        self.description = {run: describe(self.config[run], self.varying, untrained[run]) for run in self.runs}
         self.name = {run: shown(run, 30) + "\n" + wrapped(self.description[run]) for run in self.runs}
 
     def seeds(self, run, dataset):
         return [result for result in self.results if (result.run, result.dataset) == (run, dataset)]
 
     def of(self, dataset):
-        """The lowest seed of each run that has the dataset; the exact denoiser first."""
+        """The lowest seed of each run that has the dataset; what no network made first."""
         results = [self.lowest[run, dataset] for run in self.runs if (run, dataset) in self.lowest]
-        return sorted(results, key=lambda result: not result.exact)
+        return sorted(results, key=lambda result: not result.untrained)
 
     def trained(self, dataset):
-        return [result for result in self.of(dataset) if not result.exact]
+        return [result for result in self.of(dataset) if not result.untrained]
 
 
-def describe(config, varying, exact=False):
-    """What a run is, in a few words: its experts, and what differs between the runs of the study."""
+def describe(config, varying, untrained=""):
+    """What a run is, in a few words: its experts, and what differs between the runs of the study. Of what no network made,
+    the schedule is all that can matter, and to true points not even that."""
     experts = config["model.experts"]
-    words = ["exact denoiser" if exact else "one network" if experts == 1 else f"{experts} experts"]
+    words = [untrained if untrained else "one network" if experts == 1 else f"{experts} experts"]
     own = {
         "model.experts": lambda value: "",
         "model.gate_layers": lambda value: "gate " + "-".join(map(str, value)) if experts > 1 else "",
@@ -92,7 +93,7 @@ def describe(config, varying, exact=False):
     }
     for key in varying:
         section, name = key.split(".", 1)
-        if key in config and not (exact and section != "diffusion"):
+        if key in config and (not untrained or untrained == "exact denoiser" and section == "diffusion"):
             words.append(own.get(key, lambda value: f"{name.replace('_', ' ')} {value}")(config[key]))
     return ", ".join(word for word in words if word)
 

@@ -7,7 +7,7 @@ import os
 import sys
 
 from runs import fail, read_list
-from drawing import (DATA, EXACT, GATE, NEUTRAL, STYLE, Normalize, Picture, Study, common_limits, matplotlib, metric, np, panels,
+from drawing import (DATA, GATE, NEUTRAL, STYLE, Normalize, Picture, Study, common_limits, matplotlib, metric, np, panels,
                      plt, save_picture, seed_note, shown)
 import analysis_plots
 
@@ -20,7 +20,8 @@ def kl_comparison(study):
     bar = min(0.84 / count, 0.25)
     group = max(1.5, 0.3 * count, 3.3 / len(study.datasets))  # inches of a dataset
     upright = bar * group < 0.4  # bars too narrow for a number beside the next one
-    figure, axis = plt.subplots(figsize=(2.2 + len(study.datasets) * group, 4.8))
+    # Beside the datasets: the scale, and the legend, which would take its room from them.
+    figure, axis = plt.subplots(figsize=(3.8 + len(study.datasets) * group, 4.8))
     handles, tops = [], []
     for i, run in enumerate(study.runs):
         for j, dataset in enumerate(study.datasets):
@@ -86,7 +87,7 @@ def samples_panel(axis, x, limits, size, gate=None, colour=NEUTRAL):
 
 def generated_samples(study, dataset):
     """A panel a run: its points, coloured by the weight of expert 1; the same axes for all. Before them the data and the
-    exact denoiser's samples, where there are some."""
+    exact denoiser's samples and true points, where there are some."""
     results, data = study.of(dataset), data_points(study, dataset)
     clouds = [result.read("/samples/x") for result in results]
     size = float(np.clip(15000 / max(1, *map(len, clouds)), 1.5, 14))
@@ -103,8 +104,8 @@ def generated_samples(study, dataset):
     for axis, result, x in zip(axes[extra:], results, clouds):
         gate = result.read("/samples/gate")
         coloured |= gate is not None
-        notes = ["no gate"] if gate is None and not result.exact else []
-        notes += samples_panel(axis, x, limits, size, gate, EXACT if result.exact else NEUTRAL)
+        notes = ["no gate"] if gate is None and not result.untrained else []
+        notes += samples_panel(axis, x, limits, size, gate, study.colour[result.run] if result.untrained else NEUTRAL)
         value = metric(result, "kl_divergence")
         axis.set_title(study.name[result.run] + ("" if np.isnan(value) else f"\nKL {value:.3f} bit"), fontsize=10)
         axis.text(0.98, 0.015, ", ".join(notes), transform=axis.transAxes, ha="right", va="bottom", fontsize=8,

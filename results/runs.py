@@ -40,9 +40,11 @@ class Result:
             return name in file
 
     @functools.cached_property
-    def exact(self):
-        """Samples of the exact denoiser, which needs no training."""
-        return not self.has("/train")
+    def untrained(self):
+        """What the points of a result without a network are: "exact denoiser" or "fresh true points"; "" of a network."""
+        if self.has("/train"):
+            return ""
+        return "exact denoiser" if "denoiser" in self.long_names("/samples")["x"] else "fresh true points"
 
     @functools.cached_property
     def config_text(self):

@@ -1,12 +1,16 @@
 """`dualdiff oracle` and `dualdiff floor`: values known from an independent calculation, files, and what goes wrong."""
 import os
 import subprocess
+import sys
 
 import h5py
 import numpy as np
 import pytest
 from datasets import points
-from small_job import CONFIG, PROGRAM, command, run
+from small_job import CONFIG, PROGRAM, SOURCE, command, run
+
+sys.path.insert(0, os.path.join(SOURCE, "results"))
+from runs import Result  # noqa: E402
 
 SMALL = ["--set", "evaluation.samples=300", "data.points=2000", "diffusion.timesteps=20"]
 
@@ -69,6 +73,15 @@ def test_files_stand_beside_the_runs(tmp_path):
         assert "initial_noise" not in file["samples"] and "inference_time" not in file["metrics"]
         fresh = file["samples/x"][:].astype(float)
     assert np.array_equal(fresh, points("dino", n=300, seed=1, stream=2))
+
+
+def test_pictures_say_what_the_points_are(tmp_path):
+    for name in ("oracle", "floor"):
+        call(name, "--dataset", "line", "--draws", 1, "--out", tmp_path, *SMALL)
+    run(command(tmp_path, "--dataset", "line", settings={"training.steps": 20}))
+    said = {name: Result(name, "line", 0, str(tmp_path / name / "line/seed_0.h5")).untrained
+            for name in ("oracle_run_3", "floor", "run_3")}
+    assert said == {"oracle_run_3": "exact denoiser", "floor": "fresh true points", "run_3": ""}
 
 
 def test_no_network_to_evaluate(tmp_path):

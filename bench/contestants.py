@@ -64,8 +64,12 @@ class Contestant:
         self.process.wait()
 
     def __str__(self):
-        threads = "" if self.name.endswith("cuda") else f", {self.threads} thread{'s' * (self.threads > 1)}"
-        return self.name + threads + (f", {self.replicas} replicas" if self.replicas > 1 else "")
+        return label(self.name, self.threads, self.replicas)
+
+
+def label(name, threads, replicas):
+    used = "" if name.endswith("cuda") else f", {threads} thread{'s' * (threads > 1)}"
+    return name + used + (f", {replicas} replicas" if replicas > 1 else "")
 
 
 def spread(values):

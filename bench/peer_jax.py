@@ -13,7 +13,6 @@ import math
 import os
 import sys
 import time
-import tomllib
 
 if sys.argv[1] != "--check":  # before JAX counts the processors
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:int(sys.argv[2])])
@@ -22,6 +21,8 @@ import jax
 import numpy as np
 from jax import lax
 from jax import numpy as jnp
+
+from peer_protocol import batches, read, serve
 
 ACTIVATIONS = {"relu": jax.nn.relu, "gelu": lambda x: jax.nn.gelu(x, approximate=False), "silu": jax.nn.silu,
                "tanh": jnp.tanh}
@@ -235,11 +236,6 @@ class Peer:
         return self.timed(self.sampling, n)
 
 
-def read(path):
-    with open(path, "rb") as file:
-        return tomllib.load(file)
-
-
 def check(arrays, path, activation):
     """Losses of the given batches from the given parameters."""
     data, config = np.load(arrays), read(path)
@@ -247,8 +243,8 @@ def check(arrays, path, activation):
     recipe = Recipe(config)
     state = recipe.start(recipe.model.named({key.removeprefix("parameter "): data[key] for key in data}))
     step, losses = jax.jit(recipe.step), []
-    for i in range(sum(name.startswith("x ") for name in data)):
-        state, loss = step(state, jnp.int32(i), *(jnp.asarray(data[f"{name} {i}"]) for name in ("x", "t", "noise")))
+    for i, batch in enumerate(batches(data)):
+        state, loss = step(state, jnp.int32(i), *map(jnp.asarray, batch))
         losses.append(float(loss))
     print(json.dumps(losses))
 
@@ -258,10 +254,7 @@ def main():
         check(*sys.argv[2:])
         return
     peer = Peer(read(sys.argv[1]), int(sys.argv[3]))
-    print(f"JAX {jax.__version__}", flush=True)
-    for line in sys.stdin:
-        word, number = line.split()
-        print(getattr(peer, word)(int(number)), flush=True)
+    serve(peer, f"JAX {jax.__version__}")
 
 
 main()

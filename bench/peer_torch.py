@@ -10,11 +10,12 @@ import json
 import math
 import sys
 import time
-import tomllib
 
 import numpy as np
 import torch
 from torch import nn
+
+from peer_protocol import batches, read, serve
 
 ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
 EVALUATED = 1024  # points a batch where only the mean counts
@@ -156,11 +157,6 @@ class Peer:
         return time.perf_counter() - began
 
 
-def read(path):
-    with open(path, "rb") as file:
-        return tomllib.load(file)
-
-
 def check(arrays, path, activation):
     """Losses of the given batches from the given parameters."""
     data, config = np.load(arrays), read(path)
@@ -170,9 +166,8 @@ def check(arrays, path, activation):
         for name, parameter in peer.model.named_parameters():
             parameter.copy_(torch.from_numpy(data[f"parameter {name}"]))
     losses = []
-    for step in range(sum(name.startswith("x ") for name in data)):
-        x, t, noise = (torch.from_numpy(data[f"{name} {step}"]) for name in ("x", "t", "noise"))
-        losses.append(float(peer.train_on(x, t, noise).detach()))
+    for batch in batches(data):
+        losses.append(float(peer.train_on(*map(torch.from_numpy, batch)).detach()))
     print(json.dumps(losses))
 
 
@@ -182,10 +177,7 @@ def main():
         return
     torch.set_num_threads(int(sys.argv[2]))
     peer = Peer(read(sys.argv[1]), compiled=sys.argv[3] == "compiled")
-    print(f"PyTorch {torch.__version__}", flush=True)
-    for line in sys.stdin:
-        word, number = line.split()
-        print(getattr(peer, word)(int(number)), flush=True)
+    serve(peer, f"PyTorch {torch.__version__}")
 
 
 main()

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 
-from contestants import CORES, HERE, SOURCE, our_python
+from contestants import CORES, HERE, SOURCE, label, our_python
 from measure import EVALUATED, SAMPLED
 
 TASKS = {"train": ("Training step", "ms", 1e3), "sample": (f"Sampling {SAMPLED:,} points", "s", 1),
@@ -43,8 +43,7 @@ def table(header, rows):
 
 
 def who(row):
-    threads = "" if row["contestant"].endswith("cuda") else f", {row['threads']} thread{'s' * (row['threads'] > 1)}"
-    return row["contestant"] + threads + (f", {row['replicas']} replicas" if row["replicas"] > 1 else "")
+    return label(row["contestant"], row["threads"], row["replicas"])
 
 
 def digits(value):

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "analysis_run.h"
+#include "information.h"
 #include "permutation.h"
+#include "statistics.h"
 
-enum { POINTS = 204800, FEWEST = 256, MOST = 4096 };
+enum { POINTS = 204800, FEWEST = 256, MOST = 4096, QUANTILES = 5 };
 
 int dd_scene_axis(dd_scene *scene, const char *name, int size, int whole, const char *units, const char *long_name,
                   const dd_axis **out)
@@ -80,23 +82,27 @@ double dd_disagreement(const float *expert, int experts)
     return sum / (experts * (experts - 1) / 2);
 }
 
-static int ascending(const void *a, const void *b)
+void dd_scene_quantiles(const dd_scene *s, double *values, size_t n, float *out)
 {
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
+    double quantile[QUANTILES];
+    dd_quantiles(values, n, s->quantile->value, QUANTILES, quantile);
+    for (int i = 0; i < QUANTILES; i++)
+        out[i] = (float)quantile[i];
 }
 
-void dd_quantiles(float *values, size_t n, const double *fraction, int fractions, float *out)
+void dd_scene_information(const dd_scene *s, const uint32_t *by_region, const uint32_t *by_timestep, float *region,
+                          float *timestep, float *entropy)
 {
-    qsort(values, n, sizeof *values, ascending);
-    for (int i = 0; i < fractions; i++) {
-        if (!n) {
-            out[i] = NAN;
-            continue;
-        }
-        double place = fraction[i] * (double)(n - 1);
-        size_t below = (size_t)place, above = below + 1 < n ? below + 1 : below;
-        out[i] = (float)(values[below] + (place - (double)below) * ((double)values[above] - values[below]));
+    int regions = s->regions.count;
+    for (int e = 0; e < s->experts; e++) {
+        const uint32_t *place = by_region + (size_t)e * (size_t)regions * DD_GATE_BINS;
+        const uint32_t *time = by_timestep + (size_t)e * (size_t)s->timesteps * DD_GATE_BINS;
+        uint32_t total[DD_GATE_BINS] = {0};
+        for (int i = 0; i < regions * DD_GATE_BINS; i++)
+            total[i % DD_GATE_BINS] += place[i];
+        region[e] = (float)dd_information_bits(place, regions, DD_GATE_BINS);
+        timestep[e] = (float)dd_information_bits(time, s->timesteps, DD_GATE_BINS);
+        entropy[e] = (float)dd_entropy_bits(total, DD_GATE_BINS);
     }
 }
 
@@ -117,7 +123,7 @@ static int open_fresh(dd_scene *s, const dd_points *points)
 
 static int common_axes(dd_scene *s)
 {
-    static const double fractions[] = {.05, .25, .5, .75, .95};
+    static const double fractions[QUANTILES] = {.05, .25, .5, .75, .95};
     const dd_axis *quantile;
     DD_TRY(dd_scene_axis(s, "expert", s->experts, 1, "1", "number of an expert", &s->expert));
     for (int i = 0; i < s->experts; i++)
@@ -126,7 +132,7 @@ static int common_axes(dd_scene *s)
     DD_TRY(dd_scene_axis(s, "timestep", s->timesteps, 1, "1", "diffusion timestep", &s->timestep));
     DD_TRY(dd_scene_axis(s, "region", s->regions.count, 1, "1",
                          s->regions.truth.regions ? "mode of the data" : "cell of a grid over the data", &s->region));
-    DD_TRY(dd_scene_axis(s, "quantile", 5, 0, "1", "share of values below", &quantile));
+    DD_TRY(dd_scene_axis(s, "quantile", QUANTILES, 0, "1", "share of values below", &quantile));
     memcpy(quantile->value, fractions, sizeof fractions);
     s->quantile = quantile;
     return DD_OK;
@@ -136,7 +142,7 @@ static int analyse(dd_scene *s, const dd_points *points)
 {
     DD_TRY(open_fresh(s, points));
     DD_TRY(dd_regions_create(&s->fresh, &s->regions));
-    DD_TRY(dd_sample_gates_read(s->path, &s->stored->model, s->timesteps, &s->samples));
+    DD_TRY(dd_sample_gates_read(s->path, s->timesteps, &s->samples));
     s->out->countable = s->regions.truth.regions > 0;
     s->out->points_per_timestep = (int)s->per_timestep;
     DD_TRY(common_axes(s));

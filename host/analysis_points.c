@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "analysis_run.h"
-#include "information.h"
 
 enum { SHOWN = 4000 }; /* points kept for pictures */
 
@@ -58,10 +57,8 @@ static void draw(pass *p, int t)
     const dd_schedule *schedule = &p->s->stored->schedule;
     for (uint32_t i = 0; i < p->s->per_timestep; i++) {
         const float *xy = dd_scene_point(p->s, (uint64_t)t * p->s->per_timestep + i);
-        uint32_t word[4];
         float *noise = p->noise + 2 * (size_t)i;
-        dd_philox(p->s->stored->header.seed, DD_DRAW_HELDOUT, (uint32_t)t, i, word);
-        dd_normal2(word[0], word[1], noise);
+        dd_draw_normals(p->s->stored->header.seed, DD_DRAW_HELDOUT, (uint32_t)t, i, noise);
         for (int c = 0; c < 2; c++)
             p->x[2 * (size_t)i + (size_t)c] = schedule->signal[t] * xy[c] + schedule->noise[t] * noise[c];
         p->region[i] = dd_regions_of(&p->s->regions, xy);
@@ -180,16 +177,7 @@ static int fill_information(pass *p)
                           &timestep));
     DD_TRY(dd_scene_array(s, "information/data_entropy", 1, &s->expert, "bit",
                           "entropy of an expert's binned weight, on fresh noised points", &entropy));
-    for (int e = 0; e < s->experts; e++) {
-        const uint32_t *by_region = p->by_region + (size_t)e * (size_t)s->regions.count * DD_GATE_BINS;
-        uint32_t total[DD_GATE_BINS] = {0};
-        for (int i = 0; i < s->regions.count * DD_GATE_BINS; i++)
-            total[i % DD_GATE_BINS] += by_region[i];
-        region[e] = (float)dd_information_bits(by_region, s->regions.count, DD_GATE_BINS);
-        timestep[e] = (float)dd_information_bits(p->by_timestep + (size_t)e * (size_t)s->timesteps * DD_GATE_BINS,
-                                                 s->timesteps, DD_GATE_BINS);
-        entropy[e] = (float)dd_entropy_bits(total, DD_GATE_BINS);
-    }
+    dd_scene_information(s, p->by_region, p->by_timestep, region, timestep, entropy);
     return DD_OK;
 }
 

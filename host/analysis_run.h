@@ -51,6 +51,14 @@ int dd_scene_predict(const dd_scene *scene, const float *x, uint32_t n, int t, f
 /* Mean Euclidean distance between the predictions [experts][2] of two experts at one point, over all pairs. */
 double dd_disagreement(const float *expert, int experts);
 
+/* Quantiles of values [n], which it sorts, at the quantile axis' shares. */
+void dd_scene_quantiles(const dd_scene *scene, double *values, size_t n, float *out);
+
+/* Of each expert's binned weights: mutual information with the region and with the timestep, and entropy, in bits,
+ * [experts] each; from counts [experts][regions][bins] and [experts][timesteps][bins]. */
+void dd_scene_information(const dd_scene *scene, const uint32_t *by_region, const uint32_t *by_timestep, float *region,
+                          float *timestep, float *entropy);
+
 /* The bin of a weight. */
 static inline int dd_gate_bin(float weight)
 {
@@ -64,8 +72,5 @@ int dd_analyse_points(dd_scene *scene);     /* by_timestep, by_region, informati
 int dd_analyse_sampling(dd_scene *scene);   /* the same of the stored samples' gates */
 int dd_analyse_training(dd_scene *scene);   /* training */
 int dd_analyse_trajectory(dd_scene *scene); /* trajectory */
-
-/* values[n], which it sorts, at `fraction`, interpolated linearly between order statistics; NaN for n = 0. */
-void dd_quantiles(float *values, size_t n, const double *fraction, int fractions, float *out);
 
 #endif

@@ -12,7 +12,7 @@ typedef struct tables {
     uint32_t *place, *over_time; /* [experts][regions or timesteps][bins] */
     uint32_t *now;               /* [experts][regions][bins] of one timestep */
     double *sum;                 /* [regions][experts] of one timestep */
-    float *values;               /* [samples] */
+    double *values;              /* [samples] */
 } tables;
 
 static void tables_free(tables *t)
@@ -100,7 +100,7 @@ static int fill_timesteps(dd_scene *s, tables *t)
                 sum += t->values[i];
             }
             mean[at] = (float)(sum / (double)n);
-            dd_quantiles(t->values, n, s->quantile->value, s->quantile->size, quantile + at * 5);
+            dd_scene_quantiles(s, t->values, n, quantile + at * (size_t)s->quantile->size);
             information[at] = (float)dd_information_bits(t->now + e * (size_t)s->regions.count * DD_GATE_BINS,
                                                          s->regions.count, DD_GATE_BINS);
         }
@@ -118,16 +118,7 @@ static int fill_information(dd_scene *s, const tables *t)
                           "mutual information of an expert's weight and the timestep, while sampling", &timestep));
     DD_TRY(dd_scene_array(s, "information/sampling_entropy", 1, &s->expert, "bit",
                           "entropy of an expert's binned weight while sampling", &entropy));
-    for (int e = 0; e < s->experts; e++) {
-        const uint32_t *place = t->place + (size_t)e * (size_t)s->regions.count * DD_GATE_BINS;
-        uint32_t total[DD_GATE_BINS] = {0};
-        for (int i = 0; i < s->regions.count * DD_GATE_BINS; i++)
-            total[i % DD_GATE_BINS] += place[i];
-        region[e] = (float)dd_information_bits(place, s->regions.count, DD_GATE_BINS);
-        timestep[e] = (float)dd_information_bits(t->over_time + (size_t)e * (size_t)s->timesteps * DD_GATE_BINS,
-                                                 s->timesteps, DD_GATE_BINS);
-        entropy[e] = (float)dd_entropy_bits(total, DD_GATE_BINS);
-    }
+    dd_scene_information(s, t->place, t->over_time, region, timestep, entropy);
     return DD_OK;
 }
 

@@ -52,7 +52,7 @@ static int fill_quantiles(dd_scene *s, const dd_logged_gates *g)
                           "quantiles of each expert's weight on the training points of a phase", &out));
     size_t most = ((size_t)g->rows / (size_t)phase->size + 1) * (size_t)g->batch, experts = (size_t)s->experts;
     size_t *place = malloc(most * sizeof *place), *start = malloc(((size_t)s->timesteps + 1) * sizeof *start);
-    float *values = malloc(most * sizeof *values);
+    double *values = malloc(most * sizeof *values);
     int status = place && start && values ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for logged gates");
     for (int p = 0; p < phase->size && !status; p++) {
         int first, last;
@@ -64,7 +64,7 @@ static int fill_quantiles(dd_scene *s, const dd_logged_gates *g)
                 for (size_t i = 0; i < n; i++)
                     values[i] = g->weight[place[start[t] + i] * experts + e];
                 size_t at = ((size_t)p * (size_t)s->timesteps + (size_t)t) * experts + e;
-                dd_quantiles(values, n, s->quantile->value, s->quantile->size, out + at * 5);
+                dd_scene_quantiles(s, values, n, out + at * (size_t)s->quantile->size);
             }
     }
     free(place);
@@ -112,7 +112,7 @@ static int fill_entropy(dd_scene *s, const dd_logged_gates *g)
 int dd_analyse_training(dd_scene *s)
 {
     dd_logged_gates g;
-    DD_TRY(dd_logged_gates_read(s->path, &s->stored->model, &g));
+    DD_TRY(dd_logged_gates_read(s->path, &g));
     int status = fill_quantiles(s, &g);
     if (!status)
         status = fill_entropy(s, &g);

@@ -4,30 +4,9 @@
 #include <string.h>
 
 #include "analysis_run.h"
+#include "reverse_step.h"
 
 enum { MOST_SAMPLES = 2000, MOST_ROWS = 100 };
-
-static void normals(const dd_scene *s, int t, uint32_t sample, float normal[2])
-{
-    uint32_t word[4];
-    dd_philox(s->stored->header.seed, DD_DRAW_SAMPLE, (uint32_t)t, sample, word);
-    dd_normal2(word[0], word[1], normal);
-}
-
-/* x [n][2] at timestep t becomes that at t - 1. */
-static void reverse_step(const dd_scene *s, int t, uint32_t n, const float *noise, float *x)
-{
-    const dd_schedule *schedule = &s->stored->schedule;
-    for (uint32_t i = 0; i < n; i++) {
-        float z[2] = {0.f, 0.f};
-        if (t)
-            normals(s, t, i, z);
-        for (size_t c = 0; c < 2; c++) {
-            size_t at = 2 * (size_t)i + c;
-            x[at] = schedule->keep[t] * x[at] - schedule->remove[t] * noise[at] + schedule->sigma[t] * z[c];
-        }
-    }
-}
 
 int dd_analyse_trajectory(dd_scene *s)
 {
@@ -49,8 +28,9 @@ int dd_analyse_trajectory(dd_scene *s)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %d trajectories", n);
     float *noise = now + row_x, *weight_now = noise + row_x;
     int status = DD_OK, row = 0;
+    uint64_t seed = s->stored->header.seed;
     for (uint32_t i = 0; i < (uint32_t)n; i++)
-        normals(s, T, i, now + 2 * (size_t)i);
+        dd_draw_normals(seed, DD_DRAW_SAMPLE, (uint32_t)T, i, now + 2 * (size_t)i);
     for (int done = 0; done <= T && !status; done++) {
         int t = done < T ? T - 1 - done : 0;
         status = dd_scene_predict(s, now, (uint32_t)n, t, weight_now, NULL, noise);
@@ -62,8 +42,8 @@ int dd_analyse_trajectory(dd_scene *s)
             memcpy(weight + (size_t)row * row_weight, weight_now, row_weight * sizeof *weight);
             row++;
         }
-        if (done < T)
-            reverse_step(s, t, (uint32_t)n, noise, now);
+        for (uint32_t i = 0; i < (uint32_t)n && done < T; i++)
+            dd_reverse_step(&s->stored->schedule, t, seed, i, noise + 2 * (size_t)i, now + 2 * (size_t)i);
     }
     for (size_t i = 0; i < row_x; i++)
         *difference = fmaxf(*difference, fabsf(now[i] - s->samples.x[i]));

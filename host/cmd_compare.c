@@ -1,13 +1,12 @@
 /* dualdiff compare: a table of finished runs, and the files that tools made for the reference read. */
 #define _GNU_SOURCE /* asprintf */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cmd_tool.h"
 #include "commands.h"
+#include "directories.h"
 
 static const dd_option options[] = {
     {"format", "FORMAT", 0,
@@ -91,32 +90,18 @@ static int parse_metrics(const dd_args *args, dd_table_options *options)
     return status;
 }
 
-/* Make `path` and what is missing above it. */
-static int make_directories(char *path)
-{
-    for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
-        if (slash)
-            *slash = '\0';
-        int failed = mkdir(path, 0777) && errno != EEXIST;
-        if (failed)
-            return dd_fail(DD_ERR_IO, "%s: the directory cannot be made: %s", path, strerror(errno));
-        if (!slash)
-            return DD_OK;
-        *slash = '/';
-    }
-}
-
 static int write_reference(const char *dir, const dd_entries *entries)
 {
     for (int first = 0, size; first < entries->count; first += size) {
-        char *run_dir;
+        char *file;
         size = dd_entries_group(entries, first, 0);
-        if (asprintf(&run_dir, "%s/%s", dir, entries->entry[first].run) < 0)
+        if (asprintf(&file, "%s/%s/final_info.json", dir, entries->entry[first].run) < 0)
             return dd_fail(DD_ERR_MEMORY, "out of memory");
-        int status = make_directories(run_dir);
+        int status = dd_make_directories(file, "--reference");
+        *strrchr(file, '/') = '\0';
         if (!status)
-            status = dd_final_info_write_entries(run_dir, entries->entry + first, size);
-        free(run_dir);
+            status = dd_final_info_write_entries(file, entries->entry + first, size);
+        free(file);
         DD_TRY(status);
     }
     const char *const arguments[] = {"--out", dir, NULL};

@@ -4,7 +4,7 @@
 #include "cmd_config.h"
 #include "commands.h"
 #include "cost.h"
-#include "store.h"
+#include "error.h"
 
 static const dd_option options[] = {
     {"replicas", "LIST", 1, "numbers of networks trained together, as 1,20 or 1-4; default: 1,20,400"},
@@ -17,8 +17,9 @@ const dd_command dd_command_cost = {
     .synopsis = "CONFIG [options]",
     .description =
         "Counts what the CUDA backend starts, computes and moves in a training step, and from the data sheets of "
-        "four devices the time that no program can go below: every product at the peak of float32, every "
-        "operand moved once, every kernel after the one before it. Nothing is measured.",
+        "four devices the least time for that: every product at the peak of float32, every operand moved once between "
+        "device memory and each kernel that takes it (what stays in a cache is quicker), every kernel after the one "
+        "before it. Nothing is measured.",
     .least_words = 1,
     .most_words = 1,
     .words_name = "CONFIG",

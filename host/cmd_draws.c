@@ -1,7 +1,5 @@
-#define _GNU_SOURCE /* asprintf */
 #include "cmd_draws.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +11,7 @@
 #include "directories.h"
 #include "statistics.h"
 #include "store.h"
+#include "trainer.h"
 
 int dd_draws_open(const dd_args *args, dd_draws *d)
 {
@@ -62,12 +61,6 @@ static int check_stored(const dd_draws *d, const dd_draw_source *source, const c
     return status;
 }
 
-static char *result_path(const dd_draws *d, const dd_draw_source *source, uint64_t seed)
-{
-    char *path;
-    return asprintf(&path, "%s/%s/%s/seed_%" PRIu64 ".h5", d->out, source->run, d->dataset, seed) < 0 ? NULL : path;
-}
-
 static int store(const dd_draws *d, const dd_draw_source *source, uint64_t seed, const dd_result *result)
 {
     dd_run run = {.config = &d->config,
@@ -80,10 +73,10 @@ static int store(const dd_draws *d, const dd_draw_source *source, uint64_t seed,
                   .backend = dd_backend_name(d->backend),
                   .device = dd_backend_device(d->backend),
                   .threads = dd_backend_threads(d->backend)};
-    char *path = result_path(d, source, seed);
+    char *path = dd_run_path(d->out, source->run, d->dataset, seed, ".h5");
     if (!path)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = dd_make_directories(path);
+    int status = dd_make_directories(path, "--out");
     if (!status)
         status = dd_result_write_samples(path, &run, result, source->points);
     free(path);
@@ -95,7 +88,7 @@ static int check_all_stored(const dd_draws *d, const dd_draw_source *source)
 {
     int status = DD_OK;
     for (int i = 0; i < d->draws && d->out && !status; i++) {
-        char *path = result_path(d, source, (uint64_t)i);
+        char *path = dd_run_path(d->out, source->run, d->dataset, (uint64_t)i, ".h5");
         status = path ? check_stored(d, source, path) : dd_fail(DD_ERR_MEMORY, "out of memory");
         free(path);
     }
@@ -104,21 +97,7 @@ static int check_all_stored(const dd_draws *d, const dd_draw_source *source)
 
 /* ---- printing ---- */
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* The quantile of sorted values, linear between them. */
-static double quantile(const double *sorted, int count, double q)
-{
-    double place = q * (count - 1);
-    int below = (int)place;
-    return below + 1 < count ? sorted[below] + (place - below) * (sorted[below + 1] - sorted[below]) : sorted[below];
-}
-
-static int print_metrics(const dd_draws *d, const dd_draw_source *source, const dd_metrics *metrics)
+static int print_metrics(const dd_draws *d, const dd_draw_source *source, dd_metrics *metrics)
 {
     size_t count = (size_t)d->draws;
     double *value = malloc(count * sizeof *value), kl = NAN;
@@ -128,16 +107,17 @@ static int print_metrics(const dd_draws *d, const dd_draw_source *source, const 
     printf("%-20s %12s %12s %12s %12s  unit\n", "metric", "mean", "sd", "2.5 %", "97.5 %");
     for (int i = 0; i < DD_METRICS; i++) {
         for (size_t j = 0; j < count; j++)
-            value[j] = *(const double *)((const char *)&metrics[j] + dd_metric_table[i].offset);
+            value[j] = *dd_metric(&metrics[j], i);
         dd_summary s = dd_summarise(value, d->draws, sizeof *value);
         if (s.n < d->draws)
             continue;
-        qsort(value, count, sizeof *value, compare_doubles);
+        double end[2];
+        dd_quantiles(value, count, (const double[]){.025, .975}, 2, end);
         char sd[32] = "-";
         if (s.n > 1)
             snprintf(sd, sizeof sd, "%.6g", s.sd);
-        printf("%-20s %12.6g %12s %12.6g %12.6g  %s\n", dd_metric_table[i].name, s.mean, sd,
-               quantile(value, d->draws, .025), quantile(value, d->draws, .975), dd_metric_table[i].unit);
+        printf("%-20s %12.6g %12s %12.6g %12.6g  %s\n", dd_metric_table[i].name, s.mean, sd, end[0], end[1],
+               dd_metric_table[i].unit);
         if (!strcmp(dd_metric_table[i].name, "kl_divergence"))
             kl = s.mean;
     }
@@ -152,7 +132,6 @@ static int one_draw(const dd_draws *d, const dd_draw_source *source, uint64_t se
 {
     uint32_t n = (uint32_t)d->config.evaluation.samples;
     float *noise = x + 2 * (size_t)n;
-    noise[0] = NAN;
     double began = dd_now();
     DD_TRY(source->draw(d, source->user, seed, n, x, noise));
     double seconds = dd_now() - began;
@@ -161,7 +140,7 @@ static int one_draw(const dd_draws *d, const dd_draw_source *source, uint64_t se
         metrics->inference_time = seconds;
     if (!d->out)
         return DD_OK;
-    dd_result result = {.metrics = *metrics, .samples = n, .x = x, .initial_noise = isnan(noise[0]) ? NULL : noise};
+    dd_result result = {.metrics = *metrics, .samples = n, .x = x, .initial_noise = source->diffuses ? noise : NULL};
     return store(d, source, seed, &result);
 }
 

@@ -6,14 +6,15 @@
  *     dd_cost_floor floor = dd_cost_least_time(&cost, &dd_cost_devices[0]);
  *
  * Nothing here is measured. Counts follow from the architecture as cuda/network.cu walks it, and a test compares them
- * with what runs; the time is a floor, with every product at the device's peak and every operand moved once.
+ * with what runs; the time is a floor, with every product at the device's peak and every operand moved once between
+ * device memory and the kernel that takes it. A cache that keeps operands between kernels can go below its memory part.
  */
 #ifndef DD_COST_H
 #define DD_COST_H
 
 #include "model.h"
 
-enum { DD_COST_ITEMS = 6 * DD_MAX_LAYERS + 16, DD_COST_DEVICES = 4, DD_COST_GRAPH_STEPS = 64 };
+enum { DD_COST_ITEMS = 6 * DD_MAX_LAYERS + 16, DD_COST_DEVICES = 4 };
 
 /* One kernel, or one call of cuBLAS, for all replicas. */
 typedef struct dd_cost_item {

@@ -131,6 +131,16 @@ static dd_generator find_generator(const char *name)
     return dd_shape_find(name) ? dd_generate_shape : NULL;
 }
 
+int dd_dataset_known(const char *name)
+{
+    return find_generator(name) != NULL;
+}
+
+const char *dd_closest_dataset(const char *name)
+{
+    return dd_closest(name, dd_dataset_names, sizeof dd_dataset_names / sizeof *dd_dataset_names - 1);
+}
+
 static int generate(dd_generator make, const dd_source *s, dd_points *points)
 {
     points->n = s->n;

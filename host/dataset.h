@@ -32,6 +32,9 @@ typedef struct dd_points {
 
 /* The generators' names, sorted, NULL-terminated. */
 extern const char *const dd_dataset_names[];
+/* Whether `name` is one of them; the closest one to another name, NULL when none is close. */
+int dd_dataset_known(const char *name);
+const char *dd_closest_dataset(const char *name);
 /* The four of the experiment, which `train` takes without --dataset. */
 extern const char *const dd_experiment_datasets[];
 

@@ -254,10 +254,7 @@ static int has_ending(const char *path, const char *ending)
 
 static int cannot_open(const char *path)
 {
-    int names = 0;
-    while (dd_dataset_names[names])
-        names++;
-    const char *closest = errno == ENOENT && !strchr(path, '/') ? dd_closest(path, dd_dataset_names, names) : NULL;
+    const char *closest = errno == ENOENT && !strchr(path, '/') ? dd_closest_dataset(path) : NULL;
     if (closest)
         return dd_fail(DD_ERR_DATA, "no dataset and no file is called '%s'; did you mean '%s'?", path, closest);
     return dd_fail(DD_ERR_IO, "%s: %s; a dataset is circle, dino, line, moons, or a file (.csv, .npy, FILE.h5:/path)",

@@ -7,7 +7,7 @@
 
 #include "error.h"
 
-int dd_make_directories(const char *path)
+int dd_make_directories(const char *path, const char *option)
 {
     char *copy = strdup(path);
     if (!copy)
@@ -16,8 +16,8 @@ int dd_make_directories(const char *path)
     for (char *slash = strchr(copy + 1, '/'); slash && !status; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (mkdir(copy, 0777) && errno != EEXIST)
-            status = dd_fail(DD_ERR_IO, "%s: cannot be created: %s; choose another folder with --out", copy,
-                             strerror(errno));
+            status = dd_fail(DD_ERR_IO, "%s: cannot be created: %s; choose another folder with %s", copy,
+                             strerror(errno), option);
         *slash = '/';
     }
     free(copy);

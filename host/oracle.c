@@ -209,13 +209,6 @@ typedef struct sampling {
     float *x, *initial_noise;
 } sampling;
 
-static void normals(const sampling *s, int t, uint32_t sample, float normal[2])
-{
-    uint32_t word[4];
-    dd_philox(s->seed, DD_DRAW_SAMPLE, (uint32_t)t, sample, word);
-    dd_normal2(word[0], word[1], normal);
-}
-
 static void sample_chunk(const sampling *s, lens *l, uint32_t first)
 {
     const dd_schedule *schedule = s->oracle->schedule;
@@ -223,7 +216,7 @@ static void sample_chunk(const sampling *s, lens *l, uint32_t first)
     double x[2 * CHUNK], noise[2 * CHUNK];
     float z[2];
     for (int i = 0; i < count; i++) {
-        normals(s, schedule->timesteps, first + (uint32_t)i, z);
+        dd_draw_normals(s->seed, DD_DRAW_SAMPLE, (uint32_t)schedule->timesteps, first + (uint32_t)i, z);
         for (int c = 0; c < 2; c++) {
             x[2 * i + c] = z[c];
             if (s->initial_noise)
@@ -234,7 +227,7 @@ static void sample_chunk(const sampling *s, lens *l, uint32_t first)
         predict(l, t, x, count, noise);
         for (int i = 0; i < count; i++) {
             if (t)
-                normals(s, t, first + (uint32_t)i, z);
+                dd_draw_normals(s->seed, DD_DRAW_SAMPLE, (uint32_t)t, first + (uint32_t)i, z);
             for (int c = 0; c < 2; c++)
                 x[2 * i + c] = schedule->keep[t] * x[2 * i + c] - schedule->remove[t] * noise[2 * i + c] +
                                (t ? schedule->sigma[t] * (double)z[c] : 0.);

@@ -69,7 +69,10 @@ static inline void dd_philox(uint64_t seed, dd_purpose purpose, uint32_t step, u
 }
 
 /* Uniform in (0, 1], as curand_uniform. */
-static inline float dd_uniform(uint32_t word) { return (float)word * 2.3283064e-10f + 1.1641532e-10f; }
+static inline float dd_uniform(uint32_t word)
+{
+    return (float)word * 2.3283064e-10f + 1.1641532e-10f;
+}
 
 /* Uniform in (0, 1) with 53 bits from two words, for data made in float64. */
 static inline double dd_uniform53(uint32_t hi, uint32_t lo)
@@ -88,8 +91,19 @@ static inline void dd_normal2(uint32_t word0, uint32_t word1, float normal[2])
     normal[1] = radius * cosf(v);
 }
 
+/* The two normals of a block whose first two words are meant for them (the table above). */
+static inline void dd_draw_normals(uint64_t seed, dd_purpose purpose, uint32_t step, uint64_t index, float normal[2])
+{
+    uint32_t word[4];
+    dd_philox(seed, purpose, step, index, word);
+    dd_normal2(word[0], word[1], normal);
+}
+
 /* An integer in [0, bound), by multiplication and shift (bias below bound / 2^32). */
-static inline uint32_t dd_below(uint32_t word, uint32_t bound) { return (uint32_t)(((uint64_t)word * bound) >> 32); }
+static inline uint32_t dd_below(uint32_t word, uint32_t bound)
+{
+    return (uint32_t)(((uint64_t)word * bound) >> 32);
+}
 
 #ifdef __cplusplus
 }

@@ -35,6 +35,26 @@ dd_summary dd_summarise(const double *value, int count, size_t stride)
     return s;
 }
 
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void dd_quantiles(double *values, size_t n, const double *fraction, int fractions, double *out)
+{
+    qsort(values, n, sizeof *values, ascending);
+    for (int i = 0; i < fractions; i++) {
+        if (!n) {
+            out[i] = NAN;
+            continue;
+        }
+        double place = fraction[i] * (double)(n - 1);
+        size_t below = (size_t)place, above = below + 1 < n ? below + 1 : below;
+        out[i] = values[below] + (place - (double)below) * (values[above] - values[below]);
+    }
+}
+
 void dd_float_text(double value, char text[DD_FLOAT_TEXT])
 {
     char shortest[DD_FLOAT_TEXT];

@@ -14,6 +14,9 @@ typedef struct dd_summary {
 /* Of `count` doubles that lie `stride` bytes apart, the first at `value`. */
 dd_summary dd_summarise(const double *value, int count, size_t stride);
 
+/* Quantiles of values[n], which it sorts, at fraction[fractions], linear between order statistics; NaN for n = 0. */
+void dd_quantiles(double *values, size_t n, const double *fraction, int fractions, double *out);
+
 enum { DD_FLOAT_TEXT = 32 };
 
 /* The shortest decimal that reads back to the finite `value`, written as Python's repr writes it: 0.1, 2.0, 1e-05,

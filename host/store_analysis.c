@@ -55,10 +55,10 @@ static int read_logged(hid_t file, const char *path, dd_logged_gates *g)
     return read_weights(file, path, "/gate/train/weight", size, &g->weight);
 }
 
-int dd_logged_gates_read(const char *path, const dd_model *model, dd_logged_gates *g)
+int dd_logged_gates_read(const char *path, dd_logged_gates *g)
 {
     hid_t file;
-    *g = (dd_logged_gates){.experts = model->experts};
+    *g = (dd_logged_gates){0};
     DD_TRY(dd_h5_open(path, &file));
     int status = read_logged(file, path, g);
     H5Fclose(file);
@@ -75,10 +75,10 @@ void dd_logged_gates_free(dd_logged_gates *g)
     *g = (dd_logged_gates){0};
 }
 
-int dd_sample_gates_read(const char *path, const dd_model *model, int timesteps, dd_sample_gates *g)
+int dd_sample_gates_read(const char *path, int timesteps, dd_sample_gates *g)
 {
     hid_t file;
-    *g = (dd_sample_gates){.timesteps = timesteps, .experts = model->experts};
+    *g = (dd_sample_gates){0};
     DD_TRY(dd_result_read_samples(path, &g->x, &g->samples));
     int status = dd_h5_open(path, &file);
     if (!status) {
@@ -236,10 +236,5 @@ int dd_analysis_write(const char *path, const dd_stored *stored, const dd_analys
         write_group(&f, stored, analysis);
         status = dd_h5_close(&f);
     }
-    if (status)
-        unlink(copy);
-    else
-        status = dd_publish(copy, path);
-    free(copy);
-    return status;
+    return dd_publish_or_remove(status, copy, path);
 }

@@ -424,3 +424,13 @@ int dd_publish(const char *temporary, const char *path)
         status = dd_sync_directory_of(path);
     return status;
 }
+
+int dd_publish_or_remove(int status, char *temporary, const char *path)
+{
+    if (status)
+        unlink(temporary);
+    else
+        status = dd_publish(temporary, path);
+    free(temporary);
+    return status;
+}

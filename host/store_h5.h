@@ -93,6 +93,9 @@ int dd_fail_writing(const char *path, int error);
 char *dd_path_with(const char *path, const char *suffix);
 /* Flush a closed file to disk and rename it, durably; on failure the temporary is removed. */
 int dd_publish(const char *temporary, const char *path);
+/* What ends the writing of such a file, whose status is given: publish it, or remove it on failure; frees `temporary`.
+ */
+int dd_publish_or_remove(int status, char *temporary, const char *path);
 int dd_sync_file(const char *path);
 int dd_sync_directory_of(const char *path);
 

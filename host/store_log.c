@@ -246,12 +246,7 @@ static int start(dd_log *log, const dd_run *run, const dd_model *model, int from
     if (!status)
         status = open_columns(log, temporary, model);
     log->file.path = log->path;
-    if (status)
-        unlink(temporary);
-    else
-        status = dd_publish(temporary, log->path);
-    free(temporary);
-    return status;
+    return dd_publish_or_remove(status, temporary, log->path);
 }
 
 int dd_log_create(const char *path, const dd_run *run, const dd_model *model, int from_step, dd_log **out)

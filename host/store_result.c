@@ -81,18 +81,6 @@ static void write_sample_gate(dd_h5_file *f, const float *gate, hsize_t timestep
                   gate);
 }
 
-/* Close what was written beside `path` and give it its name. */
-static int publish(dd_h5_file *f, char *temporary, const char *path)
-{
-    int status = dd_h5_close(f);
-    if (status)
-        unlink(temporary);
-    else
-        status = dd_publish(temporary, path);
-    free(temporary);
-    return status;
-}
-
 int dd_result_write_samples(const char *path, const dd_run *run, const dd_result *r, const char *points)
 {
     dd_h5_file f;
@@ -103,7 +91,7 @@ int dd_result_write_samples(const char *path, const dd_run *run, const dd_result
     dd_write_header(&f, run, DD_FILE_RESULT);
     write_samples(&f, points, r->x, r->initial_noise, NULL, r->samples);
     write_metrics(&f, &r->metrics);
-    return publish(&f, temporary, path);
+    return dd_publish_or_remove(dd_h5_close(&f), temporary, path);
 }
 
 int dd_result_write(const char *path, const dd_run *run, const dd_model *model, const dd_result *r)
@@ -129,7 +117,7 @@ int dd_result_write(const char *path, const dd_run *run, const dd_model *model, 
     dd_h5_group(&f, "/parameters");
     dd_write_parameters(&f, model, "/parameters", "online", r->online);
     dd_write_parameters(&f, model, "/parameters", "ema", r->ema);
-    return publish(&f, temporary, path);
+    return dd_publish_or_remove(dd_h5_close(&f), temporary, path);
 }
 
 /* ---- reading ---- */
@@ -255,10 +243,5 @@ int dd_samples_write(const char *path, const dd_run *run, const float *x, const 
         if (file)
             fclose(file);
     }
-    if (status)
-        unlink(temporary);
-    else
-        status = dd_publish(temporary, path);
-    free(temporary);
-    return status;
+    return dd_publish_or_remove(status, temporary, path);
 }

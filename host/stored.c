@@ -1,7 +1,6 @@
 #include "stored.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static int load(const char *path, dd_stored *s)
 {
@@ -44,19 +43,11 @@ void dd_stored_close(dd_stored *s)
     dd_schedule_free(&s->schedule);
 }
 
-static int generator(const char *name)
-{
-    for (int i = 0; dd_dataset_names[i]; i++)
-        if (!strcmp(name, dd_dataset_names[i]))
-            return 1;
-    return 0;
-}
-
 int dd_stored_points(const char *path, const dd_stored *s, const char *asked, dd_points *points, int *same)
 {
     const dd_data_config *data = &s->header.config.data;
     const char *dataset = asked ? asked : s->header.dataset;
-    if (!asked && !generator(dataset))
+    if (!asked && !dd_dataset_known(dataset))
         return dd_fail(DD_ERR_USAGE, "%s was trained on a file called '%s'; name it with --dataset", path, dataset);
     DD_TRY(dd_points_open(dataset, (uint32_t)data->points, data->seed, DD_STREAM_TRAIN, points));
     *same = points->checksum == s->header.data_checksum;

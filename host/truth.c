@@ -79,10 +79,7 @@ int dd_truth_create(const char *name, dd_truth *truth)
     memset(truth, 0, sizeof *truth);
     const dd_truth_definition *definition = dd_truth_definition_of(name);
     if (!definition) {
-        int names = 0;
-        while (dd_dataset_names[names])
-            names++;
-        const char *closest = dd_closest(name, dd_dataset_names, names);
+        const char *closest = dd_closest_dataset(name);
         return dd_fail(DD_ERR_CONFIG, "'%s' is not one of the generated datasets, whose distribution is known%s%s%s",
                        name, closest ? "; did you mean '" : "", closest ? closest : "", closest ? "'?" : "");
     }

@@ -1,9 +1,10 @@
-"""What the tests of datasets share: run dump_dataset, read its points."""
+"""What the tests of datasets share: run dump_dataset, read its points, compare with distributions."""
 
 import os
 import subprocess
 
 import numpy as np
+from scipy import stats
 
 PROGRAM = os.path.join(os.environ["DUALDIFF_BUILD"], "tests", "dump_dataset")
 
@@ -17,3 +18,20 @@ def points(name, n=100_000, seed=42, stream=0):
     done = run(name, n, seed, stream)
     assert done.returncode == 0, done.stderr.decode()
     return np.frombuffer(done.stdout, np.float32).reshape(-1, 2).astype(np.float64)
+
+P = 1e-4  # where a right generator would fall once in 10,000 seeds
+
+
+def uniform(values, low, high):
+    assert stats.kstest(values, "uniform", args=(low, high - low)).pvalue > P
+
+
+def normal(values, sd):
+    assert stats.kstest(values, "norm", args=(0, sd)).pvalue > P
+    assert abs(np.std(values) / sd - 1) < stats.norm.isf(P / 2) / np.sqrt(2 * len(values))
+
+
+def uncorrelated(a, b):
+    """Neither the values nor their squares."""
+    for f in (np.asarray, np.square):
+        assert stats.pearsonr(f(a), f(b)).pvalue > P

@@ -58,6 +58,16 @@ static inline dd_replica small_replica(const small_run *s, int number)
                         .diversity_weight = number % 2 ? 0 : t->diversity_weight};
 }
 
+/* What makes an ensemble of replica[replicas]. */
+static inline dd_ensemble_spec small_spec(const small_run *s, const dd_replica *replica, int replicas)
+{
+    return (dd_ensemble_spec){.model = &s->model,
+                              .schedule = &s->schedule,
+                              .training = &s->config.training,
+                              .replicas = replicas,
+                              .replica = replica};
+}
+
 /* An ensemble of the replicas numbered in `number`. */
 static inline dd_ensemble *small_ensemble(const small_run *s, dd_backend *backend, const int *number, int replicas)
 {
@@ -65,11 +75,7 @@ static inline dd_ensemble *small_ensemble(const small_run *s, dd_backend *backen
     dd_replica replica[16];
     for (int i = 0; i < replicas; i++)
         replica[i] = small_replica(s, number[i]);
-    dd_ensemble_spec spec = {.model = &s->model,
-                             .schedule = &s->schedule,
-                             .training = &s->config.training,
-                             .replicas = replicas,
-                             .replica = replica};
+    dd_ensemble_spec spec = small_spec(s, replica, replicas);
     CHECK_OK(dd_ensemble_create(backend, &spec, &ensemble));
     return ensemble;
 }

@@ -9,26 +9,10 @@ import re
 
 import numpy as np
 import pytest
-from datasets import points
+from datasets import P, normal, points, uncorrelated, uniform
 from scipy import stats
 
 N = 100_000
-P = 1e-4
-
-
-def uniform(values, low, high):
-    assert stats.kstest(values, "uniform", args=(low, high - low)).pvalue > P
-
-
-def normal(values, sd):
-    assert stats.kstest(values, "norm", args=(0, sd)).pvalue > P
-    assert abs(np.std(values) / sd - 1) < stats.norm.isf(P / 2) / np.sqrt(2 * len(values))
-
-
-def uncorrelated(a, b):
-    """Neither the values nor their squares."""
-    for f in (np.asarray, np.square):
-        assert stats.pearsonr(f(a), f(b)).pvalue > P
 
 
 @pytest.fixture(scope="module", params=[0, 1], ids=["train", "heldout"])

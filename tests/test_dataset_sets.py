@@ -9,27 +9,12 @@ import re
 
 import numpy as np
 import pytest
-from datasets import points
+from datasets import P, normal, points, uncorrelated, uniform
 from scipy import stats
 
 N = 100_000
-P = 1e-4
 DRAWINGS = {"bunny": 517, "cat": 263, "dog": 542, "gorilla": 1511, "music": 1137, "panda": 689, "pi": 304, "python": 745,
             "sheep": 452, "soccer_ball": 2219, "superdatascience": 2061}
-
-
-def uniform(values, low, high):
-    assert stats.kstest(values, "uniform", args=(low, high - low)).pvalue > P
-
-
-def normal(values, sd):
-    assert stats.kstest(values, "norm", args=(0, sd)).pvalue > P
-    assert abs(np.std(values) / sd - 1) < stats.norm.isf(P / 2) / np.sqrt(2 * len(values))
-
-
-def uncorrelated(a, b):
-    for f in (np.asarray, np.square):
-        assert stats.pearsonr(f(a), f(b)).pvalue > P
 
 
 def gaussians(name, centres, sd):

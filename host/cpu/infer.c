@@ -8,6 +8,7 @@
 #include "cpu.h"
 #include "permutation.h"
 #include "recipe.h"
+#include "reverse_step.h"
 
 /* Points of a chunk. Larger ones reuse the weights more, smaller ones keep activations closer. */
 enum { CHUNK = 128 };
@@ -167,20 +168,13 @@ int dd_cpu_evaluate(dd_ensemble *e, dd_state_part part, dd_purpose purpose, cons
 
 /* ---- sampling ---- */
 
-static void sample_normals(const pass *p, int t, uint32_t sample, float normal[2])
-{
-    uint32_t word[4];
-    dd_philox(p->seed, DD_DRAW_SAMPLE, (uint32_t)t, sample, word);
-    dd_normal2(word[0], word[1], normal);
-}
-
 static void sample_chunk(const pass *p, lane *l, int chunk)
 {
     const dd_schedule *s = p->e->schedule;
     uint32_t base = (uint32_t)chunk * CHUNK;
     int count = chunk_rows(p->n, chunk);
     for (int i = 0; i < count; i++)
-        sample_normals(p, s->timesteps, base + (uint32_t)i, l->x + 2 * i);
+        dd_draw_normals(p->seed, DD_DRAW_SAMPLE, (uint32_t)s->timesteps, base + (uint32_t)i, l->x + 2 * i);
     if (p->initial_noise)
         memcpy(p->initial_noise + 2 * (size_t)base, l->x, 2 * (size_t)count * sizeof(float));
     for (int t = s->timesteps - 1; t >= 0; t--) {
@@ -189,11 +183,7 @@ static void sample_chunk(const pass *p, lane *l, int chunk)
         run_lane(p, l, count);
         for (int i = 0; i < count; i++) {
             dd_cpu_output out = dd_cpu_output_row(&p->e->layout, &l->activations, i);
-            float z[2] = {0, 0};
-            if (t)
-                sample_normals(p, t, base + (uint32_t)i, z);
-            for (int c = 0; c < 2; c++)
-                l->x[2 * i + c] = s->keep[t] * l->x[2 * i + c] - s->remove[t] * out.mixture[c] + s->sigma[t] * z[c];
+            dd_reverse_step(s, t, p->seed, base + (uint32_t)i, out.mixture, l->x + 2 * i);
             if (p->gate)
                 p->gate[(size_t)t * p->n + base + (size_t)i] = out.gate;
         }

@@ -8,11 +8,7 @@ enum { REPLICAS = 2, BLOCK = 2, SAMPLES = 40, SETS = 3 };
 static int work(const small_run *s, dd_backend *backend, dd_ensemble **e, dd_train_log **log)
 {
     dd_replica replica[REPLICAS] = {small_replica(s, 0), small_replica(s, 1)};
-    dd_ensemble_spec spec = {.model = &s->model,
-                             .schedule = &s->schedule,
-                             .training = &s->config.training,
-                             .replicas = REPLICAS,
-                             .replica = replica};
+    dd_ensemble_spec spec = small_spec(s, replica, REPLICAS);
     DD_TRY(dd_ensemble_create(backend, &spec, e));
     DD_TRY(dd_train_log_create(*e, BLOCK, log));
     float *values = calloc(REPLICAS * s->model.parameters, sizeof *values);

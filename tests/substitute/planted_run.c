@@ -66,11 +66,7 @@ static outcome run(const small_run *s, const char *name)
     TRY(dd_backend_open(name, 1, &backend));
     size_t p = s->model.parameters;
     dd_replica replica[REPLICAS] = {small_replica(s, 0), small_replica(s, 1)};
-    dd_ensemble_spec spec = {.model = &s->model,
-                             .schedule = &s->schedule,
-                             .training = &s->config.training,
-                             .replicas = REPLICAS,
-                             .replica = replica};
+    dd_ensemble_spec spec = small_spec(s, replica, REPLICAS);
     dd_ensemble *e = NULL;
     TRY(dd_ensemble_create(backend, &spec, &e));
     o.gradient = numbers(REPLICAS * p);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analysis_run.h"
+#include "gating.h"
 #include "information.h"
 #include "permutation.h"
 #include "statistics.h"
@@ -60,26 +61,31 @@ const float *dd_scene_point(const dd_scene *scene, uint64_t i)
 }
 
 int dd_scene_predict(const dd_scene *scene, const float *x, uint32_t n, int t, float *weight, float *expert,
-                     float *noise)
+                     float *mixture)
 {
-    float *gate = weight ? malloc(n * sizeof *gate) : NULL;
-    if (weight && !gate)
+    const dd_model *model = &scene->stored->model;
+    size_t gates = (size_t)model->gates, experts = (size_t)model->experts;
+    float *gate = weight && gates ? malloc(n * gates * sizeof *gate) : NULL;
+    if (weight && gates && !gate)
         return dd_fail(DD_ERR_MEMORY, "out of memory for the gates of %u points", n);
     int status = dd_ensemble_predict(scene->stored->ensemble, DD_STATE_EMA, x, n, t,
-                                     &(dd_prediction){.noise = noise, .expert = expert, .gate = gate});
-    if (!status && weight)
-        dd_gate_weights(gate, n, weight);
+                                     &(dd_prediction){.mixture = mixture, .expert = expert, .gate = gate});
+    if (!status && gate)
+        dd_gate_unfold(model->experts, model->gates, gate, n, weight);
+    for (size_t i = 0; i < n && weight && !gates; i++)
+        dd_gate_soft(model->experts, model->gates, NULL, weight + i * experts);
     free(gate);
     return status;
 }
 
-double dd_disagreement(const float *expert, int experts)
+double dd_disagreement(const dd_scene *scene, int t, const float *expert)
 {
+    int experts = scene->experts;
     double sum = 0.;
     for (int a = 1; a < experts; a++)
         for (int b = 0; b < a; b++)
             sum += hypot((double)expert[2 * a] - expert[2 * b], (double)expert[2 * a + 1] - expert[2 * b + 1]);
-    return sum / (experts * (experts - 1) / 2);
+    return sum / (experts * (experts - 1) / 2) * (double)scene->stored->schedule.noise_error[t];
 }
 
 void dd_scene_quantiles(const dd_scene *s, double *values, size_t n, float *out)
@@ -90,18 +96,18 @@ void dd_scene_quantiles(const dd_scene *s, double *values, size_t n, float *out)
         out[i] = (float)quantile[i];
 }
 
-void dd_scene_information(const dd_scene *s, const uint32_t *by_region, const uint32_t *by_timestep, float *region,
-                          float *timestep, float *entropy)
+void dd_scene_information(const dd_scene *s, const uint32_t *by_region, const uint32_t *by_timestep, int timesteps,
+                          float *region, float *timestep, float *entropy)
 {
     int regions = s->regions.count;
     for (int e = 0; e < s->experts; e++) {
         const uint32_t *place = by_region + (size_t)e * (size_t)regions * DD_GATE_BINS;
-        const uint32_t *time = by_timestep + (size_t)e * (size_t)s->timesteps * DD_GATE_BINS;
+        const uint32_t *time = by_timestep + (size_t)e * (size_t)timesteps * DD_GATE_BINS;
         uint32_t total[DD_GATE_BINS] = {0};
         for (int i = 0; i < regions * DD_GATE_BINS; i++)
             total[i % DD_GATE_BINS] += place[i];
         region[e] = (float)dd_information_bits(place, regions, DD_GATE_BINS);
-        timestep[e] = (float)dd_information_bits(time, s->timesteps, DD_GATE_BINS);
+        timestep[e] = (float)dd_information_bits(time, timesteps, DD_GATE_BINS);
         entropy[e] = (float)dd_entropy_bits(total, DD_GATE_BINS);
     }
 }
@@ -124,12 +130,19 @@ static int open_fresh(dd_scene *s, const dd_points *points)
 static int common_axes(dd_scene *s)
 {
     static const double fractions[QUANTILES] = {.05, .25, .5, .75, .95};
+    const dd_schedule *schedule = &s->stored->schedule;
     const dd_axis *quantile;
     DD_TRY(dd_scene_axis(s, "expert", s->experts, 1, "1", "number of an expert", &s->expert));
     for (int i = 0; i < s->experts; i++)
         s->expert->value[i] = i + 1;
     DD_TRY(dd_scene_axis(s, "coordinate", 2, 1, "1", "coordinate of a point", &s->coordinate));
     DD_TRY(dd_scene_axis(s, "timestep", s->timesteps, 1, "1", "diffusion timestep", &s->timestep));
+    s->sampled = s->timestep;
+    if (schedule->steps < schedule->timesteps)
+        DD_TRY(dd_scene_axis(s, "sampling_timestep", schedule->steps, 1, "1",
+                             "diffusion timestep that sampling goes through", &s->sampled));
+    for (int i = 0; i < schedule->steps; i++)
+        s->sampled->value[i] = schedule->timestep[i];
     DD_TRY(dd_scene_axis(s, "region", s->regions.count, 1, "1",
                          s->regions.truth.regions ? "mode of the data" : "cell of a grid over the data", &s->region));
     DD_TRY(dd_scene_axis(s, "quantile", QUANTILES, 0, "1", "share of values below", &quantile));
@@ -142,14 +155,16 @@ static int analyse(dd_scene *s, const dd_points *points)
 {
     DD_TRY(open_fresh(s, points));
     DD_TRY(dd_regions_create(&s->fresh, &s->regions));
-    DD_TRY(dd_sample_gates_read(s->path, s->timesteps, &s->samples));
+    DD_TRY(dd_sample_gates_read(s->path, &s->stored->model, s->stored->schedule.steps, &s->samples));
     s->out->countable = s->regions.truth.regions > 0;
+    s->out->gated = s->stored->model.gates > 0;
     s->out->points_per_timestep = (int)s->per_timestep;
     DD_TRY(common_axes(s));
     DD_TRY(dd_analyse_map(s));
     DD_TRY(dd_analyse_points(s));
     DD_TRY(dd_analyse_sampling(s));
-    DD_TRY(dd_analyse_training(s));
+    if (s->out->gated)
+        DD_TRY(dd_analyse_training(s));
     return dd_analyse_trajectory(s);
 }
 

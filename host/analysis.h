@@ -36,11 +36,14 @@ typedef struct dd_analysis {
     dd_axis axis[DD_ANALYSIS_AXES];
     dd_array array[DD_ANALYSIS_ARRAYS];
     int countable;           /* regions are modes of the data; 0: cells of a grid */
+    int gated;               /* a gate was learned; else what is read from its weights is left out */
     int points_per_timestep; /* fresh points behind each loss */
 } dd_analysis;
 
 /* Analyse the run that is open in `stored` and lies at `path` on fresh points like `points`: a generator's are drawn
- * from its held-out stream, a file's are used as they are. DD_ERR_USAGE when the run has one expert. */
+ * from its held-out stream, a file's are used as they are. DD_ERR_USAGE when the run has one expert. Experts under
+ * a fixed gate lack what is read from stored weights: groups information/sampling_* and training, and the weights of
+ * by_timestep and by_region/weight_sampling. */
 int dd_analysis_create(const dd_stored *stored, const char *path, const dd_points *points, dd_analysis *analysis);
 void dd_analysis_free(dd_analysis *analysis);
 

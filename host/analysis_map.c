@@ -33,6 +33,19 @@ static int grid_axis(dd_scene *s, int c, const char *name, const dd_axis **axis)
     return DD_OK;
 }
 
+/* The noise that the experts' predictions imply, in their place: x = signal x_0 + noise eps and prediction = point x_0
+ * + share eps, solved for eps. x [n][2], expert [n][experts][2]. */
+static void imply_noise(const dd_scene *s, int t, const float *x, size_t n, float *expert)
+{
+    const dd_schedule *schedule = &s->stored->schedule;
+    double signal = schedule->signal[t], noise = schedule->noise[t];
+    double point = schedule->target_point[t], share = schedule->target_noise[t],
+           determinant = point * noise - signal * share;
+    size_t row = 2 * (size_t)s->experts;
+    for (size_t i = 0; i < n * row; i++)
+        expert[i] = (float)((point * x[i / row * 2 + i % 2] - signal * expert[i]) / determinant);
+}
+
 int dd_analyse_map(dd_scene *s)
 {
     const dd_axis *t, *x1, *x2;
@@ -44,9 +57,10 @@ int dd_analyse_map(dd_scene *s)
     DD_TRY(dd_scene_array(s, "map/weight", 4, (const dd_axis *[]){t, x2, x1, s->expert}, "1", "weight of each expert",
                           &weight));
     DD_TRY(dd_scene_array(s, "map/noise", 5, (const dd_axis *[]){t, x2, x1, s->expert, s->coordinate}, "1",
-                          "noise that each expert predicts", &expert));
+                          "noise that each expert's prediction implies", &expert));
     DD_TRY(dd_scene_array(s, "map/disagreement", 3, (const dd_axis *[]){t, x2, x1}, "1",
-                          "distance between the experts' predictions, mean over pairs", &disagreement));
+                          "distance between the noises that two experts' predictions imply, mean over pairs",
+                          &disagreement));
     float *x = malloc(2 * n * sizeof *x);
     if (!x)
         return dd_fail(DD_ERR_MEMORY, "out of memory for a map");
@@ -57,10 +71,14 @@ int dd_analyse_map(dd_scene *s)
     int status = DD_OK;
     for (int k = 0; k < t->size && !status; k++) {
         size_t first = (size_t)k * n;
-        status = dd_scene_predict(s, x, (uint32_t)n, (int)t->value[k], weight + first * experts,
-                                  expert + 2 * first * experts, NULL);
-        for (size_t i = first; i < first + n && !status; i++)
-            disagreement[i] = (float)dd_disagreement(expert + 2 * i * experts, s->experts);
+        int time = (int)t->value[k];
+        status =
+            dd_scene_predict(s, x, (uint32_t)n, time, weight + first * experts, expert + 2 * first * experts, NULL);
+        if (status)
+            break;
+        for (size_t i = first; i < first + n; i++)
+            disagreement[i] = (float)dd_disagreement(s, time, expert + 2 * i * experts);
+        imply_noise(s, time, x, n, expert + 2 * first * experts);
     }
     free(x);
     return status;

@@ -7,19 +7,20 @@
 
 enum { SHOWN = 4000 }; /* points kept for pictures */
 
-/* Squared error over both coordinates: under the run's own weights, under equal weights, and of each expert. */
+/* Squared error of the noise over both coordinates: under the run's own weights, under equal weights, and of each
+ * expert. */
 enum { GATED, EQUAL, ALONE };
 
 /* What one timestep needs, and the sums over all. Losses are [variant], variant = GATED, EQUAL, ALONE + expert. */
 typedef struct pass {
     dd_scene *s;
     int variants;
-    float *x, *noise, *weight, *expert; /* [per_timestep] x [2], [2], [experts], [experts][2] */
-    int *region;                        /* [per_timestep] */
-    double *region_loss;                /* [regions][variants] */
-    double *region_weight;              /* [regions][experts] */
-    double *region_points;              /* [regions] */
-    uint32_t *by_region, *by_timestep;  /* [experts][regions or timesteps][bins] */
+    float *x, *target, *weight, *expert; /* [per_timestep] x [2], [2], [experts], [experts][2] */
+    int *region;                         /* [per_timestep] */
+    double *region_loss;                 /* [regions][variants] */
+    double *region_weight;               /* [regions][experts] */
+    double *region_points;               /* [regions] */
+    uint32_t *by_region, *by_timestep;   /* [experts][regions or timesteps][bins] */
 } pass;
 
 static void pass_free(pass *p)
@@ -42,8 +43,8 @@ static int pass_create(dd_scene *s, pass *p)
         pass_free(p);
         return dd_fail(DD_ERR_MEMORY, "out of memory for the analysis of %zu points a timestep", n);
     }
-    p->noise = p->x + 2 * n;
-    p->weight = p->noise + 2 * n;
+    p->target = p->x + 2 * n;
+    p->weight = p->target + 2 * n;
     p->expert = p->weight + n * experts;
     p->region_weight = p->region_loss + regions * (size_t)p->variants;
     p->region_points = p->region_weight + regions * experts;
@@ -57,23 +58,26 @@ static void draw(pass *p, int t)
     const dd_schedule *schedule = &p->s->stored->schedule;
     for (uint32_t i = 0; i < p->s->per_timestep; i++) {
         const float *xy = dd_scene_point(p->s, (uint64_t)t * p->s->per_timestep + i);
-        float *noise = p->noise + 2 * (size_t)i;
+        float noise[2];
         dd_draw_normals(p->s->stored->header.seed, DD_DRAW_HELDOUT, (uint32_t)t, i, noise);
-        for (int c = 0; c < 2; c++)
-            p->x[2 * (size_t)i + (size_t)c] = schedule->signal[t] * xy[c] + schedule->noise[t] * noise[c];
+        for (int c = 0; c < 2; c++) {
+            size_t at = 2 * (size_t)i + (size_t)c;
+            p->x[at] = schedule->signal[t] * xy[c] + schedule->noise[t] * noise[c];
+            p->target[at] = schedule->target_point[t] * xy[c] + schedule->target_noise[t] * noise[c];
+        }
         p->region[i] = dd_regions_of(&p->s->regions, xy);
     }
 }
 
 /* Half the squared length of the error of the experts' predictions under `weight`; NULL: equal weights. */
-static double error_under(const float *weight, const float *expert, int experts, const float noise[2])
+static double error_under(const float *weight, const float *expert, int experts, const float target[2])
 {
     double square = 0.;
     for (int c = 0; c < 2; c++) {
         double predicted = 0.;
         for (int e = 0; e < experts; e++)
             predicted += (weight ? weight[e] : 1. / experts) * expert[2 * e + c];
-        square += (predicted - noise[c]) * (predicted - noise[c]);
+        square += (predicted - target[c]) * (predicted - target[c]);
     }
     return square / 2.;
 }
@@ -83,21 +87,22 @@ static void add_timestep(pass *p, int t, double *loss, double *disagreement)
 {
     const dd_scene *s = p->s;
     int experts = s->experts;
+    double of_noise = s->stored->schedule.noise_error[t], scale = of_noise * of_noise;
     memset(loss, 0, (size_t)p->variants * sizeof *loss);
     *disagreement = 0.;
     for (uint32_t i = 0; i < s->per_timestep; i++) {
         const float *weight = p->weight + (size_t)i * (size_t)experts;
-        const float *expert = p->expert + 2 * (size_t)i * (size_t)experts, *noise = p->noise + 2 * (size_t)i;
+        const float *expert = p->expert + 2 * (size_t)i * (size_t)experts, *target = p->target + 2 * (size_t)i;
         int region = p->region[i];
         double *of_region = p->region_loss + (size_t)region * (size_t)p->variants;
         for (int v = 0; v < p->variants; v++) {
-            double error = v == GATED   ? error_under(weight, expert, experts, noise)
-                           : v == EQUAL ? error_under(NULL, expert, experts, noise)
-                                        : error_under(&(float){1.f}, expert + 2 * (v - ALONE), 1, noise);
-            loss[v] += error / s->per_timestep;
-            of_region[v] += error;
+            double error = v == GATED   ? error_under(weight, expert, experts, target)
+                           : v == EQUAL ? error_under(NULL, expert, experts, target)
+                                        : error_under(&(float){1.f}, expert + 2 * (v - ALONE), 1, target);
+            loss[v] += scale * error / s->per_timestep;
+            of_region[v] += scale * error;
         }
-        *disagreement += dd_disagreement(expert, experts) / s->per_timestep;
+        *disagreement += dd_disagreement(s, t, expert) / s->per_timestep;
         p->region_points[region] += 1.;
         for (int e = 0; e < experts; e++) {
             int bin = dd_gate_bin(weight[e]);
@@ -113,13 +118,14 @@ static int fill_timesteps(pass *p)
     dd_scene *s = p->s;
     float *gated, *equal, *alone, *disagreement;
     const dd_axis *const axis[] = {s->timestep, s->expert};
-    DD_TRY(dd_scene_array(s, "by_timestep/loss_gated", 1, axis, "1", "mean squared error with the run's own weights",
-                          &gated));
-    DD_TRY(dd_scene_array(s, "by_timestep/loss_equal", 1, axis, "1", "mean squared error with equal weights", &equal));
-    DD_TRY(
-        dd_scene_array(s, "by_timestep/loss_alone", 2, axis, "1", "mean squared error of each expert alone", &alone));
-    DD_TRY(dd_scene_array(s, "by_timestep/disagreement", 1, axis, "1", "mean distance between the experts' predictions",
-                          &disagreement));
+    DD_TRY(dd_scene_array(s, "by_timestep/loss_gated", 1, axis, "1",
+                          "mean squared error of the noise with the run's own weights", &gated));
+    DD_TRY(dd_scene_array(s, "by_timestep/loss_equal", 1, axis, "1",
+                          "mean squared error of the noise with equal weights", &equal));
+    DD_TRY(dd_scene_array(s, "by_timestep/loss_alone", 2, axis, "1",
+                          "mean squared error of the noise of each expert alone", &alone));
+    DD_TRY(dd_scene_array(s, "by_timestep/disagreement", 1, axis, "1",
+                          "mean distance between the noises that two experts' predictions imply", &disagreement));
     for (int t = 0; t < s->timesteps; t++) {
         double loss[ALONE + DD_MAX_EXPERTS], apart;
         draw(p, t);
@@ -145,10 +151,12 @@ static int fill_regions(pass *p)
     DD_TRY(dd_scene_array(s, "by_region/points", 1, axis, "1", "fresh points that belong to the region", &points));
     DD_TRY(dd_scene_array(s, "by_region/weight", 2, axis, "1",
                           "mean weight of each expert on the region's noised points, over all timesteps", &weight));
-    DD_TRY(dd_scene_array(s, "by_region/loss_gated", 1, axis, "1", "mean squared error with the run's own weights",
-                          &gated));
-    DD_TRY(dd_scene_array(s, "by_region/loss_equal", 1, axis, "1", "mean squared error with equal weights", &equal));
-    DD_TRY(dd_scene_array(s, "by_region/loss_alone", 2, axis, "1", "mean squared error of each expert alone", &alone));
+    DD_TRY(dd_scene_array(s, "by_region/loss_gated", 1, axis, "1",
+                          "mean squared error of the noise with the run's own weights", &gated));
+    DD_TRY(dd_scene_array(s, "by_region/loss_equal", 1, axis, "1", "mean squared error of the noise with equal weights",
+                          &equal));
+    DD_TRY(dd_scene_array(s, "by_region/loss_alone", 2, axis, "1",
+                          "mean squared error of the noise of each expert alone", &alone));
     for (int r = 0; r < s->regions.count; r++) {
         const double *loss = p->region_loss + (size_t)r * (size_t)p->variants;
         double n = p->region_points[r] > 0. ? p->region_points[r] : NAN;
@@ -177,7 +185,7 @@ static int fill_information(pass *p)
                           &timestep));
     DD_TRY(dd_scene_array(s, "information/data_entropy", 1, &s->expert, "bit",
                           "entropy of an expert's binned weight, on fresh noised points", &entropy));
-    dd_scene_information(s, p->by_region, p->by_timestep, region, timestep, entropy);
+    dd_scene_information(s, p->by_region, p->by_timestep, s->timesteps, region, timestep, entropy);
     return DD_OK;
 }
 

@@ -30,7 +30,9 @@ typedef struct dd_scene {
     dd_regions regions;
     dd_sample_gates samples;
     dd_analysis *out;
-    const dd_axis *expert, *coordinate, *timestep, *quantile, *region; /* axes of several groups */
+    /* Axes of several groups. `sampled` has the timesteps that sampling goes through: `timestep` where those are all.
+     */
+    const dd_axis *expert, *coordinate, *timestep, *sampled, *quantile, *region;
 } dd_scene;
 
 /* A new axis of values 0, 1, ... to be overwritten, and a new array of zeros over axes; what they point to is the
@@ -44,20 +46,21 @@ int dd_scene_array(dd_scene *scene, const char *name, int rank, const dd_axis *c
 const float *dd_scene_point(const dd_scene *scene, uint64_t i);
 
 /* The networks at x [n][2] and timestep t: weights of the experts [n][experts], which sum to 1, their predictions
- * [n][experts][2] and the mixture [n][2]; each may be NULL. */
+ * [n][experts][2] and the mixture [n][2], of noise, x_0 or v as the networks learn; each may be NULL. */
 int dd_scene_predict(const dd_scene *scene, const float *x, uint32_t n, int t, float *weight, float *expert,
-                     float *noise);
+                     float *mixture);
 
-/* Mean Euclidean distance between the predictions [experts][2] of two experts at one point, over all pairs. */
-double dd_disagreement(const float *expert, int experts);
+/* Mean Euclidean distance between the noise that the predictions [experts][2] of two experts imply at one point of
+ * timestep t, over all pairs. */
+double dd_disagreement(const dd_scene *scene, int t, const float *expert);
 
 /* Quantiles of values [n], which it sorts, at the quantile axis' shares. */
 void dd_scene_quantiles(const dd_scene *scene, double *values, size_t n, float *out);
 
 /* Of each expert's binned weights: mutual information with the region and with the timestep, and entropy, in bits,
  * [experts] each; from counts [experts][regions][bins] and [experts][timesteps][bins]. */
-void dd_scene_information(const dd_scene *scene, const uint32_t *by_region, const uint32_t *by_timestep, float *region,
-                          float *timestep, float *entropy);
+void dd_scene_information(const dd_scene *scene, const uint32_t *by_region, const uint32_t *by_timestep, int timesteps,
+                          float *region, float *timestep, float *entropy);
 
 /* The bin of a weight. */
 static inline int dd_gate_bin(float weight)
@@ -69,8 +72,8 @@ static inline int dd_gate_bin(float weight)
 /* The parts, in the order of the file. */
 int dd_analyse_map(dd_scene *scene);        /* map */
 int dd_analyse_points(dd_scene *scene);     /* by_timestep, by_region, information on fresh points; data */
-int dd_analyse_sampling(dd_scene *scene);   /* the same of the stored samples' gates */
-int dd_analyse_training(dd_scene *scene);   /* training */
+int dd_analyse_sampling(dd_scene *scene);   /* the same of the stored samples' gates, where there are some */
+int dd_analyse_training(dd_scene *scene);   /* training; of a learned gate */
 int dd_analyse_trajectory(dd_scene *scene); /* trajectory */
 
 #endif

@@ -1,4 +1,4 @@
-/* The gates of the stored samples, by timestep and by the region where a sample ended. */
+/* The stored samples by the region where they ended, and the gates they were made with by that and by timestep. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -9,7 +9,7 @@
 typedef struct tables {
     int *region;                 /* [samples] */
     double *count;               /* [regions] */
-    uint32_t *place, *over_time; /* [experts][regions or timesteps][bins] */
+    uint32_t *place, *over_time; /* [experts][regions or sampled timesteps][bins] */
     uint32_t *now;               /* [experts][regions][bins] of one timestep */
     double *sum;                 /* [regions][experts] of one timestep */
     double *values;              /* [samples] */
@@ -30,7 +30,7 @@ static int tables_create(const dd_scene *s, tables *t)
     *t = (tables){0};
     t->region = malloc(n * sizeof *t->region);
     t->count = calloc(regions * (1 + experts), sizeof *t->count);
-    t->place = calloc(cells * (2 * regions + (size_t)s->timesteps), sizeof *t->place);
+    t->place = calloc(cells * (2 * regions + (size_t)s->sampled->size), sizeof *t->place);
     t->values = malloc(n * sizeof *t->values);
     if (!t->region || !t->count || !t->place || !t->values) {
         tables_free(t);
@@ -46,7 +46,7 @@ static int tables_create(const dd_scene *s, tables *t)
     return DD_OK;
 }
 
-/* Count the samples' weights at timestep `time`. */
+/* Count the samples' weights at sampled timestep number `time`. */
 static void count_timestep(const dd_scene *s, tables *t, int time)
 {
     int experts = s->experts, regions = s->regions.count;
@@ -61,7 +61,7 @@ static void count_timestep(const dd_scene *s, tables *t, int time)
             int bin = dd_gate_bin(w), cell = (e * regions + t->region[i]) * DD_GATE_BINS + bin;
             t->now[cell]++;
             t->place[cell]++;
-            t->over_time[(e * s->timesteps + time) * DD_GATE_BINS + bin]++;
+            t->over_time[(e * s->sampled->size + time) * DD_GATE_BINS + bin]++;
             t->sum[t->region[i] * experts + e] += w;
         }
     }
@@ -69,9 +69,9 @@ static void count_timestep(const dd_scene *s, tables *t, int time)
 
 static int fill_timesteps(dd_scene *s, tables *t)
 {
-    const dd_axis *const axis[] = {s->timestep, s->expert, s->quantile};
+    const dd_axis *const axis[] = {s->sampled, s->expert, s->quantile};
     size_t experts = (size_t)s->experts, n = s->samples.samples;
-    float *quantile, *mean, *information, *weight, *count;
+    float *quantile, *mean, *information, *weight;
     DD_TRY(dd_scene_array(s, "by_timestep/weight_quantile", 3, axis, "1",
                           "quantiles of each expert's weight while sampling", &quantile));
     DD_TRY(
@@ -79,14 +79,9 @@ static int fill_timesteps(dd_scene *s, tables *t)
     DD_TRY(dd_scene_array(
         s, "by_timestep/information_region", 2, axis, "bit",
         "mutual information of an expert's weight while sampling and the region where the sample ends", &information));
-    DD_TRY(dd_scene_array(s, "by_region/samples", 1, &s->region, "1", "generated points that belong to the region",
-                          &count));
-    DD_TRY(dd_scene_array(s, "by_region/weight_sampling", 3, (const dd_axis *[]){s->timestep, s->region, s->expert},
-                          "1", "mean weight of each expert while sampling, over samples that end in the region",
-                          &weight));
-    for (int r = 0; r < s->regions.count; r++)
-        count[r] = (float)t->count[r];
-    for (int time = 0; time < s->timesteps; time++) {
+    DD_TRY(dd_scene_array(s, "by_region/weight_sampling", 3, (const dd_axis *[]){s->sampled, s->region, s->expert}, "1",
+                          "mean weight of each expert while sampling, over samples that end in the region", &weight));
+    for (int time = 0; time < s->sampled->size; time++) {
         count_timestep(s, t, time);
         for (size_t i = 0; i < (size_t)s->regions.count * experts; i++) {
             double here = t->count[i / experts];
@@ -118,7 +113,17 @@ static int fill_information(dd_scene *s, const tables *t)
                           "mutual information of an expert's weight and the timestep, while sampling", &timestep));
     DD_TRY(dd_scene_array(s, "information/sampling_entropy", 1, &s->expert, "bit",
                           "entropy of an expert's binned weight while sampling", &entropy));
-    dd_scene_information(s, t->place, t->over_time, region, timestep, entropy);
+    dd_scene_information(s, t->place, t->over_time, s->sampled->size, region, timestep, entropy);
+    return DD_OK;
+}
+
+static int fill_regions(dd_scene *s, const tables *t)
+{
+    float *count;
+    DD_TRY(dd_scene_array(s, "by_region/samples", 1, &s->region, "1", "generated points that belong to the region",
+                          &count));
+    for (int r = 0; r < s->regions.count; r++)
+        count[r] = (float)t->count[r];
     return DD_OK;
 }
 
@@ -126,8 +131,10 @@ int dd_analyse_sampling(dd_scene *s)
 {
     tables t;
     DD_TRY(tables_create(s, &t));
-    int status = fill_timesteps(s, &t);
-    if (!status)
+    int status = fill_regions(s, &t);
+    if (!status && s->samples.weight)
+        status = fill_timesteps(s, &t);
+    if (!status && s->samples.weight)
         status = fill_information(s, &t);
     tables_free(&t);
     return status;

@@ -1,4 +1,4 @@
-/* The gates that training logged: quantiles by timestep over its phases, and how decided they are. */
+/* The gates that training logged: means and quantiles by timestep over its phases, and how decided they are. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -42,14 +42,16 @@ static void by_timestep(const dd_logged_gates *g, int timesteps, int first, int 
     start[0] = 0;
 }
 
-static int fill_quantiles(dd_scene *s, const dd_logged_gates *g)
+static int fill_phases(dd_scene *s, const dd_logged_gates *g)
 {
     const dd_axis *phase;
-    float *out;
+    float *out, *mean;
     DD_TRY(part_axis(s, g, PHASES, "phase", "first step of a tenth of training", &phase));
-    DD_TRY(dd_scene_array(s, "training/weight_quantile", 4,
-                          (const dd_axis *[]){phase, s->timestep, s->expert, s->quantile}, "1",
+    const dd_axis *const axis[] = {phase, s->timestep, s->expert, s->quantile};
+    DD_TRY(dd_scene_array(s, "training/weight_quantile", 4, axis, "1",
                           "quantiles of each expert's weight on the training points of a phase", &out));
+    DD_TRY(dd_scene_array(s, "training/weight_mean", 3, axis, "1",
+                          "mean weight of each expert on the training points of a phase", &mean));
     size_t most = ((size_t)g->rows / (size_t)phase->size + 1) * (size_t)g->batch, experts = (size_t)s->experts;
     size_t *place = malloc(most * sizeof *place), *start = malloc(((size_t)s->timesteps + 1) * sizeof *start);
     double *values = malloc(most * sizeof *values);
@@ -61,9 +63,13 @@ static int fill_quantiles(dd_scene *s, const dd_logged_gates *g)
         for (int t = 0; t < s->timesteps; t++)
             for (size_t e = 0; e < experts; e++) {
                 size_t n = start[t + 1] - start[t];
-                for (size_t i = 0; i < n; i++)
+                double sum = 0.;
+                for (size_t i = 0; i < n; i++) {
                     values[i] = g->weight[place[start[t] + i] * experts + e];
+                    sum += values[i];
+                }
                 size_t at = ((size_t)p * (size_t)s->timesteps + (size_t)t) * experts + e;
+                mean[at] = (float)(sum / (double)n);
                 dd_scene_quantiles(s, values, n, out + at * (size_t)s->quantile->size);
             }
     }
@@ -112,8 +118,8 @@ static int fill_entropy(dd_scene *s, const dd_logged_gates *g)
 int dd_analyse_training(dd_scene *s)
 {
     dd_logged_gates g;
-    DD_TRY(dd_logged_gates_read(s->path, &g));
-    int status = fill_quantiles(s, &g);
+    DD_TRY(dd_logged_gates_read(s->path, &s->stored->model, &g));
+    int status = fill_phases(s, &g);
     if (!status)
         status = fill_entropy(s, &g);
     dd_logged_gates_free(&g);

@@ -225,6 +225,7 @@ int dd_train_log_create(dd_ensemble *ensemble, int capacity, dd_train_log **out)
     log->replicas = head->replicas;
     log->capacity = capacity;
     log->batch = head->training->batch;
+    log->gates = head->model->gates;
     size_t rows = (size_t)head->replicas * (size_t)capacity, points = rows * (size_t)log->batch;
     log->loss = head->ops->log_alloc(ensemble, rows * sizeof *log->loss);
     log->mse = head->ops->log_alloc(ensemble, rows * sizeof *log->mse);
@@ -232,7 +233,7 @@ int dd_train_log_create(dd_ensemble *ensemble, int capacity, dd_train_log **out)
     log->grad_norm = head->ops->log_alloc(ensemble, rows * sizeof *log->grad_norm);
     int complete = log->loss && log->mse && log->diversity && log->grad_norm;
     if (head->model->gates) {
-        log->gate = head->ops->log_alloc(ensemble, points * sizeof *log->gate);
+        log->gate = head->ops->log_alloc(ensemble, points * (size_t)log->gates * sizeof *log->gate);
         log->timestep = head->ops->log_alloc(ensemble, points * sizeof *log->timestep);
         complete = complete && log->gate && log->timestep;
     }

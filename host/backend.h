@@ -97,16 +97,17 @@ int dd_ensemble_set(dd_ensemble *ensemble, int replica, dd_state_part part, cons
 
 /* ---- training ---- */
 
-/* What a block of steps leaves behind. Arrays are [R][capacity] and [R][capacity][batch]; row i holds
- * step first_step + i. In rows beyond a short batch the weight is NaN and the timestep -1. */
+/* What a block of steps leaves behind. Arrays are [R][capacity] and [R][capacity][batch] (gate:
+ * [R][capacity][batch][gates], which weights those are says gating.h); row i holds step first_step + i. In rows beyond
+ * a short batch the weight is NaN and the timestep -1. */
 typedef struct dd_train_log {
-    int replicas, capacity, batch;
+    int replicas, capacity, batch, gates;
     int first_step, steps; /* filled by dd_ensemble_train */
-    float *loss;           /* total: MSE - diversity_weight * diversity */
-    float *mse;            /* mean over the batch's 2 * rows entries */
-    float *diversity;      /* mean over all rows^2 Euclidean distances between predictions */
+    float *loss;           /* total: MSE - diversity_weight at this step * diversity */
+    float *mse;            /* mean over the batch's 2 * rows entries, weighted by dd_schedule.weight */
+    float *diversity;      /* mean over all rows^2 distances between predictions */
     float *grad_norm;      /* global norm before clipping */
-    float *gate;           /* weight of expert 1 per point; NULL without a gate */
+    float *gate;           /* [gates] weights that were used, per point; NULL without a gate */
     int16_t *timestep;     /* per point; NULL without a gate */
 } dd_train_log;
 
@@ -126,19 +127,20 @@ int dd_ensemble_gradient(dd_ensemble *ensemble, int step, float *gradient);
 
 /* ---- evaluation and sampling ---- */
 
-/* Mean squared error of the predicted noise over one pass through points[r], shuffled by
- * DD_DRAW_EVAL_ORDER, with the noise and timesteps of `purpose` (DD_DRAW_EVALUATE or DD_DRAW_HELDOUT):
- * the unweighted mean of the batches' means, loss [R]. part: DD_STATE_ONLINE or DD_STATE_EMA. */
+/* Mean squared error of the predicted noise (of that which a prediction of x_0 or v implies) over one pass through
+ * points[r], shuffled by DD_DRAW_EVAL_ORDER, with the noise and timesteps of `purpose` (DD_DRAW_EVALUATE or
+ * DD_DRAW_HELDOUT): the unweighted mean of the batches' means, loss [R]. part: DD_STATE_ONLINE or DD_STATE_EMA. */
 int dd_ensemble_evaluate(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
                          double *loss);
 
-/* Ancestral sampling over all T timesteps, t = T-1..0, from x_T ~ N(0, I). The normals of sample i at
- * step t are those of DD_DRAW_SAMPLE (step t, index i), x_T's those of t = T; seed [R].
- * Each output may be NULL. */
+/* Sampling in the S steps of the schedule, from `start` on or, where that is NULL, from x_T ~ N(0, I).
+ * The normals of sample i at timestep t are those of DD_DRAW_SAMPLE (step t, index i), x_T's those of
+ * t = T; seed [R]. Each output may be NULL. */
 typedef struct dd_samples {
+    const float *start;   /* [R][n][2] x_T (dd_draw_start); read, not written */
     float *x;             /* [R][n][2] at the end */
     float *initial_noise; /* [R][n][2] x_T */
-    float *gate;          /* [R][T][n] weight of expert 1 that was used at timestep t */
+    float *gate;          /* [R][S][n][gates] weights that were used at timestep[i] of the schedule */
 } dd_samples;
 
 int dd_ensemble_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n,
@@ -146,9 +148,9 @@ int dd_ensemble_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t
 
 /* The networks at given points x [R][n][2], all at timestep t. Each output may be NULL. */
 typedef struct dd_prediction {
-    float *noise;  /* [R][n][2] the mixture */
-    float *expert; /* [R][n][experts][2] each expert alone */
-    float *gate;   /* [R][n] weight of expert 1; must be NULL without a gate */
+    float *mixture; /* [R][n][2] noise, x_0 or v, as the schedule's prediction */
+    float *expert;  /* [R][n][experts][2] each expert alone */
+    float *gate;    /* [R][n][gates] weights that are used; must be NULL without a gate */
 } dd_prediction;
 
 int dd_ensemble_predict(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,

@@ -21,12 +21,14 @@ const dd_command dd_command_analyze = {
     .description =
         "Computes, with the averaged parameters of finished runs that have several experts, and stores in each run's "
         "own file (group /analysis, replaced if it is there; the rest of the file is not changed):\n\n"
-        "map: weights, each expert's prediction and their disagreement on a grid over the plane at six timesteps.\n"
+        "map: weights, the noise each expert predicts and their disagreement on a grid over the plane at six "
+        "timesteps.\n"
         "by_timestep, by_region: weights while sampling, loss of the run's own mixture, of an equal one and of each "
         "expert alone, by timestep and by mode of the data (or cell of a grid where there are no modes).\n"
         "information: mutual information of the weights with the mode and with the timestep.\n"
         "training: quantiles and entropy of the logged weights over training.\n"
         "trajectory: 2000 samples on their way from noise.\n\n"
+        "Under a fixed gate (model.gate = \"fixed\") what is read from logged weights is left out.\n"
         "`dualdiff plot` and `dualdiff report` draw it.",
     .least_words = 1,
     .most_words = -1,
@@ -36,18 +38,30 @@ const dd_command dd_command_analyze = {
                 "    dualdiff analyze runs/run_[1-5]/*/seed_0.h5\n",
     .run = dd_cmd_analyze};
 
+/* Over experts. */
+static double mean_of(const dd_array *array)
+{
+    double sum = 0.;
+    for (int e = 0; e < array->axis[0]->size; e++)
+        sum += array->value[e];
+    return sum / array->axis[0]->size;
+}
+
 static void print_summary(const char *path, const dd_analysis *a, double seconds)
 {
     const char *place = a->countable ? "mode" : "grid cell";
     printf("%s: analysed in %.1f s\n", path, seconds);
-    for (int source = 0; source < 2; source++) {
+    if (!a->gated)
+        printf("    the gate is fixed: the experts alone are analysed\n");
+    for (int source = 0; source < 2 && a->gated; source++) {
         static const char *const names[2][3] = {
             {"information/data_region", "information/data_timestep", "information/data_entropy"},
             {"information/sampling_region", "information/sampling_timestep", "information/sampling_entropy"}};
         double bits[3];
         for (int i = 0; i < 3; i++)
-            bits[i] = (double)dd_analysis_find(a, names[source][i])->value[0];
-        printf("    %-12s the gate tells %.3f bit of the %s, %.3f bit of the timestep; its entropy is %.3f bit\n",
+            bits[i] = mean_of(dd_analysis_find(a, names[source][i]));
+        printf("    %-12s an expert's weight tells %.3f bit of the %s, %.3f bit of the timestep; its entropy is %.3f "
+               "bit\n",
                source ? "sampling:" : "on data:", bits[0], place, bits[1], bits[2]);
     }
     printf("    trajectories end within %.2g of the stored samples\n",
@@ -61,7 +75,7 @@ static int analyze(const char *path, const dd_args *args, int threads)
     dd_analysis analysis = {0};
     int lock, same, status;
     double began = dd_now();
-    DD_TRY(dd_stored_open(path, dd_args_value(args, "backend", "auto"), threads, &stored));
+    DD_TRY(dd_stored_open(path, NULL, dd_args_value(args, "backend", "auto"), threads, &stored));
     status = dd_lock_acquire(path, &lock);
     if (status) {
         dd_stored_close(&stored);

@@ -13,14 +13,19 @@ void dd_config_name(const char *path, char out[64])
     snprintf(out, 64, "%.*s", (int)(length < 63 ? length : 63), name);
 }
 
-int dd_read_config(const dd_args *args, dd_config *config)
+int dd_override_config(const dd_args *args, dd_config *config)
 {
     const char **sets;
     int count;
-    DD_TRY(dd_config_read(args->word[0], config));
     int status = dd_args_values(args, "set", &sets, &count);
     for (int i = 0; i < count && !status; i++)
         status = dd_config_set(config, sets[i]);
     free(sets);
     return status ? status : dd_config_validate(config);
+}
+
+int dd_read_config(const dd_args *args, dd_config *config)
+{
+    DD_TRY(dd_config_read(args->word[0], config));
+    return dd_override_config(args, config);
 }

@@ -8,6 +8,9 @@
 /* Read the file that the command's first word names, override it by its --set, and check it. */
 int dd_read_config(const dd_args *args, dd_config *config);
 
+/* Override `config` by the command's --set, and check it. */
+int dd_override_config(const dd_args *args, dd_config *config);
+
 /* The name that results go by: "configs/run_1.toml" is run_1. */
 void dd_config_name(const char *path, char out[64]);
 

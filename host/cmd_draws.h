@@ -35,8 +35,8 @@ void dd_draws_close(dd_draws *d);
 typedef struct dd_draw_source {
     char run[96];       /* name of the run that results are stored under */
     const char *points; /* what the points are, for the file */
-    int diffuses; /* they come by [diffusion] from initial noise, which is stored with them: inference_time is theirs,
-                     and a stored result has to agree in it */
+    int diffuses;       /* they come by [diffusion] and [sampling] from initial noise, which is stored with them:
+                           inference_time is theirs,       and a stored result has to agree in it */
     const void *user;
     /* Draw `seed`: x (n, 2), and initial_noise (n, 2) of what diffuses. */
     int (*draw)(const dd_draws *d, const void *user, uint64_t seed, uint32_t n, float *x, float *initial_noise);

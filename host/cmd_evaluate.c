@@ -1,45 +1,58 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "clock.h"
+#include "cmd_config.h"
 #include "commands.h"
+#include "directories.h"
 #include "stored.h"
+#include "trainer.h"
 
-static const dd_option options[] = {{"dataset", "NAME|FILE", 0,
-                                     "points to measure against. Default: those the run was trained on, which a run "
-                                     "that was trained on a FILE needs to be told again."},
-                                    {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
-                                    {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core."},
-                                    {0}};
+static const dd_option options[] = {
+    {"dataset", "NAME|FILE", 0,
+     "points to measure against. Default: those the run was trained on, which a run "
+     "that was trained on a FILE needs to be told again."},
+    {"config", "CONFIG", 0,
+     "sample and measure by this configuration's [sampling] and [evaluation]; in the "
+     "rest it has to be the run's. Default: the run's own."},
+    {"set", "KEY=VALUE", 1, "override a value of [sampling] or [evaluation], for instance sampling.steps=20."},
+    {"out", "DIR", 0,
+     "store samples and metrics as DIR/<config>/<dataset>/seed_<n>.h5, which `dualdiff "
+     "compare DIR` shows beside the runs."},
+    {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
+    {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core."},
+    {0}};
 
 const dd_command dd_command_evaluate = {
     .name = "evaluate",
     .summary = "recompute the metrics of a stored run",
-    .synopsis = "RUN.h5 [--dataset NAME|FILE] [--backend auto|cpu|cuda] [--threads N]",
+    .synopsis = "RUN.h5 [--dataset NAME|FILE] [--config CONFIG] [--set KEY=VALUE ...] [--out DIR] [--backend "
+                "auto|cpu|cuda] [--threads N]",
     .description =
         "Computes the metrics of a finished run (all but training_time) from its stored parameters, and prints them "
         "beside the stored ones; docs/metrics.md says what they are. On the points it was trained on, and the machine "
-        "that measured it, the differences are 0 (but for the time). The file is not changed.",
+        "that measured it, the differences are 0 (but for the time). The file is not changed.\n\n"
+        "With --config or --set it tells what another sampler would have made of the same network.",
     .least_words = 1,
     .most_words = 1,
     .words_name = "RUN.h5",
     .options = options,
     .examples = "    dualdiff evaluate runs/run_1/dino/seed_0.h5\n"
-                "    dualdiff evaluate runs/run_1/dino/seed_0.h5 --dataset mine.csv\n",
+                "    dualdiff evaluate runs/run_1/dino/seed_0.h5 --dataset mine.csv\n"
+                "    dualdiff evaluate runs/run_1/dino/seed_0.h5 --set sampling.steps=20 --set sampling.eta=0\n",
     .run = dd_cmd_evaluate};
 
-static int measure(const dd_stored *s, const dd_points *points, const char *dataset, dd_metrics *m)
+/* x (evaluation.samples, 2) are those that were measured. */
+static int measure(const char *path, const dd_stored *s, const dd_points *points, const char *dataset, float *x,
+                   dd_metrics *m)
 {
     const dd_config *c = &s->header.config;
     uint32_t n = (uint32_t)c->evaluation.samples;
-    uint64_t seed = s->header.seed;
     dd_points fresh = {0};
     double eval_loss, heldout_loss = NAN;
-    float *x = malloc(2 * (size_t)n * sizeof *x);
-    int status = x ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
-    if (status)
-        goto done;
+    int status = DD_OK;
     DD_CHECK(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_EVALUATE, (const dd_points *const[]){points},
                                   &eval_loss));
     if (points->generated) {
@@ -48,7 +61,7 @@ static int measure(const dd_stored *s, const dd_points *points, const char *data
                                       &heldout_loss));
     }
     double began = dd_now();
-    DD_CHECK(dd_ensemble_sample(s->ensemble, DD_STATE_EMA, &seed, n, &(dd_samples){.x = x}));
+    DD_CHECK(dd_stored_sample(path, s, s->header.seed, n, x));
     double inference_time = dd_now() - began;
     status = dd_metrics_on_points(s->backend, points, x, n, &c->evaluation, m);
     if (status) {
@@ -60,7 +73,6 @@ static int measure(const dd_stored *s, const dd_points *points, const char *data
     m->inference_time = inference_time;
 done:
     dd_points_free(&fresh);
-    free(x);
     return status;
 }
 
@@ -80,21 +92,75 @@ static void print_metrics(const dd_metrics *computed, const dd_metrics *stored)
     }
 }
 
-static int evaluate(const char *path, const dd_stored *s, const char *asked)
+/* What is stored under a result's name is one, of samples without a network. */
+static int store(const dd_stored *s, const char *out, const char *config_name, const float *x, const dd_metrics *m)
+{
+    dd_run run = dd_stored_run(s);
+    if (config_name)
+        run.config_name = config_name;
+    char *path = dd_run_path(out, run.config_name, run.dataset, run.seed, ".h5");
+    if (!path)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_header there;
+    dd_result result = {.metrics = *m, .samples = (uint32_t)s->header.config.evaluation.samples, .x = x};
+    int status = dd_make_directories(path, "--out");
+    if (!status && !access(path, F_OK))
+        status =
+            dd_header_read(path, &there) ? DD_ERR_IO : dd_fail(DD_ERR_CONFLICT, "%s is there; use another --out", path);
+    if (!status)
+        status = dd_result_write_samples(path, &run, &result,
+                                         "generated points, from the averaged parameters of a run "
+                                         "that was stored before");
+    free(path);
+    return status;
+}
+
+static int evaluate(const char *path, const dd_stored *s, const char *asked, const char *out, const char *config_name)
 {
     const char *dataset = asked ? asked : s->header.dataset;
     dd_points points;
     dd_metrics computed, stored;
     int same;
+    uint32_t n = (uint32_t)s->header.config.evaluation.samples;
     DD_TRY(dd_stored_points(path, s, asked, &points, &same));
-    int status = dd_result_read_metrics(path, &stored);
+    float *x = malloc(2 * (size_t)n * sizeof *x);
+    int status = x ? dd_result_read_metrics(path, &stored) : dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
     if (!status)
-        status = measure(s, &points, dataset, &computed);
+        status = measure(path, s, &points, dataset, x, &computed);
+    computed.training_time = stored.training_time;
+    if (!status && out)
+        status = store(s, out, config_name, x, &computed);
+    computed.training_time = NAN;
     if (!status) {
         printf("%s on %s%s\n\n", path, points.name, same ? "" : " (not the points it was trained on)");
         print_metrics(&computed, &stored);
     }
+    free(x);
     dd_points_free(&points);
+    return status;
+}
+
+/* The stored configuration, with --config's and --set's [sampling] and [evaluation]. */
+static int configure(const dd_args *args, const char *path, dd_config *config)
+{
+    static const char *const fixed[] = {"model", "diffusion", "training", "data", NULL};
+    const char *file = dd_args_value(args, "config", NULL);
+    dd_header header;
+    DD_TRY(dd_header_read(path, &header));
+    *config = header.config;
+    if (file)
+        DD_TRY(dd_config_read(file, config));
+    DD_TRY(dd_override_config(args, config));
+    char *difference = dd_config_difference(config, &header.config, fixed);
+    if (!difference)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int status = *difference
+                     ? dd_fail(DD_ERR_USAGE,
+                               "%s was trained otherwise; only [sampling] and [evaluation] can change now. What "
+                               "differs:\n%s",
+                               path, difference)
+                     : DD_OK;
+    free(difference);
     return status;
 }
 
@@ -102,13 +168,19 @@ int dd_cmd_evaluate(int argc, char **argv)
 {
     dd_args args;
     dd_stored stored;
+    dd_config config;
+    char name[64] = "";
     long long threads;
     int status = dd_args_parse(&dd_command_evaluate, argc, argv, &args);
     if (status || args.help)
         goto done;
     DD_CHECK(dd_args_integer(&args, "threads", 0, 4096, 0, &threads));
-    DD_CHECK(dd_stored_open(args.word[0], dd_args_value(&args, "backend", "auto"), (int)threads, &stored));
-    status = evaluate(args.word[0], &stored, dd_args_value(&args, "dataset", NULL));
+    DD_CHECK(configure(&args, args.word[0], &config));
+    if (dd_args_value(&args, "config", NULL))
+        dd_config_name(dd_args_value(&args, "config", NULL), name);
+    DD_CHECK(dd_stored_open(args.word[0], &config, dd_args_value(&args, "backend", "auto"), (int)threads, &stored));
+    status = evaluate(args.word[0], &stored, dd_args_value(&args, "dataset", NULL), dd_args_value(&args, "out", NULL),
+                      *name ? name : NULL);
     dd_stored_close(&stored);
 done:
     dd_args_free(&args);

@@ -29,7 +29,7 @@ static int print_network(const dd_config *c)
     dd_model m;
     dd_schedule s;
     DD_TRY(dd_model_create(&c->model, &m));
-    DD_TRY(dd_schedule_create(&c->diffusion, &s));
+    DD_TRY(dd_schedule_create(c, &s));
     for (int t = 0; t < m.towers; t++) {
         size_t parameters = 0;
         printf("%s\n", m.tower[t].name);

@@ -1,8 +1,10 @@
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cmd_draws.h"
 #include "commands.h"
 #include "oracle.h"
+#include "start.h"
 
 static const dd_option options[] = {DD_DRAWS_OPTIONS};
 
@@ -12,7 +14,8 @@ const dd_command dd_command_oracle = {
     .synopsis = "CONFIG --dataset NAME [--out DIR] [--draws N] [--set KEY=VALUE ...] [--backend auto|cpu|cuda] "
                 "[--threads N]",
     .description =
-        "Samples as a trained network would, by CONFIG's [diffusion] and [evaluation], but predicts the noise exactly "
+        "Samples as a trained network would, by CONFIG's [diffusion], [sampling] and [evaluation], but predicts the "
+        "noise exactly "
         "from the dataset's known distribution. What its samples lack is the protocol's doing; what a network's lack "
         "beyond it is the network's, and what fresh true points score (`dualdiff floor`) the estimator's. Draw i "
         "starts from the same noise as a network of seed i. A network can land a little below by chance where the "
@@ -28,30 +31,44 @@ const dd_command dd_command_oracle = {
                 "    dualdiff oracle configs/run_1.toml --dataset moons --set diffusion.schedule=cosine\n",
     .run = dd_cmd_oracle};
 
+typedef struct denoiser {
+    dd_schedule schedule;
+    dd_oracle *oracle;
+} denoiser;
+
 static int draw(const dd_draws *d, const void *user, uint64_t seed, uint32_t n, float *x, float *initial_noise)
 {
-    return dd_oracle_sample(user, seed, n, dd_backend_threads(d->backend), x, initial_noise);
+    const denoiser *own = user;
+    float *start = NULL;
+    if (d->config.sampling.start == DD_START_DATA) {
+        start = malloc(2 * (size_t)n * sizeof *start);
+        if (!start)
+            return dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
+        dd_draw_start(&own->schedule, &d->points, seed, n, start);
+    }
+    int status = dd_oracle_sample(own->oracle, seed, start, n, dd_backend_threads(d->backend), x, initial_noise);
+    free(start);
+    return status;
 }
 
 int dd_cmd_oracle(int argc, char **argv)
 {
     dd_args args;
     dd_draws d = {0};
-    dd_schedule schedule = {0};
-    dd_oracle *oracle = NULL;
+    denoiser own = {0};
     int status = dd_args_parse(&dd_command_oracle, argc, argv, &args);
     if (status || args.help)
         goto done;
     DD_CHECK(dd_draws_open(&args, &d));
-    DD_CHECK(dd_schedule_create(&d.config.diffusion, &schedule));
-    DD_CHECK(dd_oracle_create(&d.truth, &schedule, &oracle));
+    DD_CHECK(dd_schedule_create(&d.config, &own.schedule));
+    DD_CHECK(dd_oracle_create(&d.truth, &own.schedule, &own.oracle));
     dd_draw_source source = {
-        .points = "points generated with the exact denoiser", .diffuses = 1, .user = oracle, .draw = draw};
+        .points = "points generated with the exact denoiser", .diffuses = 1, .user = &own, .draw = draw};
     snprintf(source.run, sizeof source.run, "oracle_%s", d.config_name);
     status = dd_draws_run(&d, &source);
 done:
-    dd_oracle_destroy(oracle);
-    dd_schedule_free(&schedule);
+    dd_oracle_destroy(own.oracle);
+    dd_schedule_free(&own.schedule);
     dd_draws_close(&d);
     dd_args_free(&args);
     return status;

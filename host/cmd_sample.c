@@ -12,7 +12,8 @@ static const dd_option options[] = {
      "seed of the noise. Default: the run's own, which gives the points that are stored in it again (the first N of "
      "them)."},
     {"out", "FILE", 0,
-     "where to write: .csv (columns x1, x2 and, where there is a gate, its weight at timestep 0), .npy (n x 2 float32) "
+     "where to write: .csv (columns x1, x2 and, where there is a gate, its weights at timestep 0), .npy (n x 2 "
+     "float32) "
      "or .h5 (laid out like a result). Default: CSV on standard output."},
     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
     {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core."},
@@ -22,9 +23,8 @@ const dd_command dd_command_sample = {
     .name = "sample",
     .summary = "generate points from a stored run",
     .synopsis = "RUN.h5 [--n N] [--seed S] [--out FILE.h5|.csv|.npy] [--backend auto|cpu|cuda] [--threads N]",
-    .description =
-        "Generates points with the averaged parameters of a finished run, by ancestral sampling over all its "
-        "timesteps. Point i depends on the seed and i alone, so a larger N begins with the same points.",
+    .description = "Generates points with the averaged parameters of a finished run, as its [sampling] "
+                   "says. Point i depends on the seed and i alone, so a larger N begins with the same points.",
     .least_words = 1,
     .most_words = 1,
     .words_name = "RUN.h5",
@@ -32,33 +32,22 @@ const dd_command dd_command_sample = {
     .examples = "    dualdiff sample runs/run_1/dino/seed_0.h5 --n 100000 --seed 7 --out points.npy\n",
     .run = dd_cmd_sample};
 
-static int print_csv(const float *x, const float *gate, uint32_t n)
+static int sample(const char *path, const dd_stored *s, uint64_t seed, uint32_t n, const char *out)
 {
-    printf(gate ? "x1,x2,gate\n" : "x1,x2\n");
-    for (uint32_t i = 0; i < n; i++) {
-        printf("%.9g,%.9g", (double)x[2 * i], (double)x[2 * i + 1]);
-        if (gate)
-            printf(",%.9g", (double)gate[i]);
-        putchar('\n');
-    }
-    return ferror(stdout) ? dd_fail(DD_ERR_IO, "standard output cannot be written") : DD_OK;
-}
-
-static int sample(const dd_stored *s, uint64_t seed, uint32_t n, const char *out)
-{
-    float *x = malloc(3 * (size_t)n * sizeof *x);
+    float *x = malloc((2 + (size_t)s->model.gates) * (size_t)n * sizeof *x);
     if (!x)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
     float *gate = s->model.gates ? x + 2 * (size_t)n : NULL;
-    int status = dd_ensemble_sample(s->ensemble, DD_STATE_EMA, &seed, n, &(dd_samples){.x = x});
+    int status = dd_stored_sample(path, s, seed, n, x);
     if (!status && gate)
         status = dd_ensemble_predict(s->ensemble, DD_STATE_EMA, x, n, 0, &(dd_prediction){.gate = gate});
     if (!status && out) {
         dd_run run = dd_stored_run(s);
         run.seed = seed;
-        status = dd_samples_write(out, &run, x, gate, n);
+        status = dd_samples_write(out, &run, x, gate, s->model.gates, n);
     } else if (!status) {
-        status = print_csv(x, gate, n);
+        dd_samples_print(stdout, x, gate, s->model.gates, n);
+        status = ferror(stdout) ? dd_fail(DD_ERR_IO, "standard output cannot be written") : DD_OK;
     }
     free(x);
     return status;
@@ -97,9 +86,9 @@ int dd_cmd_sample(int argc, char **argv)
     DD_CHECK(dd_args_integer(&args, "threads", 0, 4096, 0, &threads));
     DD_CHECK(check_ending(dd_args_value(&args, "out", NULL)));
     DD_CHECK(check_target(dd_args_value(&args, "out", NULL)));
-    DD_CHECK(dd_stored_open(args.word[0], dd_args_value(&args, "backend", "auto"), (int)threads, &stored));
-    status =
-        sample(&stored, seed < 0 ? stored.header.seed : (uint64_t)seed, (uint32_t)n, dd_args_value(&args, "out", NULL));
+    DD_CHECK(dd_stored_open(args.word[0], NULL, dd_args_value(&args, "backend", "auto"), (int)threads, &stored));
+    status = sample(args.word[0], &stored, seed < 0 ? stored.header.seed : (uint64_t)seed, (uint32_t)n,
+                    dd_args_value(&args, "out", NULL));
     dd_stored_close(&stored);
 done:
     dd_args_free(&args);

@@ -17,12 +17,50 @@ enum { DD_MAX_HEAD = 4, DD_MAX_EXPERTS = 8 };
 
 typedef enum dd_activation { DD_RELU, DD_GELU, DD_SILU, DD_TANH } dd_activation;
 
+/* How the experts are weighed. */
+typedef enum dd_gate_kind {
+    DD_GATE_LEARNED, /* by a network: softmax of its outputs, for two experts a sigmoid */
+    DD_GATE_HARD,    /* the same network, but its greatest weight counts as 1 and the others as 0 */
+    DD_GATE_FIXED    /* each by 1 / experts; no network */
+} dd_gate_kind;
+
 typedef enum dd_beta_schedule {
     DD_BETA_LINEAR,
     DD_BETA_QUADRATIC,    /* linear in sqrt(beta) */
     DD_BETA_COSINE,       /* Nichol & Dhariwal 2021: s = .008, beta <= .999; the beta range is not used */
     DD_BETA_SCALED_LINEAR /* the linear range times 1000 / timesteps */
 } dd_beta_schedule;
+
+typedef enum dd_terminal_snr {
+    DD_TERMINAL_KEPT,
+    DD_TERMINAL_ZERO /* shifted and scaled so that nothing of x_0 is left at the last timestep (schedule.h) */
+} dd_terminal_snr;
+
+/* What the networks are taught to predict from x_t. */
+typedef enum dd_prediction_kind {
+    DD_PREDICT_NOISE, /* eps */
+    DD_PREDICT_POINT, /* x_0 */
+    DD_PREDICT_V      /* signal eps - noise x_0: Salimans & Ho 2022 */
+} dd_prediction_kind;
+
+/* d(p, q) of the diversity loss, r = |p - q|, s = diversity_scale. */
+typedef enum dd_diversity_kind {
+    DD_DIVERSITY_EUCLIDEAN, /* r */
+    DD_DIVERSITY_SQUARED,   /* r^2 */
+    DD_DIVERSITY_L1,        /* |p_1 - q_1| + |p_2 - q_2| */
+    DD_DIVERSITY_RBF,       /* 1 - exp(-r^2 / (2 s^2)) */
+    DD_DIVERSITY_LOG        /* log(1 + r^2 / s^2) */
+} dd_diversity_kind;
+
+typedef enum dd_course { DD_CONSTANT, DD_COSINE /* to 0 at the last step */ } dd_course;
+
+/* Of the matrix products on a GPU; sums are float32 either way. The CPU always takes float32. */
+typedef enum dd_precision { DD_FLOAT32, DD_TF32 /* factors rounded to 10 bits */ } dd_precision;
+
+typedef enum dd_sampling_start {
+    DD_START_NORMAL, /* x_T ~ N(0, I) */
+    DD_START_DATA    /* x_T as training makes it: a training point, noised to the last timestep */
+} dd_sampling_start;
 
 /* Widths of the hidden layers between a trunk and its output: [] or [128], ... */
 typedef struct dd_widths {
@@ -32,7 +70,8 @@ typedef struct dd_widths {
 
 /* [model] */
 typedef struct dd_model_config {
-    int experts;              /* 1: one network, no gate (run 0); 2: two experts and a gate */
+    int experts;              /* 1: one network, no gate (run 0); more: as many experts and a gate */
+    dd_gate_kind gate;        /* of two experts or more */
     int embedding_width;      /* sines and cosines per embedded scalar; even */
     double input_scale;       /* factor on a coordinate before it is embedded */
     double time_scale;        /* factor on the raw timestep before it is embedded */
@@ -48,6 +87,8 @@ typedef struct dd_diffusion_config {
     int timesteps; /* T */
     dd_beta_schedule schedule;
     double beta_start, beta_end;
+    dd_terminal_snr terminal_snr;
+    dd_prediction_kind prediction;
 } dd_diffusion_config;
 
 /* [training] */
@@ -59,13 +100,26 @@ typedef struct dd_training_config {
     double weight_decay;     /* decoupled, on every parameter */
     double clip_norm;        /* bound on the global gradient norm */
     double diversity_weight; /* loss = MSE - weight * mean pairwise distance of the predictions */
-    double ema_decay;        /* upper bound of the warm-up decay */
-    double ema_power;        /* decay = 1 - (1 + n)^-power, n optimiser steps after ema_start */
-    int ema_start;           /* up to this step the average is a copy */
-    int ema_every;           /* steps between updates of the average */
-    int checkpoint_every;    /* steps; a checkpoint falls on the first whole log chunk at or after */
-    int gate_every;          /* steps between logged rows of gating weights */
+    dd_diversity_kind diversity_distance;
+    double diversity_scale; /* of the distances that have one */
+    dd_course diversity_course;
+    double min_snr_gamma; /* bound on the squared errors' weights (schedule.h); 0: all weigh 1 */
+    double ema_decay;     /* upper bound of the warm-up decay */
+    double ema_power;     /* decay = 1 - (1 + n)^-power, n optimiser steps after ema_start */
+    int ema_start;        /* up to this step the average is a copy */
+    int ema_every;        /* steps between updates of the average */
+    int checkpoint_every; /* steps; a checkpoint falls on the first whole log chunk at or after */
+    int gate_every;       /* steps between logged rows of gating weights */
+    dd_precision precision;
 } dd_training_config;
+
+/* [sampling] */
+typedef struct dd_sampling_config {
+    int steps;           /* of the T timesteps, evenly spaced down from the last; 0: all */
+    double eta;          /* share of the posterior's standard deviation that is added: 1 ancestral, 0 DDIM */
+    double noise_factor; /* on the predicted noise */
+    dd_sampling_start start;
+} dd_sampling_config;
 
 /* [evaluation] */
 typedef struct dd_evaluation_config {
@@ -84,6 +138,7 @@ typedef struct dd_config {
     dd_model_config model;
     dd_diffusion_config diffusion;
     dd_training_config training;
+    dd_sampling_config sampling;
     dd_evaluation_config evaluation;
     dd_data_config data;
 } dd_config;

@@ -52,14 +52,13 @@ static int groups(const dd_model *m, int tower[2], int members[2])
 
 void dd_cost_of_step(const dd_model *model, const dd_training_config *training, int replicas, dd_cost *cost)
 {
-    const double R = replicas, B = training->batch, P = (double)model->parameters, K = model->experts,
-                 G = model->towers - model->experts;
-    double first = hidden_values(model, 0, -1), last = 0;
+    const double R = replicas, B = training->batch, P = (double)model->parameters, K = model->experts, G = model->gates;
+    double first = hidden_values(model, 0, -1), last = 0, inputs = 0;
     int tower[2], members[2], count = groups(model, tower, members), deepest = 0;
     for (int g = 0; g < count; g++)
         deepest = model->tower[tower[g]].layers - 1 > deepest ? model->tower[tower[g]].layers - 1 : deepest;
     *cost = (dd_cost){0};
-    add(cost, "gather", 0, 0, FLOAT * R * B * (model->input_width + 4));
+    add(cost, "gather", 0, 0, FLOAT * R * B * (model->input_width + 6));
 
     add_product(cost, "forward, first layers", R, B, first, model->input_width);
     for (int i = 0; i < deepest; i++) {
@@ -73,10 +72,12 @@ void dd_cost_of_step(const dd_model *model, const dd_training_config *training, 
     }
     for (int g = 0; g < count; g++) {
         const dd_tower *t = &model->tower[tower[g]];
-        last += (double)members[g] * t->layer[t->layers - 1].in * t->layer[t->layers - 1].out;
+        const dd_layer *l = &t->layer[t->layers - 1];
+        inputs += (double)members[g] * l->in;
+        last += (double)members[g] * l->in * l->out;
     }
-    add(cost, "mixture", 0, 2 * R * B * last, FLOAT * R * (B * last / 2 + last));
-    add(cost, "diversity", 0, R * B * B * 10, FLOAT * R * B * (4 * K + 2 * G + 6));
+    add(cost, "mixture", 0, 2 * R * B * last, FLOAT * R * (B * (inputs + 4 * K + G + 6) + last));
+    add(cost, "diversity", 0, R * B * B * 10, FLOAT * R * B * (6 * K + G + 6));
 
     for (int g = 0; g < count; g++) {
         const dd_layer *l = &model->tower[tower[g]].layer[model->tower[tower[g]].layers - 1];
@@ -100,12 +101,13 @@ void dd_cost_of_step(const dd_model *model, const dd_training_config *training, 
         all += hidden_values(model, i, -1);
     add(cost, "bias gradients", 0, R * B * all, FLOAT * R * B * all);
     add(cost, "squares", 0, 2 * R * P, FLOAT * R * P);
-    add(cost, "step", 0, 0, FLOAT * R * B * 6);
+    add(cost, "step", 0, 0, FLOAT * R * B * (2 + (G > 0. ? 2 * G + 1.5 : 0.)));
     /* Reads gradient, parameters, both moments, writes all but the gradient; the average now and then. */
     add(cost, "adamw", 0, 15 * R * P, FLOAT * R * P * (7 + 2. / training->ema_every));
 
-    cost->bytes_to_device = 32;                                            /* a step's recipe */
-    cost->bytes_to_host = R * (16 + (model->gates ? B * (FLOAT + 2) : 0)); /* four scalars; gate and timestep a point */
+    cost->bytes_to_device = 32; /* a step's recipe */
+    /* Four scalars; the gating weights and the timestep of a point. */
+    cost->bytes_to_host = R * (16 + (model->gates ? B * (G * FLOAT + 2) : 0));
     int chunk = dd_log_chunk(training); /* one graph: shorter than the longest that the backend makes */
     cost->graph_launches = (training->steps + chunk - 1) / chunk;
 }

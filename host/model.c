@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "gating.h"
 #include "philox.h"
 
 static int add_tensor(dd_model *m, const char *tower, const char *position, const char *kind, int rows, int cols,
@@ -83,10 +84,10 @@ int dd_model_create(const dd_model_config *config, dd_model *model)
     model->config = *config;
     model->input_width = 3 * config->embedding_width;
     model->experts = config->experts;
-    model->gates = config->experts > 1;
-    if (config->hidden_depth > DD_MAX_DEPTH || config->experts > 2 || config->experts < 1)
+    model->gates = dd_gates(config->experts, config->gate);
+    if (config->hidden_depth > DD_MAX_DEPTH || config->experts > DD_MAX_EXPERTS || config->experts < 1)
         return dd_fail(DD_ERR_CONFIG, "model: %d experts of depth %d are more than the %d of depth %d that fit",
-                       config->experts, config->hidden_depth, 2, DD_MAX_DEPTH);
+                       config->experts, config->hidden_depth, DD_MAX_EXPERTS, DD_MAX_DEPTH);
     for (int i = 1; i <= model->experts; i++)
         add_expert(model, i);
     if (model->gates)

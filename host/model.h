@@ -10,9 +10,9 @@
  * emb(t; time_scale)], emb(s; c) = sines then cosines of c * s * 10000^(-i / (E/2 - 1)), i = 0..E/2-1.
  *
  * A layer is y = [x +] W act(x) + b: `activate` says whether act is applied to its input, `residual`
- * whether x is added. Experts are towers 0..experts-1 with two outputs; with two or more experts the
- * gate is the last tower. Two experts: one output z, weight of expert 1 = g = sigmoid(z), predicted
- * noise = g e1 + (1 - g) e2.
+ * whether x is added. Experts are towers 0..experts-1 with two outputs; where a gate is
+ * learned it is the last tower, with one output for two experts and K for K > 2 (gating.h). The prediction
+ * is the experts' outputs, weighed by the gate.
  *
  * Tensor names and shapes are the reference's (a PyTorch state_dict), so its model class loads them.
  */
@@ -51,7 +51,7 @@ typedef struct dd_layer {
 } dd_layer;
 
 typedef struct dd_tower {
-    char name[16]; /* network, expert1, expert2, gating_network */
+    char name[16]; /* network, expert1 .. expertK, gating_network */
     int layers;
     dd_layer layer[DD_MAX_LAYERS];
 } dd_tower;
@@ -60,7 +60,7 @@ typedef struct dd_model {
     dd_model_config config;
     int input_width; /* 3 * embedding_width */
     int experts;
-    int gates; /* gating outputs: 0 for one expert, 1 for two */
+    int gates; /* gating outputs, and weights stored a point: dd_gates */
     int towers;
     dd_tower tower[DD_MAX_TOWERS];
     int tensors;

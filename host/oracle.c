@@ -24,6 +24,7 @@ struct dd_oracle {
     dd_arrangement arrangement; /* the Gaussians */
     int boxes, most_blocks;
     dd_atom *box;
+    double mean[2]; /* of the distribution */
 };
 
 /* One timestep, and room for one thread's work. */
@@ -57,9 +58,12 @@ int dd_oracle_create(const dd_truth *truth, const dd_schedule *schedule, dd_orac
     }
     o->schedule = schedule;
     o->box = box;
-    for (int i = 0; i < truth->atoms; i++)
+    for (int i = 0; i < truth->atoms; i++) {
         if (dd_atom_is_box(&truth->atom[i]))
             box[o->boxes++] = truth->atom[i];
+        for (int c = 0; c < 2; c++)
+            o->mean[c] += truth->atom[i].weight * truth->atom[i].centre[c];
+    }
     int status = dd_arrange(truth, &o->arrangement);
     if (status) {
         dd_oracle_destroy(o);
@@ -206,8 +210,17 @@ typedef struct sampling {
     lens *lenses; /* [threads] */
     uint64_t seed;
     uint32_t n;
+    const float *start;
     float *x, *initial_noise;
 } sampling;
+
+/* What a perfect network would predict for x from E[eps | x], which at signal 0 is x itself and says nothing of x_0. */
+static double prediction(const lens *l, int t, int axis, double x, double noise)
+{
+    const dd_schedule *s = l->oracle->schedule;
+    double point = l->signal > 0. ? (x - l->noise * noise) / l->signal : l->oracle->mean[axis];
+    return s->target_point[t] * point + s->target_noise[t] * noise;
+}
 
 static void sample_chunk(const sampling *s, lens *l, uint32_t first)
 {
@@ -217,20 +230,25 @@ static void sample_chunk(const sampling *s, lens *l, uint32_t first)
     float z[2];
     for (int i = 0; i < count; i++) {
         dd_draw_normals(s->seed, DD_DRAW_SAMPLE, (uint32_t)schedule->timesteps, first + (uint32_t)i, z);
+        if (s->start)
+            memcpy(z, s->start + 2 * ((size_t)first + (size_t)i), sizeof z);
         for (int c = 0; c < 2; c++) {
             x[2 * i + c] = z[c];
             if (s->initial_noise)
                 s->initial_noise[2 * ((size_t)first + (size_t)i) + (size_t)c] = z[c];
         }
     }
-    for (int t = schedule->timesteps - 1; t >= 0; t--) {
+    for (int step = schedule->steps - 1; step >= 0; step--) {
+        int t = schedule->timestep[step], noisy = schedule->sigma[step] > 0.f;
         predict(l, t, x, count, noise);
         for (int i = 0; i < count; i++) {
-            if (t)
+            if (noisy)
                 dd_draw_normals(s->seed, DD_DRAW_SAMPLE, (uint32_t)t, first + (uint32_t)i, z);
-            for (int c = 0; c < 2; c++)
-                x[2 * i + c] = schedule->keep[t] * x[2 * i + c] - schedule->remove[t] * noise[2 * i + c] +
-                               (t ? schedule->sigma[t] * (double)z[c] : 0.);
+            for (int c = 0; c < 2; c++) {
+                double *at = &x[2 * i + c];
+                *at = schedule->keep[step] * *at - schedule->remove[step] * prediction(l, t, c, *at, noise[2 * i + c]) +
+                      (noisy ? schedule->sigma[step] * (double)z[c] : 0.);
+            }
         }
     }
     for (int i = 0; i < 2 * count; i++)
@@ -246,10 +264,11 @@ static void sample_task(void *argument, const dd_team *team)
         sample_chunk(s, &s->lenses[team->rank], (uint32_t)chunk * CHUNK);
 }
 
-int dd_oracle_sample(const dd_oracle *oracle, uint64_t seed, uint32_t n, int threads, float *x, float *initial_noise)
+int dd_oracle_sample(const dd_oracle *oracle, uint64_t seed, const float *start, uint32_t n, int threads, float *x,
+                     float *initial_noise)
 {
     dd_pool *pool = NULL;
-    sampling s = {.oracle = oracle, .seed = seed, .n = n, .x = x, .initial_noise = initial_noise};
+    sampling s = {.oracle = oracle, .seed = seed, .n = n, .start = start, .x = x, .initial_noise = initial_noise};
     int status = DD_OK, lenses = 0;
     s.lenses = malloc((size_t)threads * sizeof *s.lenses);
     if (!s.lenses)

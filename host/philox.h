@@ -16,7 +16,8 @@
  *   DD_DRAW_TRAIN        training step batch row 0,1: two normals (noise); 2: timestep
  *   DD_DRAW_EVALUATE     batch number  batch row as TRAIN, for the pass over the training set
  *   DD_DRAW_HELDOUT      batch number  batch row as TRAIN, for the pass over the held-out set
- *   DD_DRAW_SAMPLE       t             sample    0,1: two normals added at step t; start x_T: t = T
+ *   DD_DRAW_SAMPLE       t             sample    0,1: two normals added at step t; start x_T: t = T,
+ *                                               2: and its training point (start.h)
  *   DD_DRAW_PERMUTATION  epoch         0..1      round keys of the epoch's permutation (permutation.h)
  *   DD_DRAW_EVAL_ORDER   0             0..1      round keys of the evaluation pass's permutation
  *   DD_DRAW_DATA         stream        point     what the dataset's generator says (dataset.c)

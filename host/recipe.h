@@ -42,6 +42,12 @@ static inline double dd_learning_rate(double base, int step, int steps)
     return .5 * base * (1. + cos(3.14159265358979323846 * step / steps));
 }
 
+/* What the diversity loss weighs at `step`, as a share of its weight at 0. */
+static inline double dd_diversity_share(const dd_training_config *t, int step)
+{
+    return t->diversity_course == DD_COSINE ? dd_learning_rate(1., step, t->steps) : 1.;
+}
+
 /* The factor `f` in ema += f * (online - ema) after the optimiser's update of `step`; 0: no update
  * then, 1: a copy. Decay = clamp(1 - (1 + n)^-power, 0, ema_decay) with n steps since ema_start (the
  * warm-up of github.com/lucidrains/ema-pytorch); the first update after ema_start copies. */

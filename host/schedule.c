@@ -38,48 +38,143 @@ static void fill_beta(const dd_diffusion_config *c, double *beta)
     }
 }
 
-int dd_schedule_create(const dd_diffusion_config *config, dd_schedule *schedule)
+/* Lin et al. 2024, algorithm 1. */
+static void end_without_signal(double *alpha_bar, int T)
 {
-    memset(schedule, 0, sizeof *schedule);
-    size_t T = (size_t)config->timesteps;
-    schedule->timesteps = config->timesteps;
-    double *doubles = malloc(2 * T * sizeof *doubles);
-    float *floats = malloc(5 * T * sizeof *floats);
-    if (!doubles || !floats) {
-        free(doubles);
-        free(floats);
+    double first = sqrt(alpha_bar[0]), last = sqrt(alpha_bar[T - 1]);
+    for (int t = 0; t < T; t++) {
+        double signal = (sqrt(alpha_bar[t]) - last) * first / (first - last);
+        alpha_bar[t] = signal * signal;
+    }
+}
+
+static int fill_forward(const dd_diffusion_config *c, dd_schedule *s)
+{
+    double product = 1.;
+    fill_beta(c, s->beta);
+    for (int t = 0; t < s->timesteps; t++) {
+        double beta = s->beta[t];
+        if (!(beta > 0. && beta < 1.))
+            return dd_fail(DD_ERR_CONFIG,
+                           "diffusion: beta[%d] is %g; it must lie between 0 and 1: lower beta_end or raise timesteps",
+                           t, beta);
+        product *= 1. - beta;
+        s->alpha_bar[t] = product;
+    }
+    if (c->terminal_snr == DD_TERMINAL_ZERO) {
+        end_without_signal(s->alpha_bar, s->timesteps);
+        for (int t = 0; t < s->timesteps; t++)
+            s->beta[t] = 1. - s->alpha_bar[t] / (t ? s->alpha_bar[t - 1] : 1.);
+    }
+    for (int t = 0; t < s->timesteps; t++) {
+        s->signal[t] = (float)sqrt(s->alpha_bar[t]);
+        s->noise[t] = (float)sqrt(1. - s->alpha_bar[t]);
+    }
+    return DD_OK;
+}
+
+static void fill_target(dd_prediction_kind prediction, double gamma, dd_schedule *s)
+{
+    for (int t = 0; t < s->timesteps; t++) {
+        double signal = sqrt(s->alpha_bar[t]), noise = sqrt(1. - s->alpha_bar[t]);
+        double ratio = s->alpha_bar[t] / (1. - s->alpha_bar[t]), bounded = fmin(ratio, gamma);
+        switch (prediction) {
+        case DD_PREDICT_NOISE:
+            s->target_point[t] = 0.f;
+            s->target_noise[t] = 1.f;
+            s->noise_error[t] = 1.f;
+            bounded /= ratio;
+            break;
+        case DD_PREDICT_POINT:
+            s->target_point[t] = 1.f;
+            s->target_noise[t] = 0.f;
+            s->noise_error[t] = (float)(signal / noise);
+            break;
+        case DD_PREDICT_V:
+            s->target_point[t] = (float)-noise;
+            s->target_noise[t] = (float)signal;
+            s->noise_error[t] = (float)signal;
+            bounded /= ratio + 1.;
+            break;
+        }
+        s->weight[t] = gamma > 0. ? (float)bounded : 1.f;
+    }
+}
+
+/* x_0 and eps as a prediction p at x says them: x_0 = point_x x + point_p p, eps = noise_x x + noise_p p. */
+typedef struct reading {
+    double point_x, point_p, noise_x, noise_p;
+} reading;
+
+static reading read_prediction(dd_prediction_kind prediction, double factor, double signal, double noise)
+{
+    reading r = {0., 0., 0., 0.};
+    switch (prediction) {
+    case DD_PREDICT_NOISE:
+        r = (reading){1. / signal, -noise / signal, 0., 1.};
+        break;
+    case DD_PREDICT_POINT:
+        r = (reading){0., 1., 1. / noise, -signal / noise};
+        break;
+    case DD_PREDICT_V:
+        r = (reading){signal, -noise, noise, signal};
+        break;
+    }
+    if (factor != 1.) {
+        r.noise_x *= factor;
+        r.noise_p *= factor;
+        r.point_x = (1. - noise * r.noise_x) / signal;
+        r.point_p = -noise * r.noise_p / signal;
+    }
+    return r;
+}
+
+static void fill_sampling(const dd_sampling_config *c, dd_prediction_kind prediction, dd_schedule *s)
+{
+    long T = s->timesteps, S = s->steps;
+    double before = 1.;
+    for (long i = 0; i < S; i++) {
+        long t = ((i + 1) * T + S / 2) / S - 1;
+        double here = s->alpha_bar[t], variance = c->eta * c->eta * (1. - before) / (1. - here) * (1. - here / before);
+        double along = sqrt(fmax(1. - before - variance, 0.)), point = sqrt(before);
+        reading r = read_prediction(prediction, c->noise_factor, sqrt(here), sqrt(1. - here));
+        s->timestep[i] = (int)t;
+        s->keep[i] = (float)(point * r.point_x + along * r.noise_x);
+        s->remove[i] = (float)-(point * r.point_p + along * r.noise_p);
+        s->sigma[i] = i && c->eta > 0. ? (float)sqrt(fmax(variance, 1e-20)) : 0.f;
+        before = here;
+    }
+}
+
+int dd_schedule_create(const dd_config *config, dd_schedule *s)
+{
+    memset(s, 0, sizeof *s);
+    s->timesteps = config->diffusion.timesteps;
+    s->steps = config->sampling.steps ? config->sampling.steps : s->timesteps;
+    size_t T = (size_t)s->timesteps, S = (size_t)s->steps;
+    s->beta = malloc(2 * T * sizeof *s->beta);
+    s->signal = malloc((6 * T + 3 * S) * sizeof *s->signal);
+    s->timestep = malloc(S * sizeof *s->timestep);
+    if (!s->beta || !s->signal || !s->timestep) {
+        dd_schedule_free(s);
         return dd_fail(DD_ERR_MEMORY, "out of memory for a schedule of %zu timesteps", T);
     }
-    schedule->beta = doubles;
-    schedule->alpha_bar = doubles + T;
-    schedule->signal = floats;
-    schedule->noise = floats + T;
-    schedule->keep = floats + 2 * T;
-    schedule->remove = floats + 3 * T;
-    schedule->sigma = floats + 4 * T;
-
-    fill_beta(config, schedule->beta);
-    double previous = 1.;
-    for (size_t t = 0; t < T; t++) {
-        double beta = schedule->beta[t], alpha_bar = previous * (1. - beta);
-        if (!(beta > 0. && beta < 1.)) {
-            dd_schedule_free(schedule);
-            return dd_fail(DD_ERR_CONFIG,
-                           "diffusion: beta[%zu] is %g; it must lie between 0 and 1: lower beta_end or raise timesteps",
-                           t, beta);
-        }
-        double signal = sqrt(alpha_bar), noise = sqrt(1. - alpha_bar);
-        double c1 = beta * sqrt(previous) / (1. - alpha_bar);
-        double c2 = (1. - previous) * sqrt(1. - beta) / (1. - alpha_bar);
-        double variance = beta * (1. - previous) / (1. - alpha_bar);
-        schedule->alpha_bar[t] = alpha_bar;
-        schedule->signal[t] = (float)signal;
-        schedule->noise[t] = (float)noise;
-        schedule->keep[t] = (float)(c1 / signal + c2);
-        schedule->remove[t] = (float)(c1 * noise / signal);
-        schedule->sigma[t] = t ? (float)sqrt(fmax(variance, 1e-20)) : 0.f;
-        previous = alpha_bar;
+    s->alpha_bar = s->beta + T;
+    s->noise = s->signal + T;
+    s->target_point = s->noise + T;
+    s->target_noise = s->target_point + T;
+    s->weight = s->target_noise + T;
+    s->noise_error = s->weight + T;
+    s->keep = s->noise_error + T;
+    s->remove = s->keep + S;
+    s->sigma = s->remove + S;
+    int status = fill_forward(&config->diffusion, s);
+    if (status) {
+        dd_schedule_free(s);
+        return status;
     }
+    fill_target(config->diffusion.prediction, config->training.min_snr_gamma, s);
+    fill_sampling(&config->sampling, config->diffusion.prediction, s);
     return DD_OK;
 }
 
@@ -87,5 +182,6 @@ void dd_schedule_free(dd_schedule *schedule)
 {
     free(schedule->beta);
     free(schedule->signal);
+    free(schedule->timestep);
     memset(schedule, 0, sizeof *schedule);
 }

@@ -16,6 +16,8 @@
 #ifndef DD_STORE_H
 #define DD_STORE_H
 
+#include <stdio.h>
+
 #include "backend.h"
 #include "metrics.h"
 
@@ -97,12 +99,13 @@ int dd_checkpoint_read(const char *path, const dd_model *model, int step, double
 
 typedef struct dd_result {
     dd_metrics metrics;
-    uint32_t samples;           /* n */
-    const float *x;             /* [n][2] */
-    const float *initial_noise; /* [n][2] */
-    const float *gate;          /* [n] EMA gate at t = 0 on x; NULL without a gate */
-    const float *sample_gate;   /* [T][n]; NULL without a gate */
-    const float *online, *ema;  /* [parameters] */
+    uint32_t samples;            /* n */
+    const float *x;              /* [n][2] */
+    const float *initial_noise;  /* [n][2] */
+    const dd_schedule *sampling; /* the timesteps that samples went through; with a gate alone */
+    const float *gate;           /* [n][gates] EMA gate at t = 0 on x; NULL without a gate */
+    const float *sample_gate;    /* [S][n][gates]; NULL without a gate */
+    const float *online, *ema;   /* [parameters] */
 } dd_result;
 
 /* Write the finished run beside `path`, with the log's /train and /gate/train that are there now, and
@@ -121,8 +124,11 @@ int dd_result_read_samples(const char *path, float **x, uint32_t *n);
 
 /* ---- samples on their own (`dualdiff sample --out`) ---- */
 
-/* By ending: .h5, .csv or .npy; x (n, 2), gate [n] or NULL (the .npy holds x alone). */
-int dd_samples_write(const char *path, const dd_run *run, const float *x, const float *gate, uint32_t n);
+/* By ending: .h5, .csv or .npy; x (n, 2), gate (n, gates) or NULL (the .npy holds x alone). */
+int dd_samples_write(const char *path, const dd_run *run, const float *x, const float *gate, int gates, uint32_t n);
+
+/* As CSV: x1, x2 and the weights (gate for one, else gate1 ..), with a header; 0 when the stream failed. */
+int dd_samples_print(FILE *file, const float *x, const float *gate, int gates, uint32_t n);
 
 /* ---- one writer a run ---- */
 

@@ -10,38 +10,36 @@
 
 #include "analysis.h"
 #include "analysis_run.h"
+#include "gating.h"
 #include "store_h5.h"
 #include "version.h"
 
 /* ---- reading ---- */
 
-void dd_gate_weights(const float *gate, size_t n, float *weight)
+/* The whole of a dataset of gates (rows, points) or (rows, points, gates) as weights, malloc'ed
+ * [rows][points][experts]. */
+static int read_weights(hid_t file, const char *path, const char *name, const dd_model *model, hsize_t rows,
+                        hsize_t points, float **weight)
 {
-    for (size_t i = 0; i < n; i++) {
-        weight[2 * i] = gate[i];
-        weight[2 * i + 1] = 1.f - gate[i];
-    }
-}
-
-/* The whole of a rank 2 dataset of gates as weights, malloc'ed [size[0]][size[1]][experts]. */
-static int read_weights(hid_t file, const char *path, const char *name, const hsize_t size[2], float **weight)
-{
-    size_t n = (size_t)(size[0] * size[1]);
-    float *gate = malloc(n * sizeof *gate);
-    *weight = malloc(2 * n * sizeof **weight);
+    size_t n = (size_t)(rows * points), gates = (size_t)model->gates, experts = (size_t)model->experts;
+    const hsize_t size[3] = {rows, points, gates};
+    *weight = malloc(n * experts * sizeof **weight);
+    float *gate = gates == experts ? *weight : malloc(n * gates * sizeof *gate);
     int status = gate && *weight ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %s of %s", name, path);
     if (!status)
-        status = dd_h5_read_floats(file, path, name, 2, size, gate);
-    if (!status)
-        dd_gate_weights(gate, n, *weight);
-    free(gate);
+        status = dd_h5_read_floats(file, path, name, gates > 1 ? 3 : 2, size, gate);
+    if (gate != *weight) {
+        if (!status)
+            dd_gate_unfold(model->experts, model->gates, gate, n, *weight);
+        free(gate);
+    }
     return status;
 }
 
-static int read_logged(hid_t file, const char *path, dd_logged_gates *g)
+static int read_logged(hid_t file, const char *path, const dd_model *model, dd_logged_gates *g)
 {
-    hsize_t size[2];
-    DD_TRY(dd_h5_size(file, path, "/gate/train/weight", 2, size));
+    hsize_t size[DD_H5_RANK];
+    DD_TRY(dd_h5_size(file, path, "/gate/train/timestep", 2, size));
     if (!size[0] || !size[1])
         return dd_fail(DD_ERR_IO, "%s: no gate was logged while training", path);
     g->rows = (int)size[0];
@@ -52,15 +50,15 @@ static int read_logged(hid_t file, const char *path, dd_logged_gates *g)
         return dd_fail(DD_ERR_MEMORY, "out of memory for the gates of %s", path);
     DD_TRY(dd_h5_read_floats(file, path, "/gate/train/step", 1, size, g->step));
     DD_TRY(dd_h5_read_floats(file, path, "/gate/train/timestep", 2, size, g->timestep));
-    return read_weights(file, path, "/gate/train/weight", size, &g->weight);
+    return read_weights(file, path, "/gate/train/weight", model, size[0], size[1], &g->weight);
 }
 
-int dd_logged_gates_read(const char *path, dd_logged_gates *g)
+int dd_logged_gates_read(const char *path, const dd_model *model, dd_logged_gates *g)
 {
     hid_t file;
     *g = (dd_logged_gates){0};
     DD_TRY(dd_h5_open(path, &file));
-    int status = read_logged(file, path, g);
+    int status = read_logged(file, path, model, g);
     H5Fclose(file);
     if (status)
         dd_logged_gates_free(g);
@@ -75,15 +73,19 @@ void dd_logged_gates_free(dd_logged_gates *g)
     *g = (dd_logged_gates){0};
 }
 
-int dd_sample_gates_read(const char *path, int timesteps, dd_sample_gates *g)
+int dd_sample_gates_read(const char *path, const dd_model *model, int steps, dd_sample_gates *g)
 {
     hid_t file;
     *g = (dd_sample_gates){0};
     DD_TRY(dd_result_read_samples(path, &g->x, &g->samples));
     int status = dd_h5_open(path, &file);
     if (!status) {
-        status = read_weights(file, path, "/gate/sample/weight", (const hsize_t[2]){(hsize_t)timesteps, g->samples},
-                              &g->weight);
+        g->start = malloc(2 * (size_t)g->samples * sizeof *g->start);
+        status = g->start ? dd_h5_read_floats(file, path, "/samples/initial_noise", 2,
+                                              (const hsize_t[2]){g->samples, 2}, g->start)
+                          : dd_fail(DD_ERR_MEMORY, "out of memory for the samples of %s", path);
+        if (!status && model->gates)
+            status = read_weights(file, path, "/gate/sample/weight", model, (hsize_t)steps, g->samples, &g->weight);
         H5Fclose(file);
     }
     if (status)
@@ -94,6 +96,7 @@ int dd_sample_gates_read(const char *path, int timesteps, dd_sample_gates *g)
 void dd_sample_gates_free(dd_sample_gates *g)
 {
     free(g->x);
+    free(g->start);
     free(g->weight);
     *g = (dd_sample_gates){0};
 }

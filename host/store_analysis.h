@@ -12,20 +12,18 @@ typedef struct dd_logged_gates {
     float *timestep; /* [rows][batch]; -1 there */
 } dd_logged_gates;
 
-int dd_logged_gates_read(const char *path, dd_logged_gates *gates);
+int dd_logged_gates_read(const char *path, const dd_model *model, dd_logged_gates *gates);
 void dd_logged_gates_free(dd_logged_gates *gates);
 
-/* The stored samples and the gates they were made with: /samples/x and /gate/sample. */
+/* The stored samples and the gates they were made with: /samples/x, /samples/initial_noise and /gate/sample. */
 typedef struct dd_sample_gates {
     uint32_t samples;
     float *x;      /* [samples][2] */
-    float *weight; /* [timesteps][samples][experts] */
+    float *start;  /* [samples][2] x_T */
+    float *weight; /* [steps][samples][experts]; NULL where no gate was learned */
 } dd_sample_gates;
 
-int dd_sample_gates_read(const char *path, int timesteps, dd_sample_gates *gates);
+int dd_sample_gates_read(const char *path, const dd_model *model, int steps, dd_sample_gates *gates);
 void dd_sample_gates_free(dd_sample_gates *gates);
-
-/* Weights [n][experts] from what is stored of a gate, [n]: the weight of expert 1 of two. */
-void dd_gate_weights(const float *gate, size_t n, float *weight);
 
 #endif

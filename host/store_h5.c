@@ -243,22 +243,37 @@ void dd_h5_dataset(dd_h5_file *f, const dd_h5_spec *s, const void *data)
     H5Sclose(space);
 }
 
-void dd_h5_index_scale(dd_h5_file *f, const char *name, hsize_t n, const char *long_name)
+void dd_h5_whole_scale(dd_h5_file *f, const char *name, hsize_t n, const int *value, const char *long_name)
 {
-    int32_t *index = f->status ? NULL : malloc((size_t)n * sizeof *index);
-    if (!index) {
+    dd_h5_dataset(
+        f,
+        &(dd_h5_spec){
+            .name = name, .type = H5T_NATIVE_INT, .rank = 1, .size = {n}, .units = "1", .long_name = long_name},
+        value);
+}
+
+static void counted_scale(dd_h5_file *f, const char *name, hsize_t n, int first, const char *long_name)
+{
+    int *value = f->status ? NULL : malloc((size_t)n * sizeof *value);
+    if (!value) {
         if (!f->status)
             f->status = dd_fail(DD_ERR_MEMORY, "%s: out of memory for %s", f->path, name);
         return;
     }
     for (hsize_t i = 0; i < n; i++)
-        index[i] = (int32_t)i;
-    dd_h5_dataset(
-        f,
-        &(dd_h5_spec){
-            .name = name, .type = H5T_NATIVE_INT32, .rank = 1, .size = {n}, .units = "1", .long_name = long_name},
-        index);
-    free(index);
+        value[i] = first + (int)i;
+    dd_h5_whole_scale(f, name, n, value, long_name);
+    free(value);
+}
+
+void dd_h5_index_scale(dd_h5_file *f, const char *name, hsize_t n, const char *long_name)
+{
+    counted_scale(f, name, n, 0, long_name);
+}
+
+void dd_h5_expert_scale(dd_h5_file *f, const char *name, hsize_t n)
+{
+    counted_scale(f, name, n, 1, "number of an expert");
 }
 
 void dd_h5_text(dd_h5_file *f, const char *name, const char *text, const char *long_name)
@@ -344,7 +359,7 @@ int dd_h5_read_double(hid_t file, const char *path, const char *name, double *ou
                : dd_h5_fail(DD_ERR_IO, "%s: %s is missing or damaged", path, name);
 }
 
-int dd_h5_size(hid_t file, const char *path, const char *name, int rank, hsize_t size[2])
+int dd_h5_size(hid_t file, const char *path, const char *name, int rank, hsize_t size[DD_H5_RANK])
 {
     hid_t set = H5Dopen2(file, name, H5P_DEFAULT), space = set >= 0 ? H5Dget_space(set) : -1;
     int ok = space >= 0 && H5Sget_simple_extent_ndims(space) == rank;
@@ -357,9 +372,9 @@ int dd_h5_size(hid_t file, const char *path, const char *name, int rank, hsize_t
     return ok ? DD_OK : dd_h5_fail(DD_ERR_IO, "%s: %s is missing, damaged or not of rank %d", path, name, rank);
 }
 
-int dd_h5_read_floats(hid_t file, const char *path, const char *name, int rank, const hsize_t size[2], float *out)
+int dd_h5_read_floats(hid_t file, const char *path, const char *name, int rank, const hsize_t *size, float *out)
 {
-    hsize_t there[2] = {0, 0};
+    hsize_t there[DD_H5_RANK] = {0};
     DD_TRY(dd_h5_size(file, path, name, rank, there));
     for (int i = 0; i < rank; i++)
         if (there[i] != size[i])

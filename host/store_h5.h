@@ -66,8 +66,11 @@ typedef struct dd_h5_spec {
 /* data NULL: nothing written yet. A spec without dimensions and of rank 1 becomes a dimension scale. */
 void dd_h5_dataset(dd_h5_file *f, const dd_h5_spec *spec, const void *data);
 
-/* The dimension scale 0, 1, ..., n - 1 (int32). */
+/* Dimension scales of whole numbers (int32): value [n]; 0, 1, ..., n - 1; */
+void dd_h5_whole_scale(dd_h5_file *f, const char *name, hsize_t n, const int *value, const char *long_name);
 void dd_h5_index_scale(dd_h5_file *f, const char *name, hsize_t n, const char *long_name);
+/* 1, ..., n, the numbers of experts. */
+void dd_h5_expert_scale(dd_h5_file *f, const char *name, hsize_t n);
 
 /* A scalar dataset of text. */
 void dd_h5_text(dd_h5_file *f, const char *name, const char *text, const char *long_name);
@@ -76,14 +79,14 @@ void dd_h5_text(dd_h5_file *f, const char *name, const char *text, const char *l
 void dd_h5_text_attribute(dd_h5_file *f, const char *at, const char *name, const char *value);
 void dd_h5_integer_attribute(dd_h5_file *f, const char *at, const char *name, unsigned long long value);
 
-/* Reading; `path` is for messages. */
+/* Reading; `path` is for messages. Sizes are [rank]. */
 int dd_h5_read_text_attribute(hid_t file, const char *path, const char *name, char *out, size_t size);
 int dd_h5_read_integer_attribute(hid_t file, const char *path, const char *name, unsigned long long *out);
 char *dd_h5_read_text(hid_t file, const char *name); /* malloc'ed; NULL if it is not there */
 int dd_h5_read_double(hid_t file, const char *path, const char *name, double *out); /* a scalar */
-int dd_h5_size(hid_t file, const char *path, const char *name, int rank, hsize_t size[2]);
+int dd_h5_size(hid_t file, const char *path, const char *name, int rank, hsize_t size[DD_H5_RANK]);
 /* A whole float32 dataset; DD_ERR_IO also when its size is another. */
-int dd_h5_read_floats(hid_t file, const char *path, const char *name, int rank, const hsize_t size[2], float *out);
+int dd_h5_read_floats(hid_t file, const char *path, const char *name, int rank, const hsize_t *size, float *out);
 
 /* ---- files that appear whole ---- */
 

@@ -94,7 +94,7 @@ static int read_header(hid_t file, const char *path, dd_header *h)
     DD_TRY(read_config(file, path, &h->config));
     h->step = h->config.training.steps;
     if (h->kind == DD_FILE_LOG) {
-        hsize_t rows[2];
+        hsize_t rows[DD_H5_RANK];
         DD_TRY(dd_h5_size(file, path, "/train/step", 1, rows));
         h->step = (int)rows[0];
     } else if (h->kind == DD_FILE_CHECKPOINT) {

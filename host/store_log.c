@@ -50,7 +50,7 @@ static const column_info columns[COLUMNS] = {
     {"/train/grad_norm", "global gradient norm before clipping", 0},
     {"/train/learning_rate", "learning rate", 0},
     {"/gate/train/step", "optimiser step", 0},
-    {"/gate/train/weight", "gating weight of expert 1 for each point of the batch", 1},
+    {"/gate/train/weight", "gating weight of expert 1 for each point of the batch", 1}, /* or of all, for K > 2 */
     {"/gate/train/timestep", "diffusion timestep of each point of the batch", 1},
 };
 
@@ -82,6 +82,22 @@ static int column_count(const dd_model *model)
     return model->gates ? COLUMNS : GATE_STEP;
 }
 
+/* What one row of a column holds: rank - 1 dimensions. */
+typedef struct row_shape {
+    hsize_t batch, gates;
+} row_shape;
+
+static int rank_of(column c, row_shape row)
+{
+    return !columns[c].per_point ? 1 : c == GATE_WEIGHT && row.gates > 1 ? 3 : 2;
+}
+
+static size_t row_count(column c, row_shape row)
+{
+    int rank = rank_of(c, row);
+    return (size_t)((rank > 1 ? row.batch : 1) * (rank > 2 ? row.gates : 1));
+}
+
 /* Rows of steps [0, steps) in a column. */
 static hsize_t rows_of(column c, const dd_training_config *t, int steps)
 {
@@ -92,6 +108,7 @@ void dd_write_log_layout(dd_h5_file *f, const dd_run *run, const dd_model *model
 {
     const dd_training_config *t = &run->config->training;
     hsize_t chunk = (hsize_t)dd_log_chunk(t), batch = (hsize_t)t->batch;
+    row_shape row = {batch, (hsize_t)model->gates};
     static const float missing_weight = NAN;
     static const int16_t missing_timestep = -1;
     dd_h5_group(f, "/train");
@@ -99,21 +116,25 @@ void dd_write_log_layout(dd_h5_file *f, const dd_run *run, const dd_model *model
         dd_h5_group(f, "/gate");
         dd_h5_group(f, "/gate/train");
         dd_h5_index_scale(f, "/gate/train/batch", batch, "row of the batch");
+        if (row.gates > 1)
+            dd_h5_expert_scale(f, "/gate/train/expert", row.gates);
     }
     for (int c = 0; c < column_count(model); c++) {
         int scale = c == TRAIN_STEP || c == GATE_STEP;
         dd_h5_spec s = {.name = columns[c].name,
                         .type = column_type((column)c),
-                        .rank = columns[c].per_point ? 2 : 1,
-                        .size = {0, batch},
-                        .chunk = {in_gate((column)c) && t->gate_every > 1 ? 1 : chunk, batch},
+                        .rank = rank_of((column)c, row),
+                        .size = {0, batch, row.gates},
+                        .chunk = {in_gate((column)c) && t->gate_every > 1 ? 1 : chunk, batch, row.gates},
                         .grows = 1,
                         .dimension = {scale                ? NULL
                                       : in_gate((column)c) ? "/gate/train/step"
                                                            : "/train/step",
-                                      "/gate/train/batch"},
+                                      "/gate/train/batch", "/gate/train/expert"},
                         .units = "1",
                         .long_name = columns[c].long_name};
+        if (s.rank == 3)
+            s.long_name = "gating weights for each point of the batch";
         if (c == GATE_WEIGHT)
             s.fill = &missing_weight;
         if (c == GATE_TIMESTEP)
@@ -125,11 +146,10 @@ void dd_write_log_layout(dd_h5_file *f, const dd_run *run, const dd_model *model
 /* ---- rows ---- */
 
 /* Read or write `rows` rows from `first` on. */
-static int transfer(hid_t set, column c, hsize_t first, hsize_t rows, hsize_t batch, int writing, void *data)
+static int transfer(hid_t set, column c, hsize_t first, hsize_t rows, row_shape row, int writing, void *data)
 {
-    hsize_t start[2] = {first, 0}, count[2] = {rows, batch};
-    int rank = columns[c].per_point ? 2 : 1;
-    hid_t space = H5Dget_space(set), memory = H5Screate_simple(rank, count, NULL);
+    hsize_t start[3] = {first, 0, 0}, count[3] = {rows, row.batch, row.gates};
+    hid_t space = H5Dget_space(set), memory = H5Screate_simple(rank_of(c, row), count, NULL);
     int ok = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
              (writing ? H5Dwrite(set, column_type(c), memory, space, H5P_DEFAULT, data)
                       : H5Dread(set, column_type(c), memory, space, H5P_DEFAULT, data)) >= 0;
@@ -138,25 +158,28 @@ static int transfer(hid_t set, column c, hsize_t first, hsize_t rows, hsize_t ba
     return ok;
 }
 
-static int append(hid_t set, column c, hsize_t first, hsize_t rows, hsize_t batch, const void *data)
+static int append(hid_t set, column c, hsize_t first, hsize_t rows, row_shape row, const void *data)
 {
-    hsize_t size[2] = {first + rows, batch};
-    return H5Dset_extent(set, size) >= 0 && transfer(set, c, first, rows, batch, 1, (void *)data);
+    hsize_t size[3] = {first + rows, row.batch, row.gates};
+    return H5Dset_extent(set, size) >= 0 && transfer(set, c, first, rows, row, 1, (void *)data);
 }
 
 int dd_copy_log_rows(hid_t from, const char *from_path, dd_h5_file *f, const dd_run *run, const dd_model *model,
                      int steps)
 {
     const dd_training_config *t = &run->config->training;
-    hsize_t batch = (hsize_t)t->batch, block = (hsize_t)dd_log_chunk(t);
+    hsize_t block = (hsize_t)dd_log_chunk(t);
+    row_shape shape = {(hsize_t)t->batch, (hsize_t)model->gates};
     for (int c = 0; c < column_count(model) && !f->status; c++) {
         column k = (column)c;
         hid_t source = H5Dopen2(from, columns[c].name, H5P_DEFAULT), space = source >= 0 ? H5Dget_space(source) : -1;
         hid_t target = H5Dopen2(f->id, columns[c].name, H5P_DEFAULT);
-        hsize_t size[2] = {0, 0}, rows = rows_of(k, t, steps);
-        void *data = malloc((size_t)(block * (columns[c].per_point ? batch : 1)) * column_size(k));
-        int complete = space >= 0 && H5Sget_simple_extent_dims(space, size, NULL) >= 0 && size[0] >= rows &&
-                       (!columns[c].per_point || size[1] == batch);
+        hsize_t size[DD_H5_RANK] = {0}, rows = rows_of(k, t, steps);
+        int rank = rank_of(k, shape);
+        void *data = malloc((size_t)block * row_count(k, shape) * column_size(k));
+        int complete = space >= 0 && H5Sget_simple_extent_ndims(space) == rank &&
+                       H5Sget_simple_extent_dims(space, size, NULL) >= 0 && size[0] >= rows &&
+                       (rank < 2 || size[1] == shape.batch) && (rank < 3 || size[2] == shape.gates);
         if (!data)
             f->status = dd_fail(DD_ERR_MEMORY, "out of memory");
         else if (!complete)
@@ -166,13 +189,13 @@ int dd_copy_log_rows(hid_t from, const char *from_path, dd_h5_file *f, const dd_
                                 from_path, columns[c].name, steps);
         for (hsize_t row = 0; row < rows && !f->status; row += block) {
             hsize_t count = rows - row < block ? rows - row : block;
-            if (!transfer(source, k, row, count, batch, 0, data))
+            if (!transfer(source, k, row, count, shape, 0, data))
                 f->status = dd_h5_fail(DD_ERR_IO,
                                        "%s: %s is damaged; restore the file from a copy, or remove it and its "
                                        "checkpoint to start anew",
                                        from_path, columns[c].name);
             else
-                dd_h5_check(f, append(target, k, row, count, batch, data), columns[c].name);
+                dd_h5_check(f, append(target, k, row, count, shape, data), columns[c].name);
         }
         free(data);
         if (target >= 0)
@@ -192,6 +215,7 @@ struct dd_log {
     char *path;
     hid_t column[COLUMNS];
     int columns;
+    row_shape shape;
     hsize_t rows, gate_rows;
     dd_training_config training;
     double *rate;  /* [chunk] scratch */
@@ -257,6 +281,7 @@ int dd_log_create(const char *path, const dd_run *run, const dd_model *model, in
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     log->file.id = -1;
     log->training = run->config->training;
+    log->shape = (row_shape){(hsize_t)log->training.batch, (hsize_t)model->gates};
     size_t chunk = (size_t)dd_log_chunk(&log->training);
     log->path = strdup(path);
     log->rate = malloc(chunk * sizeof *log->rate);
@@ -277,8 +302,7 @@ static void put(dd_log *log, column c, hsize_t first, hsize_t rows, const void *
 {
     if (!log->file.status && rows)
         dd_h5_check(&log->file,
-                    append(log->column[c], c, first, rows, (hsize_t)log->training.batch, data) &&
-                        H5Dflush(log->column[c]) >= 0,
+                    append(log->column[c], c, first, rows, log->shape, data) && H5Dflush(log->column[c]) >= 0,
                     columns[c].name);
 }
 
@@ -287,7 +311,7 @@ static void append_gate(dd_log *log, const dd_train_log *block, size_t place)
 {
     int stride = log->training.gate_every;
     size_t batch = (size_t)block->batch;
-    const float *weight = block->gate + place * batch;
+    const float *weight = block->gate + place * batch * (size_t)block->gates;
     const int16_t *timestep = block->timestep + place * batch;
     if (stride == 1) {
         put(log, GATE_WEIGHT, log->gate_rows, (hsize_t)block->steps, weight);
@@ -297,7 +321,7 @@ static void append_gate(dd_log *log, const dd_train_log *block, size_t place)
         return;
     }
     for (int i = (stride - block->first_step % stride) % stride; i < block->steps; i += stride) {
-        put(log, GATE_WEIGHT, log->gate_rows, 1, weight + (size_t)i * batch);
+        put(log, GATE_WEIGHT, log->gate_rows, 1, weight + (size_t)i * batch * (size_t)block->gates);
         put(log, GATE_TIMESTEP, log->gate_rows, 1, timestep + (size_t)i * batch);
         put(log, GATE_STEP, log->gate_rows, 1, log->step + i);
         log->gate_rows++;

@@ -43,7 +43,7 @@ static void write_points(dd_h5_file *f, const char *name, const float *xy, hsize
 
 /* `points`: what they are. */
 static void write_samples(dd_h5_file *f, const char *points, const float *x, const float *initial_noise,
-                          const float *gate, hsize_t n)
+                          const float *gate, int gates, hsize_t n)
 {
     dd_h5_group(f, "/samples");
     dd_h5_index_scale(f, "/samples/sample", n, "generated point");
@@ -51,33 +51,42 @@ static void write_samples(dd_h5_file *f, const char *points, const float *x, con
     write_points(f, "/samples/x", x, n, points);
     if (initial_noise)
         write_points(f, "/samples/initial_noise", initial_noise, n, "x_T that sampling started from");
-    if (gate)
-        dd_h5_dataset(f,
-                      &(dd_h5_spec){.name = "/samples/gate",
-                                    .type = H5T_NATIVE_FLOAT,
-                                    .rank = 1,
-                                    .size = {n},
-                                    .dimension = {"/samples/sample"},
-                                    .units = "1",
-                                    .long_name = "gating weight of expert 1 at timestep 0 on the generated points"},
-                      gate);
+    if (!gate)
+        return;
+    if (gates > 1)
+        dd_h5_expert_scale(f, "/samples/expert", (hsize_t)gates);
+    dd_h5_dataset(f,
+                  &(dd_h5_spec){.name = "/samples/gate",
+                                .type = H5T_NATIVE_FLOAT,
+                                .rank = gates > 1 ? 2 : 1,
+                                .size = {n, (hsize_t)gates},
+                                .dimension = {"/samples/sample", "/samples/expert"},
+                                .units = "1",
+                                .long_name = gates > 1
+                                                 ? "gating weights at timestep 0 on the generated points"
+                                                 : "gating weight of expert 1 at timestep 0 on the generated points"},
+                  gate);
 }
 
-static void write_sample_gate(dd_h5_file *f, const float *gate, hsize_t timesteps, hsize_t n)
+static void write_sample_gate(dd_h5_file *f, const float *gate, int gates, const dd_schedule *sampling, hsize_t n)
 {
     enum { ROWS = 10 };
+    hsize_t steps = (hsize_t)sampling->steps;
     dd_h5_group(f, "/gate/sample");
-    dd_h5_index_scale(f, "/gate/sample/timestep", timesteps, "diffusion timestep");
+    dd_h5_whole_scale(f, "/gate/sample/timestep", steps, sampling->timestep, "diffusion timestep");
     dd_h5_index_scale(f, "/gate/sample/sample", n, "generated point");
+    if (gates > 1)
+        dd_h5_expert_scale(f, "/gate/sample/expert", (hsize_t)gates);
     dd_h5_dataset(f,
                   &(dd_h5_spec){.name = "/gate/sample/weight",
                                 .type = H5T_NATIVE_FLOAT,
-                                .rank = 2,
-                                .size = {timesteps, n},
-                                .chunk = {timesteps < ROWS ? timesteps : ROWS, n},
-                                .dimension = {"/gate/sample/timestep", "/gate/sample/sample"},
+                                .rank = gates > 1 ? 3 : 2,
+                                .size = {steps, n, (hsize_t)gates},
+                                .chunk = {steps < ROWS ? steps : ROWS, n, (hsize_t)gates},
+                                .dimension = {"/gate/sample/timestep", "/gate/sample/sample", "/gate/sample/expert"},
                                 .units = "1",
-                                .long_name = "gating weight of expert 1 while sampling"},
+                                .long_name = gates > 1 ? "gating weights while sampling"
+                                                       : "gating weight of expert 1 while sampling"},
                   gate);
 }
 
@@ -89,7 +98,7 @@ int dd_result_write_samples(const char *path, const dd_run *run, const dd_result
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     dd_h5_create(&f, temporary);
     dd_write_header(&f, run, DD_FILE_RESULT);
-    write_samples(&f, points, r->x, r->initial_noise, NULL, r->samples);
+    write_samples(&f, points, r->x, r->initial_noise, NULL, 0, r->samples);
     write_metrics(&f, &r->metrics);
     return dd_publish_or_remove(dd_h5_close(&f), temporary, path);
 }
@@ -111,8 +120,8 @@ int dd_result_write(const char *path, const dd_run *run, const dd_model *model, 
         dd_copy_log_rows(log, path, &f, run, model, run->config->training.steps);
     H5Fclose(log);
     if (r->sample_gate)
-        write_sample_gate(&f, r->sample_gate, (hsize_t)run->config->diffusion.timesteps, r->samples);
-    write_samples(&f, from_network, r->x, r->initial_noise, r->gate, r->samples);
+        write_sample_gate(&f, r->sample_gate, model->gates, r->sampling, r->samples);
+    write_samples(&f, from_network, r->x, r->initial_noise, r->gate, model->gates, r->samples);
     write_metrics(&f, &r->metrics);
     dd_h5_group(&f, "/parameters");
     dd_write_parameters(&f, model, "/parameters", "online", r->online);
@@ -169,7 +178,7 @@ int dd_result_read_metrics(const char *path, dd_metrics *metrics)
 int dd_result_read_samples(const char *path, float **x, uint32_t *n)
 {
     hid_t file;
-    hsize_t size[2] = {0, 0};
+    hsize_t size[DD_H5_RANK] = {0};
     *x = NULL;
     DD_TRY(open_result(path, &file));
     int status = dd_h5_size(file, path, "/samples/x", 2, size);
@@ -192,13 +201,20 @@ int dd_result_read_samples(const char *path, float **x, uint32_t *n)
 
 /* ---- samples on their own ---- */
 
-static int write_csv(FILE *file, const float *x, const float *gate, uint32_t n)
+int dd_samples_print(FILE *file, const float *x, const float *gate, int gates, uint32_t n)
 {
-    int ok = fprintf(file, gate ? "x1,x2,gate\n" : "x1,x2\n") > 0;
-    for (uint32_t i = 0; i < n && ok; i++)
-        ok = (gate ? fprintf(file, "%.9g,%.9g,%.9g\n", x[2 * i], x[2 * i + 1], gate[i])
-                   : fprintf(file, "%.9g,%.9g\n", x[2 * i], x[2 * i + 1])) > 0;
-    return ok;
+    int columns = gate ? gates : 0;
+    fprintf(file, "x1,x2%s", columns == 1 ? ",gate" : "");
+    for (int k = 1; k <= columns && columns > 1; k++)
+        fprintf(file, ",gate%d", k);
+    fputc('\n', file);
+    for (size_t i = 0; i < n && !ferror(file); i++) {
+        fprintf(file, "%.9g,%.9g", (double)x[2 * i], (double)x[2 * i + 1]);
+        for (size_t k = 0; k < (size_t)columns; k++)
+            fprintf(file, ",%.9g", (double)gate[i * (size_t)columns + k]);
+        fputc('\n', file);
+    }
+    return !ferror(file);
 }
 
 /* Version 1.0 of numpy.lib.format: magic, version, length, and a header padded to a multiple of 64. */
@@ -213,16 +229,16 @@ static int write_npy(FILE *file, const float *x, uint32_t n)
            fwrite(x, 2 * sizeof *x, n, file) == n;
 }
 
-static int write_h5(const char *temporary, const dd_run *run, const float *x, const float *gate, uint32_t n)
+static int write_h5(const char *temporary, const dd_run *run, const float *x, const float *gate, int gates, uint32_t n)
 {
     dd_h5_file f;
     dd_h5_create(&f, temporary);
     dd_write_header(&f, run, DD_FILE_SAMPLES);
-    write_samples(&f, from_network, x, NULL, gate, n);
+    write_samples(&f, from_network, x, NULL, gate, gates, n);
     return dd_h5_close(&f);
 }
 
-int dd_samples_write(const char *path, const dd_run *run, const float *x, const float *gate, uint32_t n)
+int dd_samples_write(const char *path, const dd_run *run, const float *x, const float *gate, int gates, uint32_t n)
 {
     const char *ending = strrchr(path, '.');
     int csv = ending && !strcmp(ending, ".csv"), npy = ending && !strcmp(ending, ".npy");
@@ -234,10 +250,10 @@ int dd_samples_write(const char *path, const dd_run *run, const float *x, const 
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     int status = DD_OK;
     if (h5) {
-        status = write_h5(temporary, run, x, gate, n);
+        status = write_h5(temporary, run, x, gate, gates, n);
     } else {
         FILE *file = fopen(temporary, "wb");
-        int ok = file && (csv ? write_csv(file, x, gate, n) : write_npy(file, x, n)) && !fflush(file);
+        int ok = file && (csv ? dd_samples_print(file, x, gate, gates, n) : write_npy(file, x, n)) && !fflush(file);
         if (!ok)
             status = dd_fail_writing(temporary, errno);
         if (file)

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "start.h"
+
 static int load(const char *path, dd_stored *s)
 {
     const dd_training_config *t = &s->header.config.training;
@@ -22,12 +24,14 @@ static int load(const char *path, dd_stored *s)
     return status;
 }
 
-int dd_stored_open(const char *path, const char *backend, int threads, dd_stored *s)
+int dd_stored_open(const char *path, const dd_config *config, const char *backend, int threads, dd_stored *s)
 {
     *s = (dd_stored){0};
     DD_TRY(dd_header_read(path, &s->header));
+    if (config)
+        s->header.config = *config;
     DD_TRY(dd_model_create(&s->header.config.model, &s->model));
-    DD_TRY(dd_schedule_create(&s->header.config.diffusion, &s->schedule));
+    DD_TRY(dd_schedule_create(&s->header.config, &s->schedule));
     int status = dd_backend_open(backend, threads, &s->backend);
     if (!status)
         status = load(path, s);
@@ -59,6 +63,26 @@ int dd_stored_points(const char *path, const dd_stored *s, const char *asked, dd
         "%s was trained on other points than the '%s' that is made here, perhaps a file of that name; name it "
         "with --dataset",
         path, dataset);
+}
+
+int dd_stored_sample(const char *path, const dd_stored *s, uint64_t seed, uint32_t n, float *x)
+{
+    dd_samples samples = {.x = x};
+    if (s->header.config.sampling.start == DD_START_NORMAL)
+        return dd_ensemble_sample(s->ensemble, DD_STATE_EMA, &seed, n, &samples);
+    dd_points points;
+    int same;
+    DD_TRY(dd_stored_points(path, s, NULL, &points, &same));
+    float *start = malloc(2 * (size_t)n * sizeof *start);
+    int status = start ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
+    if (!status) {
+        dd_draw_start(&s->schedule, &points, seed, n, start);
+        samples.start = start;
+        status = dd_ensemble_sample(s->ensemble, DD_STATE_EMA, &seed, n, &samples);
+    }
+    free(start);
+    dd_points_free(&points);
+    return status;
 }
 
 dd_run dd_stored_run(const dd_stored *s)

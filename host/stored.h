@@ -12,13 +12,18 @@ typedef struct dd_stored {
     dd_ensemble *ensemble; /* one replica with the stored online and averaged parameters */
 } dd_stored;
 
-/* Open RUN.h5 on a backend (as dd_backend_open). */
-int dd_stored_open(const char *path, const char *backend, int threads, dd_stored *stored);
+/* Open RUN.h5 on a backend (as dd_backend_open). config: what takes the place of the stored configuration, with the
+ * same [model] and [diffusion]; NULL: nothing does. */
+int dd_stored_open(const char *path, const dd_config *config, const char *backend, int threads, dd_stored *stored);
 void dd_stored_close(dd_stored *stored);
 
 /* The points that the run at `path` was trained on, made again; or those called `asked`, unless that is NULL. *same
  * tells whether they are the training points. DD_ERR_USAGE when `asked` is needed: the run was trained on a file. */
 int dd_stored_points(const char *path, const dd_stored *stored, const char *asked, dd_points *points, int *same);
+
+/* Generate points x (n, 2) with the averaged parameters, as [sampling] says; where that starts from the training points
+ * they are made again. */
+int dd_stored_sample(const char *path, const dd_stored *stored, uint64_t seed, uint32_t n, float *x);
 
 /* The run that the header tells of, for files that are made from it. */
 dd_run dd_stored_run(const dd_stored *stored);

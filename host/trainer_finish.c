@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "start.h"
 #include "trainer_run.h"
 
 /* What an ensemble's measurement fills, [count][...]. */
@@ -16,7 +17,8 @@ typedef struct measurement {
     double *eval_loss, *heldout_loss;
     uint64_t *seed;
     dd_samples samples;
-    float *final_gate;   /* [count][n] */
+    float *start;        /* [count][n][2] what samples.start is */
+    float *final_gate;   /* [count][n][gates] */
     float *online, *ema; /* [parameters] of one replica */
     double inference_time;
 } measurement;
@@ -29,6 +31,7 @@ static void measurement_free(measurement *m)
     free(m->heldout);
     free(m->eval_loss);
     free(m->seed);
+    free(m->start);
     free(m->samples.x);
     free(m->samples.gate);
     free(m->online);
@@ -37,27 +40,32 @@ static void measurement_free(measurement *m)
 static int measurement_create(const dd_plan *plan, const dd_work *work, int count, measurement *m)
 {
     const dd_config *c = plan->job->config;
-    size_t runs = (size_t)count, n = (size_t)c->evaluation.samples, timesteps = (size_t)c->diffusion.timesteps;
+    size_t runs = (size_t)count, n = (size_t)c->evaluation.samples, steps = (size_t)plan->schedule.steps;
+    size_t gates = (size_t)plan->model.gates;
+    int from_data = c->sampling.start == DD_START_DATA;
     *m = (measurement){.count = count};
     m->training = calloc(2 * runs, sizeof *m->training);
     m->heldout = calloc(runs, sizeof *m->heldout);
     m->eval_loss = calloc(2 * runs, sizeof *m->eval_loss);
     m->seed = calloc(runs, sizeof *m->seed);
     m->samples.x = malloc(4 * runs * n * sizeof *m->samples.x);
-    m->samples.gate = plan->model.gates ? malloc(runs * n * (timesteps + 1) * sizeof *m->samples.gate) : NULL;
+    m->samples.start = m->start = from_data ? malloc(2 * runs * n * sizeof *m->start) : NULL;
+    m->samples.gate = gates ? malloc(runs * n * (steps + 1) * gates * sizeof *m->samples.gate) : NULL;
     m->online = malloc(2 * plan->model.parameters * sizeof *m->online);
     if (!m->training || !m->heldout || !m->eval_loss || !m->seed || !m->samples.x || !m->online ||
-        (plan->model.gates && !m->samples.gate))
+        (gates && !m->samples.gate) || (from_data && !m->start))
         return dd_fail(DD_ERR_MEMORY, "out of memory for the samples of %d replicas; lower evaluation.samples", count);
     m->fresh = m->training + runs;
     m->heldout_loss = m->eval_loss + runs;
     m->samples.initial_noise = m->samples.x + 2 * runs * n;
-    m->final_gate = plan->model.gates ? m->samples.gate + runs * n * timesteps : NULL;
+    m->final_gate = gates ? m->samples.gate + runs * n * steps * gates : NULL;
     m->ema = m->online + plan->model.parameters;
     for (int i = 0; i < count; i++) {
         const dd_points *points = work[i].points;
         m->seed[i] = work[i].run.seed;
         m->training[i] = m->fresh[i] = points;
+        if (from_data)
+            dd_draw_start(&plan->schedule, points, m->seed[i], (uint32_t)n, m->start + 2 * n * (size_t)i);
         if (!points->generated)
             continue;
         for (int j = 0; j < i; j++)
@@ -103,7 +111,7 @@ static int check_finite(const measurement *m, const dd_work *w, int i, size_t n)
 static int finish_run(const dd_plan *plan, dd_ensemble *e, measurement *m, const dd_work *w, int i)
 {
     const dd_config *c = plan->job->config;
-    size_t n = (size_t)c->evaluation.samples, timesteps = (size_t)c->diffusion.timesteps, at = (size_t)i * n;
+    size_t n = (size_t)c->evaluation.samples, at = (size_t)i * n, gates = (size_t)plan->model.gates;
     dd_metrics metrics;
     DD_TRY(check_finite(m, w, i, n));
     DD_TRY(
@@ -119,8 +127,9 @@ static int finish_run(const dd_plan *plan, dd_ensemble *e, measurement *m, const
         .samples = (uint32_t)n,
         .x = m->samples.x + 2 * at,
         .initial_noise = m->samples.initial_noise + 2 * at,
-        .gate = m->final_gate ? m->final_gate + at : NULL,
-        .sample_gate = m->samples.gate ? m->samples.gate + at * timesteps : NULL,
+        .sampling = &plan->schedule,
+        .gate = m->final_gate ? m->final_gate + at * gates : NULL,
+        .sample_gate = m->samples.gate ? m->samples.gate + at * gates * (size_t)plan->schedule.steps : NULL,
         .online = m->online,
         .ema = m->ema,
     };

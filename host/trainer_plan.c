@@ -39,7 +39,7 @@ static int exists(const char *path)
 /* What lies on disk of this work. */
 static int inspect(const dd_job *job, dd_work *w)
 {
-    static const char *const measured[] = {"evaluation", NULL};
+    static const char *const measured[] = {"sampling", "evaluation", NULL};
     dd_header header;
     w->step[0] = 0;
     w->step[1] = -1;
@@ -59,8 +59,8 @@ static int inspect(const dd_job *job, dd_work *w)
             return dd_fail(DD_ERR_MEMORY, "out of memory");
         if (*difference)
             dd_tell(job,
-                    "%s was measured with another [evaluation] and is left as it is; use another --out to measure "
-                    "anew:\n%s",
+                    "%s was measured with another [sampling] or [evaluation] and is left as it is; `dualdiff evaluate "
+                    "--config` measures anew:\n%s",
                     w->result, difference);
         free(difference);
         return DD_OK;
@@ -211,7 +211,7 @@ int dd_plan_create(dd_backend *backend, const dd_job *job, dd_plan *plan)
     *plan = (dd_plan){.job = job, .backend = backend};
     DD_TRY(allow_files(job->datasets * job->seeds));
     DD_TRY(dd_model_create(&job->config->model, &plan->model));
-    DD_TRY(dd_schedule_create(&job->config->diffusion, &plan->schedule));
+    DD_TRY(dd_schedule_create(job->config, &plan->schedule));
     plan->points = calloc((size_t)job->datasets, sizeof *plan->points);
     plan->work = calloc((size_t)job->datasets * (size_t)job->seeds, sizeof *plan->work);
     if (!plan->points || !plan->work)

@@ -101,19 +101,19 @@ void dd_cpu_forward(const dd_cpu_layout *layout, const dd_kernels *kernels, cons
 void dd_cpu_backward(const dd_cpu_layout *layout, const dd_kernels *kernels, const float *transposed, int first,
                      int last, dd_cpu_activations *activations);
 
-/* Row r of the towers' outputs: each expert's prediction, the weight of expert 1 (1 for one expert),
- * and the mixture. */
+/* Row r of the towers' outputs: each expert's prediction, its weight (gating.h) as the gate says it and as it is
+ * used, and the mixture. */
 typedef struct dd_cpu_output {
     float expert[DD_MAX_EXPERTS][2];
-    float gate;
+    float soft[DD_MAX_EXPERTS], weight[DD_MAX_EXPERTS];
     float mixture[2];
 } dd_cpu_output;
 
 dd_cpu_output dd_cpu_output_row(const dd_cpu_layout *layout, const dd_cpu_activations *activations, int row);
 
-/* A point of a batch: its coordinates noised to timestep t, and the noise. */
+/* A point of a batch: its coordinates noised to timestep t, and what is to be predicted there. */
 typedef struct dd_cpu_draw {
-    float x[2], noise[2];
+    float x[2], target[2];
     int32_t t;
 } dd_cpu_draw;
 

@@ -18,7 +18,7 @@ typedef struct lane {
     dd_cpu_activations activations;
     float *scratch; /* [2 * half_padded] one row's sines and cosines */
     float x[2 * CHUNK];
-    float noise[2 * CHUNK];
+    float target[2 * CHUNK];
     int32_t t[CHUNK];
 } lane;
 
@@ -38,8 +38,8 @@ typedef struct pass {
     double *batch_loss; /* [batches] */
     /* sampling and prediction: outputs at this replica, each may be NULL */
     float *x_out, *initial_noise, *gate;
-    const float *x_in;
-    float *noise_out, *expert_out;
+    const float *x_in; /* NULL: samples start from noise */
+    float *mixture_out, *expert_out;
     int t;
 } pass;
 
@@ -122,14 +122,15 @@ static void evaluate_task(void *argument, const dd_team *team)
                 dd_cpu_draw d = dd_cpu_draw_row(p->e->schedule, p->seed, p->purpose, (uint32_t)b, row,
                                                 p->points->xy + 2 * (size_t)point);
                 memcpy(l->x + 2 * i, d.x, sizeof d.x);
-                memcpy(l->noise + 2 * i, d.noise, sizeof d.noise);
+                memcpy(l->target + 2 * i, d.target, sizeof d.target);
                 l->t[i] = d.t;
             }
             run_lane(p, l, count);
             for (int i = 0; i < count; i++) {
                 dd_cpu_output out = dd_cpu_output_row(&p->e->layout, &l->activations, i);
+                float scale = p->e->schedule->noise_error[l->t[i]];
                 for (int c = 0; c < 2; c++) {
-                    float error = out.mixture[c] - l->noise[2 * i + c];
+                    float error = scale * (out.mixture[c] - l->target[2 * i + c]);
                     square += (double)error * error;
                 }
             }
@@ -168,24 +169,33 @@ int dd_cpu_evaluate(dd_ensemble *e, dd_state_part part, dd_purpose purpose, cons
 
 /* ---- sampling ---- */
 
+/* The weights of one point that are stored. */
+static void put_gate(const pass *p, const dd_cpu_output *out, size_t point)
+{
+    size_t gates = (size_t)p->e->layout.model->gates;
+    if (p->gate)
+        memcpy(p->gate + point * gates, out->weight, gates * sizeof *out->weight);
+}
+
 static void sample_chunk(const pass *p, lane *l, int chunk)
 {
     const dd_schedule *s = p->e->schedule;
     uint32_t base = (uint32_t)chunk * CHUNK;
     int count = chunk_rows(p->n, chunk);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count && !p->x_in; i++)
         dd_draw_normals(p->seed, DD_DRAW_SAMPLE, (uint32_t)s->timesteps, base + (uint32_t)i, l->x + 2 * i);
+    if (p->x_in)
+        memcpy(l->x, p->x_in + 2 * (size_t)base, 2 * (size_t)count * sizeof *l->x);
     if (p->initial_noise)
         memcpy(p->initial_noise + 2 * (size_t)base, l->x, 2 * (size_t)count * sizeof(float));
-    for (int t = s->timesteps - 1; t >= 0; t--) {
+    for (int step = s->steps - 1; step >= 0; step--) {
         for (int i = 0; i < count; i++)
-            l->t[i] = t;
+            l->t[i] = s->timestep[step];
         run_lane(p, l, count);
         for (int i = 0; i < count; i++) {
             dd_cpu_output out = dd_cpu_output_row(&p->e->layout, &l->activations, i);
-            dd_reverse_step(s, t, p->seed, base + (uint32_t)i, out.mixture, l->x + 2 * i);
-            if (p->gate)
-                p->gate[(size_t)t * p->n + base + (size_t)i] = out.gate;
+            dd_reverse_step(s, step, p->seed, base + (uint32_t)i, out.mixture, l->x + 2 * i);
+            put_gate(p, &out, (size_t)step * p->n + base + (size_t)i);
         }
     }
     if (p->x_out)
@@ -209,9 +219,10 @@ int dd_cpu_sample(dd_ensemble *e, dd_state_part part, const uint64_t *seed, uint
     for (int r = 0; r < e->head.replicas; r++) {
         size_t place = (size_t)r * n;
         p.seed = seed[r];
+        p.x_in = samples->start ? samples->start + 2 * place : NULL;
         p.x_out = samples->x ? samples->x + 2 * place : NULL;
         p.initial_noise = samples->initial_noise ? samples->initial_noise + 2 * place : NULL;
-        p.gate = samples->gate ? samples->gate + place * (size_t)e->schedule->timesteps : NULL;
+        p.gate = samples->gate ? samples->gate + place * (size_t)(e->schedule->steps * e->layout.model->gates) : NULL;
         pass_select(&p, r, part);
         dd_pool_run(e->context->pool, sample_task, &p);
     }
@@ -237,12 +248,11 @@ static void predict_task(void *argument, const dd_team *team)
         for (int i = 0; i < count; i++) {
             dd_cpu_output out = dd_cpu_output_row(&p->e->layout, &l->activations, i);
             size_t at = base + (size_t)i;
-            if (p->noise_out)
-                memcpy(p->noise_out + 2 * at, out.mixture, sizeof out.mixture);
+            if (p->mixture_out)
+                memcpy(p->mixture_out + 2 * at, out.mixture, sizeof out.mixture);
             if (p->expert_out)
                 memcpy(p->expert_out + 2 * at * (size_t)experts, out.expert, 2 * (size_t)experts * sizeof(float));
-            if (p->gate)
-                p->gate[at] = out.gate;
+            put_gate(p, &out, at);
         }
     }
 }
@@ -256,9 +266,9 @@ int dd_cpu_predict(dd_ensemble *e, dd_state_part part, const float *x, uint32_t 
     for (int r = 0; r < e->head.replicas; r++) {
         size_t place = (size_t)r * n;
         p.x_in = x + 2 * place;
-        p.noise_out = prediction->noise ? prediction->noise + 2 * place : NULL;
+        p.mixture_out = prediction->mixture ? prediction->mixture + 2 * place : NULL;
         p.expert_out = prediction->expert ? prediction->expert + 2 * place * (size_t)e->layout.model->experts : NULL;
-        p.gate = prediction->gate ? prediction->gate + place : NULL;
+        p.gate = prediction->gate ? prediction->gate + place * (size_t)e->layout.model->gates : NULL;
         pass_select(&p, r, part);
         dd_pool_run(e->context->pool, predict_task, &p);
     }

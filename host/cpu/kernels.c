@@ -312,20 +312,53 @@ static void sine_cosine(float x, const float *frequency, const float *frequency_
     }
 }
 
-static void distances(const float *x, const float *y, int n, int first, int last, float *distance, float *unit_x,
-                      float *unit_y)
+/* d and its gradient (along x, along y) for a difference dx, dy; inverse = 1 / scale^2. */
+INLINE vf pair_distance(const dd_diversity_kind kind, float inverse, vf dx, vf dy, vf *along_x, vf *along_y)
 {
+    vf square = dx * dx + dy * dy, distance, slope;
+    switch (kind) {
+    case DD_DIVERSITY_SQUARED:
+        distance = square;
+        slope = broadcast(2.f);
+        break;
+    case DD_DIVERSITY_L1:
+        *along_x = where_positive(dx, broadcast(1.f)) - where_positive(-dx, broadcast(1.f));
+        *along_y = where_positive(dy, broadcast(1.f)) - where_positive(-dy, broadcast(1.f));
+        return absolute(dx) + absolute(dy);
+    case DD_DIVERSITY_RBF: {
+        vf kernel = exp_vector(square * (-.5f * inverse));
+        distance = 1.f - kernel;
+        slope = kernel * inverse;
+        break;
+    }
+    case DD_DIVERSITY_LOG:
+        distance = log1p_lanes(square * inverse);
+        slope = 2.f * inverse / (1.f + square * inverse);
+        break;
+    default:
+        distance = root(square);
+        slope = where_positive(square, 1.f / distance);
+        break;
+    }
+    *along_x = dx * slope;
+    *along_y = dy * slope;
+    return distance;
+}
+
+INLINE void distances_of(const dd_diversity_kind kind, float scale, const float *x, const float *y, int n, int first,
+                         int last, float *distance, float *slope_x, float *slope_y)
+{
+    float inverse = 1.f / (scale * scale);
     for (int i = first; i < last; i++) {
         float lane[3][DD_PANEL] = {{0}};
         for (int v = 0; v < PARTS; v++) {
             vf sum = broadcast(0.f), along_x = sum, along_y = sum;
             for (int j = v * LANES; j < n; j += DD_PANEL) {
-                vf dx = x[i] - load(x + j), dy = y[i] - load(y + j), square = dx * dx + dy * dy;
-                vf length = root(square), inverse = where_positive(square, 1.f / length);
-                vf use = lanes_below(n - j);
+                vf step_x, step_y, use = lanes_below(n - j);
+                vf length = pair_distance(kind, inverse, x[i] - load(x + j), y[i] - load(y + j), &step_x, &step_y);
                 sum += masked(length, use);
-                along_x += masked(dx * inverse, use);
-                along_y += masked(dy * inverse, use);
+                along_x += masked(step_x, use);
+                along_y += masked(step_y, use);
             }
             store(lane[0] + v * LANES, sum);
             store(lane[1] + v * LANES, along_x);
@@ -336,9 +369,26 @@ static void distances(const float *x, const float *y, int n, int first, int last
             for (int l = 0; l < DD_PANEL; l++)
                 total[c] += lane[c][l];
         distance[i] = total[0];
-        unit_x[i] = total[1];
-        unit_y[i] = total[2];
+        slope_x[i] = total[1];
+        slope_y[i] = total[2];
     }
+}
+
+static void distances(dd_diversity_kind kind, float scale, const float *x, const float *y, int n, int first, int last,
+                      float *distance, float *slope_x, float *slope_y)
+{
+#define OF(kind)                                                                                                       \
+    case kind:                                                                                                         \
+        distances_of(kind, scale, x, y, n, first, last, distance, slope_x, slope_y);                                   \
+        break;
+    switch (kind) {
+        OF(DD_DIVERSITY_EUCLIDEAN)
+        OF(DD_DIVERSITY_SQUARED)
+        OF(DD_DIVERSITY_L1)
+        OF(DD_DIVERSITY_RBF)
+        OF(DD_DIVERSITY_LOG)
+    }
+#undef OF
 }
 
 const dd_kernels CONCAT(dd_kernels_, DD_ISA);

@@ -97,10 +97,10 @@ typedef struct dd_kernels {
      * the float64 sum of its two parts, and the angle is reduced without rounding the product. */
     void (*sine_cosine)(float x, const float *frequency, const float *frequency_low, int count, float *sine,
                         float *cosine);
-    /* For each of rows [first, last): sum over j < n of |p_i - p_j|, and the sum of unit vectors
-     * (p_i - p_j) / |p_i - p_j| (0 where p_i = p_j). x, y padded to 16 with anything finite. */
-    void (*distances)(const float *x, const float *y, int n, int first, int last, float *distance, float *unit_x,
-                      float *unit_y);
+    /* For each of rows [first, last): sum over j < n of d(p_i, p_j), and of its gradient at p_i (0 where p_i =
+     * p_j). x, y padded to 16 with anything finite. */
+    void (*distances)(dd_diversity_kind kind, float scale, const float *x, const float *y, int n, int first, int last,
+                      float *distance, float *slope_x, float *slope_y);
 } dd_kernels;
 
 /* The best table this processor runs; DUALDIFF_ISA=plain|avx2|avx512 in the environment asks for a

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cpu.h"
+#include "gating.h"
 
 float *dd_cpu_alloc(size_t floats)
 {
@@ -256,24 +257,22 @@ void dd_cpu_backward(const dd_cpu_layout *layout, const dd_kernels *kernels, con
 
 dd_cpu_output dd_cpu_output_row(const dd_cpu_layout *layout, const dd_cpu_activations *a, int row)
 {
-    dd_cpu_output out = {.gate = 1.f};
-    int experts = layout->model->experts;
+    dd_cpu_output out = {.mixture = {0.f, 0.f}};
+    const dd_model *model = layout->model;
+    int experts = model->experts;
     size_t place = DD_PANEL * (size_t)row;
     for (int e = 0; e < experts; e++) {
         const float *y = a->hidden[e][layout->tower[e].layers - 1] + place;
         out.expert[e][0] = y[0];
         out.expert[e][1] = y[1];
     }
-    if (experts == 1) {
-        out.mixture[0] = out.expert[0][0];
-        out.mixture[1] = out.expert[0][1];
-    } else {
-        float z = a->hidden[experts][layout->tower[experts].layers - 1][place];
-        float g = 1.f / (1.f + expf(-z));
-        out.gate = g;
+    const float *logit = model->gates ? a->hidden[experts][layout->tower[experts].layers - 1] + place : NULL;
+    dd_gate_soft(experts, model->gates, logit, out.soft);
+    memcpy(out.weight, out.soft, sizeof out.weight);
+    dd_gate_use(model->config.gate, experts, out.weight);
+    for (int e = 0; e < experts; e++)
         for (int c = 0; c < 2; c++)
-            out.mixture[c] = g * out.expert[0][c] + (1.f - g) * out.expert[1][c];
-    }
+            out.mixture[c] += out.weight[e] * out.expert[e][c];
     return out;
 }
 
@@ -282,10 +281,13 @@ dd_cpu_draw dd_cpu_draw_row(const dd_schedule *schedule, uint64_t seed, dd_purpo
 {
     dd_cpu_draw d;
     uint32_t word[4];
+    float noise[2];
     dd_philox(seed, purpose, batch, row, word);
-    dd_normal2(word[0], word[1], d.noise);
+    dd_normal2(word[0], word[1], noise);
     d.t = (int32_t)dd_below(word[2], (uint32_t)schedule->timesteps);
-    for (int c = 0; c < 2; c++)
-        d.x[c] = schedule->signal[d.t] * xy[c] + schedule->noise[d.t] * d.noise[c];
+    for (int c = 0; c < 2; c++) {
+        d.x[c] = schedule->signal[d.t] * xy[c] + schedule->noise[d.t] * noise[c];
+        d.target[c] = schedule->target_point[d.t] * xy[c] + schedule->target_noise[d.t] * noise[c];
+    }
     return d;
 }

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "cpu.h"
+#include "gating.h"
 #include "permutation.h"
 #include "recipe.h"
 
@@ -41,11 +42,12 @@ typedef struct dd_cpu_workspace {
     double *slice_square; /* [slices] */
     /* One batch, [rows] each: */
     float *x; /* [rows][2] noised points */
-    float *noise_x, *noise_y;
+    float *target_x, *target_y;
     float *predicted_x, *predicted_y;
-    float *gate;
-    float *square; /* squared error of a row */
-    float *distance, *unit_x, *unit_y;
+    float *weight; /* of a row's squared error */
+    float *square; /* that error, weighted */
+    float *distance, *slope_x, *slope_y;
+    float *gate; /* [rows][gates] */
     int32_t *timestep;
 } dd_cpu_workspace;
 
@@ -93,7 +95,7 @@ static int workspace_create(const dd_ensemble *e, int threads, dd_cpu_workspace 
     w->distinct_max = dd_pad(batch < e->schedule->timesteps ? batch : e->schedule->timesteps);
     DD_TRY(dd_cpu_time_table_create(&e->layout, w->distinct_max, &w->table));
     w->scratch = calloc((size_t)threads, sizeof *w->scratch);
-    w->memory = dd_cpu_alloc(e->layout.packed + e->layout.transposed + 11 * rows);
+    w->memory = dd_cpu_alloc(e->layout.packed + e->layout.transposed + (11 + (size_t)e->layout.model->gates) * rows);
     w->slice_square = malloc((size_t)e->layout.slices * sizeof *w->slice_square);
     w->timestep = calloc(rows, sizeof *w->timestep);
     if (!w->scratch || !w->memory || !w->slice_square || !w->timestep)
@@ -103,11 +105,12 @@ static int workspace_create(const dd_ensemble *e, int threads, dd_cpu_workspace 
         DD_TRY(scratch_create(e, w, &w->scratch[i]));
     w->gradient = w->memory;
     w->transposed = w->gradient + e->layout.packed;
-    float **next[] = {&w->noise_x, &w->noise_y,  &w->predicted_x, &w->predicted_y, &w->gate,
-                      &w->square,  &w->distance, &w->unit_x,      &w->unit_y,      &w->x};
+    float **next[] = {&w->target_x, &w->target_y, &w->predicted_x, &w->predicted_y, &w->weight,
+                      &w->square,   &w->distance, &w->slope_x,     &w->slope_y,     &w->gate};
     float *place = w->transposed + e->layout.transposed;
     for (size_t i = 0; i < sizeof next / sizeof *next; i++, place += rows)
         *next[i] = place;
+    w->x = w->gate + (size_t)e->layout.model->gates * rows;
     return DD_OK;
 }
 
@@ -150,15 +153,17 @@ typedef struct step_view {
     const dd_team *team;
     thread_scratch *scratch;
     int step;
-    int n;           /* rows of the batch */
-    int padded;      /* to 16 */
-    int first, last; /* own rows, multiples of 16 within padded */
+    double diversity; /* its weight at this step */
+    int n;            /* rows of the batch */
+    int padded;       /* to 16 */
+    int first, last;  /* own rows, multiples of 16 within padded */
 } step_view;
 
 static void view_step(step_view *v, int step)
 {
     dd_batch batch = dd_batch_of_step((uint32_t)step, v->replica->spec.data->n, (uint32_t)v->e->head.training->batch);
     v->step = step;
+    v->diversity = v->replica->spec.diversity_weight * dd_diversity_share(v->e->head.training, step);
     v->n = (int)batch.rows;
     v->padded = dd_pad(v->n);
     dd_team_share(v->team, v->padded / DD_PANEL, &v->first, &v->last);
@@ -183,8 +188,9 @@ static void draw_rows(const step_view *v)
         }
         w->x[2 * r] = d.x[0];
         w->x[2 * r + 1] = d.x[1];
-        w->noise_x[r] = d.noise[0];
-        w->noise_y[r] = d.noise[1];
+        w->target_x[r] = d.target[0];
+        w->target_y[r] = d.target[1];
+        w->weight[r] = v->e->schedule->weight[d.t];
         w->timestep[r] = d.t;
     }
 }
@@ -228,20 +234,21 @@ static void phase_embed(const step_view *v)
 static void phase_forward(const step_view *v)
 {
     dd_cpu_workspace *w = v->w;
+    int gates = v->e->layout.model->gates;
     dd_cpu_forward(&v->e->layout, v->kernels, v->replica->state[DD_STATE_ONLINE], &w->table, v->scratch->time_row,
                    v->first, v->last, &w->activations);
     for (int r = v->first; r < v->last; r++) {
         dd_cpu_output out = dd_cpu_output_row(&v->e->layout, &w->activations, r);
-        float dx = out.mixture[0] - w->noise_x[r], dy = out.mixture[1] - w->noise_y[r];
+        float dx = out.mixture[0] - w->target_x[r], dy = out.mixture[1] - w->target_y[r];
         w->predicted_x[r] = out.mixture[0];
         w->predicted_y[r] = out.mixture[1];
-        w->gate[r] = out.gate;
-        w->square[r] = dx * dx + dy * dy;
+        memcpy(w->gate + (size_t)(r * gates), out.weight, (size_t)gates * sizeof *w->gate);
+        w->square[r] = w->weight[r] * (dx * dx + dy * dy);
     }
 }
 
-/* Gradient of MSE - weight * diversity at the towers' outputs. With n rows, p the predictions:
- * d MSE / d p_i = (p_i - eps_i) / n, d diversity / d p_i = 2 / n^2 sum_j (p_i - p_j) / |p_i - p_j|. */
+/* Gradient of MSE - weight * diversity at the towers' outputs. With n rows, p the predictions and d the distance:
+ * d MSE / d p_i = weight_i (p_i - target_i) / n, d diversity / d p_i = 2 / n^2 sum_j d d(p_i, p_j) / d p_i. */
 static void output_gradient(const step_view *v, int r)
 {
     dd_cpu_workspace *w = v->w;
@@ -252,30 +259,26 @@ static void output_gradient(const step_view *v, int r)
         gradient[t] = w->activations.gradient[t][layout->tower[t].layers - 1] + DD_PANEL * (size_t)r;
     float px = 0.f, py = 0.f;
     if (r < v->n) {
-        float n = (float)v->n, pull = (float)(v->replica->spec.diversity_weight * 2. / ((double)n * n));
-        px = (w->predicted_x[r] - w->noise_x[r]) / n - pull * w->unit_x[r];
-        py = (w->predicted_y[r] - w->noise_y[r]) / n - pull * w->unit_y[r];
-    }
-    if (experts == 1) {
-        gradient[0][0] = px;
-        gradient[0][1] = py;
-        return;
+        float n = (float)v->n, pull = (float)(v->diversity * 2. / ((double)n * n));
+        px = w->weight[r] * (w->predicted_x[r] - w->target_x[r]) / n - pull * w->slope_x[r];
+        py = w->weight[r] * (w->predicted_y[r] - w->target_y[r]) / n - pull * w->slope_y[r];
     }
     dd_cpu_output out = dd_cpu_output_row(layout, &w->activations, r);
-    float share[2] = {out.gate, 1.f - out.gate};
-    for (int e = 0; e < 2; e++) {
-        gradient[e][0] = share[e] * px;
-        gradient[e][1] = share[e] * py;
+    for (int e = 0; e < experts; e++) {
+        gradient[e][0] = out.weight[e] * px;
+        gradient[e][1] = out.weight[e] * py;
     }
-    float toward = px * (out.expert[0][0] - out.expert[1][0]) + py * (out.expert[0][1] - out.expert[1][1]);
-    gradient[experts][0] = toward * out.gate * (1.f - out.gate);
+    if (layout->model->gates)
+        dd_gate_gradient(layout->model->gates, out.soft, out.expert[0], px, py, gradient[experts]);
 }
 
 static void phase_backward(const step_view *v)
 {
     dd_cpu_workspace *w = v->w;
     int last = v->last < v->n ? v->last : v->n;
-    v->kernels->distances(w->predicted_x, w->predicted_y, v->n, v->first, last, w->distance, w->unit_x, w->unit_y);
+    const dd_training_config *t = v->e->head.training;
+    v->kernels->distances(t->diversity_distance, (float)t->diversity_scale, w->predicted_x, w->predicted_y, v->n,
+                          v->first, last, w->distance, w->slope_x, w->slope_y);
     for (int r = v->first; r < v->last; r++)
         output_gradient(v, r);
     dd_cpu_backward(&v->e->layout, v->kernels, w->transposed, v->first, v->last, &w->activations);
@@ -418,7 +421,9 @@ static void write_log(const step_view *v, dd_train_log *log, size_t place, doubl
         int first, last;
         dd_team_share(v->team, log->batch, &first, &last);
         for (int r = first; r < last; r++) {
-            log->gate[place * (size_t)log->batch + (size_t)r] = r < v->n ? w->gate[r] : NAN;
+            for (int k = 0; k < log->gates; k++)
+                log->gate[(place * (size_t)log->batch + (size_t)r) * (size_t)log->gates + (size_t)k] =
+                    r < v->n ? w->gate[r * log->gates + k] : NAN;
             log->timestep[place * (size_t)log->batch + (size_t)r] = r < v->n ? (int16_t)w->timestep[r] : -1;
         }
     }
@@ -431,7 +436,7 @@ static void write_log(const step_view *v, dd_train_log *log, size_t place, doubl
     }
     log->mse[place] = (float)(square / (2. * n));
     log->diversity[place] = (float)(distance / (n * n));
-    log->loss[place] = (float)(square / (2. * n) - v->replica->spec.diversity_weight * distance / (n * n));
+    log->loss[place] = (float)(square / (2. * n) - v->diversity * distance / (n * n));
     log->grad_norm[place] = (float)norm;
 }
 

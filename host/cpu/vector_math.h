@@ -157,6 +157,14 @@ INLINE vf tanh_vector(vf x)
     return select((vi)(size < .625f), p * x2 * x + x, large);
 }
 
+INLINE vf log1p_lanes(vf x)
+{
+    vf out;
+    for (int i = 0; i < LANES; i++)
+        out[i] = log1pf(x[i]);
+    return out;
+}
+
 INLINE vf erf_lanes(vf x)
 {
     vf out;

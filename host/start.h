@@ -1,0 +1,13 @@
+/* Where sampling starts. */
+#ifndef DD_START_H
+#define DD_START_H
+
+#include "dataset.h"
+#include "schedule.h"
+
+/* x_T (n, 2) of one replica as training makes it: points drawn at random, noised to the last timestep; for
+ * sampling.start = "data". Sample i takes the normals that its x_T would be otherwise, and the point that word 2 of the
+ * same block names. */
+void dd_draw_start(const dd_schedule *schedule, const dd_points *points, uint64_t seed, uint32_t n, float *start);
+
+#endif

@@ -25,7 +25,7 @@ int main(int argc, char **argv)
     for (int i = 4; i < argc && !status; i++)
         status = dd_config_set(&config, argv[i]);
     if (!status)
-        status = dd_schedule_create(&config.diffusion, &schedule);
+        status = dd_schedule_create(&config, &schedule);
     if (!status)
         status = dd_oracle_create(&truth, &schedule, &oracle);
     size_t n = 0;

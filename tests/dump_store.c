@@ -21,10 +21,14 @@ static int files(stored_run *r, const char *directory)
     DD_TRY(stored_run_checkpoint(r, path, 15));
     DD_TRY(dd_checkpoint_commit(path));
     static const char *const endings[] = {"h5", "csv", "npy"};
-    static const float x[6] = {1, 2, 3, 4, 5, 1.f / 3}, gate[3] = {0, .5f, .1f};
+    static const float x[6] = {1, 2, 3, 4, 5, 1.f / 3};
+    int gates = r->model.gates;
+    float gate[3 * DD_MAX_EXPERTS]; /* (i, k): .1 i + k */
+    for (int i = 0; i < 3 * gates; i++)
+        gate[i] = .1f * (float)(i / gates) + (float)(i % gates);
     for (int i = 0; i < 3; i++) {
         snprintf(path, sizeof path, "%s/samples.%s", directory, endings[i]);
-        DD_TRY(dd_samples_write(path, &r->run, x, r->model.gates ? gate : NULL, 3));
+        DD_TRY(dd_samples_write(path, &r->run, x, gates ? gate : NULL, gates, 3));
     }
     return DD_OK;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "backend.h"
+#include "start.h"
 
 enum { MOST = 16 };
 
@@ -24,9 +25,9 @@ static void need(int status)
     }
 }
 
-static void put(hid_t group, const char *name, hid_t type, int rank, hsize_t a, hsize_t b, const void *data)
+static void put(hid_t group, const char *name, hid_t type, int rank, hsize_t a, hsize_t b, hsize_t c, const void *data)
 {
-    hsize_t size[2] = {a, b};
+    hsize_t size[3] = {a, b, c};
     if (H5LTmake_dataset(group, name, rank, size, type, data) < 0) {
         fprintf(stderr, "dump_training: %s cannot be written\n", name);
         exit(1);
@@ -35,7 +36,7 @@ static void put(hid_t group, const char *name, hid_t type, int rank, hsize_t a, 
 
 static void put_floats(hid_t group, const char *name, int rank, hsize_t a, hsize_t b, const float *data)
 {
-    put(group, name, H5T_NATIVE_FLOAT, rank, a, b, data);
+    put(group, name, H5T_NATIVE_FLOAT, rank, a, b, 0, data);
 }
 
 int main(int argc, char **argv)
@@ -54,7 +55,7 @@ int main(int argc, char **argv)
         need(dd_config_set(&c, argv[i]));
     need(dd_config_validate(&c));
     need(dd_model_create(&c.model, &model));
-    need(dd_schedule_create(&c.diffusion, &schedule));
+    need(dd_schedule_create(&c, &schedule));
     need(dd_backend_open(argv[1], 2, &backend));
     int steps = atoi(argv[4]), replicas = 0;
     uint32_t n = (uint32_t)atoi(argv[5]);
@@ -92,13 +93,14 @@ int main(int argc, char **argv)
     need(dd_ensemble_create(backend, &spec, &e));
     need(dd_train_log_create(e, steps, &log));
 
-    size_t R = (size_t)replicas, P = model.parameters, T = (size_t)schedule.timesteps, N = n;
-    size_t S = (size_t)steps, B = (size_t)c.training.batch;
+    size_t R = (size_t)replicas, P = model.parameters, N = n, G = (size_t)model.gates, K = (size_t)model.experts;
+    size_t S = (size_t)steps, B = (size_t)c.training.batch, D = (size_t)schedule.steps;
     float *state = malloc(P * sizeof *state), *first = malloc(R * P * sizeof *first),
           *last = malloc(R * P * sizeof *last);
     float *x = malloc(2 * R * N * sizeof *x), *start = malloc(2 * R * N * sizeof *start);
-    float *sample_gate = malloc(R * T * N * sizeof *sample_gate), *noise = malloc(2 * R * N * sizeof *noise);
-    float *gate = malloc(R * N * sizeof *gate), *expert = malloc(2 * 8 * R * N * sizeof *expert);
+    float *given = malloc(2 * R * N * sizeof *given), *mixture = malloc(2 * R * N * sizeof *mixture);
+    float *sample_gate = G ? malloc(R * D * N * G * sizeof *sample_gate) : NULL;
+    float *gate = G ? malloc(R * N * G * sizeof *gate) : NULL, *expert = malloc(2 * R * N * K * sizeof *expert);
     double loss[MOST], heldout[MOST];
 
     hid_t file = H5Fcreate(argv[3], H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), group[MOST];
@@ -109,6 +111,7 @@ int main(int argc, char **argv)
         put_floats(group[r], "points", 2, points[r].n, 2, points[r].xy);
         need(dd_ensemble_get(e, r, DD_STATE_ONLINE, state));
         put_floats(group[r], "initial", 1, P, 0, state);
+        dd_draw_start(&schedule, &points[r], seed[r], n, given + 2 * N * (size_t)r);
     }
     need(dd_ensemble_gradient(e, 0, first));
     need(dd_ensemble_train(e, 0, steps, log));
@@ -117,9 +120,12 @@ int main(int argc, char **argv)
     need(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, passes, loss));
     need(dd_ensemble_evaluate(e, DD_STATE_EMA, DD_DRAW_HELDOUT, passes, heldout));
     need(dd_ensemble_sample(e, DD_STATE_EMA, seed, n,
-                            &(dd_samples){.x = x, .initial_noise = start, .gate = model.gates ? sample_gate : NULL}));
+                            &(dd_samples){.start = c.sampling.start == DD_START_DATA ? given : NULL,
+                                          .x = x,
+                                          .initial_noise = start,
+                                          .gate = sample_gate}));
     need(dd_ensemble_predict(e, DD_STATE_EMA, start, n, schedule.timesteps / 2,
-                             &(dd_prediction){.noise = noise, .expert = expert, .gate = model.gates ? gate : NULL}));
+                             &(dd_prediction){.mixture = mixture, .expert = expert, .gate = gate}));
     for (int r = 0; r < replicas; r++) {
         static const char *const names[DD_STATE_PARTS] = {"online", "ema", "moment1", "moment2"};
         size_t at = (size_t)r;
@@ -133,17 +139,18 @@ int main(int argc, char **argv)
         put_floats(group[r], "mse", 1, S, 0, log->mse + at * S);
         put_floats(group[r], "diversity", 1, S, 0, log->diversity + at * S);
         put_floats(group[r], "grad_norm", 1, S, 0, log->grad_norm + at * S);
-        put(group[r], "eval_loss", H5T_NATIVE_DOUBLE, 1, 1, 0, &loss[r]);
-        put(group[r], "heldout_loss", H5T_NATIVE_DOUBLE, 1, 1, 0, &heldout[r]);
+        put(group[r], "eval_loss", H5T_NATIVE_DOUBLE, 1, 1, 0, 0, &loss[r]);
+        put(group[r], "heldout_loss", H5T_NATIVE_DOUBLE, 1, 1, 0, 0, &heldout[r]);
         put_floats(group[r], "x", 2, N, 2, x + 2 * at * N);
         put_floats(group[r], "initial_noise", 2, N, 2, start + 2 * at * N);
-        put_floats(group[r], "predicted", 2, N, 2, noise + 2 * at * N);
-        put_floats(group[r], "experts", 2, N, 2 * (hsize_t)model.experts, expert + 2 * at * N * (size_t)model.experts);
-        if (model.gates) {
-            put_floats(group[r], "gate", 2, S, B, log->gate + at * S * B);
-            put(group[r], "timestep", H5T_NATIVE_INT16, 2, S, B, log->timestep + at * S * B);
-            put_floats(group[r], "sample_gate", 2, T, N, sample_gate + at * T * N);
-            put_floats(group[r], "predicted_gate", 1, N, 0, gate + at * N);
+        put_floats(group[r], "predicted", 2, N, 2, mixture + 2 * at * N);
+        put_floats(group[r], "experts", 2, N, 2 * K, expert + 2 * at * N * K);
+        put(group[r], "sample_timestep", H5T_NATIVE_INT, 1, D, 0, 0, schedule.timestep);
+        if (G) {
+            put(group[r], "gate", H5T_NATIVE_FLOAT, 3, S, B, G, log->gate + at * S * B * G);
+            put(group[r], "timestep", H5T_NATIVE_INT16, 2, S, B, 0, log->timestep + at * S * B);
+            put(group[r], "sample_gate", H5T_NATIVE_FLOAT, 3, D, N, G, sample_gate + at * D * N * G);
+            put_floats(group[r], "predicted_gate", 2, N, G, gate + at * N * G);
         }
         H5Gclose(group[r]);
         dd_points_free(&points[r]);
@@ -153,7 +160,7 @@ int main(int argc, char **argv)
     dd_ensemble_destroy(e);
     dd_backend_close(backend);
     dd_schedule_free(&schedule);
-    float *const all[] = {state, first, last, x, start, sample_gate, noise, gate, expert};
+    float *const all[] = {state, first, last, x, start, given, mixture, sample_gate, gate, expert};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
     return 0;

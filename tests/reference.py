@@ -67,7 +67,10 @@ def permutation(seed, purpose, epoch, n):
 # ---- noise schedule ----
 
 class Schedule:
-    def __init__(self, timesteps, kind="linear", start=1e-4, end=.02):
+    """Ho et al. 2020 in the notation of Song et al. 2021: x_t = sqrt(alpha_bar) x_0 + sqrt(1 - alpha_bar) eps."""
+
+    def __init__(self, timesteps, kind="linear", start=1e-4, end=.02, terminal_snr="kept", prediction="noise",
+                 min_snr_gamma=0., steps=0, eta=1., noise_factor=1.):
         fraction = np.linspace(0, 1, timesteps)
         if kind == "linear":
             beta = start + (end - start) * fraction
@@ -78,23 +81,59 @@ class Schedule:
         elif kind == "cosine":
             bar = np.cos((np.arange(timesteps + 1) / timesteps + .008) / 1.008 * math.pi / 2) ** 2
             beta = np.minimum(1 - bar[1:] / bar[:-1], .999)
-        self.T, self.beta = timesteps, beta
-        self.alpha_bar = np.cumprod(1 - beta)
-        self.signal, self.noise = np.sqrt(self.alpha_bar), np.sqrt(1 - self.alpha_bar)
+        alpha_bar = np.cumprod(1 - beta)
+        if terminal_snr == "zero":  # Lin et al. 2024, algorithm 1
+            root = np.sqrt(alpha_bar)
+            root = (root - root[-1]) * root[0] / (root[0] - root[-1])
+            alpha_bar = root ** 2
+            beta = 1 - alpha_bar / np.append(1., alpha_bar[:-1])
+        self.T, self.beta, self.alpha_bar = timesteps, beta, alpha_bar
+        self.signal, self.noise = np.sqrt(alpha_bar), np.sqrt(1 - alpha_bar)
+        self.prediction, self.eta, self.noise_factor = prediction, eta, noise_factor
+        count = steps or timesteps
+        self.timestep = np.floor(np.arange(1, count + 1) * timesteps / count + .5).astype(int) - 1
+        self.weight = np.ones(timesteps)
+        if min_snr_gamma:  # Hang et al. 2023
+            snr = alpha_bar / (1 - alpha_bar)
+            self.weight = np.minimum(snr, min_snr_gamma) / {"noise": snr, "x0": 1, "v": snr + 1}[prediction]
+
+    @classmethod
+    def of(cls, config):
+        d, s = config["diffusion"], config["sampling"]
+        return cls(d["timesteps"], d["schedule"], d["beta_start"], d["beta_end"], d["terminal_snr"], d["prediction"],
+                   config["training"]["min_snr_gamma"], s["steps"], s["eta"], s["noise_factor"])
 
     def noised(self, x0, noise, t):
         """x_t in float32, as the networks see it."""
         signal, sigma = self.signal.astype(np.float32)[t, None], self.noise.astype(np.float32)[t, None]
         return signal * x0 + sigma * noise
 
-    def reverse(self, x, prediction, t, z):
-        """x_{t-1} from x_t: the posterior of the predicted x_0, plus its noise."""
-        bar, before = self.alpha_bar[t], self.alpha_bar[t - 1] if t else 1.
-        x0 = (x - math.sqrt(1 - bar) * prediction) / math.sqrt(bar)
-        mean = (self.beta[t] * math.sqrt(before) * x0 + (1 - before) * math.sqrt(1 - self.beta[t]) * x) / (1 - bar)
-        if t == 0:
-            return mean
-        return mean + math.sqrt(max(self.beta[t] * (1 - before) / (1 - bar), 1e-20)) * z
+    def target(self, x0, noise, t):
+        """What the networks learn to predict; v is Salimans and Ho's (2022)."""
+        signal, sigma = self.signal.astype(np.float32)[t, None], self.noise.astype(np.float32)[t, None]
+        return {"noise": noise, "x0": x0, "v": signal * noise - sigma * x0}[self.prediction]
+
+    def pair(self, x, prediction, t):
+        """The x_0 and eps that a prediction at x_t says; t is one number or one for each."""
+        signal, sigma = (np.asarray(table[t])[..., None] for table in (self.signal, self.noise))
+        if self.prediction == "noise":
+            return (x - sigma * prediction) / signal, prediction
+        if self.prediction == "x0":
+            return prediction, (x - signal * prediction) / sigma
+        return signal * x - sigma * prediction, sigma * x + signal * prediction
+
+    def reverse(self, x, prediction, i, z):
+        """From x at timestep[i] to timestep[i - 1], or to x_0: equation 12 of Song et al. 2021 with the variance of
+        equation 16."""
+        t = self.timestep[i]
+        here, before = self.alpha_bar[t], self.alpha_bar[self.timestep[i - 1]] if i else 1.
+        x0, eps = self.pair(x, prediction, t)
+        if self.noise_factor != 1:  # x_0 is what is left of x when that noise is taken away
+            eps = self.noise_factor * eps
+            x0 = (x - self.noise[t] * eps) / self.signal[t]
+        variance = self.eta ** 2 * (1 - before) / (1 - here) * (1 - here / before)
+        mean = math.sqrt(before) * x0 + math.sqrt(max(1 - before - variance, 0)) * eps
+        return mean if i == 0 or self.eta == 0 else mean + math.sqrt(max(variance, 1e-20)) * z
 
 
 # ---- activations ----
@@ -144,8 +183,10 @@ class Model:
             layers += [Layer(name, depth + 2 + 2 * i, widths[i], widths[i + 1], True, False)
                        for i in range(len(widths) - 1)]
             self.towers.append(layers)
-        if experts > 1:
-            widths = [inputs, *config["gate_layers"], 1]
+        # Of two experts the gate has one logit, of more one each.
+        self.gates = 0 if experts == 1 or config["gate"] == "fixed" else 1 if experts == 2 else experts
+        if self.gates:
+            widths = [inputs, *config["gate_layers"], self.gates]
             self.towers.append([Layer("gating_network", 2 * i, widths[i], widths[i + 1], i > 0, False)
                                 for i in range(len(widths) - 1)])
         self.experts = experts
@@ -201,20 +242,35 @@ class Model:
             hidden.append(hs)
             inputs.append(ins)
         experts = [hidden[e][-1] for e in range(self.experts)]
-        gate = None
-        prediction = experts[0]
-        if self.experts > 1:
-            gate = 1 / (1 + np.exp(-hidden[-1][-1]))
-            prediction = gate * experts[0] + (1 - gate) * experts[1]
-        return prediction, {"hidden": hidden, "inputs": inputs, "experts": experts, "gate": gate}
+        soft = self.soft(hidden[-1][-1] if self.gates else None, len(x))
+        weight = soft
+        if self.config["gate"] == "hard":
+            weight = np.eye(self.experts)[soft.argmax(axis=1)]  # the first of equals
+        prediction = sum(weight[:, [k]] * experts[k] for k in range(self.experts))
+        gate = weight[:, :self.gates] if self.gates else None
+        return prediction, {"hidden": hidden, "inputs": inputs, "experts": experts, "soft": soft, "weight": weight,
+                            "gate": gate}
+
+    def soft(self, logits, n):
+        """All experts' weights (n, K) from the gate's logits (n, 1 or K); None: equal ones."""
+        if logits is None:
+            return np.full((n, self.experts), 1 / self.experts)
+        if self.gates == 1:
+            first = 1 / (1 + np.exp(-logits))
+            return np.concatenate([first, 1 - first], axis=1)
+        power = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return power / power.sum(axis=1, keepdims=True)
 
     def backward(self, parameters, saved, d_prediction):
-        """Gradient of every tensor from that of the prediction."""
-        outputs = [d_prediction]
-        if self.experts > 1:
-            g, (one, two) = saved["gate"], saved["experts"]
-            d_gate = (d_prediction * (one - two)).sum(axis=1, keepdims=True)
-            outputs = [g * d_prediction, (1 - g) * d_prediction, d_gate * g * (1 - g)]
+        """Gradient of every tensor from that of the prediction. A hard gate's logits get it as if its weights were soft
+        (Bengio, Leonard and Courville 2013)."""
+        outputs = [saved["weight"][:, [k]] * d_prediction for k in range(self.experts)]
+        if self.gates:
+            soft = saved["soft"]
+            d_weight = np.stack([(d_prediction * expert).sum(axis=1) for expert in saved["experts"]], axis=1)
+            d_logit = soft * (d_weight - (soft * d_weight).sum(axis=1, keepdims=True))
+            # sigmoid(z) is the softmax of (z, 0)
+            outputs.append(d_logit[:, :self.gates])
         gradient = {}
         for tower, hs, ins, d in zip(self.towers, saved["hidden"], saved["inputs"], outputs):
             for i in reversed(range(len(tower))):
@@ -227,17 +283,35 @@ class Model:
         return gradient
 
 
-def loss_and_gradient(model, parameters, x, t, noise, diversity_weight):
-    """Values of one batch: total, mse, diversity, gate and the gradient of the total."""
-    prediction, saved = model.forward(parameters, x, t)
-    n = len(x)
-    difference = prediction[:, None, :] - prediction[None, :, :]
-    distance = np.sqrt((difference ** 2).sum(axis=2))
-    mse, diversity = ((prediction - noise) ** 2).mean(), distance.mean()
-    unit = np.divide(difference, distance[:, :, None], out=np.zeros_like(difference), where=distance[:, :, None] > 0)
-    d_prediction = (prediction - noise) / n - diversity_weight * 2 / n ** 2 * unit.sum(axis=1)
-    return {"loss": mse - diversity_weight * diversity, "mse": mse, "diversity": diversity, "saved": saved,
-            "d_prediction": d_prediction, "gate": saved["gate"], "gradient": model.backward(parameters, saved, d_prediction)}
+# ---- losses ----
+
+def pair_distance(kind, difference, scale):
+    """Distance (n, n) and its gradient at the first point (n, n, 2) for differences (n, n, 2)."""
+    square = (difference ** 2).sum(axis=2, keepdims=True)
+    if kind == "euclidean":
+        length = np.sqrt(square)
+        distance, slope = length, np.divide(difference, length, out=np.zeros_like(difference), where=length > 0)
+    elif kind == "squared":
+        distance, slope = square, 2 * difference
+    elif kind == "l1":
+        distance, slope = np.abs(difference).sum(axis=2, keepdims=True), np.sign(difference)
+    elif kind == "rbf":
+        kernel = np.exp(-square / (2 * scale ** 2))
+        distance, slope = 1 - kernel, kernel * difference / scale ** 2
+    elif kind == "log":
+        distance, slope = np.log1p(square / scale ** 2), 2 * difference / (scale ** 2 + square)
+    return distance[:, :, 0], slope
+
+
+def losses(prediction, target, weight=1., diversity_weight=0., distance="euclidean", scale=1.):
+    """Values of one batch and the gradient at the predictions. weight: of each point's squared error."""
+    n = len(prediction)
+    weight = np.broadcast_to(weight, n)[:, None]
+    error = prediction - target
+    length, slope = pair_distance(distance, prediction[:, None, :] - prediction[None, :, :], scale)
+    mse, diversity = (weight * error ** 2).mean(), length.mean()
+    return {"loss": mse - diversity_weight * diversity, "mse": mse, "diversity": diversity,
+            "d_prediction": weight * error / n - diversity_weight * 2 / n ** 2 * slope.sum(axis=1)}
 
 
 # ---- training ----
@@ -248,31 +322,41 @@ class Trainer:
     def __init__(self, config, points, seed):
         self.t, self.points, self.seed = config["training"], points, seed
         self.model = Model(config["model"])
-        d = config["diffusion"]
-        self.schedule = Schedule(d["timesteps"], d["schedule"], d["beta_start"], d["beta_end"])
+        self.schedule = Schedule.of(config)
         self.parameters = self.model.initial(seed)
         self.ema = {name: value.copy() for name, value in self.parameters.items()}
         self.m = {name: np.zeros_like(value) for name, value in self.parameters.items()}
         self.v = {name: np.zeros_like(value) for name, value in self.parameters.items()}
 
     def draw(self, purpose, order_purpose, number, epoch, first, points):
-        """Batch `number`: noised points, timesteps and noise; its rows begin at `first` in the epoch's order."""
+        """Batch `number`: noised points, timesteps and what is to be predicted; its rows begin at `first` in the epoch's
+        order."""
         rows = min(self.t["batch"], len(points) - first)
         x0 = points[permutation(self.seed, order_purpose, epoch, len(points))[first:first + rows]]
         words = philox(self.seed, purpose, number, np.arange(rows))
         noise = normals(words)
         t = (words[:, 2].astype(np.uint64) * np.uint64(self.schedule.T) >> np.uint64(32)).astype(int)
-        return self.schedule.noised(x0, noise, t), t, noise
+        return self.schedule.noised(x0, noise, t), t, self.schedule.target(x0, noise, t)
 
     def batch(self, step):
         size = self.t["batch"]
         epoch, position = divmod(step, -(-len(self.points) // size))
         return self.draw(TRAIN, PERMUTATION, step, epoch, position * size, self.points)
 
+    def diversity_weight(self, step):
+        share = .5 * (1 + math.cos(math.pi * step / self.t["steps"])) if self.t["diversity_course"] == "cosine" else 1
+        return self.t["diversity_weight"] * share
+
+    def losses(self, step, prediction, t, target):
+        return losses(prediction, target, self.schedule.weight[t], self.diversity_weight(step),
+                      self.t["diversity_distance"], self.t["diversity_scale"])
+
     def gradient(self, step):
-        x, t, noise = self.batch(step)
-        result = loss_and_gradient(self.model, self.parameters, x, t, noise, self.t["diversity_weight"])
-        return {**result, "timestep": t}
+        x, t, target = self.batch(step)
+        prediction, saved = self.model.forward(self.parameters, x, t)
+        result = self.losses(step, prediction, t, target)
+        gradient = self.model.backward(self.parameters, saved, result["d_prediction"])
+        return {**result, "saved": saved, "gate": saved["gate"], "gradient": gradient, "timestep": t}
 
     def step(self, step):
         c, result = self.t, self.gradient(step)
@@ -302,23 +386,34 @@ class Trainer:
                 self.ema[name] += (1 - decay) * (value - self.ema[name])
 
     def evaluate(self, parameters, purpose, points):
-        """Unweighted mean over the batches of one pass through the points."""
+        """Mean squared error of the predicted noise: unweighted mean over the batches of one pass through the points."""
         means = []
         for number, first in enumerate(range(0, len(points), self.t["batch"])):
-            x, t, noise = self.draw(purpose, EVAL_ORDER, number, 0, first, points)
+            x, t, target = self.draw(purpose, EVAL_ORDER, number, 0, first, points)
             prediction, _ = self.model.forward(parameters, x, t)
-            means.append(((prediction - noise) ** 2).mean())
+            noise = self.schedule.pair(x, target, t)[1]
+            means.append(((self.schedule.pair(x, prediction, t)[1] - noise) ** 2).mean())
         return float(np.mean(means))
 
 
-def sample(model, schedule, parameters, seed, n):
-    """Points (n, 2), x_T, and gates (T, n) or None, all steps in float64."""
+def start_from_data(schedule, points, seed, n):
+    """x_T (n, 2) in float32 as training makes it: drawn points, noised to the last timestep."""
+    words = philox(seed, SAMPLE, schedule.T, np.arange(n))
+    which = (words[:, 2].astype(np.uint64) * np.uint64(len(points)) >> np.uint64(32)).astype(int)
+    return schedule.noised(points[which], normals(words), np.full(n, schedule.T - 1))
+
+
+def sample(model, schedule, parameters, seed, n, start=None):
+    """Points (n, 2), x_T, and gates (S, n, gates) or None, all steps in float64. start: x_T, else drawn."""
     index = np.arange(n)
-    x = start = normals(philox(seed, SAMPLE, schedule.T, index)).astype(float)
+    if start is None:
+        start = normals(philox(seed, SAMPLE, schedule.T, index))
+    x = start = start.astype(float)
     gates = []
-    for t in reversed(range(schedule.T)):
+    for i in reversed(range(len(schedule.timestep))):
+        t = schedule.timestep[i]
         prediction, saved = model.forward(parameters, x, np.full(n, t))
         z = normals(philox(seed, SAMPLE, t, index))
-        x = schedule.reverse(x, prediction, t, z)
+        x = schedule.reverse(x, prediction, i, z)
         gates.append(saved["gate"])
-    return x, start, None if gates[0] is None else np.concatenate(gates[::-1], axis=1).T
+    return x, start, None if gates[0] is None else np.stack(gates[::-1])

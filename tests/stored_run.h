@@ -2,8 +2,8 @@
  * a reader in any language can tell whether it got the right one.
  *
  *   loss = 2 + s / 1000, mse = 1 + s / 1000, diversity = 3 + s / 1000, grad_norm = 4 + s / 1000 at step s
- *   gate (s, row) = ((7 s + row) % 1000) / 1000, timestep (s, row) = (3 s + row) % timesteps; from `short_batch`
- *   on NaN and -1 where s % 5 == 4
+ *   gate (s, row, k) = ((7 s + row + 100 k) % 1000) / 1000, timestep (s, row) = (3 s + row) % timesteps; from row
+ *   batch * 5 / 8 on NaN and -1 where s % 5 == 4; k = 0 alone where there is but one weight
  *   state part p, element e: p + (e % 4096) / 8192
  */
 #ifndef DD_STORED_RUN_H
@@ -21,6 +21,7 @@
 typedef struct stored_run {
     dd_config config;
     dd_model model;
+    dd_schedule schedule;
     dd_run run;
     float *state[DD_STATE_PARTS]; /* [parameters] */
     float *row;                   /* memory of a block */
@@ -42,6 +43,7 @@ static inline int stored_run_create(stored_run *r, const char *path, int overrid
     for (int i = 0; i < overrides; i++)
         DD_TRY(dd_config_set(&r->config, override[i]));
     DD_TRY(dd_model_create(&r->config.model, &r->model));
+    DD_TRY(dd_schedule_create(&r->config, &r->schedule));
     r->run = (dd_run){.config = &r->config,
                       .config_name = "run_x",
                       .dataset = "d\xC3\xADno", /* UTF-8 all the way */
@@ -59,11 +61,12 @@ static inline int stored_run_create(stored_run *r, const char *path, int overrid
     }
     size_t capacity = (size_t)dd_log_chunk(&r->config.training), batch = (size_t)r->config.training.batch;
     size_t rows = 2 * capacity, points = rows * batch; /* two replicas; the second is ours */
-    r->row = calloc(4 * rows + points, sizeof(float));
+    r->row = calloc(4 * rows + points * (size_t)r->model.gates, sizeof(float));
     int16_t *timestep = calloc(points, sizeof *timestep);
     r->block = (dd_train_log){.replicas = 2,
                               .capacity = (int)capacity,
                               .batch = (int)batch,
+                              .gates = r->model.gates,
                               .loss = r->row,
                               .mse = r->row + rows,
                               .diversity = r->row + 2 * rows,
@@ -79,6 +82,7 @@ static inline void stored_run_free(stored_run *r)
         free(r->state[part]);
     free(r->row);
     free(r->block.timestep);
+    dd_schedule_free(&r->schedule);
 }
 
 /* Fill the block with the chunk that begins at first_step; the other replica's rows stay 0. */
@@ -96,7 +100,9 @@ static inline void stored_run_fill(stored_run *r, int first_step)
         b->grad_norm[at] = 4 + (float)s / 1000.f;
         for (int row = 0; row < b->batch && b->gate; row++) {
             int missing = s % 5 == 4 && row >= b->batch * 5 / 8;
-            b->gate[at * b->batch + row] = missing ? NAN : (float)((7 * s + row) % 1000) / 1000.f;
+            for (int k = 0; k < b->gates; k++)
+                b->gate[(at * b->batch + row) * b->gates + k] =
+                    missing ? NAN : (float)((7 * s + row + 100 * k) % 1000) / 1000.f;
             b->timestep[at * b->batch + row] = (int16_t)(missing ? -1 : (3 * s + row) % r->config.diffusion.timesteps);
         }
     }
@@ -127,27 +133,30 @@ static inline int stored_run_checkpoint(stored_run *r, const char *path, int ste
     return dd_checkpoint_write(path, &r->run, &r->model, step, 12.5 + step, (const float *const *)r->state);
 }
 
-/* The result over the log at `path`: x (i, c) = i + c / 2, noise -x, gate i / n, sample gate (t, i) = t + i / n. */
+/* The result over the log at `path`: x (i, c) = i + c / 2, noise -x, gate (i, k) = i / n + 10 k, sample gate (t, i, k)
+ * = t + i / n + 10 k for the timesteps t of the schedule. */
 static inline int stored_run_result(stored_run *r, const char *path)
 {
-    uint32_t n = (uint32_t)r->config.evaluation.samples;
-    int timesteps = r->config.diffusion.timesteps;
-    float *x = malloc((size_t)n * (size_t)(5 + timesteps) * sizeof *x), *noise = x + 2 * n, *gate = x + 4 * n;
-    float *sample_gate = x + 5 * n;
-    for (uint32_t i = 0; i < n; i++) {
-        for (int c = 0; c < 2; c++) {
-            x[2 * i + (uint32_t)c] = (float)i + (float)c / 2;
-            noise[2 * i + (uint32_t)c] = -x[2 * i + (uint32_t)c];
+    size_t n = (size_t)r->config.evaluation.samples, gates = (size_t)r->model.gates, steps = (size_t)r->schedule.steps;
+    float *x = malloc(n * (4 + gates * (1 + steps)) * sizeof *x), *noise = x + 2 * n, *gate = x + 4 * n;
+    float *sample_gate = gate + n * gates;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t c = 0; c < 2; c++) {
+            x[2 * i + c] = (float)i + (float)c / 2;
+            noise[2 * i + c] = -x[2 * i + c];
         }
-        gate[i] = (float)i / (float)n;
-        for (int t = 0; t < timesteps; t++)
-            sample_gate[(uint32_t)t * n + i] = (float)t + (float)i / (float)n;
+        for (size_t k = 0; k < gates; k++) {
+            gate[i * gates + k] = (float)i / (float)n + 10.f * (float)k;
+            for (size_t step = 0; step < steps; step++)
+                sample_gate[(step * n + i) * gates + k] = (float)r->schedule.timestep[step] + gate[i * gates + k];
+        }
     }
-    dd_result result = {.samples = n,
+    dd_result result = {.samples = (uint32_t)n,
                         .x = x,
                         .initial_noise = noise,
-                        .gate = r->model.gates ? gate : NULL,
-                        .sample_gate = r->model.gates ? sample_gate : NULL,
+                        .sampling = &r->schedule,
+                        .gate = gates ? gate : NULL,
+                        .sample_gate = gates ? sample_gate : NULL,
                         .online = r->state[DD_STATE_ONLINE],
                         .ema = r->state[DD_STATE_EMA]};
     for (int i = 0; i < DD_METRICS; i++)

@@ -9,7 +9,7 @@
 #include "config.h"
 #include "model.h"
 
-static const char *const all_sections[] = {"model", "diffusion", "training", "evaluation", "data", NULL};
+static const char *const all_sections[] = {"model", "diffusion", "training", "sampling", "evaluation", "data", NULL};
 
 /* Whether two configurations agree in every key, down to the last bit of a real. */
 static int same(const dd_config *a, const dd_config *b)
@@ -58,17 +58,44 @@ static void check_values(void)
     CHECK(config.data.seed == 9007199254740992u, "%llu", (unsigned long long)config.data.seed);
     /* What the text does not name stays. */
     CHECK(config.model.hidden_width == 256 && config.training.batch == 256 && config.evaluation.k == 5, "defaults");
+}
 
-    static const char *const words[] = {"relu", "gelu", "silu", "tanh"};
-    static const char *const schedules[] = {"linear", "quadratic", "cosine", "scaled_linear"};
-    for (int i = 0; i < 4; i++) {
+/* Every word of every key, in the order of its enum. */
+static void check_words(void)
+{
+    dd_config config = defaults();
+    const struct {
+        const char *key, *words[6];
+        const void *value;
+    } cases[] = {
+        {"model.activation", {"relu", "gelu", "silu", "tanh"}, &config.model.activation},
+        {"model.gate", {"learned", "hard", "fixed"}, &config.model.gate},
+        {"diffusion.schedule", {"linear", "quadratic", "cosine", "scaled_linear"}, &config.diffusion.schedule},
+        {"diffusion.terminal_snr", {"kept", "zero"}, &config.diffusion.terminal_snr},
+        {"diffusion.prediction", {"noise", "x0", "v"}, &config.diffusion.prediction},
+        {"training.diversity_distance",
+         {"euclidean", "squared", "l1", "rbf", "log"},
+         &config.training.diversity_distance},
+        {"training.diversity_course", {"constant", "cosine"}, &config.training.diversity_course},
+        {"training.precision", {"float32", "tf32"}, &config.training.precision},
+        {"sampling.start", {"normal", "data"}, &config.sampling.start},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int count = 0, value;
         char text[64];
-        snprintf(text, sizeof text, "model.activation=%s", words[i]);
-        CHECK_OK(dd_config_set(&config, text));
-        CHECK((int)config.model.activation == i, "%s is %d", words[i], (int)config.model.activation);
-        snprintf(text, sizeof text, "diffusion.schedule=%s", schedules[i]);
-        CHECK_OK(dd_config_set(&config, text));
-        CHECK((int)config.diffusion.schedule == i, "%s is %d", schedules[i], (int)config.diffusion.schedule);
+        memcpy(&value, cases[i].value, sizeof value);
+        CHECK(value == 0, "%s is not %s by default", cases[i].key, cases[i].words[0]);
+        for (; cases[i].words[count]; count++) {
+            snprintf(text, sizeof text, "%s=%s", cases[i].key, cases[i].words[count]);
+            CHECK_OK(dd_config_set(&config, text));
+            memcpy(&value, cases[i].value, sizeof value);
+            CHECK(value == count, "%s is %d", text, value);
+        }
+        snprintf(text, sizeof text, "%s=none", cases[i].key);
+        CHECK(dd_config_set(&config, text) == DD_ERR_CONFIG, "%s", text);
+        for (int j = 0; j < count; j++)
+            CHECK(strstr(dd_error_message(), cases[i].words[j]), "'%s' is not in '%s'", cases[i].words[j],
+                  dd_error_message());
     }
 }
 
@@ -121,7 +148,13 @@ static void check_refusals(void)
         {"[training]\nsteps = 2020-01-01\n", {"line 2", "a date or time where an integer is wanted"}},
         {"[model]\nactivation = \"rellu\"\n",
          {"line 2", "unknown word 'rellu'", "relu, gelu, silu, tanh", "did you mean 'relu'?"}},
-        {"[model]\nexperts = 3\n", {"line 2", "3 is out of range", "from 1 to 2"}},
+        {"[model]\nexperts = 9\n", {"line 2", "9 is out of range", "from 1 to 8"}},
+        {"[model]\ngate = \"soft\"\n", {"line 2", "unknown word 'soft'", "learned, hard, fixed"}},
+        {"[sampling]\neta = 1.5\n", {"line 2", "1.5 is out of range", "from 0 to 1"}},
+        {"[sampling]\nstepz = 5\n", {"line 2", "sampling.stepz: unknown key", "did you mean 'steps'?"}},
+        {"[sampling]\nprediction = \"v\"\n", {"line 2", "belongs to section [diffusion]"}},
+        {"[smapling]\neta = 1\n", {"line 1", "unknown section [smapling]", "did you mean [sampling]?"}},
+        {"[training]\ndiversity_scale = 0\n", {"line 2", "0 is out of range", "from 1e-06"}},
         {"[training]\nsteps = 0\n", {"line 2", "0 is out of range", "from 1 to 100000000"}},
         {"[training]\nlearning_rate = -1e-3\n", {"line 2", "-0.001 is out of range", "from 0"}},
         {"[training]\nlearning_rate = nan\n", {"line 2", "nan is out of range"}},
@@ -204,6 +237,9 @@ static void check_bounds_between_keys(void)
         {"diffusion.beta_start=0.02", {"diffusion.beta_start = 0.02", "diffusion.beta_end = 0.02"}},
         {"diffusion.beta_end=1e-5", {"diffusion.beta_start"}},
         {"evaluation.samples=5", {"evaluation.k = 5", "evaluation.samples = 5"}},
+        {"sampling.steps=101", {"sampling.steps = 101", "diffusion.timesteps = 100"}},
+        {"diffusion.terminal_snr=zero",
+         {"diffusion.prediction = \"noise\"", "diffusion.terminal_snr", "\"v\" or \"x0\""}},
     };
     dd_config config = defaults();
     CHECK_OK(dd_config_validate(&config));
@@ -212,10 +248,30 @@ static void check_bounds_between_keys(void)
         CHECK_OK(dd_config_set(&config, cases[i].text));
         check_message(cases[i].text, dd_config_validate(&config), DD_ERR_CONFIG, cases[i].say);
     }
-    /* A gate without layers is no fault where there is no gate, nor a beta range that is not used. */
+    /* What cannot be without any signal at the last timestep. */
+    static const refusal without_signal[] = {
+        {"diffusion.timesteps=1", {"diffusion.terminal_snr", "2 timesteps"}},
+        {"sampling.noise_factor=0.9", {"sampling.noise_factor = 0.9", "noise alone", "use 1"}},
+        {"training.min_snr_gamma=5", {"training.min_snr_gamma = 5", "no weight", "use 0"}},
+    };
+    for (size_t i = 0; i < sizeof without_signal / sizeof *without_signal; i++) {
+        config = defaults();
+        config.diffusion.terminal_snr = DD_TERMINAL_ZERO;
+        config.diffusion.prediction = i ? DD_PREDICT_POINT : DD_PREDICT_V;
+        CHECK_OK(dd_config_validate(&config));
+        CHECK_OK(dd_config_set(&config, without_signal[i].text));
+        check_message(without_signal[i].text, dd_config_validate(&config), DD_ERR_CONFIG, without_signal[i].say);
+        config.diffusion.terminal_snr = DD_TERMINAL_KEPT;
+        CHECK_OK(dd_config_validate(&config));
+    }
+    /* A gate without layers is no fault where no gate is learned, nor a beta range that is not used. */
     config = defaults();
-    config.model.experts = 1;
     config.model.gate_layers.count = 0;
+    config.model.gate = DD_GATE_FIXED;
+    CHECK_OK(dd_config_validate(&config));
+    config.model.gate = DD_GATE_HARD;
+    CHECK(dd_config_validate(&config) == DD_ERR_CONFIG, "a hard gate without layers");
+    config.model.experts = 1;
     CHECK_OK(dd_config_validate(&config));
     config.diffusion.schedule = DD_BETA_COSINE;
     config.diffusion.beta_start = .5;
@@ -233,6 +289,8 @@ static void check_round_trip(void)
     config.model.expert_head = (dd_widths){.count = 4, .width = {1, 22, 333, 4444}};
     config.model.gate_layers.count = 0;
     config.diffusion.schedule = DD_BETA_SCALED_LINEAR;
+    config.diffusion.prediction = DD_PREDICT_V;
+    config.sampling = (dd_sampling_config){.steps = 7, .eta = .25, .noise_factor = 1.05, .start = DD_START_DATA};
     config.training.steps = 12345;
     config.data.seed = 9007199254740991u;
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
@@ -261,10 +319,12 @@ static void check_difference(void)
     b.training.learning_rate = nextafter(b.training.learning_rate, 1.);
     b.model.gate_layers = (dd_widths){.count = 2, .width = {256, 128}};
     b.model.expert_head.width[0] = 99; /* beyond count: no difference */
+    b.sampling.start = DD_START_DATA;
     char *text = dd_config_difference(&a, &b, all_sections);
     CHECK(!strcmp(text, "model.gate_layers: [256] here, [256, 128] there\n"
                         "training.steps: 10000 here, 2000 there\n"
-                        "training.learning_rate: 0.0003 here, 0.00030000000000000003 there\n"),
+                        "training.learning_rate: 0.0003 here, 0.00030000000000000003 there\n"
+                        "sampling.start: \"normal\" here, \"data\" there\n"),
           "%s", text);
     free(text);
     text = dd_config_difference(&a, &b, training);
@@ -318,6 +378,7 @@ static void check_runs(void)
             CHECK(same(&config, &(dd_config){.model = defaults().model,
                                              .diffusion = expected.diffusion,
                                              .training = expected.training,
+                                             .sampling = expected.sampling,
                                              .evaluation = expected.evaluation,
                                              .data = expected.data}),
                   "the defaults are not run 1");
@@ -327,6 +388,7 @@ static void check_runs(void)
 int main(void)
 {
     check_values();
+    check_words();
     check_overrides();
     check_refusals();
     check_refused_overrides();

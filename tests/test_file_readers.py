@@ -22,7 +22,14 @@ VARIANTS = {  # name: configuration, overrides
     "run_1": ("run_1", []),
     "run_4": ("run_4", []),
     "stride": ("run_1", ["training.gate_every=3"]),
+    "four": ("run_1", ["model.experts=4", "sampling.steps=4"]),
+    "five": ("run_4", ["model.experts=5", "model.gate=hard", "training.gate_every=3"]),
+    "fixed": ("run_1", ["model.gate=fixed", "sampling.steps=4"]),
 }
+EXPERTS = {"run_0": 1, "four": 4, "five": 5}  # others have two
+GATES = {"run_0": 0, "fixed": 0, "four": 4, "five": 5}  # stored weights a point; others have one
+EVERY = {"stride": 3, "five": 3}
+USED = {"four": [2, 4, 7, 9], "fixed": [2, 4, 7, 9]}  # timesteps; others all ten
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
@@ -33,13 +40,19 @@ def run(request, tmp_path_factory):
     return request.param, folder
 
 
-def gate_rows(step):
-    """Gating weights and timesteps (step, batch) of stored_run.h."""
+def gate_rows(step, gates):
+    """Gating weights (step, batch) or, of more than one, (step, batch, expert), and timesteps of stored_run.h."""
     row = np.arange(BATCH)
     s = np.asarray(step)[:, None]
     missing = (s % 5 == 4) & (row >= BATCH * 5 // 8)
-    weight = np.where(missing, np.nan, ((7 * s + row) % 1000) / 1000).astype(np.float32)
-    return weight, np.where(missing, -1, (3 * s + row) % TIMESTEPS)
+    weight = ((7 * s + row)[:, :, None] + 100 * np.arange(gates)) % 1000 / 1000
+    weight = np.where(missing[:, :, None], np.nan, weight).astype(np.float32)
+    return weight if gates > 1 else weight[:, :, 0], np.where(missing, -1, (3 * s + row) % TIMESTEPS)
+
+
+def scale_of(item, axis):
+    (scale,) = item.dims[axis].values()
+    return scale[:]
 
 
 def all_groups(file):
@@ -113,7 +126,9 @@ def test_text_is_variable_length_utf8(run, kind):
 
 
 @pytest.mark.parametrize("engine", ["h5netcdf", "netcdf4"])
-@pytest.mark.parametrize("run, kind", [("run_1", kind) for kind in KINDS] + [("run_0", "result"), ("stride", "log")],
+@pytest.mark.parametrize("run, kind", [("run_1", kind) for kind in KINDS] +
+                         [("run_0", "result"), ("stride", "log"), ("four", "log"), ("four", "result"), ("four", "samples"),
+                          ("five", "result"), ("fixed", "result")],
                          indirect=["run"])
 def test_xarray_opens_every_group(run, kind, engine):
     path = run[1] / f"{kind}.h5"
@@ -154,39 +169,64 @@ def test_training_rows(run, kind):
         for base, name in enumerate(["mse", "loss", "diversity", "grad_norm"], 1):
             assert np.array_equal(file[f"train/{name}"], (base + step.astype(np.float32) / 1000).astype(np.float32))
         assert np.allclose(file["train/learning_rate"], 3e-4 * 0.5 * (1 + np.cos(np.pi * step / STEPS)), rtol=1e-14)
-        if run[0] == "run_0":
+        gates, every = GATES.get(run[0], 1), EVERY.get(run[0], 1)
+        if not gates:
             assert "gate" not in file
             return
-        gate_step = step[:: 3 if run[0] == "stride" else 1]
-        weight, timestep = gate_rows(gate_step)
+        gate_step = step[::every]
+        weight, timestep = gate_rows(gate_step, gates)
+        stored = file["gate/train/weight"]
         assert np.array_equal(file["gate/train/step"], gate_step)
-        assert np.array_equal(file["gate/train/weight"], weight, equal_nan=True)
+        assert stored.shape == weight.shape and np.array_equal(stored, weight, equal_nan=True)
         assert np.array_equal(file["gate/train/timestep"], timestep)
         assert file["gate/train/timestep"].dtype == np.int16 and file["gate/train/timestep"].attrs["_FillValue"] == -1
-        assert np.isnan(file["gate/train/weight"].attrs["_FillValue"]) and file["gate/train/weight"].dtype == np.float32
-        assert file["gate/train/weight"].chunks == ((1, BATCH) if run[0] == "stride" else (5, BATCH))
+        assert np.isnan(stored.attrs["_FillValue"]) and stored.dtype == np.float32
+        assert stored.chunks == (1 if every > 1 else 5, BATCH, gates)[:stored.ndim]
         assert file["train/loss"].chunks == (5,)
+        if gates > 1:
+            assert np.array_equal(scale_of(stored, 2), np.arange(1, gates + 1))
 
 
 def test_result_contents(run):
+    gates, used = GATES.get(run[0], 1), np.array(USED.get(run[0], range(TIMESTEPS)))
     with h5py.File(run[1] / "result.h5") as file:
         i = np.arange(SAMPLES, dtype=np.float32)
         x = np.stack([i, i + 0.5], axis=1)
         assert np.array_equal(file["samples/x"], x) and np.array_equal(file["samples/initial_noise"], -x)
-        if run[0] == "run_0":
-            assert "gate" not in file["samples"]
+        if not gates:
+            assert "gate" not in file["samples"] and "gate" not in file
         else:
-            assert np.array_equal(file["samples/gate"], i / SAMPLES)
-            t = np.arange(TIMESTEPS, dtype=np.float32)[:, None]
-            assert np.array_equal(file["gate/sample/weight"], t + i / SAMPLES)
+            gate = (i / SAMPLES)[:, None] + 10 * np.arange(gates, dtype=np.float32)
+            sampling = used.astype(np.float32)[:, None, None] + gate
+            for name, values in (("samples/gate", gate), ("gate/sample/weight", sampling)):
+                values = values if gates > 1 else values[..., 0]
+                assert file[name].shape == values.shape and np.array_equal(file[name], values), name
+                if gates > 1:
+                    assert np.array_equal(scale_of(file[name], values.ndim - 1), np.arange(1, gates + 1)), name
+            assert np.array_equal(file["gate/sample/timestep"], used)
+            assert np.array_equal(scale_of(file["gate/sample/weight"], 0), used)
         metrics = {name: value[()] for name, value in file["metrics"].items()}
         assert metrics == dict(training_time=31.5, eval_loss=0.75, inference_time=2.25, kl_divergence=-0.125,
                                kl_zero_distances=3, modes_captured=141)
         assert file["metrics/training_time"].attrs["units"] == "s" and file["metrics/kl_divergence"].attrs["units"] == "bit"
 
 
-def reference_shapes(config):
-    """Names and shapes of the reference's state_dict at hidden width 16 and embedding width 8, in the order of dd_model."""
+@pytest.mark.parametrize("run", ["four"], indirect=True)
+@pytest.mark.parametrize("engine", ["h5netcdf", "netcdf4"])
+def test_weights_by_the_number_of_the_expert(run, engine):
+    for group, name in (("gate/train", "weight"), ("gate/sample", "weight"), ("samples", "gate")):
+        with xr.open_dataset(run[1] / "result.h5", group=group, engine=engine) as opened:
+            weights = opened[name]
+            assert list(opened["expert"]) == [1, 2, 3, 4] and weights.dims[-1] == "expert"
+            assert np.array_equal(weights.sel(expert=3), weights[..., 2], equal_nan=True)
+    with xr.open_dataset(run[1] / "result.h5", group="gate/sample", engine=engine) as opened:
+        assert np.array_equal(opened["weight"].sel(timestep=7, expert=2), opened["weight"][2, :, 1])
+
+
+def reference_shapes(variant):
+    """Names and shapes of the reference's state_dict at hidden width 16 and embedding width 8, in the order of dd_model.
+    With more than two experts the names go on, and the gate has an output for each."""
+    config, experts, gates = VARIANTS[variant][0], EXPERTS.get(variant, 2), GATES.get(variant, 1)
     layers = []
 
     def expert(prefix):
@@ -195,14 +235,14 @@ def reference_shapes(config):
         layers.extend([(f"{prefix}.5", 2, 16)] if config in ("run_0", "run_1")
                       else [(f"{prefix}.5", 128, 16), (f"{prefix}.7", 2, 128)])
 
-    if config == "run_0":
+    if experts == 1:
         expert("network")
-    else:
-        expert("expert1")
-        expert("expert2")
+    for number in range(1, experts + 1) if experts > 1 else []:
+        expert(f"expert{number}")
+    if gates:
         layers.append(("gating_network.0", 256, 24))
-        layers.extend([("gating_network.2", 1, 256)] if config == "run_1"
-                      else [("gating_network.2", 128, 256), ("gating_network.4", 1, 128)])
+        layers.extend([("gating_network.2", gates, 256)] if config == "run_1"
+                      else [("gating_network.2", 128, 256), ("gating_network.4", gates, 128)])
     return {f"{name}.{part}": shape for name, out, width in layers for part, shape in
             (("weight", (out, width)), ("bias", (out,)))}
 
@@ -213,7 +253,7 @@ def reference_shapes(config):
 def test_tensors_are_the_references(run, kind, group, part):
     with h5py.File(run[1] / f"{kind}.h5") as file:
         tensors = {name: tensor[:] for name, tensor in file[group].items()}
-    shapes = reference_shapes(VARIANTS[run[0]][0])
+    shapes = reference_shapes(run[0])
     assert {name: tensor.shape for name, tensor in tensors.items()} == shapes
     assert all(tensor.dtype == np.float32 for tensor in tensors.values())
     flat = np.concatenate([tensors[name].ravel() for name in shapes])
@@ -222,18 +262,20 @@ def test_tensors_are_the_references(run, kind, group, part):
 
 def test_samples_alone(run):
     x = np.array([[1, 2], [3, 4], [5, 1 / 3]], dtype=np.float32)
-    gate = np.array([0, 0.5, 0.1], dtype=np.float32)
+    gates = GATES.get(run[0], 1)
+    gate = np.float32(0.1) * np.arange(3, dtype=np.float32)[:, None] + np.arange(gates, dtype=np.float32)
+    names = {0: "x1,x2", 1: "x1,x2,gate"}.get(gates, "x1,x2" + "".join(f",gate{k + 1}" for k in range(gates)))
     table = np.loadtxt(run[1] / "samples.csv", delimiter=",", skiprows=1, dtype=np.float32)
     header = (run[1] / "samples.csv").read_text().splitlines()[0]
     loaded = np.load(run[1] / "samples.npy", allow_pickle=False)
     assert loaded.dtype == np.float32 and np.array_equal(loaded, x)
     with h5py.File(run[1] / "samples.h5") as file:
         assert np.array_equal(file["samples/x"], x)
-        if run[0] == "run_0":
-            assert header == "x1,x2" and np.array_equal(table, x) and "gate" not in file["samples"]
+        assert header == names and np.array_equal(table, np.column_stack([x, gate]))
+        if gates:
+            assert np.array_equal(file["samples/gate"], gate if gates > 1 else gate[:, 0])
         else:
-            assert header == "x1,x2,gate" and np.array_equal(table, np.column_stack([x, gate]))
-            assert np.array_equal(file["samples/gate"], gate)
+            assert "gate" not in file["samples"]
 
 
 def test_documented_example(tmp_path, monkeypatch, capsys):

@@ -222,29 +222,91 @@ static void check_sines(const dd_kernels *k)
     CHECK(worst < 2e-7, "%s sines: %g", k->name, worst);
 }
 
-static void check_distances(const dd_kernels *k)
+/* Distance and its gradient at the first point, for a difference (dx, dy). */
+static long double pair(dd_diversity_kind kind, long double scale, long double dx, long double dy, long double slope[2])
+{
+    long double square = dx * dx + dy * dy, inner = scale * scale, factor = 0;
+    switch (kind) {
+    case DD_DIVERSITY_SQUARED:
+        factor = 2;
+        break;
+    case DD_DIVERSITY_L1:
+        slope[0] = (dx > 0) - (dx < 0);
+        slope[1] = (dy > 0) - (dy < 0);
+        return fabsl(dx) + fabsl(dy);
+    case DD_DIVERSITY_RBF:
+        factor = expl(-square / (2 * inner)) / inner;
+        break;
+    case DD_DIVERSITY_LOG:
+        factor = 2 / (inner + square);
+        break;
+    case DD_DIVERSITY_EUCLIDEAN:
+        factor = square > 0 ? 1 / sqrtl(square) : 0;
+        break;
+    }
+    slope[0] = factor * dx;
+    slope[1] = factor * dy;
+    return kind == DD_DIVERSITY_SQUARED ? square
+           : kind == DD_DIVERSITY_RBF   ? 1 - expl(-square / (2 * inner))
+           : kind == DD_DIVERSITY_LOG   ? logl(1 + square / inner)
+                                        : sqrtl(square);
+}
+
+/* Rows [first, last) of n points that lie about `spread` apart. */
+static void check_distances(const dd_kernels *k, dd_diversity_kind kind, float scale, float spread, int first, int last)
 {
     enum { N = 37, PADDED = 48 };
-    float x[PADDED], y[PADDED], distance[N], unit_x[N], unit_y[N];
+    float x[PADDED], y[PADDED], distance[N], slope_x[N], slope_y[N];
     for (int i = 0; i < PADDED; i++) {
-        x[i] = draw();
-        y[i] = draw();
+        x[i] = spread * draw();
+        y[i] = spread * draw();
     }
     x[5] = x[9];
     y[5] = y[9]; /* two equal points: no direction between them */
-    k->distances(x, y, N, 0, N, distance, unit_x, unit_y);
+    x[30] = x[6];
+    y[31] = y[7]; /* and two that differ along one axis */
+    for (int i = 0; i < N; i++)
+        distance[i] = slope_x[i] = slope_y[i] = -77;
+    k->distances(kind, scale, x, y, N, first, last, distance, slope_x, slope_y);
     double worst = 0;
+    int touched = 0;
     for (int i = 0; i < N; i++) {
-        double d = 0, ux = 0, uy = 0;
-        for (int j = 0; j < N; j++) {
-            double dx = (double)x[i] - x[j], dy = (double)y[i] - y[j], length = sqrt(dx * dx + dy * dy);
-            d += length;
-            ux += length > 0 ? dx / length : 0;
-            uy += length > 0 ? dy / length : 0;
+        if (i < first || i >= last) {
+            touched += distance[i] != -77 || slope_x[i] != -77 || slope_y[i] != -77;
+            continue;
         }
-        worst = far(far(far(worst, distance[i], d), unit_x[i], ux), unit_y[i], uy);
+        long double sum[3] = {0}, size[2] = {0}, slope[2];
+        for (int j = 0; j < N; j++) {
+            sum[0] += pair(kind, scale, (long double)x[i] - x[j], (long double)y[i] - y[j], slope);
+            for (int c = 0; c < 2; c++) {
+                sum[1 + c] += slope[c];
+                size[c] += fabsl(slope[c]);
+            }
+        }
+        /* A slope's terms are of both signs; its error is that of the largest. */
+        worst = far(worst, distance[i], (double)sum[0]);
+        worst = fmax(worst, fabs((double)(slope_x[i] - sum[1])) / (1 + (double)size[0]));
+        worst = fmax(worst, fabs((double)(slope_y[i] - sum[2])) / (1 + (double)size[1]));
     }
-    CHECK(worst < 2e-5, "%s distances: %g", k->name, worst);
+    CHECK(worst < 2e-6, "%s distance %d, scale %g, spread %g: %g", k->name, (int)kind, (double)scale, (double)spread,
+          worst);
+    CHECK(!touched, "%s distance %d: rows beyond %d..%d", k->name, (int)kind, first, last);
+}
+
+static void check_all_distances(const dd_kernels *k)
+{
+    static const float scales[] = {1, .3f, 5}, spreads[] = {1, .02f, 40};
+    for (int kind = DD_DIVERSITY_EUCLIDEAN; kind <= DD_DIVERSITY_LOG; kind++) {
+        for (int i = 0; i < 9; i++)
+            check_distances(k, (dd_diversity_kind)kind, scales[i % 3], spreads[i / 3], 0, 37);
+        check_distances(k, (dd_diversity_kind)kind, 1, 1, 5, 33);
+        /* A prediction that is NaN is seen in the sum. */
+        float x[16] = {0}, y[16] = {0}, distance[3], slope_x[3], slope_y[3];
+        x[1] = NAN;
+        k->distances((dd_diversity_kind)kind, 1, x, y, 3, 0, 3, distance, slope_x, slope_y);
+        CHECK(isnan(distance[0]) && isnan(distance[1]), "%s distance %d of NaN: %g", k->name, kind,
+              (double)distance[0]);
+    }
 }
 
 static void check_adamw(const dd_kernels *k)
@@ -349,7 +411,7 @@ static void check_kernels(const dd_kernels *k)
     check_weight(k, 304, 80, 48);
     check_transpose(k);
     check_sines(k);
-    check_distances(k);
+    check_all_distances(k);
     check_adamw(k);
     check_squares(k);
     check_extremes(k);

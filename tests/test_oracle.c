@@ -1,5 +1,6 @@
 /* The exact denoiser against closed forms and direct sums: one Gaussian, a box, mixtures of everything, atoms that are
- * replaced by few, the far tails; and sampling where the whole chain is known. */
+ * replaced by few, the far tails; and sampling where the whole chain is known, whatever is predicted, by all kinds of
+ * steps. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +10,11 @@
 #include "oracle_atoms.h"
 #include "oracle_box.h"
 #include "philox.h"
+#include "start.h"
 
-static const dd_diffusion_config linear = {100, DD_BETA_LINEAR, 1e-4, .02}, cosine = {250, DD_BETA_COSINE, 1e-4, .02};
+static const dd_diffusion_config linear = {
+    .timesteps = 100, .schedule = DD_BETA_LINEAR, .beta_start = 1e-4, .beta_end = .02};
+static const dd_diffusion_config cosine = {.timesteps = 250, .schedule = DD_BETA_COSINE};
 
 /* Uniform in (0, 1). */
 static double uniform(uint32_t i)
@@ -72,6 +76,14 @@ static int direct(const dd_truth *t, double alpha_bar, const double *x, double *
     return isfinite(noise[0]) && isfinite(noise[1]);
 }
 
+static int create_schedule(const dd_diffusion_config *diffusion, dd_schedule *schedule)
+{
+    dd_config config;
+    dd_config_defaults(&config);
+    config.diffusion = *diffusion;
+    return dd_schedule_create(&config, schedule);
+}
+
 /* Greatest difference from the direct sum, over all timesteps in steps of `stride`, at points of x_t's distribution
  * spread `wide` times. */
 static double worst_difference(const dd_truth *t, const dd_diffusion_config *config, int stride, double wide)
@@ -80,7 +92,7 @@ static double worst_difference(const dd_truth *t, const dd_diffusion_config *con
     dd_schedule s;
     dd_oracle *oracle;
     double worst = 0., x[2 * POINTS], noise[2 * POINTS];
-    CHECK_OK(dd_schedule_create(config, &s));
+    CHECK_OK(create_schedule(config, &s));
     CHECK_OK(dd_oracle_create(t, &s, &oracle));
     for (int step = 0; step < s.timesteps; step += stride) {
         double signal = sqrt(s.alpha_bar[step]), deviation = sqrt(1. - s.alpha_bar[step]);
@@ -114,7 +126,7 @@ static void check_gaussian(void)
         dd_schedule s;
         dd_oracle *oracle;
         double noise[8];
-        CHECK_OK(dd_schedule_create(&linear, &s));
+        CHECK_OK(create_schedule(&linear, &s));
         CHECK_OK(dd_oracle_create(&t, &s, &oracle));
         for (int step = 0; step < s.timesteps; step += 33) {
             CHECK_OK(dd_oracle_predict(oracle, step, points, 4, noise));
@@ -208,7 +220,7 @@ static void check_mixture(void)
     t.atoms = POINTS;
     worst = worst_difference(&t, &cosine, 25, 10.);
     CHECK(worst < 2e-9, "far out it differs by %g", worst);
-    worst = worst_difference(&t, &(dd_diffusion_config){4, DD_BETA_LINEAR, 1e-6, 4e-6}, 1, 1.);
+    worst = worst_difference(&t, &(dd_diffusion_config){.timesteps = 4, .beta_start = 1e-6, .beta_end = 4e-6}, 1, 1.);
     CHECK(worst < 1e-11, "without replacing it differs by %g", worst);
 }
 
@@ -221,12 +233,12 @@ static void check_sampling(void)
     dd_schedule s;
     dd_oracle *oracle;
     static float x[2 * N], again[2 * N], start[2 * N];
-    CHECK_OK(dd_schedule_create(&linear, &s));
+    CHECK_OK(create_schedule(&linear, &s));
     CHECK_OK(dd_oracle_create(&t, &s, &oracle));
-    CHECK_OK(dd_oracle_sample(oracle, 17, N, 1, x, start));
-    CHECK_OK(dd_oracle_sample(oracle, 17, N, 3, again, NULL));
+    CHECK_OK(dd_oracle_sample(oracle, 17, NULL, N, 1, x, start));
+    CHECK_OK(dd_oracle_sample(oracle, 17, NULL, N, 3, again, NULL));
     CHECK(!memcmp(x, again, sizeof x), "the threads change the samples");
-    CHECK_OK(dd_oracle_sample(oracle, 18, N, 1, again, NULL));
+    CHECK_OK(dd_oracle_sample(oracle, 18, NULL, N, 1, again, NULL));
     CHECK(memcmp(x, again, sizeof x), "the seed does not change the samples");
     double worst = 0., worst_start = 0.;
     for (int i = 0; i < N; i++) {
@@ -258,11 +270,164 @@ static void check_sampling(void)
     dd_schedule_free(&s);
 }
 
+/* ---- sampling by every kind of schedule ---- */
+
+enum { SAMPLES = 400 };
+
+static void sample(const dd_truth *t, const dd_config *c, const float *start, uint32_t n, float *x)
+{
+    dd_schedule s;
+    dd_oracle *oracle;
+    CHECK_OK(dd_config_validate(c));
+    CHECK_OK(dd_schedule_create(c, &s));
+    CHECK_OK(dd_oracle_create(t, &s, &oracle));
+    CHECK_OK(dd_oracle_sample(oracle, 3, start, n, 1, x, NULL));
+    dd_oracle_destroy(oracle);
+    dd_schedule_free(&s);
+}
+
+/* An exact denoiser knows x_0 and eps; in which words it says so cannot matter. */
+static void check_predictions(void)
+{
+    dd_atom atom[] = {
+        {{1., 2.}, {.1, .3}, {0., 0.}, .3}, {{-2., .5}, {0., 0.}, {0., 0.}, .2}, {{0., -2.}, {0., 0.}, {1., .2}, .5}};
+    dd_truth t = truth_of(atom, 3);
+    static float x[3][2 * SAMPLES];
+    for (int n = 0; n < 2 * 2 * 3 * 2; n++) {
+        int zero = n % 2, eta = n / 2 % 2, steps = n / 4 % 3, factor = n / 12;
+        if (zero && factor)
+            continue;
+        dd_config c;
+        dd_config_defaults(&c);
+        c.diffusion.schedule = DD_BETA_COSINE;
+        c.diffusion.terminal_snr = (dd_terminal_snr)zero;
+        c.sampling.eta = eta ? 1. : 0.;
+        c.sampling.steps = (const int[]){0, 20, 1}[steps];
+        c.sampling.noise_factor = factor ? .95 : 1.;
+        double worst = 0., greatest = 0.;
+        for (int kind = zero ? DD_PREDICT_POINT : DD_PREDICT_NOISE; kind <= DD_PREDICT_V; kind++) {
+            c.diffusion.prediction = (dd_prediction_kind)kind;
+            sample(&t, &c, NULL, SAMPLES, x[kind]);
+        }
+        for (int i = 0; i < 2 * SAMPLES; i++) {
+            greatest = fmax(greatest, fabs((double)x[DD_PREDICT_V][i]));
+            worst = fmax(worst, fabs((double)x[DD_PREDICT_POINT][i] - x[DD_PREDICT_V][i]));
+            if (!zero)
+                worst = fmax(worst, fabs((double)x[DD_PREDICT_NOISE][i] - x[DD_PREDICT_V][i]));
+        }
+        /* The tables are float32; the cosine's last alpha_bar is 6e-8, so that an x_0 from noise, 4000 times it, has
+         * but three digits, of which the following steps leave less. */
+        CHECK(worst < (zero ? 2e-5 : 2e-3), "zero %d, eta %g, %d steps, factor %g: samples differ by %g", zero,
+              c.sampling.eta, c.sampling.steps, c.sampling.noise_factor, worst);
+        /* In one step to E[x_0 | x_T]; a factor leaves a part of x_T's noise in x_0. */
+        CHECK(greatest > (steps == 2 ? .25 : 2.) && (factor || greatest < 4.), "samples reach to %g", greatest);
+    }
+}
+
+/* Standard deviation of samples of N(., sigma^2) from the true x_T on. Every step is linear, so that it is known; the
+ * smaller the steps, the nearer to sigma. */
+static double chain_deviation(const dd_schedule *s, double eta, double sigma)
+{
+    double last = s->alpha_bar[s->timesteps - 1], variance = last * sigma * sigma + 1. - last;
+    for (int i = s->steps - 1; i >= 0; i--) {
+        double a = s->alpha_bar[s->timestep[i]], b = i ? s->alpha_bar[s->timestep[i - 1]] : 1.;
+        double gain = sqrt(a) * sigma * sigma / (a * sigma * sigma + 1. - a); /* of E[x_0 | x] */
+        double added = eta * eta * (1. - b) / (1. - a) * (1. - a / b);
+        double along = sqrt(b) * gain + sqrt(1. - b - added) * (1. - sqrt(a) * gain) / sqrt(1. - a);
+        variance = along * along * variance + added;
+    }
+    return sqrt(variance);
+}
+
+/* Of one Gaussian from the true x_T on, every sampler gives its mean, and its variance in the limit of many steps. */
+static void check_moments(void)
+{
+    enum { N = 10000 };
+    dd_atom atom = {{.7, -1.3}, {.5, .1}, {0., 0.}, 1.};
+    dd_truth t = truth_of(&atom, 1);
+    static float x[2 * N], start[2 * N], xy[2 * N];
+    dd_points points = {.n = N, .xy = xy};
+    for (uint32_t i = 0; i < N; i++) {
+        float z[2];
+        dd_draw_normals(9, DD_DRAW_DATA, 0, i, z);
+        for (uint32_t c = 0; c < 2; c++)
+            xy[2 * i + c] = (float)(atom.centre[c] + atom.sigma[c] * (double)z[c]);
+    }
+    for (int n = 0; n < 4 * 3; n++) {
+        int prediction = n % 4, zero = prediction == 3;
+        dd_config c;
+        dd_schedule s;
+        dd_config_defaults(&c);
+        c.diffusion.timesteps = 250;
+        c.diffusion.schedule = zero ? DD_BETA_COSINE : DD_BETA_SCALED_LINEAR;
+        c.diffusion.prediction = zero ? DD_PREDICT_V : (dd_prediction_kind)prediction;
+        c.diffusion.terminal_snr = (dd_terminal_snr)zero;
+        c.sampling.start = DD_START_DATA;
+        c.sampling.eta = .5 * (n / 4);
+        c.sampling.steps = prediction ? 0 : 100;
+        CHECK_OK(dd_schedule_create(&c, &s));
+        dd_draw_start(&s, &points, 3, N, start);
+        sample(&t, &c, start, N, x);
+        for (int axis = 0; axis < 2; axis++) {
+            double sum = 0., square = 0., known = chain_deviation(&s, c.sampling.eta, atom.sigma[axis]);
+            for (int i = 0; i < N; i++)
+                sum += x[2 * i + axis] / (double)N;
+            for (int i = 0; i < N; i++)
+                square += (x[2 * i + axis] - sum) * (x[2 * i + axis] - sum) / N;
+            /* Four standard errors, and as many of the points, of which N are drawn with replacement. */
+            CHECK(fabs(sum - atom.centre[axis]) < .06 * atom.sigma[axis], "prediction %d, eta %g: mean %g, not %g",
+                  prediction, c.sampling.eta, sum, atom.centre[axis]);
+            CHECK(fabs(sqrt(square) / known - 1.) < .04, "prediction %d, eta %g: sd %g, not %g", prediction,
+                  c.sampling.eta, sqrt(square), known);
+        }
+        dd_schedule_free(&s);
+        c.diffusion.timesteps = 8000;
+        c.sampling.steps = 0;
+        CHECK_OK(dd_schedule_create(&c, &s));
+        double limit = chain_deviation(&s, c.sampling.eta, .1);
+        CHECK(fabs(limit / .1 - 1.) < .01, "prediction %d, eta %g: sd %g in 8000 steps", prediction, c.sampling.eta,
+              limit);
+        dd_schedule_free(&s);
+    }
+}
+
+/* At the last timestep x_T is eps, and nothing is known of x_0 but its mean. */
+static void check_without_signal(void)
+{
+    dd_atom atom[] = {{{1., 2.}, {.1, .3}, {0., 0.}, .25}, {{-2., .5}, {0., 0.}, {.5, .5}, .75}};
+    dd_truth t = truth_of(atom, 2);
+    dd_config c;
+    dd_schedule s;
+    dd_oracle *oracle;
+    double x[4] = {.5, -1., 3., 2.}, noise[4];
+    float start[2] = {.5f, -1.f}, end[2];
+    dd_config_defaults(&c);
+    c.diffusion.terminal_snr = DD_TERMINAL_ZERO;
+    c.diffusion.prediction = DD_PREDICT_POINT;
+    c.sampling.steps = 1;
+    CHECK_OK(dd_schedule_create(&c, &s));
+    CHECK_OK(dd_oracle_create(&t, &s, &oracle));
+    CHECK_OK(dd_oracle_predict(oracle, s.timesteps - 1, x, 2, noise));
+    for (int i = 0; i < 4; i++)
+        CHECK(fabs(noise[i] - x[i]) < 1e-14, "%g at %g", noise[i], x[i]);
+    for (int kind = DD_PREDICT_POINT; kind <= DD_PREDICT_V; kind++) {
+        c.diffusion.prediction = (dd_prediction_kind)kind;
+        sample(&t, &c, start, 1, end);
+        CHECK(fabs((double)end[0] + 1.25) < 1e-6 && fabs((double)end[1] - .875) < 1e-6, "%g, %g is not the mean",
+              (double)end[0], (double)end[1]);
+    }
+    dd_oracle_destroy(oracle);
+    dd_schedule_free(&s);
+}
+
 int main(void)
 {
     check_gaussian();
     check_box();
     check_mixture();
     check_sampling();
+    check_predictions();
+    check_moments();
+    check_without_signal();
     return check_report();
 }

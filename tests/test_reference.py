@@ -73,22 +73,118 @@ def test_permutations_differ_by_epoch_and_seed():
             assert (a == b).mean() < .02
 
 
-@pytest.mark.parametrize("kind", ["linear", "quadratic", "cosine", "scaled_linear"])
-def test_schedule_identities(kind):
-    """The reverse step, given the true noise, has the mean and variance of q(x_{t-1} | x_t, x_0)."""
-    s = ref.Schedule(100, kind)
-    assert ((s.beta > 0) & (s.beta <= .999)).all()
-    x0, eps = np.array([[1.5, -.3]]), np.array([[.2, 1.]])
-    for t in (1, 50, 98):
-        x = s.signal[t] * x0 + s.noise[t] * eps
-        mean = s.reverse(x, eps, t, np.zeros((1, 2)))
-        variance = (s.reverse(x, eps, t, np.ones((1, 2))) - mean)[0, 0] ** 2
-        precision = 1 / (1 - s.alpha_bar[t - 1]) + (1 - s.beta[t]) / s.beta[t]
-        expected = (s.signal[t - 1] * x0 / (1 - s.alpha_bar[t - 1]) + np.sqrt(1 - s.beta[t]) * x / s.beta[t]) / precision
-        assert np.allclose(mean, expected, rtol=1e-9) and np.isclose(variance, 1 / precision, rtol=1e-9)
-    x = s.signal[0] * x0 + s.noise[0] * eps
-    assert np.allclose(s.reverse(x, eps, 0, None), x0)
+# ---- the schedule ----
 
+KINDS = ["linear", "quadratic", "cosine", "scaled_linear"]
+PREDICTIONS = ["noise", "x0", "v"]
+X0, EPS = np.array([[1.5, -.3]]), np.array([[.2, 1.]])
+
+
+def exact(s, t):
+    """x_t and what the networks should say there of X0 and EPS, in float64."""
+    said = {"noise": EPS, "x0": X0, "v": s.signal[t] * EPS - s.noise[t] * X0}
+    return s.signal[t] * X0 + s.noise[t] * EPS, said[s.prediction]
+
+
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_ancestral_sampling_is_the_posterior(kind, prediction):
+    """With all steps and eta = 1 the reverse step, given the true pair, has the mean and variance of Ho et al.'s
+    q(x_{t-1} | x_t, x_0), here from the product of the two Gaussians that it is."""
+    s = ref.Schedule(100, kind, prediction=prediction)
+    assert ((s.beta > 0) & (s.beta <= .999)).all() and np.array_equal(s.timestep, np.arange(100))
+    for t in (1, 50, 98, 99):
+        x, said = exact(s, t)
+        mean = s.reverse(x, said, t, np.zeros((1, 2)))
+        variance = (s.reverse(x, said, t, np.ones((1, 2))) - mean)[0, 0] ** 2
+        precision = 1 / (1 - s.alpha_bar[t - 1]) + (1 - s.beta[t]) / s.beta[t]
+        expected = (s.signal[t - 1] * X0 / (1 - s.alpha_bar[t - 1]) + np.sqrt(1 - s.beta[t]) * x / s.beta[t]) / precision
+        assert np.allclose(mean, expected, rtol=1e-9) and np.isclose(variance, 1 / precision, rtol=1e-9)
+    x, said = exact(s, 0)
+    assert np.allclose(s.reverse(x, said, 0, np.ones((1, 2))), X0)
+
+
+@pytest.mark.parametrize("steps, eta", [(0, 1.), (0, 0.), (7, .5), (1, 0.)])
+@pytest.mark.parametrize("terminal", ["kept", "zero"])
+def test_predictions_of_one_pair_give_one_step(terminal, steps, eta):
+    """Whichever way the pair is said; and where it is the noise with a factor, with that factor. Noise says nothing
+    of x_0 at the last timestep of a zero terminal signal-to-noise ratio, and then is left out."""
+    for factor in (1., .9) if terminal == "kept" else (1.,):
+        results = []
+        for prediction in PREDICTIONS if terminal == "kept" else PREDICTIONS[1:]:
+            s = ref.Schedule(50, "cosine", terminal_snr=terminal, prediction=prediction, steps=steps, eta=eta,
+                             noise_factor=factor)
+            results.append([s.reverse(*exact(s, t), i, np.array([[.5, -2.]])) for i, t in enumerate(s.timestep)])
+        assert np.allclose(results, results[0], rtol=1e-8)
+
+
+def test_without_added_noise_a_pair_stays():
+    """DDIM (eta = 0) moves x_t along the line of one and the same x_0 and eps."""
+    for steps in (1, 3, 10, 100):
+        s = ref.Schedule(100, steps=steps, eta=0.)
+        x, _ = exact(s, 99)
+        for i in reversed(range(steps)):
+            x = s.reverse(x, EPS, i, np.full((1, 2), np.nan))
+            assert np.allclose(x, exact(s, s.timestep[i - 1])[0] if i else X0)
+
+
+@pytest.mark.parametrize("eta", [.3, 1.])
+def test_variances_of_sampling(eta):
+    """From N(0, I) noise alone (x_0 = 0 for certain), every x_t keeps the variance 1 - alpha_bar that it should have."""
+    s = ref.Schedule(100, "cosine", prediction="x0", terminal_snr="zero", steps=8, eta=eta)
+    for i in range(1, 8):
+        z, zero = np.ones((1, 2)), np.zeros((1, 2))
+        along = s.reverse(s.noise[s.timestep[i]] * z, zero, i, zero)
+        added = s.reverse(zero, zero, i, z)
+        assert np.allclose(along ** 2 + added ** 2, 1 - s.alpha_bar[s.timestep[i - 1]])
+
+
+@pytest.mark.parametrize("timesteps, steps", [(100, 100), (100, 10), (100, 7), (50, 49), (20, 3), (10, 1), (1, 1)])
+def test_timesteps_of_sampling(timesteps, steps):
+    chosen = ref.Schedule(timesteps, steps=steps).timestep
+    assert len(chosen) == steps and chosen[-1] == timesteps - 1 and chosen[0] >= 0
+    gaps = np.diff(np.append(-1, chosen))
+    assert gaps.min() >= 1 and gaps.max() - gaps.min() <= 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_zero_terminal_snr(kind):
+    kept, s = ref.Schedule(60, kind), ref.Schedule(60, kind, terminal_snr="zero", prediction="v")
+    assert s.alpha_bar[-1] == 0 and s.beta[-1] == 1
+    assert np.isclose(s.alpha_bar[0], kept.alpha_bar[0], rtol=1e-14)
+    assert (np.diff(s.alpha_bar) < 0).all() and np.allclose(np.cumprod(1 - s.beta), s.alpha_bar, rtol=1e-12)
+    ratio = np.diff(s.signal) / np.diff(kept.signal)  # shifted and scaled: an affine map of the square roots
+    assert np.allclose(ratio, ratio[0], rtol=1e-9)
+
+
+def test_min_snr_weights():
+    """Of one and the same error of x_0 all three make the same loss, min(SNR, gamma) times its square."""
+    gamma, error = 5., np.array([[.3, -.2]])
+    for kind in KINDS:
+        for prediction in PREDICTIONS:
+            s = ref.Schedule(100, kind, prediction=prediction, min_snr_gamma=gamma)
+            snr = s.alpha_bar / (1 - s.alpha_bar)
+            for t in (0, 20, 60, 99):
+                x, said = exact(s, t)
+                wrong = {"noise": (x - s.signal[t] * (X0 + error)) / s.noise[t], "x0": X0 + error}
+                wrong["v"] = s.signal[t] * wrong["noise"] - s.noise[t] * wrong["x0"]
+                loss = ref.losses(wrong[prediction], said, s.weight[[t]])["mse"]
+                assert np.isclose(loss, min(snr[t], gamma) * (error ** 2).mean(), rtol=1e-8)
+    assert (ref.Schedule(100, prediction="v").weight == 1).all()
+
+
+def test_start_from_data():
+    s = ref.Schedule(100, "linear")
+    points = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32) * 10 + 50
+    x = ref.start_from_data(s, points, 3, 4000)
+    noise = ref.normals(ref.philox(3, ref.SAMPLE, 100, np.arange(4000)))
+    said = (x - s.noise[99] * noise) / s.signal[99]
+    nearest = np.abs(said[:, None] - points).sum(axis=2).argmin(axis=1)
+    assert np.allclose(said, points[nearest], rtol=1e-4)
+    assert np.bincount(nearest, minlength=30).min() > 80  # of 133
+
+
+# ---- gradients ----
 
 def small(run, activation):
     config = load(run)
@@ -100,22 +196,32 @@ def small(run, activation):
     return config
 
 
-def check_gradient(config, step, entries, chance, tolerance):
+def small_trainer(config, chance):
+    return ref.Trainer(config, chance.normal(size=(50, 2)).astype(np.float32), seed=3)
+
+
+def difference(value, i, loss, h=1e-6):
+    """Central difference of loss() in element i of an array."""
+    flat = value.reshape(-1)
+    keep, flat[i] = flat[i], flat[i] + h
+    above = loss()
+    flat[i] = keep - h
+    below = loss()
+    flat[i] = keep
+    return (above - below) / (2 * h)
+
+
+def check_gradient(config, step, entries, chance, tolerance, leave_out=()):
     """Central differences of the loss at random entries of every tensor."""
-    points = chance.normal(size=(50, 2)).astype(np.float32)
-    trainer = ref.Trainer(config, points, seed=3)
+    trainer = small_trainer(config, chance)
     gradient = trainer.gradient(step)["gradient"]
     for name, value in trainer.parameters.items():
-        flat, g = value.reshape(-1), gradient[name].reshape(-1)
-        for i in chance.choice(flat.size, min(entries, flat.size), replace=False):
-            keep, h = flat[i], 1e-6
-            flat[i] = keep + h
-            above = trainer.gradient(step)["loss"]
-            flat[i] = keep - h
-            below = trainer.gradient(step)["loss"]
-            flat[i] = keep
-            scale = np.abs(g).max()
-            assert abs((above - below) / (2 * h) - g[i]) < tolerance * scale + 1e-9, f"{name}[{i}]"
+        g = gradient[name].reshape(-1)
+        for i in chance.choice(value.size, min(entries, value.size), replace=False):
+            if name.startswith(leave_out):
+                continue
+            found = difference(value, i, lambda: trainer.gradient(step)["loss"])
+            assert abs(found - g[i]) < tolerance * np.abs(g).max() + 1e-9, f"{name}[{i}]"
 
 
 @pytest.mark.parametrize("activation", ["relu", "gelu", "silu", "tanh"])
@@ -129,6 +235,90 @@ def test_gradients_by_finite_differences_at_full_width(run):
     config = load(run)
     config["training"]["batch"] = 16
     check_gradient(config, 1, 1, np.random.default_rng(2), 1e-4)
+
+
+SETTINGS = {
+    "four experts": {"model.experts": 4},
+    "eight experts": {"model.experts": 8},
+    "two experts, equal": {"model.gate": "fixed"},
+    "five experts, equal": {"model.experts": 5, "model.gate": "fixed"},
+    "x0": {"diffusion.prediction": "x0"},
+    "v": {"diffusion.prediction": "v"},
+    "v without signal at the end": {"diffusion.prediction": "v", "diffusion.terminal_snr": "zero"},
+    "x0 without signal at the end": {"diffusion.prediction": "x0", "diffusion.terminal_snr": "zero"},
+    **{f"min-SNR, {p}": {"diffusion.prediction": p, "training.min_snr_gamma": 5.} for p in PREDICTIONS},
+    **{f"diversity {d}": {"training.diversity_weight": .3, "training.diversity_distance": d, "training.diversity_scale": .7}
+       for d in ("euclidean", "squared", "l1", "rbf", "log")},
+    "diversity by a cosine": {"training.diversity_weight": .3, "training.diversity_course": "cosine", "training.steps": 5},
+    "everything": {"model.experts": 3, "diffusion.prediction": "v", "training.min_snr_gamma": 2.,
+                   "training.diversity_weight": .2, "training.diversity_distance": "log", "training.diversity_scale": .3,
+                   "training.diversity_course": "cosine", "training.steps": 4},
+}
+
+
+def changed(config, settings):
+    for key, value in settings.items():
+        section, name = key.split(".")
+        config[section][name] = value
+    return config
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_gradients_of_every_setting(name):
+    config = changed(small("run_3", "silu"), SETTINGS[name])
+    check_gradient(config, 2, 6, np.random.default_rng(4), 1e-5)
+
+
+def test_the_weight_of_diversity():
+    """Constant, or from its full weight at step 0 down a half cosine to none at the last step."""
+    config = changed(small("run_4", "silu"), {"training.steps": 8})
+    for course, expected in (("constant", [.1] * 4), ("cosine", [.1, .05 * (1 + np.sqrt(.5)), .05, 0])):
+        trainer = small_trainer(changed(config, {"training.diversity_course": course}), np.random.default_rng(0))
+        for step, weight in zip((0, 2, 4, 8), expected):
+            result = trainer.gradient(step)
+            assert np.isclose(result["mse"] - result["loss"], weight * result["diversity"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("experts", [2, 3, 4])
+def test_gradients_of_a_hard_gate(experts):
+    """Of the experts by finite differences. The loss is a step function of the gate's parameters, so that its finite
+    differences are 0 or nothing; their gradient is checked against what it is defined as: the loss's derivative at each
+    weight, where they are (0 or 1), times the soft weight's derivative at the parameter."""
+    config = changed(small("run_3", "silu"), {"model.experts": experts, "model.gate": "hard", "training.diversity_weight": .1})
+    check_gradient(config, 0, 6, np.random.default_rng(5), 1e-5, leave_out="gating_network")
+
+    trainer = small_trainer(config, np.random.default_rng(5))
+    model, (x, t, target) = trainer.model, trainer.batch(0)
+    logits = [name for name in trainer.parameters if name.startswith("gating_network")][-2:]
+    trainer.parameters[logits[0]] *= 5
+    trainer.parameters[logits[1]] *= 0  # so that not one expert has all points, as it would in the beginning
+    trainer.parameters[logits[1]] -= (model.forward(trainer.parameters, x, t)[1]["hidden"][-1][-1]).mean(axis=0)
+    _, saved = model.forward(trainer.parameters, x, t)
+    weight, outputs = saved["weight"].copy(), np.stack(saved["experts"], axis=1)
+    assert np.array_equal(np.sort(weight, axis=1)[:, :-1], np.zeros((16, experts - 1))) and (weight.sum(axis=1) == 1).all()
+    assert np.array_equal(weight.argmax(axis=1), saved["soft"].argmax(axis=1)) and len(set(weight.argmax(axis=1))) > 1
+
+    def loss():
+        return trainer.losses(0, (weight[:, :, None] * outputs).sum(axis=1), t, target)["loss"]
+
+    toward = np.array([difference(weight, i, loss) for i in range(weight.size)]).reshape(weight.shape)
+    gradient = trainer.gradient(0)["gradient"]
+    for name, value in trainer.parameters.items():
+        if not name.startswith("gating_network"):
+            continue
+        g = gradient[name].reshape(-1)
+        for i in range(0, value.size, max(1, value.size // 6)):
+            found = difference(value, i, lambda: (toward * model.forward(trainer.parameters, x, t)[1]["soft"]).sum())
+            assert abs(found - g[i]) < 1e-5 * np.abs(g).max() + 1e-9, f"{name}[{i}]"
+
+
+def test_softmax_of_two_is_the_sigmoid():
+    """What makes one logit of two experts and two of a softmax the same."""
+    model = ref.Model(load("run_1")["model"] | {"experts": 3})
+    z = np.linspace(-700, 700, 41)[:, None]
+    sigmoid = 1 / (1 + np.exp(-z[:, 0]))
+    soft = model.soft(np.concatenate([z, np.zeros_like(z), np.full_like(z, -np.inf)], axis=1), 41)
+    assert np.allclose(soft[:, 0], sigmoid, rtol=1e-13, atol=0) and np.allclose(soft.sum(axis=1), 1, rtol=1e-14)
 
 
 def test_parameter_counts():

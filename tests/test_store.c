@@ -144,7 +144,7 @@ static void check_checkpoints(stored_run *r)
 
 static void check_header(stored_run *r)
 {
-    static const char *const everything[] = {"model", "diffusion", "training", "evaluation", "data", NULL};
+    static const char *const everything[] = {"model", "diffusion", "training", "sampling", "evaluation", "data", NULL};
     dd_header h;
     CHECK_OK(dd_header_read(in_folder("c.ckpt.h5"), &h));
     CHECK(h.kind == DD_FILE_CHECKPOINT && h.step == 10, "kind %d, step %d", (int)h.kind, h.step);
@@ -177,9 +177,12 @@ static void check_matches(stored_run *r)
     dd_header h;
     int steps[2];
     CHECK_OK(matches_with("evaluation.samples=7"));
+    CHECK_OK(matches_with("sampling.eta=0"));
     CHECK_FAILS(matches_with("training.steps=24"), DD_ERR_CONFLICT, "some/path", "training.steps", "24", "23", "--out");
     CHECK_FAILS(matches_with("diffusion.beta_end=0.03"), DD_ERR_CONFLICT, "diffusion.beta_end");
     CHECK_FAILS(matches_with("model.activation=silu"), DD_ERR_CONFLICT, "model.activation");
+    CHECK_FAILS(matches_with("model.gate=hard"), DD_ERR_CONFLICT, "model.gate");
+    CHECK_FAILS(matches_with("diffusion.prediction=v"), DD_ERR_CONFLICT, "diffusion.prediction");
     dd_run run = r->run;
     CHECK_OK(dd_header_read(in_folder("c.ckpt.h5"), &h));
     run.backend = "cuda", run.device = "a card", run.threads = 99, run.replicas = 7;
@@ -542,7 +545,7 @@ static int write_whole_log(stored_run *r, const char *path)
 static int write_samples_to(stored_run *r, const char *path)
 {
     static float x[2 * 5000];
-    return dd_samples_write(path, &r->run, x, NULL, 5000);
+    return dd_samples_write(path, &r->run, x, NULL, 0, 5000);
 }
 
 /* At every limit a file stays as it was and nothing is left beside it. */

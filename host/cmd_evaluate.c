@@ -44,9 +44,9 @@ const dd_command dd_command_evaluate = {
                 "    dualdiff evaluate runs/run_1/dino/seed_0.h5 --set sampling.steps=20 --set sampling.eta=0\n",
     .run = dd_cmd_evaluate};
 
-/* x (evaluation.samples, 2) are those that were measured. */
-static int measure(const char *path, const dd_stored *s, const dd_points *points, const char *dataset, float *x,
-                   dd_metrics *m)
+/* Against `points`, which may be the training points. x (evaluation.samples, 2) are those that were measured. */
+static int measure(const char *path, const dd_stored *s, const dd_points *points, int training, const char *dataset,
+                   float *x, dd_metrics *m)
 {
     const dd_config *c = &s->header.config;
     uint32_t n = (uint32_t)c->evaluation.samples;
@@ -61,7 +61,7 @@ static int measure(const char *path, const dd_stored *s, const dd_points *points
                                       &heldout_loss));
     }
     double began = dd_now();
-    DD_CHECK(dd_stored_sample(path, s, s->header.seed, n, x));
+    DD_CHECK(dd_stored_sample(path, s, training ? points : NULL, s->header.seed, n, x));
     double inference_time = dd_now() - began;
     status = dd_metrics_on_points(s->backend, points, x, n, &c->evaluation, m);
     if (status) {
@@ -126,7 +126,7 @@ static int evaluate(const char *path, const dd_stored *s, const char *asked, con
     float *x = malloc(2 * (size_t)n * sizeof *x);
     int status = x ? dd_result_read_metrics(path, &stored) : dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
     if (!status)
-        status = measure(path, s, &points, dataset, x, &computed);
+        status = measure(path, s, &points, same, dataset, x, &computed);
     computed.training_time = stored.training_time;
     if (!status && out)
         status = store(s, out, config_name, x, &computed);

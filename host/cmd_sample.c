@@ -15,6 +15,9 @@ static const dd_option options[] = {
      "where to write: .csv (columns x1, x2 and, where there is a gate, its weights at timestep 0), .npy (n x 2 "
      "float32) "
      "or .h5 (laid out like a result). Default: CSV on standard output."},
+    {"dataset", "FILE", 0,
+     "the points that the run was trained on, where sampling starts from them (sampling.start) and they are a file, "
+     "which has to be named again."},
     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
     {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core."},
     {0}};
@@ -22,7 +25,8 @@ static const dd_option options[] = {
 const dd_command dd_command_sample = {
     .name = "sample",
     .summary = "generate points from a stored run",
-    .synopsis = "RUN.h5 [--n N] [--seed S] [--out FILE.h5|.csv|.npy] [--backend auto|cpu|cuda] [--threads N]",
+    .synopsis = "RUN.h5 [--n N] [--seed S] [--out FILE.h5|.csv|.npy] [--dataset FILE] [--backend auto|cpu|cuda] "
+                "[--threads N]",
     .description = "Generates points with the averaged parameters of a finished run, as its [sampling] "
                    "says. Point i depends on the seed and i alone, so a larger N begins with the same points.",
     .least_words = 1,
@@ -32,13 +36,25 @@ const dd_command dd_command_sample = {
     .examples = "    dualdiff sample runs/run_1/dino/seed_0.h5 --n 100000 --seed 7 --out points.npy\n",
     .run = dd_cmd_sample};
 
-static int sample(const char *path, const dd_stored *s, uint64_t seed, uint32_t n, const char *out)
+/* The points that --dataset names. */
+static int open_training(const char *path, const dd_stored *s, const char *asked, dd_points *points)
+{
+    int same;
+    DD_TRY(dd_stored_points(path, s, asked, points, &same));
+    if (same)
+        return DD_OK;
+    dd_points_free(points);
+    return dd_fail(DD_ERR_USAGE, "sample: --dataset %s: not the points that %s was trained on", asked, path);
+}
+
+static int sample(const char *path, const dd_stored *s, const dd_points *training, uint64_t seed, uint32_t n,
+                  const char *out)
 {
     float *x = malloc((2 + (size_t)s->model.gates) * (size_t)n * sizeof *x);
     if (!x)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
     float *gate = s->model.gates ? x + 2 * (size_t)n : NULL;
-    int status = dd_stored_sample(path, s, seed, n, x);
+    int status = dd_stored_sample(path, s, training, seed, n, x);
     if (!status && gate)
         status = dd_ensemble_predict(s->ensemble, DD_STATE_EMA, x, n, 0, &(dd_prediction){.gate = gate});
     if (!status && out) {
@@ -87,8 +103,14 @@ int dd_cmd_sample(int argc, char **argv)
     DD_CHECK(check_ending(dd_args_value(&args, "out", NULL)));
     DD_CHECK(check_target(dd_args_value(&args, "out", NULL)));
     DD_CHECK(dd_stored_open(args.word[0], NULL, dd_args_value(&args, "backend", "auto"), (int)threads, &stored));
-    status = sample(args.word[0], &stored, seed < 0 ? stored.header.seed : (uint64_t)seed, (uint32_t)n,
-                    dd_args_value(&args, "out", NULL));
+    const char *asked = dd_args_value(&args, "dataset", NULL);
+    dd_points training = {0};
+    if (asked)
+        status = open_training(args.word[0], &stored, asked, &training);
+    if (!status)
+        status = sample(args.word[0], &stored, asked ? &training : NULL, seed < 0 ? stored.header.seed : (uint64_t)seed,
+                        (uint32_t)n, dd_args_value(&args, "out", NULL));
+    dd_points_free(&training);
     dd_stored_close(&stored);
 done:
     dd_args_free(&args);

@@ -45,7 +45,7 @@ typedef struct column_info {
 static const column_info columns[COLUMNS] = {
     {"/train/step", "optimiser step", 0},
     {"/train/loss", "training loss: mse - diversity_weight * diversity", 0},
-    {"/train/mse", "mean squared error of the predicted noise over the batch", 0},
+    {"/train/mse", "mean squared error of what is predicted, over the batch, weighted by timestep", 0},
     {"/train/diversity", "mean distance between the batch's predictions", 0},
     {"/train/grad_norm", "global gradient norm before clipping", 0},
     {"/train/learning_rate", "learning rate", 0},

@@ -65,23 +65,25 @@ int dd_stored_points(const char *path, const dd_stored *s, const char *asked, dd
         path, dataset);
 }
 
-int dd_stored_sample(const char *path, const dd_stored *s, uint64_t seed, uint32_t n, float *x)
+int dd_stored_sample(const char *path, const dd_stored *s, const dd_points *training, uint64_t seed, uint32_t n,
+                     float *x)
 {
     dd_samples samples = {.x = x};
     if (s->header.config.sampling.start == DD_START_NORMAL)
         return dd_ensemble_sample(s->ensemble, DD_STATE_EMA, &seed, n, &samples);
-    dd_points points;
+    dd_points made = {0};
     int same;
-    DD_TRY(dd_stored_points(path, s, NULL, &points, &same));
+    if (!training)
+        DD_TRY(dd_stored_points(path, s, NULL, &made, &same));
     float *start = malloc(2 * (size_t)n * sizeof *start);
     int status = start ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
     if (!status) {
-        dd_draw_start(&s->schedule, &points, seed, n, start);
+        dd_draw_start(&s->schedule, training ? training : &made, seed, n, start);
         samples.start = start;
         status = dd_ensemble_sample(s->ensemble, DD_STATE_EMA, &seed, n, &samples);
     }
     free(start);
-    dd_points_free(&points);
+    dd_points_free(&made);
     return status;
 }
 

@@ -417,8 +417,11 @@ def test_a_signal_ends_what_cannot_go_on(finished):
 
 def test_a_finished_run_says_that_it_was_measured_otherwise(finished):
     out = finished.parents[2]
-    done = train(out, "--dataset", "dino", settings={**SHORT, "evaluation.k": 3})
-    assert done.returncode == 0 and "another [evaluation]" in done.stderr and "evaluation.k: 3 here" in done.stderr
+    before = finished.read_bytes()
+    for key, value in (("evaluation.k", 3), ("sampling.eta", 0)):
+        done = train(out, "--dataset", "dino", settings={**SHORT, key: value})
+        assert done.returncode == 0 and "another [sampling] or [evaluation]" in done.stderr
+        assert f"{key}: {value}" in done.stderr and finished.read_bytes() == before
 
 
 def test_a_copy_of_results_is_not_counted_again(tmp_path):
@@ -573,6 +576,86 @@ def test_sample(finished, tmp_path):
     assert done.stdout == (tmp_path / "x.csv").read_text() and not done.stderr
     assert program("sample", finished, "--seed", "5").stdout != program("sample", finished).stdout
     assert len(program("sample", finished).stdout.splitlines()) == 10001
+
+
+# ---- more experts, another sampler ----
+
+FOUR = {**SHORT, "model.experts": 4, "diffusion.prediction": "v", "sampling.steps": 5, "sampling.eta": 0.5, "sampling.start": "data"}
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory):
+    out = tmp_path_factory.mktemp("four")
+    run(command(out, "--dataset", "dino", settings=FOUR))
+    return out / "run_3" / "dino" / "seed_0.h5"
+
+
+def test_sample_of_four_experts_from_the_data(four, tmp_path):
+    """Started from training points, which are made again; a column for each expert's weight."""
+    with h5py.File(four) as file:
+        stored, gate = file["samples/x"][:], file["samples/gate"][:]
+        assert gate.shape == (100, 4) and file["gate/sample/weight"].shape == (5, 100, 4)
+        assert list(file["gate/sample/timestep"]) == [1, 4, 6, 9, 11]  # of 12, evenly down from the last
+        assert np.abs(gate.sum(axis=1) - 1).max() < 1e-6
+        assert file["samples/initial_noise"][:].std() > 1.5, "the points reach to 4"
+    for ending in ("h5", "npy", "csv"):
+        done = program("sample", four, "--n", "150", "--out", tmp_path / f"x.{ending}")
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "x.csv").read_text().startswith("x1,x2,gate1,gate2,gate3,gate4\n")
+    table = np.loadtxt(tmp_path / "x.csv", delimiter=",", skiprows=1, dtype=np.float32)
+    assert table.shape == (150, 6)
+    assert np.array_equal(table[:100, :2], stored) and np.array_equal(table[:100, 2:], gate)
+    assert np.array_equal(np.load(tmp_path / "x.npy"), table[:, :2])
+    with h5py.File(tmp_path / "x.h5") as file:
+        assert np.array_equal(file["samples/gate"], table[:, 2:]) and list(file["samples/expert"]) == [1, 2, 3, 4]
+
+
+def test_evaluate_from_the_data(four):
+    done = program("evaluate", four)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()[3:]]
+    assert all(float(row[4]) == 0. for row in rows if row[0] != "inference_time") and len(rows) > 8
+
+
+def test_info_of_four_experts(four):
+    said = program("info", four).stdout
+    for fragment in (r"^expert4$", r"gating_network\.4\.weight +8 -> 4 ", r"/gate/train/weight +120 x 32 x 4$",
+                     r"/gate/sample/weight +5 x 100 x 4$", r"^prediction = \"v\"", r"^start = \"data\""):
+        assert re.search(fragment, said, re.M), fragment
+
+
+def test_a_fixed_gate_stores_none(tmp_path):
+    settings = {**SHORT, "model.gate": "fixed", "model.experts": 3}
+    run(command(tmp_path, "--dataset", "dino", settings=settings))
+    path = tmp_path / "run_3/dino/seed_0.h5"
+    with h5py.File(path) as file:
+        assert "gate" not in file and "gate" not in file["samples"]
+        assert not any(name.startswith("gating") for name in file["parameters/ema"])
+    assert program("sample", path, "--n", "3").stdout.startswith("x1,x2\n")
+
+
+def test_from_the_data_of_a_file(tmp_path):
+    """The file has to be named again, and it has to be that file."""
+    points = tmp_path / "mine.csv"
+    np.savetxt(points, np.random.default_rng(3).normal(size=(60, 2)), delimiter=",")
+    np.savetxt(tmp_path / "other.csv", np.eye(9)[:, :2], delimiter=",")
+    run(command(tmp_path / "out", "--dataset", str(points), settings={**SHORT, "sampling.start": "data"}))
+    result = tmp_path / "out/run_3/mine/seed_0.h5"
+    fails(program("sample", result), USAGE, "'mine'", "--dataset")
+    fails(program("sample", result, "--dataset", tmp_path / "other.csv"), USAGE, "other.csv", "not the points")
+    done = program("sample", result, "--n", 100, "--dataset", points)
+    assert done.returncode == 0, done.stderr
+    table = np.loadtxt(done.stdout.splitlines(), delimiter=",", skiprows=1, dtype=np.float32)
+    with h5py.File(result) as file:
+        assert np.array_equal(table[:, :2], file["samples/x"])
+    fails(program("evaluate", result), USAGE, "'mine'", "--dataset")
+    done = program("evaluate", result, "--dataset", points)
+    assert done.returncode == 0, done.stderr
+    row = next(line.split() for line in done.stdout.splitlines() if line.startswith("kl_divergence"))
+    assert float(row[4]) == 0.
+
+
+# ---- info ----
 
 
 @pytest.mark.parametrize("number, parameters", list(enumerate([296450, 691717, 724485] + 3 * [789765])))

@@ -35,6 +35,21 @@ def test_signal_leaves_a_checkpoint_and_the_same_command_goes_on(tmp_path, name)
     small_job.assert_equal_results(log(tmp_path / "stopped"), log(tmp_path / "whole"))
 
 
+@pytest.mark.parametrize("settings", [
+    {"model.experts": 4, "training.gate_every": 3, "sampling.start": "data", "sampling.steps": 5},
+    {"model.experts": 4, "model.gate": "hard", "diffusion.prediction": "x0", "training.min_snr_gamma": 5},
+    {"model.gate": "fixed", "training.diversity_weight": 0.1, "training.diversity_course": "cosine"},
+], ids=["four experts", "hard gate", "fixed gate"])
+def test_other_gates_go_on_to_the_same_end(tmp_path, settings):
+    job, settings = ["--dataset", "dino"], {**LONG, **settings}
+    words = small_job.command(tmp_path / "stopped", *job, settings=settings)
+    code, errors = small_job.interrupt(words, small_job.appears(log(tmp_path / "stopped")), signal.SIGINT)
+    assert code == 130 and 0 < checkpoint_step(tmp_path / "stopped") < 2500, errors
+    assert "going on from step" in small_job.run(words)
+    small_job.run(small_job.command(tmp_path / "whole", *job, settings=settings))
+    small_job.assert_equal_results(log(tmp_path / "stopped"), log(tmp_path / "whole"))
+
+
 def test_random_kills(tmp_path):
     assert kill_trials.kill_until_done(tmp_path, 12, seed=1, numbers=(signal.SIGKILL, signal.SIGKILL, signal.SIGTERM),
                                        settings={"training.steps": 500}) == 12

@@ -138,7 +138,7 @@ def contest_knn(field, rounds):
 
 def contest_storing(field, name, config, rounds, scratch):
     """What logs and checkpoints add to training, on all threads, and the result file beside h5py's. (rows of the file,
-    {plain, stored: seconds a step by round, steps: of each})"""
+    {plain, stored: seconds a step, by round, of training and of writing, steps: of each})"""
     with open(config, "rb") as file:
         training = tomllib.load(file)["training"]
     steps = min(training["checkpoint_every"], training["steps"])  # so that each turn has its checkpoint

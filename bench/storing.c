@@ -13,6 +13,7 @@ struct storing {
     dd_train_log *block[2];
     dd_log *log;
     int step;      /* rows that were trained for the log */
+    double spent;  /* s in writing */
     float *memory; /* four vectors */
     float *state[DD_STATE_PARTS];
 };
@@ -50,16 +51,22 @@ void storing_close(storing *s)
 
 static int append(storing *s, const dd_train_log *block)
 {
-    return dd_log_append(s->log, block, 0, s->run->config->training.learning_rate);
+    double began = dd_now();
+    int status = dd_log_append(s->log, block, 0, s->run->config->training.learning_rate);
+    s->spent += dd_now() - began;
+    return status;
 }
 
 static int checkpoint(storing *s)
 {
+    double began = dd_now();
     DD_TRY(dd_log_sync(s->log));
     for (int part = 0; part < DD_STATE_PARTS; part++)
         DD_TRY(dd_ensemble_get(s->ensemble, 0, (dd_state_part)part, s->state[part]));
     DD_TRY(dd_checkpoint_write(s->checkpoint, s->run, s->model, s->step, 1, (const float *const *)s->state));
-    return dd_checkpoint_commit(s->checkpoint);
+    DD_TRY(dd_checkpoint_commit(s->checkpoint));
+    s->spent += dd_now() - began;
+    return DD_OK;
 }
 
 static int close_log(storing *s)
@@ -70,8 +77,9 @@ static int close_log(storing *s)
     return status;
 }
 
-int storing_train(storing *s, int steps)
+int storing_train(storing *s, int steps, double *seconds)
 {
+    s->spent = 0;
     const dd_training_config *t = &s->run->config->training;
     int chunk = dd_log_chunk(t);
     if (!s->log)
@@ -95,6 +103,7 @@ int storing_train(storing *s, int steps)
         if (s->step == t->steps)
             DD_TRY(close_log(s));
     }
+    *seconds = s->spent;
     return DD_OK;
 }
 

@@ -3,7 +3,7 @@
  *
  *     storing *s;
  *     need(storing_open(ensemble, &run, &model, "/scratch", &s));
- *     need(storing_train(s, 1000));                  // trains, logs every step, checkpoints
+ *     need(storing_train(s, 1000, &seconds));        // trains, logs every step, checkpoints
  *     need(storing_result(s, &seconds));             // writes the whole result file
  *     storing_close(s);
  */
@@ -20,8 +20,9 @@ int storing_open(dd_ensemble *ensemble, const dd_run *run, const dd_model *model
 void storing_close(storing *s);
 
 /* Go on training by `steps`, a multiple of dd_log_chunk: rows of every step to the log, a checkpoint every
- * training.checkpoint_every steps. After the last step of a run the log begins anew. */
-int storing_train(storing *s, int steps);
+ * training.checkpoint_every steps. After the last step of a run the log begins anew. seconds: spent in writing, which
+ * on a backend that trains meanwhile is more than what it adds. */
+int storing_train(storing *s, int steps, double *seconds);
 
 /* Seconds to write the result of a whole run, rows of its log included; what it holds is made up. */
 int storing_result(storing *s, double *seconds);

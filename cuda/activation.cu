@@ -78,20 +78,19 @@ static __global__ void activation_gradient_kernel(const dd_cuda_activation a)
     const dd_cuda_hidden &t = a.tower[blockIdx.z];
     int r = blockIdx.y, first = blockIdx.x * ROWS, last = first + ROWS < a.rows ? first + ROWS : a.rows;
     for (int c = threadIdx.x; c < t.width; c += COLUMNS) {
-        float weight0 = 0.f, weight1 = 0.f;
-        if (t.outputs) {
-            const float *weight = t.output_weight + (size_t)r * t.output_replica + c;
-            weight0 = weight[0];
-            weight1 = t.outputs > 1 ? weight[t.width] : 0.f;
-        }
+        float weight[DD_MAX_EXPERTS]; /* in registers: the loops over it are unrolled */
+#pragma unroll
+        for (int o = 0; o < DD_MAX_EXPERTS; o++)
+            weight[o] = o < t.outputs ? t.output_weight[(size_t)r * t.output_replica + (size_t)o * t.width + c] : 0.f;
         for (int row = first; row < last; row++) {
             float *hidden = row_of(t.hidden, r, row) + c;
-            float slope;
+            float slope = 0.f;
             if (t.outputs) {
                 const float *gradient = row_of(t.output_gradient, r, row);
-                slope = gradient[0] * weight0;
-                if (t.outputs > 1)
-                    slope += gradient[1] * weight1;
+#pragma unroll
+                for (int o = 0; o < DD_MAX_EXPERTS; o++)
+                    if (o < t.outputs)
+                        slope += gradient[o] * weight[o];
             } else {
                 slope = row_of(t.product, r, row)[c];
             }

@@ -21,7 +21,7 @@ static void close_context(void *context)
     free(c);
 }
 
-static int find_device(char device[128], int tf32)
+static int find_device(char device[128])
 {
     int devices = 0;
     cudaDeviceProp properties;
@@ -34,13 +34,12 @@ static int find_device(char device[128], int tf32)
                        "CUDA: %s has compute capability %d.%d, and this program's CUDA serves 7.5 and later; choose "
                        "another device with CUDA_VISIBLE_DEVICES, or use --backend cpu",
                        properties.name, properties.major, properties.minor);
-    snprintf(device, 128, "%.80s, sm_%d%d%s", properties.name, properties.major, properties.minor,
-             tf32 ? ", TF32" : "");
+    snprintf(device, 128, "%.80s, sm_%d%d", properties.name, properties.major, properties.minor);
     DD_CUDA(cudaSetDevice(0));
     return DD_OK;
 }
 
-static int fill_context(dd_cuda_context *c, int tf32)
+static int fill_context(dd_cuda_context *c)
 {
     DD_CUDA(cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking));
     DD_CUDA(cudaStreamCreateWithFlags(&c->copies, cudaStreamNonBlocking));
@@ -48,21 +47,17 @@ static int fill_context(dd_cuda_context *c, int tf32)
     DD_CUBLAS(cublasCreate(&c->blas));
     DD_CUBLAS(cublasSetStream(c->blas, c->stream));
     DD_CUBLAS(cublasSetWorkspace(c->blas, c->blas_memory, BLAS_MEMORY));
-    DD_CUBLAS(cublasSetMathMode(c->blas, tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH));
     return DD_OK;
 }
 
-/* DUALDIFF_TF32=1 in the environment: products by tensor cores with 10-bit mantissas, sums in float32. */
 static int open_context(int threads_wanted, void **out, int *threads, char device[128])
 {
     (void)threads_wanted; /* one host thread feeds the device */
-    const char *wanted = getenv("DUALDIFF_TF32");
-    int tf32 = wanted && wanted[0] == '1';
-    DD_TRY(find_device(device, tf32));
+    DD_TRY(find_device(device));
     dd_cuda_context *c = (dd_cuda_context *)calloc(1, sizeof *c);
     if (!c)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = fill_context(c, tf32);
+    int status = fill_context(c);
     if (status) {
         close_context(c);
         return status;

@@ -77,6 +77,7 @@ template <typename... Parameters, typename... Arguments>
 static inline int dd_cuda_launch(const char *name, const char *file, int line, dim3 grid, dim3 block,
                                  cudaStream_t stream, void (*kernel)(Parameters...), Arguments... arguments)
 {
+    static_assert((sizeof(Parameters) + ... + 0) <= 4096, "every device takes 4 KiB of arguments");
     cudaLaunchConfig_t config = {};
     config.gridDim = grid;
     config.blockDim = block;

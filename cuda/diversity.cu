@@ -10,10 +10,48 @@ static __device__ inline float sum_of_lanes(float value)
     return value;
 }
 
-/* With n rows and predictions p: d MSE / d p_i = (p_i - noise_i) / n, and
- * d diversity / d p_i = 2 / n^2 sum_j (p_i - p_j) / |p_i - p_j|, 0 where p_i = p_j.
+static __device__ inline float sign(float x)
+{
+    return (float)((x > 0.f) - (x < 0.f));
+}
+
+/* A distance of config.h's kinds and its gradient for a difference (dx, dy); inverse = 1 / scale^2. */
+static __device__ inline float pair_distance(dd_diversity_kind kind, float inverse, float dx, float dy, float2 *along)
+{
+    float square = dx * dx + dy * dy, distance = 0.f, slope = 0.f;
+    switch (kind) {
+    case DD_DIVERSITY_EUCLIDEAN:
+        distance = sqrtf(square);
+        slope = square > 0.f ? 1.f / distance : 0.f;
+        break;
+    case DD_DIVERSITY_SQUARED:
+        distance = square;
+        slope = 2.f;
+        break;
+    case DD_DIVERSITY_L1:
+        along->x = sign(dx);
+        along->y = sign(dy);
+        return fabsf(dx) + fabsf(dy);
+    case DD_DIVERSITY_RBF: {
+        float kernel = expf(-.5f * inverse * square);
+        distance = 1.f - kernel;
+        slope = kernel * inverse;
+        break;
+    }
+    case DD_DIVERSITY_LOG:
+        distance = log1pf(square * inverse);
+        slope = 2.f * inverse / (1.f + square * inverse);
+        break;
+    }
+    along->x = dx * slope;
+    along->y = dy * slope;
+    return distance;
+}
+
+/* With n rows, predictions p and d the distance: d MSE / d p_i = weight_i (p_i - target_i) / n, and
+ * d diversity / d p_i = 2 / n^2 sum_j d d(p_i, p_j) / d p_i.
  * Eight lanes a row i share out the rows j; grid (rows / 32, R). */
-static __global__ void diversity_kernel(const dd_cuda_diversity d)
+template <dd_diversity_kind kind> static __global__ void diversity_kernel(const dd_cuda_diversity d)
 {
     __shared__ float x[TILE], y[TILE];
     int r = blockIdx.y, lane = threadIdx.x % LANES, row = blockIdx.x * ROWS + threadIdx.x / LANES;
@@ -21,7 +59,7 @@ static __global__ void diversity_kernel(const dd_cuda_diversity d)
     size_t first = (size_t)r * d.rows;
     const float *predicted = d.predicted + 2 * first;
     float own_x = row < n ? predicted[2 * row] : 0.f, own_y = row < n ? predicted[2 * row + 1] : 0.f;
-    float distance = 0.f, unit_x = 0.f, unit_y = 0.f;
+    float distance = 0.f, slope_x = 0.f, slope_y = 0.f, inverse = 1.f / (d.scale * d.scale);
     for (int start = 0; start < n; start += TILE) {
         int rows = n - start < TILE ? n - start : TILE;
         for (int j = threadIdx.x; j < rows; j += THREADS) {
@@ -30,41 +68,52 @@ static __global__ void diversity_kernel(const dd_cuda_diversity d)
         }
         __syncthreads();
         for (int j = lane; j < rows; j += LANES) {
-            float dx = own_x - x[j], dy = own_y - y[j], square = dx * dx + dy * dy;
-            float length = sqrtf(square), inverse = square > 0.f ? 1.f / length : 0.f;
-            distance += length;
-            unit_x += dx * inverse;
-            unit_y += dy * inverse;
+            float2 along;
+            distance += pair_distance(kind, inverse, own_x - x[j], own_y - y[j], &along);
+            slope_x += along.x;
+            slope_y += along.y;
         }
         __syncthreads();
     }
     distance = sum_of_lanes(distance);
-    unit_x = sum_of_lanes(unit_x);
-    unit_y = sum_of_lanes(unit_y);
+    slope_x = sum_of_lanes(slope_x);
+    slope_y = sum_of_lanes(slope_y);
     if (lane || row >= d.rows)
         return;
+    size_t at = first + row;
     float px = 0.f, py = 0.f;
     if (row < n) {
-        float count = (float)n, pull = (float)(d.replica[r].diversity_weight * 2. / ((double)n * n));
-        px = (own_x - d.noise[2 * (first + row)]) / count - pull * unit_x;
-        py = (own_y - d.noise[2 * (first + row) + 1]) / count - pull * unit_y;
+        double weight = d.replica[r].diversity_weight * d.recipe[d.counter[r].row].diversity;
+        float count = (float)n, pull = (float)(weight * 2. / ((double)n * n));
+        px = d.error_weight[at] * (own_x - d.target[2 * at]) / count - pull * slope_x;
+        py = d.error_weight[at] * (own_y - d.target[2 * at + 1]) / count - pull * slope_y;
     }
-    d.distance[first + row] = distance;
-    float gate = d.gate_out[first + row], toward = 0.f;
+    d.distance[at] = distance;
     for (int i = 0; i < d.members; i++) {
-        size_t place = 2 * (((size_t)r * d.members + i) * d.rows + row);
-        const float *out = d.expert_out + 2 * ((first + row) * d.members + i);
-        float share = i == 0 ? gate : 1.f - gate, sign = i == 0 ? 1.f : -1.f;
-        toward += sign * (px * out[0] + py * out[1]);
-        d.expert_gradient[place] = share * px;
-        d.expert_gradient[place + 1] = share * py;
+        float weight = d.weight[at * d.members + i];
+        float *gradient = d.expert_gradient + 2 * (((size_t)r * d.members + i) * d.rows + row);
+        gradient[0] = weight * px;
+        gradient[1] = weight * py;
     }
     if (d.gates)
-        d.gate_gradient[first + row] = toward * gate * (1.f - gate);
+        dd_gate_gradient(d.gates, d.soft + at * d.members, d.expert_out + 2 * at * d.members, px, py,
+                         d.gate_gradient + at * d.gates);
 }
 
 extern "C" int dd_cuda_launch_diversity(const dd_cuda_diversity *args, cudaStream_t stream)
 {
-    dim3 grid((unsigned)(args->rows + ROWS - 1) / ROWS, (unsigned)args->replicas);
-    return DD_LAUNCH(diversity_kernel, grid, dim3(THREADS), stream, *args);
+    dim3 grid((unsigned)(args->rows + ROWS - 1) / ROWS, (unsigned)args->replicas), block(THREADS);
+    switch (args->kind) {
+    case DD_DIVERSITY_EUCLIDEAN:
+        return DD_LAUNCH(diversity_kernel<DD_DIVERSITY_EUCLIDEAN>, grid, block, stream, *args);
+    case DD_DIVERSITY_SQUARED:
+        return DD_LAUNCH(diversity_kernel<DD_DIVERSITY_SQUARED>, grid, block, stream, *args);
+    case DD_DIVERSITY_L1:
+        return DD_LAUNCH(diversity_kernel<DD_DIVERSITY_L1>, grid, block, stream, *args);
+    case DD_DIVERSITY_RBF:
+        return DD_LAUNCH(diversity_kernel<DD_DIVERSITY_RBF>, grid, block, stream, *args);
+    case DD_DIVERSITY_LOG:
+        return DD_LAUNCH(diversity_kernel<DD_DIVERSITY_LOG>, grid, block, stream, *args);
+    }
+    return dd_fail(DD_ERR_INTERNAL, "diversity distance %d", (int)args->kind);
 }

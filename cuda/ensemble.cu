@@ -50,20 +50,23 @@ static void plan_workspace(const dd_ensemble *e, arena *a, int rows, int trainin
     }
     take(a, (size_t)e->replicas, &w->count);
     take(a, all, &w->timestep);
-    take(a, 2 * all, &w->noise);
+    take(a, 2 * all, &w->target);
     take(a, 2 * all, &w->predicted);
     take(a, 2 * all, &w->x);
     take(a, 2 * all * (size_t)e->model->experts, &w->expert_out);
-    take(a, all, &w->gate_out);
+    take(a, all * (size_t)e->model->experts, &w->soft);
+    take(a, all * (size_t)e->model->experts, &w->weight);
+    take(a, all * (size_t)e->model->gates, &w->gate_out);
+    take(a, all, &w->error_weight);
     take(a, all, &w->square);
     take(a, all, &w->distance);
 }
 
-/* Rows of a chunk of every replica: some 8192 together fill a device, and a thousand timesteps of their gating
- * weights must find room. */
+/* Rows of a chunk of every replica: some 8192 together fill a device, and the gating weights of all their steps must
+ * find room. */
 static int chunk_rows(const dd_ensemble *e)
 {
-    int rows = 8192 / e->replicas / (1 + e->schedule.timesteps / 1000);
+    int rows = 8192 / e->replicas / (1 + e->schedule.steps * e->model->gates / 1000);
     return rows < 32 ? 32 : rows / 32 * 32;
 }
 
@@ -77,7 +80,8 @@ static void plan_state(dd_ensemble *e, arena *a)
 
 static void plan(dd_ensemble *e, arena *a)
 {
-    size_t replicas = (size_t)e->replicas, T = (size_t)e->schedule.timesteps, batch = (size_t)e->training->batch;
+    size_t replicas = (size_t)e->replicas, batch = (size_t)e->training->batch;
+    size_t T = (size_t)e->schedule.timesteps, S = (size_t)e->schedule.steps, gates = (size_t)e->model->gates;
     const dd_cuda_layout *l = &e->layout;
     plan_state(e, a);
     for (int s = 0; s < e->sets; s++)
@@ -101,19 +105,25 @@ static void plan(dd_ensemble *e, arena *a)
     take(a, T * 2 * half, (float **)&e->embedding.time);
     take(a, T, (float **)&e->schedule.signal);
     take(a, T, (float **)&e->schedule.noise);
-    take(a, T, (float **)&e->schedule.keep);
-    take(a, T, (float **)&e->schedule.remove);
-    take(a, T, (float **)&e->schedule.sigma);
+    take(a, T, (float **)&e->schedule.target_point);
+    take(a, T, (float **)&e->schedule.target_noise);
+    take(a, T, (float **)&e->schedule.weight);
+    take(a, T, (float **)&e->schedule.error_weight);
+    take(a, S, (int **)&e->schedule.timestep);
+    take(a, S, (float **)&e->schedule.keep);
+    take(a, S, (float **)&e->schedule.remove);
+    take(a, S, (float **)&e->schedule.sigma);
 
     e->ring.capacity = DD_CUDA_SLOTS * e->block;
+    e->ring.gates = e->model->gates;
     size_t rows = replicas * (size_t)e->ring.capacity;
-    take(a, (size_t)e->ring.capacity, &e->recipe);
+    take(a, (size_t)e->ring.capacity + 1, &e->recipe);
     take(a, rows, &e->ring.loss);
     take(a, rows, &e->ring.mse);
     take(a, rows, &e->ring.diversity);
     take(a, rows, &e->ring.grad_norm);
-    if (e->model->gates) {
-        take(a, rows * batch, &e->ring.gate);
+    if (gates) {
+        take(a, rows * batch * gates, &e->ring.gate);
         take(a, rows * batch, &e->ring.timestep);
     }
 
@@ -122,8 +132,7 @@ static void plan(dd_ensemble *e, arena *a)
     plan_workspace(e, a, e->training->batch, 1, &e->batch);
     int chunk = chunk_rows(e);
     plan_workspace(e, &inference, chunk, 0, &e->chunks);
-    take(&inference, replicas * T * (size_t)chunk, &e->sample_gate);
-    take(&inference, 2 * replicas * (size_t)chunk, &e->initial_noise);
+    take(&inference, replicas * S * (size_t)chunk * gates, &e->sample_gate);
     if (inference.used > a->used)
         a->used = inference.used;
 }
@@ -169,8 +178,8 @@ static int allocate(dd_ensemble *e)
     a.base = e->memory;
     a.used = 0;
     plan(e, &a);
-    size_t block = (size_t)e->block;
-    DD_CUDA(cudaMallocHost((void **)&e->recipe_host, DD_CUDA_SLOTS * block * sizeof *e->recipe_host));
+    size_t recipes = (size_t)e->ring.capacity + 1;
+    DD_CUDA(cudaMallocHost((void **)&e->recipe_host, recipes * sizeof *e->recipe_host));
     for (int s = 0; s < DD_CUDA_SLOTS; s++) {
         DD_CUDA(cudaEventCreateWithFlags(&e->computed[s], cudaEventDisableTiming));
         DD_CUDA(cudaEventCreateWithFlags(&e->copied[s], cudaEventDisableTiming | cudaEventBlockingSync));
@@ -225,12 +234,25 @@ static int upload_embedding(const dd_ensemble *e)
 static int upload_schedule(const dd_ensemble *e)
 {
     const dd_schedule *s = e->host_schedule;
-    size_t bytes = (size_t)s->timesteps * sizeof(float);
-    DD_TRY(upload(e, e->schedule.signal, s->signal, bytes));
-    DD_TRY(upload(e, e->schedule.noise, s->noise, bytes));
-    DD_TRY(upload(e, e->schedule.keep, s->keep, bytes));
-    DD_TRY(upload(e, e->schedule.remove, s->remove, bytes));
-    return upload(e, e->schedule.sigma, s->sigma, bytes);
+    const dd_cuda_schedule *to = &e->schedule;
+    size_t T = (size_t)s->timesteps, bytes = T * sizeof(float), steps = (size_t)s->steps * sizeof(float);
+    DD_TRY(upload(e, to->signal, s->signal, bytes));
+    DD_TRY(upload(e, to->noise, s->noise, bytes));
+    DD_TRY(upload(e, to->target_point, s->target_point, bytes));
+    DD_TRY(upload(e, to->target_noise, s->target_noise, bytes));
+    DD_TRY(upload(e, to->weight, s->weight, bytes));
+    DD_TRY(upload(e, to->timestep, s->timestep, (size_t)s->steps * sizeof *s->timestep));
+    DD_TRY(upload(e, to->keep, s->keep, steps));
+    DD_TRY(upload(e, to->remove, s->remove, steps));
+    DD_TRY(upload(e, to->sigma, s->sigma, steps));
+    float *square = (float *)malloc(bytes);
+    if (!square)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for a schedule of %zu timesteps", T);
+    for (size_t t = 0; t < T; t++)
+        square[t] = s->noise_error[t] * s->noise_error[t];
+    int status = upload(e, to->error_weight, square, bytes);
+    free(square);
+    return status;
 }
 
 static int upload_data(const dd_ensemble *e)
@@ -334,6 +356,7 @@ static int fill(dd_ensemble *e, const dd_ensemble_spec *spec)
     e->bias_tiles = dd_cuda_bias_tiles(&e->layout);
     e->embedding.width = e->model->config.embedding_width;
     e->schedule.timesteps = e->host_schedule->timesteps;
+    e->schedule.steps = e->host_schedule->steps;
     e->block = e->training->steps < DD_CUDA_BLOCK ? e->training->steps : DD_CUDA_BLOCK;
     DD_TRY(allocate(e));
     DD_TRY(upload_embedding(e));

@@ -35,9 +35,11 @@ typedef struct dd_cuda_workspace {
     float *output_gradient[DD_CUDA_GROUPS];       /* [R][M][B][outputs] */
     int *count;                                   /* [R] rows that hold a point */
     int *timestep;                                /* [R][B] */
-    float *noise, *predicted, *x;                 /* [R][B][2] */
+    float *target, *predicted, *x;                /* [R][B][2] */
     float *expert_out;                            /* [R][B][M][2] */
-    float *gate_out, *square, *distance;          /* [R][B] */
+    float *soft, *weight;                         /* [R][B][M] of the experts */
+    float *gate_out;                              /* [R][B][gates] */
+    float *error_weight, *square, *distance;      /* [R][B] */
 } dd_cuda_workspace;
 
 enum {
@@ -77,7 +79,7 @@ struct dd_ensemble {
     dd_cuda_place *place;
     dd_cuda_bias_tile *bias_tile;
     int bias_tiles;
-    dd_cuda_recipe *recipe; /* [slots][block] */
+    dd_cuda_recipe *recipe; /* [slots][block], and one for a gradient outside a graph */
     float *partial;         /* [R][chunks] */
     float *flat;            /* [parameters] */
     dd_cuda_embedding embedding;
@@ -85,11 +87,10 @@ struct dd_ensemble {
     dd_cuda_ring ring;
     dd_cuda_workspace batch;  /* of training */
     dd_cuda_workspace chunks; /* of evaluation, sampling and prediction: the same memory */
-    float *sample_gate;       /* [R][T][chunk rows] */
-    float *initial_noise;     /* [R][chunk rows][2] */
+    float *sample_gate;       /* [R][S][chunk rows][gates] */
 
     int block;                   /* steps of one graph at most, and rows of a ring slot */
-    dd_cuda_recipe *recipe_host; /* [slots][block] pinned */
+    dd_cuda_recipe *recipe_host; /* the same, pinned */
     cudaEvent_t computed[DD_CUDA_SLOTS], copied[DD_CUDA_SLOTS];
     int slot; /* the next block's */
     int warm; /* every kernel and product of a step has run once */
@@ -118,12 +119,11 @@ int dd_cuda_read(dd_ensemble *ensemble, int replica, const float *vector, float 
 
 /* ---- network.cu ---- */
 
-/* All towers on workspace->embedded, up to the mixture; its squared errors too where `noise` is given. */
-int dd_cuda_forward(dd_ensemble *ensemble, const dd_cuda_workspace *workspace, const float *parameters,
-                    const float *noise);
+/* All towers on workspace->embedded, up to the mixture; its squared errors too where there are targets. */
+int dd_cuda_forward(dd_ensemble *ensemble, const dd_cuda_workspace *workspace, const float *parameters, int targets);
 /* From the workspace's output gradients to e->gradient. */
 int dd_cuda_backward(dd_ensemble *ensemble, const dd_cuda_workspace *workspace);
-/* The batch of the step that the counters say, forward and backward: e->gradient. */
+/* The batch of the step that the counters say, forward and backward: e->gradient. Its recipe must stand. */
 int dd_cuda_compute_gradient(dd_ensemble *ensemble);
 /* The table of bias.cu for the training workspace, [e->bias_tiles]. */
 int dd_cuda_bias_tiles(const dd_cuda_layout *layout);
@@ -149,6 +149,10 @@ int dd_cuda_evaluate(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpo
 int dd_cuda_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n, dd_samples *samples);
 int dd_cuda_predict(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,
                     dd_prediction *prediction);
+/* A chunk [planes][rows][width] on the device, its first `count` rows, to [planes][n][width] of the caller from row
+ * `first` on; nothing where `out` is NULL. */
+int dd_cuda_copy_out(const dd_ensemble *ensemble, float *out, const float *from, size_t n, size_t first, size_t count,
+                     size_t rows, size_t width, size_t planes);
 int dd_cuda_knn(void *context, const float *query, uint32_t queries, const float *point, uint32_t n, int k,
                 int exclude_self, double *distance);
 

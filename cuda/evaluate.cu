@@ -120,13 +120,14 @@ static int pass(dd_ensemble *e, dd_state_part part, dd_purpose purpose, const dd
     g.schedule = e->schedule;
     g.count = w->count;
     g.embedded = w->embedded;
-    g.noise = w->noise;
+    g.target = w->target;
+    g.error_weight = w->error_weight;
     g.timestep = w->timestep;
     DD_CUDA(cudaMemsetAsync(e->losses, 0, (size_t)e->replicas * sizeof *e->losses, stream));
     for (uint32_t first = 0; first < longest; first += (uint32_t)w->rows) {
         DD_TRY(dd_cuda_launch_counter(e->counter, e->replicas, (int)first, 0, stream));
         DD_TRY(dd_cuda_launch_gather_evaluate(&g, stream));
-        DD_TRY(dd_cuda_forward(e, w, e->state[part], w->noise));
+        DD_TRY(dd_cuda_forward(e, w, e->state[part], 1));
         DD_TRY(dd_cuda_launch_losses(e->replicas, w->rows, batch, e->points_evaluated, e->counter, w->square, e->losses,
                                      stream));
     }

@@ -1,30 +1,35 @@
-/* A batch on the device: which points (permutation), their noise and timesteps, and the networks' input. */
+/* A batch on the device: which points (permutation), their noise and timesteps, the networks' input and what they
+ * should make of it. */
 #include "embedding.cuh"
 #include "launch.h"
 #include "random.cuh"
 #include "recipe.h"
 #include "reduce.cuh"
 
-/* Row `row` of replica r from point `index` of its set (or none), drawn as (purpose, step, place). */
+/* Row `row` of replica r from point `index` of its set (or none), drawn as (purpose, step, place); error_weight [T]. */
 static __device__ void gather_row(const dd_cuda_gather &g, int r, int row, bool real, uint32_t index,
-                                  dd_purpose purpose, uint32_t step, uint32_t place)
+                                  dd_purpose purpose, uint32_t step, uint32_t place, const float *error_weight)
 {
+    const dd_cuda_schedule &s = g.schedule;
     int lane = threadIdx.x % DD_WARP;
     float x0 = 0.f, x1 = 0.f;
-    float2 noise = make_float2(0.f, 0.f);
+    float2 target = make_float2(0.f, 0.f);
     int t = 0;
     if (real) {
         uint4 word = dd_cuda_draw(g.replica[r].seed, purpose, step, place);
         const float *xy = g.points[r].xy + 2 * (size_t)index;
-        noise = dd_cuda_normal2(word.x, word.y);
-        t = (int)dd_cuda_below(word.z, (uint32_t)g.schedule.timesteps);
-        x0 = g.schedule.signal[t] * xy[0] + g.schedule.noise[t] * noise.x;
-        x1 = g.schedule.signal[t] * xy[1] + g.schedule.noise[t] * noise.y;
+        float2 noise = dd_cuda_normal2(word.x, word.y);
+        t = (int)dd_cuda_below(word.z, (uint32_t)s.timesteps);
+        x0 = s.signal[t] * xy[0] + s.noise[t] * noise.x;
+        x1 = s.signal[t] * xy[1] + s.noise[t] * noise.y;
+        target.x = s.target_point[t] * xy[0] + s.target_noise[t] * noise.x;
+        target.y = s.target_point[t] * xy[1] + s.target_noise[t] * noise.y;
     }
     size_t at = (size_t)r * g.rows + row;
     if (lane == 0) {
-        g.noise[2 * at] = noise.x;
-        g.noise[2 * at + 1] = noise.y;
+        g.target[2 * at] = target.x;
+        g.target[2 * at + 1] = target.y;
+        g.error_weight[at] = error_weight[t];
         g.timestep[at] = t;
     }
     dd_cuda_embed_row(g.embedding, x0, x1, t, lane, g.embedded + at * 3 * g.embedding.width);
@@ -45,7 +50,7 @@ static __global__ void gather_kernel(const dd_cuda_gather g)
         return;
     bool real = (uint32_t)row < batch.rows;
     uint32_t index = real ? dd_permutation_at(&order, batch.first + (uint32_t)row) : 0;
-    gather_row(g, r, row, real, index, DD_DRAW_TRAIN, step, (uint32_t)row);
+    gather_row(g, r, row, real, index, DD_DRAW_TRAIN, step, (uint32_t)row, g.schedule.weight);
 }
 
 extern "C" int dd_cuda_launch_gather(const dd_cuda_gather *args, cudaStream_t stream)
@@ -69,7 +74,7 @@ static __global__ void gather_evaluate_kernel(const dd_cuda_gather g)
         return;
     bool real = (uint32_t)row < rows;
     uint32_t place = first + (uint32_t)row, index = real ? dd_permutation_at(&order, place) : 0;
-    gather_row(g, r, row, real, index, g.purpose, place / g.batch, place % g.batch);
+    gather_row(g, r, row, real, index, g.purpose, place / g.batch, place % g.batch, g.schedule.error_weight);
 }
 
 extern "C" int dd_cuda_launch_gather_evaluate(const dd_cuda_gather *args, cudaStream_t stream)

@@ -100,6 +100,7 @@ static void fill_recipes(const dd_ensemble *e, int first_step, int steps, dd_cud
         recipe[i].correction1 = 1. - pow(t->beta1, step + 1);
         recipe[i].correction2 = 1. - pow(t->beta2, step + 1);
         recipe[i].ema = (float)dd_ema_factor(t, step);
+        recipe[i].diversity = (float)dd_diversity_share(t, step);
     }
 }
 
@@ -120,13 +121,24 @@ static int start_block(dd_ensemble *e, int first_step, int steps, int slot)
     return DD_OK;
 }
 
+/* The gradient of a step outside a graph, with the recipe behind the ring's, which no copy may be reading. */
+static int gradient_alone(dd_ensemble *e, int step)
+{
+    int row = e->ring.capacity;
+    cudaStream_t stream = e->context->stream;
+    dd_cuda_recipe *recipe = e->recipe_host + row;
+    fill_recipes(e, step, 1, recipe);
+    DD_CUDA(cudaMemcpyAsync(e->recipe + row, recipe, sizeof *recipe, cudaMemcpyHostToDevice, stream));
+    DD_TRY(dd_cuda_launch_counter(e->counter, e->replicas, step, row, stream));
+    return dd_cuda_compute_gradient(e);
+}
+
 /* cuBLAS loads a kernel when it first needs it, which a capture may not allow. */
 static int warm_up(dd_ensemble *e, int step)
 {
     if (e->warm)
         return DD_OK;
-    DD_TRY(dd_cuda_launch_counter(e->counter, e->replicas, step, 0, e->context->stream));
-    DD_TRY(dd_cuda_compute_gradient(e));
+    DD_TRY(gradient_alone(e, step));
     e->warm = 1;
     return DD_OK;
 }
@@ -157,8 +169,8 @@ extern "C" int dd_cuda_wait(dd_ensemble *e)
 
 extern "C" int dd_cuda_gradient(dd_ensemble *e, int step, float *gradient)
 {
-    DD_TRY(dd_cuda_launch_counter(e->counter, e->replicas, step, 0, e->context->stream));
-    DD_TRY(dd_cuda_compute_gradient(e));
+    DD_CUDA(cudaStreamSynchronize(e->context->stream));
+    DD_TRY(gradient_alone(e, step));
     for (int r = 0; r < e->replicas; r++)
         DD_TRY(dd_cuda_read(e, r, e->gradient, gradient + (size_t)r * e->model->parameters));
     return DD_OK;

@@ -10,6 +10,7 @@
 #include <cuda_runtime.h>
 
 #include "check.cuh"
+#include "gating.h"
 #include "layout.h"
 #include "philox.h"
 
@@ -40,6 +41,7 @@ typedef struct dd_cuda_recipe {
     double rate;                     /* learning rate / base */
     double correction1, correction2; /* 1 - beta^(step + 1) */
     float ema;                       /* factor on (online - ema); 0: leave the average alone */
+    float diversity;                 /* share of the diversity loss's weight */
 } dd_cuda_recipe;
 
 /* One replica's scalars of the optimiser's pass. */
@@ -64,10 +66,14 @@ typedef struct dd_cuda_embedding {
     const float *time;                      /* (T, width) */
 } dd_cuda_embedding;
 
-/* schedule.h's tables [T]. */
+/* schedule.h's tables. */
 typedef struct dd_cuda_schedule {
-    int timesteps;
-    const float *signal, *noise, *keep, *remove, *sigma;
+    int timesteps, steps;                                      /* T, S */
+    const float *signal, *noise, *target_point, *target_noise; /* [T] */
+    const float *weight;                                       /* [T] of a squared error in training */
+    const float *error_weight;                                 /* [T] and in evaluation: noise_error^2 */
+    const int *timestep;                                       /* [S] */
+    const float *keep, *remove, *sigma;                        /* [S] */
 } dd_cuda_schedule;
 
 /* ---- gather.cu ---- */
@@ -81,14 +87,15 @@ typedef struct dd_cuda_gather {
     const dd_cuda_counter *counter; /* [R] */
     dd_cuda_embedding embedding;
     dd_cuda_schedule schedule;
-    int *count;      /* [R] rows of this batch or chunk that hold a point */
-    float *embedded; /* [R][B][3 * width] */
-    float *noise;    /* [R][B][2] */
-    int *timestep;   /* [R][B] */
+    int *count;          /* [R] rows of this batch or chunk that hold a point */
+    float *embedded;     /* [R][B][3 * width] */
+    float *target;       /* [R][B][2] */
+    float *error_weight; /* [R][B] of a row's squared error */
+    int *timestep;       /* [R][B] */
 } dd_cuda_gather;
 
 /* The batch of step counter[r].step, or (evaluate) rows counter[r].step .. + B - 1 of the evaluation pass: permuted,
- * noised and embedded. Rows beyond `count` are a point at the origin at timestep 0, without noise. */
+ * noised and embedded. Rows beyond `count` are a point at the origin at timestep 0, without noise and with target 0. */
 int dd_cuda_launch_gather(const dd_cuda_gather *args, cudaStream_t stream);
 int dd_cuda_launch_gather_evaluate(const dd_cuda_gather *args, cudaStream_t stream);
 
@@ -105,7 +112,7 @@ typedef struct dd_cuda_hidden {
     /* Backward: the gradient at `active` is `product`, or, where the outputs follow, output_gradient times
      * output_weight [outputs][width]; `along` is the gradient past a residual layer, at NULL: none. */
     dd_cuda_matrix product, along, output_gradient;
-    int outputs; /* 0: take product */
+    int outputs; /* up to DD_MAX_EXPERTS; 0: take product */
     const float *output_weight;
     size_t output_replica;
 } dd_cuda_hidden;
@@ -113,7 +120,7 @@ typedef struct dd_cuda_hidden {
 typedef struct dd_cuda_activation {
     int replicas, rows, towers;
     dd_activation kind;
-    dd_cuda_hidden tower[3];
+    dd_cuda_hidden tower[DD_MAX_TOWERS];
 } dd_cuda_activation;
 
 /* hidden += bias + residual; active = act(hidden). */
@@ -133,12 +140,15 @@ typedef struct dd_cuda_output {
 
 typedef struct dd_cuda_mixture {
     int replicas, rows, gates;
+    dd_gate_kind kind;
     dd_cuda_output expert, gate;
-    const float *noise; /* [R][B][2]; NULL: no squares */
-    float *expert_out;  /* [R][B][M][2] */
-    float *gate_out;    /* [R][B] weight of expert 1; 1 without a gate */
-    float *predicted;   /* [R][B][2] */
-    float *square;      /* [R][B] squared error of a row */
+    const float *target;       /* [R][B][2]; NULL: no squares */
+    const float *error_weight; /* [R][B] where there is a target */
+    float *expert_out;         /* [R][B][M][2] */
+    float *soft, *weight;      /* [R][B][M] the experts' weights as the gate says them, and as they are used */
+    float *gate_out;           /* [R][B][gates] of those that are used, what gating.h stores */
+    float *predicted;          /* [R][B][2] */
+    float *square;             /* [R][B] squared error of a row, weighted */
 } dd_cuda_mixture;
 
 int dd_cuda_launch_mixture(const dd_cuda_mixture *args, cudaStream_t stream);
@@ -147,12 +157,16 @@ int dd_cuda_launch_mixture(const dd_cuda_mixture *args, cudaStream_t stream);
 
 typedef struct dd_cuda_diversity {
     int replicas, rows, members, gates;
+    dd_diversity_kind kind;
+    float scale;
     const dd_cuda_replica *replica;
-    const int *count;                                       /* [R] */
-    const float *predicted, *noise, *expert_out, *gate_out; /* as in dd_cuda_mixture */
-    float *distance;                                        /* [R][B] sum of distances to all rows */
-    float *expert_gradient;                                 /* [R][M][B][2] of the loss at the experts' outputs */
-    float *gate_gradient;                                   /* [R][B] at the gate's logit */
+    const dd_cuda_recipe *recipe;                                                /* as in dd_cuda_step, */
+    const dd_cuda_counter *counter;                                              /* whose row it is */
+    const int *count;                                                            /* [R] */
+    const float *predicted, *target, *error_weight, *expert_out, *soft, *weight; /* as in dd_cuda_mixture */
+    float *distance;        /* [R][B] sum of distances to all rows */
+    float *expert_gradient; /* [R][M][B][2] of the loss at the experts' outputs */
+    float *gate_gradient;   /* [R][B][gates] at the gate's logits */
 } dd_cuda_diversity;
 
 /* Distances between all pairs of predictions, never stored, and the gradient of MSE - weight * diversity at the
@@ -179,9 +193,9 @@ int dd_cuda_launch_squares(int chunks, const dd_cuda_chunk *chunk, const float *
 
 /* ---- step.cu ---- */
 
-/* The log ring, [R][capacity] and [R][capacity][B]. */
+/* The log ring, [R][capacity], [R][capacity][B] and (gate) [R][capacity][B][gates]. */
 typedef struct dd_cuda_ring {
-    int capacity;
+    int capacity, gates;
     float *loss, *mse, *diversity, *grad_norm;
     float *gate;       /* NULL without a gate */
     int16_t *timestep; /* likewise */
@@ -190,7 +204,7 @@ typedef struct dd_cuda_ring {
 typedef struct dd_cuda_step {
     int replicas, rows, chunks;
     const dd_cuda_replica *replica;
-    const dd_cuda_recipe *recipe; /* [ring rows] */
+    const dd_cuda_recipe *recipe; /* [ring rows + 1], the last for a gradient outside a graph */
     const int *count;
     const float *partial, *square, *distance, *gate_out;
     const int *timestep;
@@ -229,22 +243,23 @@ int dd_cuda_launch_unflatten(int tensors, const dd_cuda_place *place, size_t lon
 /* ---- sample.cu, predict.cu, evaluate.cu ---- */
 
 typedef struct dd_cuda_reverse {
-    int replicas, rows;
+    int replicas, rows, gates;
     const uint64_t *seed;           /* [R] */
     const dd_cuda_counter *counter; /* .step: first sample of the chunk */
     dd_cuda_embedding embedding;
     dd_cuda_schedule schedule;
-    const float *predicted; /* [R][B][2] at timestep t */
-    const float *gate_out;  /* [R][B] likewise */
+    const float *predicted; /* [R][B][2] at timestep[i] */
+    const float *gate_out;  /* [R][B][gates] likewise */
     float *x;               /* [R][B][2] */
-    float *initial_noise;   /* [R][B][2] */
-    float *gate;            /* [R][T][B]; NULL without a gate */
+    float *gate;            /* [R][S][B][gates] */
     float *embedded;        /* [R][B][3 * width] */
 } dd_cuda_reverse;
 
-/* t = T: x is drawn. t < T: the reverse step from x and the networks' outputs at timestep t. Then, where t > 0, x is
- * embedded for timestep t - 1. */
-int dd_cuda_launch_reverse(const dd_cuda_reverse *args, int t, cudaStream_t stream);
+/* x is drawn: x_T. */
+int dd_cuda_launch_start(const dd_cuda_reverse *args, cudaStream_t stream);
+/* The reverse step i from x and the networks' outputs at timestep[i]. Then, where i > 0, x is embedded for
+ * timestep[i - 1]. */
+int dd_cuda_launch_reverse(const dd_cuda_reverse *args, int i, cudaStream_t stream);
 
 /* x [R][B][2] embedded at timestep t. */
 int dd_cuda_launch_embed(const dd_cuda_embedding *embedding, int replicas, int rows, const float *x, int t,

@@ -26,7 +26,7 @@ typedef struct dd_cuda_slab {
 typedef struct dd_cuda_group {
     int members;
     int hidden;
-    int outputs; /* 2 coordinates, or 1 gating weight's logit */
+    int outputs; /* 2 coordinates, or the gate's logits */
     int column;  /* of the first member's outputs in the joint first layer; members follow each other */
     int width[DD_MAX_LAYERS];
     int residual[DD_MAX_LAYERS];

@@ -40,7 +40,7 @@ extern "C" int dd_cuda_log_copy(dd_ensemble *e, int slot, int steps, dd_train_lo
     DD_TRY(copy_rows(e, log, e->ring.diversity, from, log->diversity, row, steps, 1));
     DD_TRY(copy_rows(e, log, e->ring.grad_norm, from, log->grad_norm, row, steps, 1));
     if (log->gate) {
-        DD_TRY(copy_rows(e, log, e->ring.gate, from, log->gate, row, steps, (size_t)log->batch));
+        DD_TRY(copy_rows(e, log, e->ring.gate, from, log->gate, row, steps, (size_t)log->batch * (size_t)log->gates));
         DD_TRY(copy_rows(e, log, e->ring.timestep, from, log->timestep, row, steps, (size_t)log->batch));
     }
     DD_CUDA(cudaEventRecord(e->copied[slot], e->context->copies));

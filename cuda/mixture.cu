@@ -1,4 +1,4 @@
-/* The towers' last layers, the gate's sigmoid, the mixture and its squared error: the outputs are so few that a
+/* The towers' last layers, the gate's weights, the mixture and its squared error: the outputs are so few that a
  * product of matrices would spend its time on starting. */
 #include "launch.h"
 #include "reduce.cuh"
@@ -12,44 +12,60 @@ static __device__ inline float dot(const float *a, const float *w, int columns, 
     return dd_warp_sum(sum);
 }
 
-/* A warp a row; grid (rows / 8, R). */
+/* A warp a row; grid (rows / 8, R). A row's few weights lie in shared memory, where they can be indexed. */
 static __global__ void mixture_kernel(const dd_cuda_mixture m)
 {
-    int r = blockIdx.y, row = blockIdx.x * DD_WARPS + threadIdx.x / DD_WARP, lane = threadIdx.x % DD_WARP;
+    __shared__ float logits[DD_WARPS][DD_MAX_EXPERTS], softs[DD_WARPS][DD_MAX_EXPERTS],
+        weights[DD_WARPS][DD_MAX_EXPERTS];
+    int warp = threadIdx.x / DD_WARP, lane = threadIdx.x % DD_WARP;
+    int r = blockIdx.y, row = blockIdx.x * DD_WARPS + warp, members = m.expert.members;
     if (row >= m.rows)
         return;
     size_t at = (size_t)r * m.rows + row;
-    float gate = 1.f;
-    if (m.gates) {
+    float *logit = logits[warp], *soft = softs[warp], *weight = weights[warp];
+    for (int k = 0; k < m.gates; k++) {
         const dd_cuda_output &o = m.gate;
-        float logit = dot(o.active + at * o.width, o.weight + r * o.weight_replica, o.width, lane);
-        gate = 1.f / (1.f + expf(-(logit + o.bias[r * o.bias_replica])));
+        const float *row_weight = o.weight + r * o.weight_replica + (size_t)k * o.width;
+        float z = dot(o.active + at * o.width, row_weight, o.width, lane) + o.bias[r * o.bias_replica + k];
+        if (lane == 0)
+            logit[k] = z;
     }
+    if (lane == 0) {
+        dd_gate_soft(members, m.gates, logit, soft);
+        for (int i = 0; i < members; i++)
+            weight[i] = soft[i];
+        dd_gate_use(m.kind, members, weight);
+    }
+    __syncwarp();
+    if (lane < members) {
+        m.soft[at * members + lane] = soft[lane];
+        m.weight[at * members + lane] = weight[lane];
+    }
+    if (lane < m.gates)
+        m.gate_out[at * m.gates + lane] = weight[lane];
     float predicted0 = 0.f, predicted1 = 0.f;
-    for (int i = 0; i < m.expert.members; i++) {
+    for (int i = 0; i < members; i++) {
         const dd_cuda_output &o = m.expert;
-        size_t place = ((size_t)r * o.members + i) * m.rows + row;
+        size_t place = ((size_t)r * members + i) * m.rows + row;
         const float *active = o.active + place * o.width;
-        const float *weight = o.weight + r * o.weight_replica + i * o.weight_member;
+        const float *out_weight = o.weight + r * o.weight_replica + i * o.weight_member;
         const float *bias = o.bias + r * o.bias_replica + i * o.bias_member;
-        float out0 = dot(active, weight, o.width, lane) + bias[0];
-        float out1 = dot(active, weight + o.width, o.width, lane) + bias[1];
-        float share = i == 0 ? gate : 1.f - gate;
-        predicted0 += share * out0;
-        predicted1 += share * out1;
+        float out0 = dot(active, out_weight, o.width, lane) + bias[0];
+        float out1 = dot(active, out_weight + o.width, o.width, lane) + bias[1];
+        predicted0 += weight[i] * out0;
+        predicted1 += weight[i] * out1;
         if (lane == 0) {
-            float *out = m.expert_out + 2 * (at * o.members + i);
+            float *out = m.expert_out + 2 * (at * members + i);
             out[0] = out0;
             out[1] = out1;
         }
     }
     if (lane == 0) {
-        m.gate_out[at] = gate;
         m.predicted[2 * at] = predicted0;
         m.predicted[2 * at + 1] = predicted1;
-        if (m.noise) {
-            float dx = predicted0 - m.noise[2 * at], dy = predicted1 - m.noise[2 * at + 1];
-            m.square[at] = dx * dx + dy * dy;
+        if (m.target) {
+            float dx = predicted0 - m.target[2 * at], dy = predicted1 - m.target[2 * at + 1];
+            m.square[at] = m.error_weight[at] * (dx * dx + dy * dy);
         }
     }
 }

@@ -31,9 +31,11 @@ static int product(const dd_ensemble *e, cublasOperation_t transpose_a, cublasOp
                    int k, operand a, operand b, float *c, int c_columns, size_t c_stride, int count)
 {
     const float one = 1.f, zero = 0.f;
-    DD_CUBLAS(cublasSgemmStridedBatched(e->context->blas, transpose_a, transpose_b, m, n, k, &one, a.at, a.columns,
-                                        (long long)a.stride, b.at, b.columns, (long long)b.stride, &zero, c, c_columns,
-                                        (long long)c_stride, count));
+    cublasComputeType_t how = e->training->precision == DD_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+    DD_CUBLAS(cublasGemmStridedBatchedEx(e->context->blas, transpose_a, transpose_b, m, n, k, &one, a.at, CUDA_R_32F,
+                                         a.columns, (long long)a.stride, b.at, CUDA_R_32F, b.columns,
+                                         (long long)b.stride, &zero, c, CUDA_R_32F, c_columns, (long long)c_stride,
+                                         count, how, CUBLAS_GEMM_DEFAULT));
     return DD_OK;
 }
 
@@ -132,7 +134,7 @@ static dd_cuda_output output_of(const dd_cuda_layout *l, const dd_cuda_workspace
     return o;
 }
 
-extern "C" int dd_cuda_forward(dd_ensemble *e, const dd_cuda_workspace *w, const float *parameters, const float *noise)
+extern "C" int dd_cuda_forward(dd_ensemble *e, const dd_cuda_workspace *w, const float *parameters, int targets)
 {
     const dd_cuda_layout *l = &e->layout;
     operand first = {parameters + l->first_weight.at, l->input, l->first_weight.replica};
@@ -154,11 +156,15 @@ extern "C" int dd_cuda_forward(dd_ensemble *e, const dd_cuda_workspace *w, const
     m.replicas = e->replicas;
     m.rows = w->rows;
     m.gates = e->model->gates;
+    m.kind = e->model->config.gate;
     m.expert = output_of(l, w, parameters, DD_CUDA_EXPERTS);
     if (m.gates)
         m.gate = output_of(l, w, parameters, DD_CUDA_GATE);
-    m.noise = noise;
+    m.target = targets ? w->target : NULL;
+    m.error_weight = w->error_weight;
     m.expert_out = w->expert_out;
+    m.soft = w->soft;
+    m.weight = w->weight;
     m.gate_out = w->gate_out;
     m.predicted = w->predicted;
     m.square = w->square;
@@ -248,21 +254,28 @@ extern "C" int dd_cuda_compute_gradient(dd_ensemble *e)
     g.schedule = e->schedule;
     g.count = w->count;
     g.embedded = w->embedded;
-    g.noise = w->noise;
+    g.target = w->target;
+    g.error_weight = w->error_weight;
     g.timestep = w->timestep;
     DD_TRY(dd_cuda_launch_gather(&g, e->context->stream));
-    DD_TRY(dd_cuda_forward(e, w, e->state[DD_STATE_ONLINE], w->noise));
+    DD_TRY(dd_cuda_forward(e, w, e->state[DD_STATE_ONLINE], 1));
     dd_cuda_diversity d = {};
     d.replicas = e->replicas;
     d.rows = w->rows;
     d.members = e->model->experts;
     d.gates = e->model->gates;
+    d.kind = e->training->diversity_distance;
+    d.scale = (float)e->training->diversity_scale;
     d.replica = e->replica;
+    d.recipe = e->recipe;
+    d.counter = e->counter;
     d.count = w->count;
     d.predicted = w->predicted;
-    d.noise = w->noise;
+    d.target = w->target;
+    d.error_weight = w->error_weight;
     d.expert_out = w->expert_out;
-    d.gate_out = w->gate_out;
+    d.soft = w->soft;
+    d.weight = w->weight;
     d.distance = w->distance;
     d.expert_gradient = w->output_gradient[DD_CUDA_EXPERTS];
     d.gate_gradient = w->output_gradient[DD_CUDA_GATE];

@@ -21,14 +21,13 @@ extern "C" int dd_cuda_launch_embed(const dd_cuda_embedding *embedding, int repl
     return DD_LAUNCH(embed_kernel, grid, dim3(DD_BLOCK), stream, *embedding, rows, x, t, embedded);
 }
 
-/* [R][count][width] of the device's chunk to [R][n][width] of the caller, from point `first` on. */
-static int copy_out(const dd_ensemble *e, float *out, const float *from, size_t n, size_t first, size_t count,
-                    size_t width, size_t from_replica)
+extern "C" int dd_cuda_copy_out(const dd_ensemble *e, float *out, const float *from, size_t n, size_t first,
+                                size_t count, size_t rows, size_t width, size_t planes)
 {
     size_t unit = width * sizeof(float);
     if (out)
-        DD_CUDA(cudaMemcpy2DAsync(out + first * width, n * unit, from, from_replica * sizeof(float), count * unit,
-                                  (size_t)e->replicas, cudaMemcpyDeviceToHost, e->context->stream));
+        DD_CUDA(cudaMemcpy2DAsync(out + first * width, n * unit, from, rows * unit, count * unit, planes,
+                                  cudaMemcpyDeviceToHost, e->context->stream));
     return DD_OK;
 }
 
@@ -37,17 +36,18 @@ extern "C" int dd_cuda_predict(dd_ensemble *e, dd_state_part part, const float *
 {
     const dd_cuda_workspace *w = &e->chunks;
     cudaStream_t stream = e->context->stream;
-    size_t rows = (size_t)w->rows, point = 2 * sizeof(float), experts = 2 * (size_t)e->model->experts;
+    size_t rows = (size_t)w->rows, replicas = (size_t)e->replicas, point = 2 * sizeof(float);
+    size_t experts = 2 * (size_t)e->model->experts, gates = (size_t)e->model->gates;
     for (size_t first = 0; first < n; first += rows) {
         size_t count = n - first < rows ? n - first : rows;
-        DD_CUDA(cudaMemsetAsync(w->x, 0, (size_t)e->replicas * rows * point, stream));
-        DD_CUDA(cudaMemcpy2DAsync(w->x, rows * point, x + 2 * first, n * point, count * point, (size_t)e->replicas,
+        DD_CUDA(cudaMemsetAsync(w->x, 0, replicas * rows * point, stream));
+        DD_CUDA(cudaMemcpy2DAsync(w->x, rows * point, x + 2 * first, n * point, count * point, replicas,
                                   cudaMemcpyHostToDevice, stream));
         DD_TRY(dd_cuda_launch_embed(&e->embedding, e->replicas, w->rows, w->x, t, w->embedded, stream));
-        DD_TRY(dd_cuda_forward(e, w, e->state[part], NULL));
-        DD_TRY(copy_out(e, prediction->noise, w->predicted, n, first, count, 2, 2 * rows));
-        DD_TRY(copy_out(e, prediction->expert, w->expert_out, n, first, count, experts, experts * rows));
-        DD_TRY(copy_out(e, prediction->gate, w->gate_out, n, first, count, 1, rows));
+        DD_TRY(dd_cuda_forward(e, w, e->state[part], 0));
+        DD_TRY(dd_cuda_copy_out(e, prediction->mixture, w->predicted, n, first, count, rows, 2, replicas));
+        DD_TRY(dd_cuda_copy_out(e, prediction->expert, w->expert_out, n, first, count, rows, experts, replicas));
+        DD_TRY(dd_cuda_copy_out(e, prediction->gate, w->gate_out, n, first, count, rows, gates, replicas));
     }
     DD_CUDA(cudaStreamSynchronize(stream));
     return DD_OK;

@@ -21,10 +21,11 @@ static __global__ void step_kernel(const dd_cuda_step s)
     square = dd_block_sum(square, warp_sum);
     distance = dd_block_sum(distance, warp_sum);
     if (s.ring.gate) {
-        for (int i = threadIdx.x; i < s.rows; i += DD_BLOCK) {
-            s.ring.gate[place * s.rows + i] = i < n ? s.gate_out[first + i] : NAN;
+        int gates = s.ring.gates, weights = s.rows * gates;
+        for (int i = threadIdx.x; i < weights; i += DD_BLOCK)
+            s.ring.gate[place * weights + i] = i < n * gates ? s.gate_out[first * gates + i] : NAN;
+        for (int i = threadIdx.x; i < s.rows; i += DD_BLOCK)
             s.ring.timestep[place * s.rows + i] = (int16_t)(i < n ? s.timestep[first + i] : -1);
-        }
     }
     if (threadIdx.x)
         return;
@@ -33,7 +34,7 @@ static __global__ void step_kernel(const dd_cuda_step s)
     double mse = square / (2. * n), diversity = distance / ((double)n * n), rate = own.learning_rate * recipe.rate;
     s.ring.mse[place] = (float)mse;
     s.ring.diversity[place] = (float)diversity;
-    s.ring.loss[place] = (float)(mse - own.diversity_weight * diversity);
+    s.ring.loss[place] = (float)(mse - own.diversity_weight * recipe.diversity * diversity);
     s.ring.grad_norm[place] = (float)norm;
     dd_cuda_update &u = s.update[r];
     u.scale = (float)fmin(1., own.clip_norm / (norm + 1e-6));

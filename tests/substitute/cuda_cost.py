@@ -33,6 +33,12 @@ def test_full_size(run):
     check(f"{SOURCE}/configs/run_{run}.toml", 1, [])
 
 
+@pytest.mark.parametrize("settings", [["model.experts=4"], ["model.experts=8", "model.gate=hard"],
+                                      ["model.experts=3", "model.gate=fixed"]])
+def test_experts(settings):
+    check(f"{SOURCE}/configs/run_3.toml", 2, SMALL + settings)
+
+
 @pytest.mark.parametrize("replicas", [20, 400])
 def test_many_replicas(replicas):
     check(f"{SOURCE}/configs/run_3.toml", replicas, SMALL)

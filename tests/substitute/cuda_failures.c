@@ -79,7 +79,7 @@ int main(void)
     small_run_create(&s);
     s.config.diffusion.timesteps = 4;
     dd_schedule_free(&s.schedule);
-    CHECK_OK(dd_schedule_create(&s.config.diffusion, &s.schedule));
+    CHECK_OK(dd_schedule_create(&s.config, &s.schedule));
     CHECK_OK(attempt(&s, 0, 0, &calls));
     CHECK(calls > 200, "only %d calls were counted", (int)calls);
     substitute_set_quiet(1);

@@ -1,5 +1,6 @@
-"""Thirty steps of every run on the CPU and on the substituted CUDA backend: every tensor by norm. The
-tolerances are those of tests/backend_training.py. `ctest -R cuda_parity -V` prints the lines of cuda/README.md's table.
+"""Thirty steps on the CPU and on the substituted CUDA backend: every tensor by norm. Every run, and every setting that
+changes what the kernels compute. The tolerances are those of tests/backend_training.py. `ctest -R cuda_parity -V` prints
+a table.
 """
 import os
 import subprocess
@@ -14,52 +15,99 @@ sys.path.insert(0, os.path.join(SOURCE, "tests"))
 import reference  # noqa: E402
 import test_reference  # noqa: E402
 
-COLUMNS = ["gradient", "losses", "grad_norm", "online", "ema", "moment1", "moment2", "gate"]
+COLUMNS = ["gradient", "losses", "grad_norm", "online", "ema", "moment1", "moment2", "gate", "evaluation", "samples"]
 RUNS = [f"run_{i}" for i in range(6)]
 # Largest differences allowed: losses, parameters, moments (none with ReLUs, whose flips a moment shows undamped).
 BOUNDS = {"relu": (3e-3, 2e-2, None), "silu": (1e-5, 1e-5, 1e-4)}
 
+# A network that is quick, with short batches, and an average that warms up, reaches its bound and is not a copy.
+SMALL = {"model.activation": "silu", "model.hidden_width": 36, "model.hidden_depth": 2, "model.embedding_width": 20,
+         "model.expert_head": [24], "model.gate_layers": [40, 17], "diffusion.timesteps": 30, "training.batch": 64,
+         "training.steps": 35, "training.ema_start": 5, "training.ema_every": 5, "training.ema_decay": 0.84}
+COURSE = {"training.diversity_weight": 0.1, "training.diversity_course": "cosine", "training.diversity_scale": 0.7}
+CASES = {
+    "4 experts": {"model.experts": 4},
+    "8 experts, hard": {"model.experts": 8, "model.gate": "hard"},
+    "2 experts, hard": {"model.gate": "hard"},
+    "3 experts, fixed": {"model.experts": 3, "model.gate": "fixed"},
+    "1 expert": {"model.experts": 1},
+    "x0": {"diffusion.prediction": "x0"},
+    "v, zero terminal SNR": {"diffusion.prediction": "v", "diffusion.terminal_snr": "zero"},
+    "x0, zero terminal SNR": {"diffusion.prediction": "x0", "diffusion.terminal_snr": "zero"},
+    "min-SNR": {"training.min_snr_gamma": 5},
+    "min-SNR, v": {"training.min_snr_gamma": 5, "diffusion.prediction": "v"},
+    **{f"diversity {kind}": {**COURSE, "training.diversity_distance": kind}
+       for kind in ("euclidean", "squared", "l1", "rbf", "log")},
+    "DDIM, 20 steps": {"sampling.steps": 20, "sampling.eta": 0},
+    "20 steps, half the noise, from data": {"sampling.steps": 20, "sampling.eta": 0.5, "sampling.start": "data"},
+    "noise factor": {"sampling.noise_factor": 1.02},
+}
+
 
 def distance(a, b):
-    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
+    return float(np.linalg.norm(a - b) / max(np.linalg.norm(b), 1e-30))  # an expert that a hard gate leaves out has 0
 
 
-def dump(backend, run, activation, directory):
+def dump(backend, run, replica, settings, directory):
     out = os.path.join(directory, f"{backend}.h5")
-    subprocess.run([f"{BUILD}/tests/dump_training", backend, f"{SOURCE}/configs/{run}.toml", out, "30", "10", "dino:1000:3",
-                    f"model.activation={activation}", "diffusion.timesteps=20"], check=True)
+    subprocess.run([f"{BUILD}/tests/dump_training", backend, f"{SOURCE}/configs/{run}.toml", out, "30", "40", replica,
+                    *(f"{key}={value}" for key, value in settings.items())], check=True)
     with h5py.File(out) as file:
         return {name: item[()] for name, item in file["0"].items()}
 
 
-def tensors(run, parameters):
+def tensors(run, settings, parameters):
     """(begin, end) of every tensor in the flat vector."""
-    split = reference.Model(test_reference.load(run)["model"]).split(np.arange(parameters))
+    model = test_reference.load(run)["model"]
+    model.update({key.split(".")[1]: value for key, value in settings.items() if key.startswith("model.")})
+    split = reference.Model(model).split(np.arange(parameters))
     return [(int(part.flat[0]), int(part.flat[-1]) + 1) for part in split.values()]
 
 
-def compare(run, activation, directory):
+def compare(run, replica, settings, directory):
     """Largest distance of any tensor, for every kind of vector."""
-    cpu, cuda = (dump(backend, run, activation, directory) for backend in ("cpu", "cuda"))
-    far = {"losses": max(distance(cuda[n], cpu[n]) for n in ("loss", "mse"))}
+    cpu, cuda = (dump(backend, run, replica, settings, directory) for backend in ("cpu", "cuda"))
+    assert cpu.keys() == cuda.keys()
+    far = {"losses": max(distance(cuda[n], cpu[n]) for n in ("loss", "mse", "diversity"))}
     far["grad_norm"] = distance(cuda["grad_norm"], cpu["grad_norm"])
-    parts = tensors(run, len(cpu["online"]))
+    parts = tensors(run, settings, len(cpu["online"]))
     for name in ("gradient", "online", "ema", "moment1", "moment2"):
         far[name] = max(distance(cuda[name][a:b], cpu[name][a:b]) for a, b in parts)
     if "gate" in cpu:
+        assert np.array_equal(np.isnan(cpu["gate"]), np.isnan(cuda["gate"]))
         far["gate"] = distance(np.nan_to_num(cuda["gate"]), np.nan_to_num(cpu["gate"]))
         assert np.array_equal(cpu["timestep"], cuda["timestep"])
+    far["evaluation"] = max(distance(cuda[n], cpu[n]) for n in ("eval_loss", "heldout_loss"))
+    outputs = ["x", "initial_noise", "predicted", "experts", *(n for n in ("sample_gate", "predicted_gate") if n in cpu)]
+    far["samples"] = max(distance(cuda[n], cpu[n]) for n in outputs)
     return far
+
+
+def check(name, far, losses, parameters, moments):
+    print(f"| {name} | " + " | ".join(f"{far.get(n, 0):.1e}" for n in COLUMNS) + " |")
+    assert far["gradient"] < 1e-5
+    assert far["losses"] < losses and far["evaluation"] < losses
+    assert far["grad_norm"] < parameters and far["online"] < parameters and far["ema"] < parameters
+    if moments:
+        assert far["moment1"] < moments and far["moment2"] < moments
+        assert far["samples"] < 1e-4 and far.get("gate", 0) < parameters
 
 
 @pytest.mark.parametrize("activation", BOUNDS)
 @pytest.mark.parametrize("run", RUNS)
 def test_parity(tmp_path, run, activation):
-    far = compare(run, activation, tmp_path)
-    print(f"| {run} | {activation} | " + " | ".join(f"{far.get(n, 0):.1e}" for n in COLUMNS) + " |")
-    losses, parameters, moments = BOUNDS[activation]
-    assert far["gradient"] < 1e-5
-    assert far["losses"] < losses
-    assert far["grad_norm"] < parameters and far["online"] < parameters and far["ema"] < parameters
-    if moments:
-        assert far["moment1"] < moments and far["moment2"] < moments
+    settings = {"model.activation": activation, "diffusion.timesteps": 20}
+    check(f"{run}, {activation}", compare(run, "dino:1000:3", settings, tmp_path), *BOUNDS[activation])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_setting(tmp_path, name):
+    settings = {**SMALL, **CASES[name]}
+    check(name, compare("run_3", "dino:150:3", settings, tmp_path), *BOUNDS["silu"])
+
+
+def test_tf32(tmp_path):
+    """Factors of 10 bits: the CPU's result, but no nearer than that rounding."""
+    far = compare("run_3", "dino:150:3", {**SMALL, "training.precision": "tf32"}, tmp_path)
+    print("| tf32 | " + " | ".join(f"{far.get(n, 0):.1e}" for n in COLUMNS) + " |")
+    assert 1e-5 < far["gradient"] < 1e-2 and far["online"] < 1e-2 and far["samples"] < 1e-2

@@ -5,7 +5,7 @@
 
 #include "../small_run.h"
 
-enum { REPLICAS = 2, BLOCK = 5, BLOCKS = 3, STEPS = BLOCK * BLOCKS, SAMPLES = 200, NEIGHBOURS = 5 };
+enum { REPLICAS = 2, EXPERTS = 3, BLOCK = 5, BLOCKS = 3, STEPS = BLOCK * BLOCKS, SAMPLES = 200, NEIGHBOURS = 5 };
 
 static void die(const char *what)
 {
@@ -36,10 +36,10 @@ static float *numbers(size_t n)
 static void train(dd_ensemble *e, const small_run *s, outcome *o)
 {
     dd_train_log *log[2];
-    size_t batch = (size_t)s->config.training.batch;
+    size_t row = (size_t)s->config.training.batch * (size_t)s->model.gates;
     o->loss = numbers(REPLICAS * STEPS);
     o->norm = numbers(REPLICAS * STEPS);
-    o->gate = numbers(REPLICAS * STEPS * batch);
+    o->gate = numbers(REPLICAS * STEPS * row);
     for (int i = 0; i < 2; i++)
         TRY(dd_train_log_create(e, BLOCK, &log[i]));
     for (int block = 0; block <= BLOCKS; block++) {
@@ -52,7 +52,7 @@ static void train(dd_ensemble *e, const small_run *s, outcome *o)
             size_t to = (size_t)r * STEPS + (size_t)(block - 1) * BLOCK, from = (size_t)r * BLOCK;
             memcpy(o->loss + to, full->loss + from, BLOCK * sizeof(float));
             memcpy(o->norm + to, full->grad_norm + from, BLOCK * sizeof(float));
-            memcpy(o->gate + to * batch, full->gate + from * batch, BLOCK * batch * sizeof(float));
+            memcpy(o->gate + to * row, full->gate + from * row, BLOCK * row * sizeof(float));
         }
     }
     for (int i = 0; i < 2; i++)
@@ -81,7 +81,7 @@ static outcome run(const small_run *s, const char *name)
     const uint64_t seed[REPLICAS] = {1, 2};
     TRY(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, points, o.eval_loss));
     o.x = numbers(REPLICAS * SAMPLES * 2);
-    o.expert = numbers(REPLICAS * SAMPLES * 4);
+    o.expert = numbers(REPLICAS * SAMPLES * 2 * EXPERTS);
     TRY(dd_ensemble_sample(e, DD_STATE_EMA, seed, SAMPLES, &(dd_samples){.x = o.x}));
     TRY(dd_ensemble_predict(e, DD_STATE_EMA, o.x, SAMPLES, 3, &(dd_prediction){.expert = o.expert}));
     o.distance = calloc(s->points[0].n, sizeof *o.distance);
@@ -124,9 +124,10 @@ int main(void)
     small_run s;
     small_run_create(&s);
     s.config.model.activation = DD_SILU; /* no kinks, so that rounding stays rounding */
+    s.config.model.experts = EXPERTS;    /* a weight each, where two would have one */
     TRY(dd_model_create(&s.config.model, &s.model));
     outcome cuda = run(&s, "cuda"), cpu = run(&s, "cpu");
-    size_t p = REPLICAS * s.model.parameters;
+    size_t p = REPLICAS * s.model.parameters, row = (size_t)(s.config.training.batch * s.model.gates);
     compare("gradients", cuda.gradient, cpu.gradient, p, 1e-5);
     compare("losses", cuda.loss, cpu.loss, REPLICAS * STEPS, 1e-5);
     compare("gradient norms", cuda.norm, cpu.norm, REPLICAS * STEPS, 1e-4);
@@ -135,7 +136,7 @@ int main(void)
     compare("first moments", cuda.state[DD_STATE_MOMENT1], cpu.state[DD_STATE_MOMENT1], p, 1e-4);
     compare("second moments", cuda.state[DD_STATE_MOMENT2], cpu.state[DD_STATE_MOMENT2], p, 1e-4);
     for (int i = 0; i < REPLICAS * STEPS; i++) /* rows beyond a short batch are NaN on both sides */
-        for (size_t j = 0, at = (size_t)i * 64; j < 64; j++)
+        for (size_t j = 0, at = (size_t)i * row; j < row; j++)
             if (!isnan(cpu.gate[at + j]) && !(fabsf(cuda.gate[at + j] - cpu.gate[at + j]) < 1e-4f)) {
                 printf("gating weights differ at step %d\n", i % STEPS);
                 exit(4);
@@ -146,7 +147,7 @@ int main(void)
             exit(4);
         }
     compare("samples", cuda.x, cpu.x, REPLICAS * SAMPLES * 2, 1e-4);
-    compare("experts' outputs", cuda.expert, cpu.expert, REPLICAS * SAMPLES * 4, 1e-4);
+    compare("experts' outputs", cuda.expert, cpu.expert, REPLICAS * SAMPLES * 2 * EXPERTS, 1e-4);
     for (uint32_t i = 0; i < s.points[0].n; i++)
         if (cuda.distance[i] != cpu.distance[i]) {
             printf("distances to neighbours differ\n");

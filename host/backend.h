@@ -105,7 +105,7 @@ typedef struct dd_train_log {
     int first_step, steps; /* filled by dd_ensemble_train */
     float *loss;           /* total: MSE - diversity_weight at this step * diversity */
     float *mse;            /* mean over the batch's 2 * rows entries, weighted by dd_schedule.weight */
-    float *diversity;      /* mean over all rows^2 distances between predictions */
+    float *diversity;      /* mean over all rows^2 pairs' distances (config.h: of what) */
     float *grad_norm;      /* global norm before clipping */
     float *gate;           /* [gates] weights that were used, per point; NULL without a gate */
     int16_t *timestep;     /* per point; NULL without a gate */

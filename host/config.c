@@ -21,6 +21,7 @@ static const char *const gate_words[] = {"learned", "hard", "fixed", NULL};
 static const char *const terminal_words[] = {"kept", "zero", NULL};
 static const char *const prediction_words[] = {"noise", "x0", "v", NULL};
 static const char *const distance_words[] = {"euclidean", "squared", "l1", "rbf", "log", NULL};
+static const char *const layer_words[] = {"output", "hidden", NULL};
 static const char *const course_words[] = {"constant", "cosine", NULL};
 static const char *const precision_words[] = {"float32", "tf32", NULL};
 static const char *const start_words[] = {"normal", "data", NULL};
@@ -69,7 +70,8 @@ static const key_info keys[] = {
     KEY(training, epsilon, KEY_REAL, 1e-30, 1, "AdamW: added to the root of the mean square"),
     KEY(training, weight_decay, KEY_REAL, 0, 1e6, "AdamW: decoupled, on every parameter"),
     KEY(training, clip_norm, KEY_REAL, 1e-12, 1e30, "bound on the global gradient norm"),
-    KEY(training, diversity_weight, KEY_REAL, 0, 1e6, "loss = MSE - weight * mean distance between predictions"),
+    KEY(training, diversity_weight, KEY_REAL, 0, 1e6, "loss = MSE - weight * mean distance between pairs of a batch"),
+    WORD(training, diversity_layer, layer_words, "of the predictions, or of the experts' last hidden layers"),
     WORD(training, diversity_distance, distance_words, "which distance"),
     KEY(training, diversity_scale, KEY_REAL, 1e-6, 1e6, "length scale of the distances rbf and log"),
     WORD(training, diversity_course, course_words, "the weight over training; cosine: to 0 at the last step"),
@@ -365,6 +367,10 @@ int dd_config_validate(const dd_config *c)
                        "training.min_snr_gamma = %g would give the last timestep, which is noise alone "
                        "(diffusion.terminal_snr = \"zero\"), no weight; use 0",
                        c->training.min_snr_gamma);
+    if (c->training.diversity_layer == DD_DIVERSITY_OF_HIDDEN && c->training.diversity_distance == DD_DIVERSITY_L1)
+        return dd_fail(DD_ERR_CONFIG,
+                       "training.diversity_distance = \"l1\" is not there for training.diversity_layer = "
+                       "\"hidden\"; use euclidean, squared, rbf or log");
     if (c->sampling.steps > c->diffusion.timesteps)
         return dd_fail(DD_ERR_CONFIG, "sampling.steps = %d are more than diffusion.timesteps = %d", c->sampling.steps,
                        c->diffusion.timesteps);

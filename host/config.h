@@ -47,10 +47,14 @@ typedef enum dd_prediction_kind {
 typedef enum dd_diversity_kind {
     DD_DIVERSITY_EUCLIDEAN, /* r */
     DD_DIVERSITY_SQUARED,   /* r^2 */
-    DD_DIVERSITY_L1,        /* |p_1 - q_1| + |p_2 - q_2| */
+    DD_DIVERSITY_L1,        /* |p_1 - q_1| + |p_2 - q_2|; of outputs alone */
     DD_DIVERSITY_RBF,       /* 1 - exp(-r^2 / (2 s^2)) */
     DD_DIVERSITY_LOG        /* log(1 + r^2 / s^2) */
 } dd_diversity_kind;
+
+/* What lies far apart: the predictions, or what the experts' last layers make them from (their inputs after the
+ * activation, each expert's by itself; the distance is the mean over experts). */
+typedef enum dd_diversity_layer { DD_DIVERSITY_OF_OUTPUT, DD_DIVERSITY_OF_HIDDEN } dd_diversity_layer;
 
 typedef enum dd_course { DD_CONSTANT, DD_COSINE /* to 0 at the last step */ } dd_course;
 
@@ -99,7 +103,8 @@ typedef struct dd_training_config {
     double beta1, beta2, epsilon;
     double weight_decay;     /* decoupled, on every parameter */
     double clip_norm;        /* bound on the global gradient norm */
-    double diversity_weight; /* loss = MSE - weight * mean pairwise distance of the predictions */
+    double diversity_weight; /* loss = MSE - weight * mean pairwise distance */
+    dd_diversity_layer diversity_layer;
     dd_diversity_kind diversity_distance;
     double diversity_scale; /* of the distances that have one */
     dd_course diversity_course;

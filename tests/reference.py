@@ -261,9 +261,13 @@ class Model:
         power = np.exp(logits - logits.max(axis=1, keepdims=True))
         return power / power.sum(axis=1, keepdims=True)
 
-    def backward(self, parameters, saved, d_prediction):
-        """Gradient of every tensor from that of the prediction. A hard gate's logits get it as if its weights were soft
-        (Bengio, Leonard and Courville 2013)."""
+    def representations(self, saved):
+        """Each expert's last hidden layer after the activation, (n, width)."""
+        return [saved["inputs"][k][-1] for k in range(self.experts)]
+
+    def backward(self, parameters, saved, d_prediction, d_representations=None):
+        """Gradient of every tensor from that of the prediction, and of the representations where there is one. A hard
+        gate's logits get it as if its weights were soft (Bengio, Leonard and Courville 2013)."""
         outputs = [saved["weight"][:, [k]] * d_prediction for k in range(self.experts)]
         if self.gates:
             soft = saved["soft"]
@@ -272,13 +276,16 @@ class Model:
             # sigmoid(z) is the softmax of (z, 0)
             outputs.append(d_logit[:, :self.gates])
         gradient = {}
-        for tower, hs, ins, d in zip(self.towers, saved["hidden"], saved["inputs"], outputs):
+        for k, (tower, hs, ins, d) in enumerate(zip(self.towers, saved["hidden"], saved["inputs"], outputs)):
             for i in reversed(range(len(tower))):
                 layer = tower[i]
                 gradient[f"{layer.name}.weight"] = d.T @ ins[i]
                 gradient[f"{layer.name}.bias"] = d.sum(axis=0)
                 if i:
-                    below = d @ parameters[f"{layer.name}.weight"] * act_derivative(self.activation, hs[i - 1])
+                    below = d @ parameters[f"{layer.name}.weight"]
+                    if d_representations is not None and k < self.experts and i == len(tower) - 1:
+                        below = below + d_representations[k]
+                    below = below * act_derivative(self.activation, hs[i - 1])
                     d = below + d if layer.residual else below
         return gradient
 
@@ -286,7 +293,7 @@ class Model:
 # ---- losses ----
 
 def pair_distance(kind, difference, scale):
-    """Distance (n, n) and its gradient at the first point (n, n, 2) for differences (n, n, 2)."""
+    """Distance (n, n) and its gradient at the first point (n, n, d) for differences (n, n, d)."""
     square = (difference ** 2).sum(axis=2, keepdims=True)
     if kind == "euclidean":
         length = np.sqrt(square)
@@ -303,15 +310,28 @@ def pair_distance(kind, difference, scale):
     return distance[:, :, 0], slope
 
 
-def losses(prediction, target, weight=1., diversity_weight=0., distance="euclidean", scale=1.):
-    """Values of one batch and the gradient at the predictions. weight: of each point's squared error."""
+def mean_distance(points, kind, scale):
+    """Over all pairs of points (n, d), and its gradient (n, d)."""
+    length, slope = pair_distance(kind, points[:, None, :] - points[None, :, :], scale)
+    return length.mean(), 2 / len(points) ** 2 * slope.sum(axis=1)
+
+
+def losses(prediction, target, weight=1., diversity_weight=0., distance="euclidean", scale=1., representations=None):
+    """Values of one batch and the gradient at the predictions. weight: of each point's squared error. representations:
+    where the distances are those of the experts' hidden layers, these; then there is a gradient at them too."""
     n = len(prediction)
     weight = np.broadcast_to(weight, n)[:, None]
     error = prediction - target
-    length, slope = pair_distance(distance, prediction[:, None, :] - prediction[None, :, :], scale)
-    mse, diversity = (weight * error ** 2).mean(), length.mean()
+    mse, d_prediction, d_representations = (weight * error ** 2).mean(), weight * error / n, None
+    if representations is None:
+        diversity, slope = mean_distance(prediction, distance, scale)
+        d_prediction = d_prediction - diversity_weight * slope
+    else:
+        each = [mean_distance(h, distance, scale) for h in representations]
+        diversity = sum(value for value, _ in each) / len(each)
+        d_representations = [-diversity_weight / len(each) * slope for _, slope in each]
     return {"loss": mse - diversity_weight * diversity, "mse": mse, "diversity": diversity,
-            "d_prediction": weight * error / n - diversity_weight * 2 / n ** 2 * slope.sum(axis=1)}
+            "d_prediction": d_prediction, "d_representations": d_representations}
 
 
 # ---- training ----
@@ -347,15 +367,16 @@ class Trainer:
         share = .5 * (1 + math.cos(math.pi * step / self.t["steps"])) if self.t["diversity_course"] == "cosine" else 1
         return self.t["diversity_weight"] * share
 
-    def losses(self, step, prediction, t, target):
+    def losses(self, step, prediction, t, target, saved):
+        inside = self.model.representations(saved) if self.t["diversity_layer"] == "hidden" else None
         return losses(prediction, target, self.schedule.weight[t], self.diversity_weight(step),
-                      self.t["diversity_distance"], self.t["diversity_scale"])
+                      self.t["diversity_distance"], self.t["diversity_scale"], inside)
 
     def gradient(self, step):
         x, t, target = self.batch(step)
         prediction, saved = self.model.forward(self.parameters, x, t)
-        result = self.losses(step, prediction, t, target)
-        gradient = self.model.backward(self.parameters, saved, result["d_prediction"])
+        result = self.losses(step, prediction, t, target, saved)
+        gradient = self.model.backward(self.parameters, saved, result["d_prediction"], result["d_representations"])
         return {**result, "saved": saved, "gate": saved["gate"], "gradient": gradient, "timestep": t}
 
     def step(self, step):

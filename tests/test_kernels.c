@@ -126,7 +126,8 @@ static void check_backward(const dd_kernels *k, int rows, int outputs, int input
                              .transposed = transposed.at,
                              .transposed_panel = transposed.stride,
                              .hidden = hidden.at,
-                             .residual = residual,
+                             .along = residual ? gradient.at : NULL,
+                             .along_panel = gradient.stride,
                              .output = output.at,
                              .output_panel = output.stride,
                              .activation = kind};

@@ -249,6 +249,12 @@ SETTINGS = {
     **{f"min-SNR, {p}": {"diffusion.prediction": p, "training.min_snr_gamma": 5.} for p in PREDICTIONS},
     **{f"diversity {d}": {"training.diversity_weight": .3, "training.diversity_distance": d, "training.diversity_scale": .7}
        for d in ("euclidean", "squared", "l1", "rbf", "log")},
+    **{f"diversity inside, {d}": {"training.diversity_layer": "hidden", "training.diversity_weight": .3,
+                                  "training.diversity_distance": d, "training.diversity_scale": .7}
+       for d in ("euclidean", "squared", "rbf", "log")},
+    "diversity inside four experts": {"model.experts": 4, "training.diversity_layer": "hidden", "training.diversity_weight": .1},
+    "diversity inside one network": {"model.experts": 1, "model.expert_head": [], "training.diversity_layer": "hidden",
+                                     "training.diversity_weight": .1},
     "diversity by a cosine": {"training.diversity_weight": .3, "training.diversity_course": "cosine", "training.steps": 5},
     "everything": {"model.experts": 3, "diffusion.prediction": "v", "training.min_snr_gamma": 2.,
                    "training.diversity_weight": .2, "training.diversity_distance": "log", "training.diversity_scale": .3,
@@ -299,7 +305,7 @@ def test_gradients_of_a_hard_gate(experts):
     assert np.array_equal(weight.argmax(axis=1), saved["soft"].argmax(axis=1)) and len(set(weight.argmax(axis=1))) > 1
 
     def loss():
-        return trainer.losses(0, (weight[:, :, None] * outputs).sum(axis=1), t, target)["loss"]
+        return trainer.losses(0, (weight[:, :, None] * outputs).sum(axis=1), t, target, saved)["loss"]
 
     toward = np.array([difference(weight, i, loss) for i in range(weight.size)]).reshape(weight.shape)
     gradient = trainer.gradient(0)["gradient"]

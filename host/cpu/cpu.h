@@ -5,6 +5,7 @@
  *   infer.c     evaluation, sampling, prediction
  *   network.c   forward and backward through the towers, shared by both
  *   layout.c    packed parameters
+ *   hidden_diversity.c  the diversity loss of hidden layers
  *   kernels.c   vector code
  *   pool.c      threads
  *   knn.c       nearest neighbours
@@ -97,9 +98,10 @@ void dd_cpu_forward(const dd_cpu_layout *layout, const dd_kernels *kernels, cons
                     const dd_cpu_time_table *table, const int32_t *time_row, int first, int last,
                     dd_cpu_activations *activations);
 
-/* Backward from gradient[tower][last layer] to gradient[tower][0], rows [first, last). */
-void dd_cpu_backward(const dd_cpu_layout *layout, const dd_kernels *kernels, const float *transposed, int first,
-                     int last, dd_cpu_activations *activations);
+/* Backward from gradient[tower][last layer] to gradient[tower][0], rows [first, last). along [towers]: what is added to
+ * the gradient at the last hidden layer's outputs, laid out like it; NULL, or NULL for a tower: nothing. */
+void dd_cpu_backward(const dd_cpu_layout *layout, const dd_kernels *kernels, const float *transposed,
+                     float *const *along, int first, int last, dd_cpu_activations *activations);
 
 /* Row r of the towers' outputs: each expert's prediction, its weight (gating.h) as the gate says it and as it is
  * used, and the mixture. */
@@ -120,6 +122,33 @@ typedef struct dd_cpu_draw {
 /* Row `row` of batch `batch` (of step, or of an evaluation pass) from point xy. */
 dd_cpu_draw dd_cpu_draw_row(const dd_schedule *schedule, uint64_t seed, dd_purpose purpose, uint32_t batch,
                             uint32_t row, const float xy[2]);
+
+/* ---- hidden_diversity.c ---- */
+
+/* For `rows` rows of a batch; the experts' last hidden layers are equally wide. */
+typedef struct dd_cpu_hidden_diversity {
+    float *memory;
+    float *gram; /* (rows, rows) */
+    size_t gram_panel;
+    float *slope, *zero;               /* [rows] */
+    float *transposed[DD_MAX_EXPERTS]; /* (width, rows) */
+    float *square[DD_MAX_EXPERTS];     /* [rows] squared lengths */
+    float *gradient[DD_MAX_TOWERS];    /* (rows, width) for dd_cpu_backward; NULL for the gate */
+} dd_cpu_hidden_diversity;
+
+int dd_cpu_hidden_create(const dd_cpu_layout *layout, const dd_cpu_activations *activations,
+                         dd_cpu_hidden_diversity *hidden);
+void dd_cpu_hidden_free(dd_cpu_hidden_diversity *hidden);
+
+/* After the forward pass of rows [first, last): what other rows need of them. */
+void dd_cpu_hidden_prepare(const dd_cpu_layout *layout, const dd_kernels *kernels,
+                           const dd_cpu_activations *activations, int first, int last, dd_cpu_hidden_diversity *hidden);
+
+/* When all n rows are prepared: of rows [first, last) the distances to all, mean over experts, and the gradient of
+ * -weight * mean distance. */
+void dd_cpu_hidden_gradient(const dd_cpu_layout *layout, const dd_kernels *kernels, const dd_training_config *training,
+                            double weight, const dd_cpu_activations *activations, int n, int first, int last,
+                            dd_cpu_hidden_diversity *hidden, float *distance);
 
 float *dd_cpu_alloc(size_t floats); /* 64-byte aligned zeros; NULL when memory is out */
 

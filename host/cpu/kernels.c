@@ -201,9 +201,9 @@ INLINE void backward_tile(const dd_backward_args *g, const int rows, const int p
                 }
         FOR_VECTORS(rows, panels, stride, acc.part[r][p][v] = load(output + at))
     }
-    if (g->residual) {
-        const float *along = gradient + (size_t)panel * g->gradient_panel;
-        FOR_VECTORS(rows, panels, g->gradient_panel, acc.part[r][p][v] += load(along + at))
+    if (g->along) {
+        const float *along = g->along + (size_t)panel * g->along_panel + 16 * (size_t)row;
+        FOR_VECTORS(rows, panels, g->along_panel, acc.part[r][p][v] += load(along + at))
     }
     FOR_VECTORS(rows, panels, stride, store(output + at, acc.part[r][p][v]))
 }
@@ -312,34 +312,37 @@ static void sine_cosine(float x, const float *frequency, const float *frequency_
     }
 }
 
-/* d and its gradient (along x, along y) for a difference dx, dy; inverse = 1 / scale^2. */
+/* d(p, q) of a squared length; its gradient at p is slope (p - q). inverse = 1 / scale^2. */
+INLINE vf square_distance(const dd_diversity_kind kind, float inverse, vf square, vf *slope)
+{
+    vf distance;
+    if (kind == DD_DIVERSITY_SQUARED) {
+        *slope = broadcast(2.f);
+        return square;
+    }
+    if (kind == DD_DIVERSITY_RBF) {
+        vf kernel = exp_vector(square * (-.5f * inverse));
+        *slope = kernel * inverse;
+        return 1.f - kernel;
+    }
+    if (kind == DD_DIVERSITY_LOG) {
+        *slope = 2.f * inverse / (1.f + square * inverse);
+        return log1p_lanes(square * inverse);
+    }
+    distance = root(square);
+    *slope = where_positive(square, 1.f / distance);
+    return distance;
+}
+
+/* The same, and its gradient (along x, along y), for a difference dx, dy. */
 INLINE vf pair_distance(const dd_diversity_kind kind, float inverse, vf dx, vf dy, vf *along_x, vf *along_y)
 {
-    vf square = dx * dx + dy * dy, distance, slope;
-    switch (kind) {
-    case DD_DIVERSITY_SQUARED:
-        distance = square;
-        slope = broadcast(2.f);
-        break;
-    case DD_DIVERSITY_L1:
+    if (kind == DD_DIVERSITY_L1) {
         *along_x = where_positive(dx, broadcast(1.f)) - where_positive(-dx, broadcast(1.f));
         *along_y = where_positive(dy, broadcast(1.f)) - where_positive(-dy, broadcast(1.f));
         return absolute(dx) + absolute(dy);
-    case DD_DIVERSITY_RBF: {
-        vf kernel = exp_vector(square * (-.5f * inverse));
-        distance = 1.f - kernel;
-        slope = kernel * inverse;
-        break;
     }
-    case DD_DIVERSITY_LOG:
-        distance = log1p_lanes(square * inverse);
-        slope = 2.f * inverse / (1.f + square * inverse);
-        break;
-    default:
-        distance = root(square);
-        slope = where_positive(square, 1.f / distance);
-        break;
-    }
+    vf slope, distance = square_distance(kind, inverse, dx * dx + dy * dy, &slope);
     *along_x = dx * slope;
     *along_y = dy * slope;
     return distance;
@@ -391,6 +394,50 @@ static void distances(dd_diversity_kind kind, float scale, const float *x, const
 #undef OF
 }
 
+static void gram_distances(dd_diversity_kind kind, float scale, float *gram, size_t gram_panel, const float *square,
+                           int n, int first, int last, float *distance, float *slope)
+{
+    float inverse = 1.f / (scale * scale);
+    for (int i = first; i < last; i++) {
+        vf sum[PARTS], slopes[PARTS];
+        for (int v = 0; v < PARTS; v++)
+            sum[v] = slopes[v] = broadcast(0.f);
+        for (int j = 0; j < n; j += DD_PANEL)
+            for (int v = 0; v < PARTS; v++) {
+                float *at = gram + (size_t)(j / DD_PANEL) * gram_panel + 16 * (size_t)i + v * LANES;
+                vf use = lanes_below(i < n ? n - j - v * LANES : 0), c;
+                vf apart = square[i] + load(square + j + v * LANES) - 2.f * load(at);
+                vf length = square_distance(kind, inverse, where_positive(apart, apart), &c);
+                c = masked(c, use);
+                store(at, c);
+                sum[v] += masked(length, use);
+                slopes[v] += c;
+            }
+        float lane[2][DD_PANEL], total[2] = {0};
+        for (int v = 0; v < PARTS; v++) {
+            store(lane[0] + v * LANES, sum[v]);
+            store(lane[1] + v * LANES, slopes[v]);
+        }
+        for (int c = 0; c < 2; c++)
+            for (int l = 0; l < DD_PANEL; l++)
+                total[c] += lane[c][l];
+        distance[i] += total[0];
+        slope[i] = total[1];
+    }
+}
+
+static void hidden_gradient(float factor, const float *slope, const float *hidden, const float *active, int panels,
+                            size_t panel, int first, int last, dd_activation activation, float *product)
+{
+    for (int p = 0; p < panels; p++)
+        for (int i = first; i < last; i++)
+            for (int v = 0; v < PARTS; v++) {
+                size_t at = (size_t)p * panel + 16 * (size_t)i + v * LANES;
+                vf pull = factor * (slope[i] * load(active + at) - load(product + at));
+                store(product + at, pull * derivative(activation, load(hidden + at)));
+            }
+}
+
 const dd_kernels CONCAT(dd_kernels_, DD_ISA);
 const dd_kernels CONCAT(dd_kernels_, DD_ISA) = {
     .name = ISA_NAME,
@@ -403,4 +450,6 @@ const dd_kernels CONCAT(dd_kernels_, DD_ISA) = {
     .transpose = transpose,
     .sine_cosine = sine_cosine,
     .distances = distances,
+    .gram_distances = gram_distances,
+    .hidden_gradient = hidden_gradient,
 };

@@ -37,9 +37,9 @@ typedef struct dd_forward_args {
     dd_activation activation;
 } dd_forward_args;
 
-/* output = (gradient W) * act'(hidden) [+ gradient if residual], the gradient at a layer's input from
- * that at its output. gradient (rows, depth = outputs of the layer), transposed: panel p at transposed +
- * p * transposed_panel, row k of it the weights of inputs 16 p .. 16 p + 15 to output k. */
+/* output = (gradient W) * act'(hidden) [+ along], the gradient at a layer's input from that at its output. gradient
+ * (rows, depth = outputs of the layer), transposed: panel p at transposed + p * transposed_panel, row k of it the
+ * weights of inputs 16 p .. 16 p + 15 to output k. */
 typedef struct dd_backward_args {
     int rows, depth, panels;
     const float *gradient;
@@ -47,7 +47,8 @@ typedef struct dd_backward_args {
     const float *transposed;
     size_t transposed_panel;
     const float *hidden; /* laid out like output: the layer's input before the activation */
-    int residual;
+    const float *along;  /* NULL: none; of a residual layer its gradient */
+    size_t along_panel;
     float *output;
     size_t output_panel;
     dd_activation activation;
@@ -101,6 +102,16 @@ typedef struct dd_kernels {
      * p_j). x, y padded to 16 with anything finite. */
     void (*distances)(dd_diversity_kind kind, float scale, const float *x, const float *y, int n, int first, int last,
                       float *distance, float *slope_x, float *slope_y);
+
+    /* The same for vectors h of which the inner products are known. gram (rows, n) in panels, square [n] = |h_j|^2.
+     * For each of rows [first, last): distance[i] += sum over j of d(h_i, h_j); gram's row becomes c_ij, with which the
+     * gradient of d at h_i is c_ij (h_i - h_j), and slope[i] their sum. What lies beyond n
+     * becomes 0, rows too. Not for L1. */
+    void (*gram_distances)(dd_diversity_kind kind, float scale, float *gram, size_t gram_panel, const float *square,
+                           int n, int first, int last, float *distance, float *slope);
+    /* product = factor (slope_i h_i - product) act'(hidden), h = act(hidden); all (rows, 16 panels), laid out alike. */
+    void (*hidden_gradient)(float factor, const float *slope, const float *hidden, const float *active, int panels,
+                            size_t panel, int first, int last, dd_activation activation, float *product);
 } dd_kernels;
 
 /* The best table this processor runs; DUALDIFF_ISA=plain|avx2|avx512 in the environment asks for a

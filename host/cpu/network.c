@@ -239,8 +239,8 @@ void dd_cpu_forward(const dd_cpu_layout *layout, const dd_kernels *kernels, cons
         }
 }
 
-void dd_cpu_backward(const dd_cpu_layout *layout, const dd_kernels *kernels, const float *transposed, int first,
-                     int last, dd_cpu_activations *a)
+void dd_cpu_backward(const dd_cpu_layout *layout, const dd_kernels *kernels, const float *transposed,
+                     float *const *along, int first, int last, dd_cpu_activations *a)
 {
     size_t shift = (size_t)first * DD_PANEL;
     for (int t = 0; t < layout->towers; t++)
@@ -255,11 +255,14 @@ void dd_cpu_backward(const dd_cpu_layout *layout, const dd_kernels *kernels, con
                 .transposed = transposed + l->transposed,
                 .transposed_panel = (size_t)l->out * DD_PANEL,
                 .hidden = a->hidden[t][i - 1] + shift,
-                .residual = l->residual,
+                .along = l->residual ? a->gradient[t][i] + shift : NULL,
+                .along_panel = a->stride,
                 .output = a->gradient[t][i - 1] + shift,
                 .output_panel = a->stride,
                 .activation = layout->model->config.activation,
             };
+            if (along && along[t] && i == layout->tower[t].layers - 1)
+                args.along = along[t] + shift;
             kernels->backward_input(&args);
         }
 }

@@ -33,7 +33,8 @@ typedef struct thread_scratch {
 typedef struct dd_cpu_workspace {
     dd_cpu_activations activations;
     dd_cpu_time_table table;
-    int distinct_max; /* rows of the table: min(T, batch), padded */
+    dd_cpu_hidden_diversity hidden; /* where it is asked for */
+    int distinct_max;               /* rows of the table: min(T, batch), padded */
     int threads;
     thread_scratch *scratch; /* [threads] */
     float *memory;
@@ -51,6 +52,11 @@ typedef struct dd_cpu_workspace {
     int32_t *timestep;
 } dd_cpu_workspace;
 
+static int diverse_inside(const dd_ensemble *e)
+{
+    return e->head.training->diversity_layer == DD_DIVERSITY_OF_HIDDEN;
+}
+
 /* ---- memory ---- */
 
 static void workspace_free(dd_cpu_workspace *w)
@@ -59,6 +65,7 @@ static void workspace_free(dd_cpu_workspace *w)
         return;
     dd_cpu_activations_free(&w->activations);
     dd_cpu_time_table_free(&w->table);
+    dd_cpu_hidden_free(&w->hidden);
     for (int i = 0; i < w->threads && w->scratch; i++) {
         free(w->scratch[i].time_embedded);
         free(w->scratch[i].rank);
@@ -94,6 +101,8 @@ static int workspace_create(const dd_ensemble *e, int threads, dd_cpu_workspace 
     size_t rows = (size_t)w->activations.rows;
     w->distinct_max = dd_pad(batch < e->schedule->timesteps ? batch : e->schedule->timesteps);
     DD_TRY(dd_cpu_time_table_create(&e->layout, w->distinct_max, &w->table));
+    if (diverse_inside(e))
+        DD_TRY(dd_cpu_hidden_create(&e->layout, &w->activations, &w->hidden));
     w->scratch = calloc((size_t)threads, sizeof *w->scratch);
     w->memory = dd_cpu_alloc(e->layout.packed + e->layout.transposed + (11 + (size_t)e->layout.model->gates) * rows);
     w->slice_square = malloc((size_t)e->layout.slices * sizeof *w->slice_square);
@@ -245,6 +254,8 @@ static void phase_forward(const step_view *v)
         memcpy(w->gate + (size_t)(r * gates), out.weight, (size_t)gates * sizeof *w->gate);
         w->square[r] = w->weight[r] * (dx * dx + dy * dy);
     }
+    if (diverse_inside(v->e))
+        dd_cpu_hidden_prepare(&v->e->layout, v->kernels, &w->activations, v->first, v->last, &w->hidden);
 }
 
 /* Gradient of MSE - weight * diversity at the towers' outputs. With n rows, p the predictions and d the distance:
@@ -275,13 +286,18 @@ static void output_gradient(const step_view *v, int r)
 static void phase_backward(const step_view *v)
 {
     dd_cpu_workspace *w = v->w;
-    int last = v->last < v->n ? v->last : v->n;
+    int last = v->last < v->n ? v->last : v->n, inside = diverse_inside(v->e);
     const dd_training_config *t = v->e->head.training;
-    v->kernels->distances(t->diversity_distance, (float)t->diversity_scale, w->predicted_x, w->predicted_y, v->n,
-                          v->first, last, w->distance, w->slope_x, w->slope_y);
+    if (inside) /* the outputs' slopes stay 0 */
+        dd_cpu_hidden_gradient(&v->e->layout, v->kernels, t, v->diversity, &w->activations, v->n, v->first, v->last,
+                               &w->hidden, w->distance);
+    else
+        v->kernels->distances(t->diversity_distance, (float)t->diversity_scale, w->predicted_x, w->predicted_y, v->n,
+                              v->first, last, w->distance, w->slope_x, w->slope_y);
     for (int r = v->first; r < v->last; r++)
         output_gradient(v, r);
-    dd_cpu_backward(&v->e->layout, v->kernels, w->transposed, v->first, v->last, &w->activations);
+    dd_cpu_backward(&v->e->layout, v->kernels, w->transposed, inside ? w->hidden.gradient : NULL, v->first, v->last,
+                    &w->activations);
 }
 
 /* Weights that multiply the embedded timestep: rows of equal timestep have equal inputs, so their

@@ -1,32 +1,40 @@
 """Pictures of what `dualdiff analyze` stores: gate and experts over the plane, over timesteps, over modes, over training."""
+import functools
 import io
 
-from drawing import COLOURS, GATE, Image, Normalize, Picture, common_limits, gate_colours, matplotlib, np, plt, shown
+from drawing import (GATE, NEUTRAL, Image, Normalize, Picture, common_limits, expert_colour, expert_handles, gate_colours, matplotlib, np,
+                     plt, shown, wrapped)
 
 WARM = matplotlib.colors.LinearSegmentedColormap.from_list("warm", ["#fbf7ef", "#f0c987", "#d9753b", "#7d2318"])
+WEIGHT = matplotlib.colors.LinearSegmentedColormap.from_list("weight", ["#f7f8f9", "#b3bdca", "#566a84", "#141d2a"])
 LOSS = {"loss_gated": ("own mixture", "#222222", "-"), "loss_equal": ("equal weights", "#8a8f98", "--")}
+EMPTY = "#dddddd"
 COARSE_TICKS = [mantissa * 10**power for power in range(-2, 5) for mantissa in (1, 2, 5)]
 FINE_TICKS = [0.8, 0.9, 0.95, 1, 1.05, 1.1, 1.2, 1.3, 1.5, 1.75, 2]
 
 
 def analysed(result):
-    return result.has("/analysis/map/weight")
+    return result.has("/analysis/map/disagreement")
+
+
+def gate_analysed(result):
+    return result.has("/analysis/information/sampling_region")
 
 
 def heading(study, result, what):
-    description = study.description[result.run].replace("$", r"\$")
-    return f"{shown(result.dataset)}, {shown(result.run, 30)} ({description}), seed {result.seed}: {what}"
+    return f"{shown(result.dataset)}, {shown(result.run, 30)} ({wrapped(study.description[result.run], 70, 1)}), seed {result.seed}: {what}"
 
 
-def expert_colour(expert, experts):
-    """The colour of expert 1, 2, ...: of two, the ends of the gate's colours."""
-    return (GATE(1.0), GATE(0.0))[expert - 1] if experts == 2 else COLOURS[(expert - 1) % len(COLOURS)]
+def expert_legend(figure, experts):
+    """Below the panels; of two experts a scale of the gate's colours says it."""
+    if experts > 2:
+        figure.legend(*expert_handles(experts), loc="outside lower center", ncols=experts, columnspacing=1.2)
 
 
-def expert_handles(experts):
-    """Arguments of a legend of the experts."""
-    numbers = range(1, experts + 1)
-    return [matplotlib.patches.Patch(color=expert_colour(e, experts)) for e in numbers], [f"expert {e}" for e in numbers]
+def colour_bar(figure, axes, scale, colours, words, **options):
+    bar = figure.colorbar(matplotlib.cm.ScalarMappable(scale, colours), ax=axes, **options)
+    bar.set_label(words)
+    bar.outline.set_visible(False)
 
 
 def region_words(result):
@@ -34,104 +42,144 @@ def region_words(result):
     return ("mode", "modes") if result.attributes("/analysis")["regions"] == "modes" else ("grid cell", "grid cells")
 
 
+def sampled_timesteps(read):
+    """The timesteps that sampling went through."""
+    t = read("by_timestep/sampling_timestep")
+    return read("by_timestep/timestep") if t is None else t
+
+
+def edges(values):
+    """Edges of cells around rising values."""
+    middle = (values[1:] + values[:-1]) / 2
+    return np.array([values[0] - 0.5, *middle, values[-1] + 0.5])
+
+
+def coarse(values, most=100):
+    """Rows over timesteps, where there are more than `most` averaged over neighbours: what is left is no noise of few points."""
+    if len(values) <= most:
+        return values
+    return np.stack([np.nanmean(part, axis=0) for part in np.array_split(values, most)])
+
+
 # ---- over the plane ----
 
 
+def arrow_panel(axis, x1, x2, arrow, colour):
+    """A field of arrows (x2, x1, 2); the longest, which would hide all else, are cut to length 3."""
+    every = slice(4, None, 9)
+    arrow = arrow[every, every]
+    arrow = arrow * np.minimum(1, 3 / np.maximum(np.linalg.norm(arrow, axis=-1, keepdims=True), 1e-9))
+    axis.quiver(x1[every], x2[every], arrow[..., 0], arrow[..., 1], color=colour, angles="xy", scale=3 * 14, scale_units="width",
+                width=0.006, headwidth=3.5, headlength=4)
+
+
 def gate_map(study, result):
-    """Columns: timesteps. Rows: weights, what each of two experts predicts, and how far the experts are apart."""
+    """Columns: timesteps. Rows: the gate; of more than two experts the weight of each; the noise each predicts, where there is room
+    for it; and how far the experts are apart."""
     read = result.analysis
     weight, noise, apart = read("map/weight"), read("map/noise"), read("map/disagreement")
     x1, x2, timesteps, data = read("map/x1"), read("map/x2"), read("map/timestep"), read("data/x")
-    experts = weight.shape[-1]
-    arrows = experts if experts == 2 else 0
+    experts, gated = weight.shape[-1], gate_analysed(result)
+    names = [] if not gated else ["gating weight"] if experts == 2 else ["greatest weight", *(f"expert {e + 1}" for e in range(experts))]
+    first_arrows = len(names)
+    names += [f"noise, expert {e + 1}" for e in range(experts) if experts == 2 or not gated]
+    width = 2.1 if len(names) < 5 else 1.75
     aspect = min(max((x2[-1] - x2[0]) / (x1[-1] - x1[0]), 0.5), 1.8)
-    rows = 2 + arrows
-    figure, axes = plt.subplots(rows, len(timesteps), figsize=(2.1 * len(timesteps) + 1.6, rows * (2.1 * aspect + 0.12) + 0.8),
+    rows = len(names) + 1
+    figure, axes = plt.subplots(rows, len(timesteps), figsize=(width * len(timesteps) + 1.6, rows * (width * aspect + 0.12) + 0.8),
                                 sharex=True, sharey=True, squeeze=False, layout="compressed")
-    extent = (x1[0], x1[-1], x2[0], x2[-1])
+    options = {"origin": "lower", "extent": (x1[0], x1[-1], x2[0], x2[-1])}
     few = data[:: max(1, len(data) // 500)]
-    highest = np.percentile(apart, 99.5)
-    every = slice(4, None, 9)
     for k, t in enumerate(timesteps):
-        image = gate_colours(weight[k].reshape(-1, experts)).reshape(*weight[k].shape[:2], 3)
-        axes[0, k].imshow(image, origin="lower", extent=extent, interpolation="nearest")
-        axes[0, k].scatter(*few.T, s=1.2, color="white", linewidths=0, alpha=0.7)
         axes[0, k].set_title(f"t = {t}")
-        for e in range(arrows):
-            axis = axes[1 + e, k]
-            axis.scatter(*few.T, s=1.2, color="#c4c7cc", linewidths=0)
-            arrow = noise[k][every, every, e]
-            length = np.linalg.norm(arrow, axis=-1, keepdims=True)
-            arrow = arrow * np.minimum(1, 3 / np.maximum(length, 1e-9))  # the longest would hide all else
-            axis.quiver(x1[every], x2[every], arrow[..., 0], arrow[..., 1], color=expert_colour(e + 1, experts), angles="xy",
-                        scale=3 * 14, scale_units="width", width=0.006, headwidth=3.5, headlength=4)
-        shade = axes[-1, k].imshow(apart[k], origin="lower", extent=extent, cmap=WARM, vmin=0, vmax=highest)
+        for row, axis in enumerate(axes[:-1, k]):
+            expert = row - first_arrows
+            if expert >= 0:
+                axis.scatter(*few.T, s=1.2, color="#c4c7cc", linewidths=0)
+                arrow_panel(axis, x1, x2, noise[k][..., expert, :], expert_colour(expert + 1, experts))
+            elif row == 0:
+                axis.imshow(gate_colours(weight[k]), interpolation="nearest", **options)
+                axis.scatter(*few.T, s=1.2, color="white", linewidths=0, alpha=0.7)
+            else:
+                axis.imshow(weight[k][..., row - 1], cmap=WEIGHT, vmin=0, vmax=1, **options)
+                axis.scatter(*few.T, s=0.8, color="#d9753b", linewidths=0, alpha=0.5)
+        axes[-1, k].imshow(apart[k], cmap=WARM, vmin=0, vmax=np.percentile(apart, 99.5), **options)
     for axis in axes.flat:
-        axis.set(xlim=extent[:2], ylim=extent[2:], aspect="equal")
+        axis.set(xlim=options["extent"][:2], ylim=options["extent"][2:], aspect="equal")
         axis.grid(False)
-    names = ["gating weight" if experts == 2 else "weights"] + [f"noise, expert {e + 1}" for e in range(arrows)] + ["disagreement"]
-    for axis, name in zip(axes[:, 0], names):
-        axis.set_ylabel(name)
-    if experts == 2:
-        bar = figure.colorbar(matplotlib.cm.ScalarMappable(Normalize(0, 1), GATE), ax=list(axes[0]), aspect=14, pad=0.01)
-        bar.set_label("weight of expert 1")
-        bar.outline.set_visible(False)
-    else:
-        axes[0, -1].legend(*expert_handles(experts), loc="upper left", bbox_to_anchor=(1.02, 1.0), fontsize=8)
-    bar = figure.colorbar(shade, ax=list(axes[-1]), aspect=14, pad=0.01, extend="max")
-    bar.set_label("distance")
-    bar.outline.set_visible(False)
-    figure.suptitle(heading(study, result, "gate and experts over the plane"))
+    for row, (axis, name) in enumerate(zip(axes[:, 0], [*names, "disagreement"])):
+        axis.set_ylabel(name, color=expert_colour(row, experts) if 0 < row < first_arrows else "black")
+    bars = {"aspect": 14, "pad": 0.01}
+    if gated and experts == 2:
+        colour_bar(figure, list(axes[0]), Normalize(0, 1), GATE, "weight of expert 1", **bars)
+    elif gated:
+        colour_bar(figure, list(axes[1:-1].flat), Normalize(0, 1), WEIGHT, "weight", aspect=40, pad=0.01)
+    colour_bar(figure, list(axes[-1]), Normalize(0, np.percentile(apart, 99.5)), WARM, "distance", extend="max", **bars)
+    expert_legend(figure, experts)
+    figure.suptitle(heading(study, result, "gate and experts over the plane" if gated else "experts over the plane"))
     return figure
 
 
 # ---- over timesteps and training ----
 
 
-def band(axis, t, quantiles, colour, label):
+def band(axis, t, quantiles, colour):
     """Median, and the bands of half and nine tenths of the points; quantiles (T, 5)."""
     axis.fill_between(t, quantiles[:, 0], quantiles[:, 4], color=colour, alpha=0.13, linewidth=0)
     axis.fill_between(t, quantiles[:, 1], quantiles[:, 3], color=colour, alpha=0.28, linewidth=0)
-    axis.plot(t, quantiles[:, 2], color=colour, linewidth=1.6, label=label)
+    axis.plot(t, quantiles[:, 2], color=colour, linewidth=1.6)
 
 
-def quantile_panel(axis, t, quantiles, title):
-    experts = quantiles.shape[1]
-    for e in [1] if experts == 2 else range(1, experts + 1):
-        band(axis, t, quantiles[:, e - 1], expert_colour(e, experts), f"expert {e}")
-    axis.set(ylim=(-0.02, 1.02), xlabel="timestep t", ylabel="weight of expert 1" if experts == 2 else "weight")
-    axis.set_title(f"{title}: median, 50 % and 90 % of points", loc="left", fontsize=10)
-    if experts > 2:
-        axis.legend(fontsize=8, ncols=2)
+def weight_panel(axis, t, quantiles, mean, title):
+    """How the weights are spread at each timestep; of more than two experts, or where all weights are 0 or 1, their means."""
+    experts, t = quantiles.shape[1], coarse(t)
+    if mean is None:
+        band(axis, t, coarse(quantiles[:, 0]), expert_colour(1, experts))
+        title += ": median, 50 % and 90 % of points"
+    else:
+        for e in range(experts):
+            axis.plot(t, coarse(mean[:, e]), color=expert_colour(e + 1, experts), linewidth=1.6, marker="o" if len(t) < 30 else "", markersize=3.5,
+                      label=f"expert {e + 1}")
+        title += ": mean weights"
+    axis.set(ylim=(-0.02, 1.02), xlabel="timestep t", ylabel="weight of expert 1" if mean is None else "weight")
+    axis.set_title(title, loc="left", fontsize=10)
+    if mean is not None and experts == 2:
+        axis.legend(fontsize=8.5)
 
 
-def phase_panel(figure, axis, t, phase, median):
-    """The median weight of expert 1 (phase, timestep) while training."""
-    edges = [*phase, 2 * phase[-1] - phase[-2] if len(phase) > 1 else phase[0] + 1]
-    mesh = axis.pcolormesh(edges, np.arange(len(t) + 1) - 0.5, median.T, cmap=GATE, vmin=0, vmax=1, rasterized=True)
+def phase_panel(figure, axis, t, phase, weight, what):
+    """Weights (phase, timestep, experts) while training: that of expert 1 of two, or which is the greatest."""
+    steps = [*phase, 2 * phase[-1] - phase[-2] if len(phase) > 1 else phase[0] + 1]
+    experts, t, weight = weight.shape[2], coarse(t), coarse(weight.transpose(1, 0, 2))
     axis.set(xlabel="training step", ylabel="timestep t")
     axis.grid(False)
-    axis.set_title("median weight of expert 1 while training", loc="left", fontsize=10)
-    figure.colorbar(mesh, ax=axis, pad=0.02).outline.set_visible(False)
+    if experts == 2:
+        axis.pcolormesh(steps, edges(t), weight[..., 0], cmap=GATE, vmin=0, vmax=1, rasterized=True)
+        colour_bar(figure, axis, Normalize(0, 1), GATE, "", pad=0.02)
+        axis.set_title(f"{what} weight of expert 1 while training", loc="left", fontsize=10)
+    else:
+        axis.pcolormesh(steps, edges(t), gate_colours(weight), rasterized=True)
+        axis.set_title("expert of the greatest mean weight in training", loc="left", fontsize=10)
 
 
 def entropy_panel(axis, read, experts):
     step = read("training/step")
     axis.plot(step, read("training/entropy_of_mean"), color="#8a8f98", linestyle="--", label="of the mean weights")
     axis.plot(step, read("training/entropy"), color="#222222", label="at a point, mean")
-    axis.set(ylim=(0, 1.05 * np.log2(experts)), xlabel="training step", ylabel="entropy of the weights [bit]")
+    axis.set(ylim=(-0.02, 1.05 * np.log2(experts)), xlabel="training step", ylabel="entropy of the weights [bit]")
     axis.set_title("how undecided the gate is", loc="left", fontsize=10)
     axis.legend(fontsize=8.5, loc="lower left")
 
 
-def loss_panel(axis, read, t, experts):
+def loss_panel(axis, read, t, experts, gated):
     """Losses over the loss of the run's own mixture."""
-    gated = read("by_timestep/loss_gated")
+    own, t = coarse(read("by_timestep/loss_gated")), coarse(t)
     for name, (label, colour, line) in LOSS.items():
-        axis.plot(t, read(f"by_timestep/{name}") / gated, color=colour, linestyle=line, linewidth=1.5, label=label)
+        if gated or name == "loss_gated":
+            axis.plot(t, coarse(read(f"by_timestep/{name}")) / own, color=colour, linestyle=line, linewidth=1.5, label=label)
     for e in range(1, experts + 1):
-        axis.plot(t, read("by_timestep/loss_alone")[:, e - 1] / gated, color=expert_colour(e, experts), linewidth=1.2,
-                  label=f"expert {e} alone")
+        axis.plot(t, coarse(read("by_timestep/loss_alone")[:, e - 1]) / own, color=expert_colour(e, experts), linewidth=1.2,
+                  label=f"expert {e} alone" if experts == 2 else None)
     axis.set(xlabel="timestep t", ylabel="loss / loss of the own mixture", yscale="log")
     low, high = axis.get_ylim()
     ticks = [tick for tick in (COARSE_TICKS if high > 3 else FINE_TICKS) if low <= tick <= high]
@@ -141,21 +189,30 @@ def loss_panel(axis, read, t, experts):
     axis.legend(fontsize=8.5)
 
 
+def disagreement_panel(axis, read, t):
+    axis.plot(coarse(t), coarse(read("by_timestep/disagreement")), color="#7d2318", linewidth=1.6)
+    axis.set(xlabel="timestep t", ylabel="distance of the predicted noises")
+    axis.set_ylim(bottom=0)
+    axis.set_title("disagreement of the experts, on fresh points", loc="left", fontsize=10)
+
+
 def gate_over_time(study, result):
-    read = result.analysis
-    t, trained, sampled = read("by_timestep/timestep"), read("training/weight_quantile"), read("by_timestep/weight_quantile")
-    experts = sampled.shape[1]
-    figure, axes = plt.subplots(2, 3, figsize=(14, 7.6))
-    quantile_panel(axes[0, 0], t, trained[-1], "last tenth of training")
-    quantile_panel(axes[0, 1], t, sampled, "sampling")
-    phase_panel(figure, axes[0, 2], t, read("training/phase"), trained[:, :, 0, 2])
-    entropy_panel(axes[1, 0], read, experts)
-    loss_panel(axes[1, 1], read, t, experts)
-    axes[1, 2].plot(t, read("by_timestep/disagreement"), color="#7d2318", linewidth=1.6)
-    axes[1, 2].set(xlabel="timestep t", ylabel="distance of the predictions")
-    axes[1, 2].set_ylim(bottom=0)
-    axes[1, 2].set_title("disagreement of the experts, on fresh points", loc="left", fontsize=10)
-    figure.suptitle(heading(study, result, "gate and experts over timesteps and training"))
+    """Of a fixed gate what its experts do is all there is to see."""
+    read, gated = result.analysis, gate_analysed(result)
+    t, experts = read("by_timestep/timestep"), read("by_timestep/loss_alone").shape[1]
+    figure, axes = plt.subplots(2 if gated else 1, 3 if gated else 2, figsize=(14, 7.6) if gated else (10, 4), squeeze=False)
+    if gated:
+        trained, sampled = read("training/weight_quantile"), read("by_timestep/weight_quantile")
+        mean = read("training/weight_mean")
+        by_mean = mean is not None and (experts > 2 or result.config["model.gate"] == "hard")
+        weight_panel(axes[0, 0], t, trained[-1], mean[-1] if by_mean else None, "last tenth of training")
+        weight_panel(axes[0, 1], sampled_timesteps(read), sampled, read("by_timestep/weight_mean") if by_mean else None, "sampling")
+        phase_panel(figure, axes[0, 2], t, read("training/phase"), mean if by_mean else trained[..., 2], "mean" if by_mean else "median")
+        entropy_panel(axes[1, 0], read, experts)
+    loss_panel(axes[-1, -2], read, t, experts, gated)
+    disagreement_panel(axes[-1, -1], read, t)
+    expert_legend(figure, experts)
+    figure.suptitle(heading(study, result, "gate and experts over timesteps and training" if gated else "experts over timesteps"))
     return figure
 
 
@@ -183,51 +240,77 @@ def region_panel(axis, result, colours, title):
 
 
 def better_panel(figure, axis, result, alone):
-    """Which expert alone has the smaller loss in each region; alone (region, expert)."""
+    """Which expert alone has the smallest loss in each region; alone (region, expert)."""
     experts = alone.shape[1]
     if experts > 2:
-        better = np.nan_to_num(alone, nan=np.inf).argmin(axis=1)
-        region_panel(axis, result, [expert_colour(e + 1, experts) for e in better], "which expert alone has the smallest loss")
-        figure.legend(*expert_handles(experts), loc="outside right upper")
+        region_panel(axis, result, gate_colours(-np.nan_to_num(alone, nan=np.inf)), "which expert alone has the smallest loss")
         return
     ratio = np.log2(alone[:, 1] / alone[:, 0])  # above 0: expert 1 has the smaller loss
     top = max(np.nanmax(np.abs(ratio)), 0.1)
-    norm = Normalize(-top, top)
-    region_panel(axis, result, GATE(norm(np.nan_to_num(ratio))), "which expert alone has the smaller loss")
-    bar = figure.colorbar(matplotlib.cm.ScalarMappable(norm, GATE), ax=axis, pad=0.02, shrink=0.85)
-    bar.set_label("log2(loss of expert 2 / loss of expert 1)")
+    scale = Normalize(-top, top)
+    region_panel(axis, result, GATE(scale(np.nan_to_num(ratio))), "which expert alone has the smaller loss")
+    colour_bar(figure, axis, scale, GATE, "log2(loss of expert 2 / loss of expert 1)", pad=0.02, shrink=0.85)
+
+
+def own_loss_panel(figure, axis, result, one):
+    loss = result.analysis("by_region/loss_gated")
+    scale = Normalize(np.nanmin(loss), np.nanmax(loss))
+    region_panel(axis, result, WARM(scale(np.nan_to_num(loss))), f"loss of the mixture by {one}")
+    colour_bar(figure, axis, scale, WARM, "mean squared error of the noise", pad=0.02, shrink=0.85)
+
+
+def sampling_panel(figure, axis, read, region_names):
+    """Weights by final region and timestep while sampling: that of expert 1 of two, or which is the greatest."""
+    one, many = region_names
+    sampling, t = read("by_region/weight_sampling"), sampled_timesteps(read)
+    seen = np.flatnonzero(read("by_region/points") > 0)
+    last = np.nan_to_num(sampling[0, seen], nan=0.5)
+    experts = sampling.shape[2]
+    order = seen[np.lexsort((last.max(axis=1), last.argmax(axis=1))) if experts > 2 else np.argsort(last[:, 0])]
+    columns, rows = np.arange(len(order) + 1), edges(t)
+    if experts == 2:
+        axis.pcolormesh(columns, rows, sampling[:, order, 0], cmap=GATE, vmin=0, vmax=1, rasterized=True)
+        colour_bar(figure, axis, Normalize(0, 1), GATE, "weight of expert 1", pad=0.02, shrink=0.85)
+    else:
+        none = np.isnan(sampling[:, order]).any(axis=2)
+        colours = gate_colours(np.nan_to_num(sampling[:, order]))
+        axis.pcolormesh(columns, rows, np.where(none[..., None], matplotlib.colors.to_rgb(EMPTY), colours), rasterized=True)
+    axis.set(xlabel=f"{many} by their weight{'' if experts == 2 else 's'} at t = {t[0]}", ylabel="timestep t", facecolor=EMPTY)
+    axis.grid(False)
+    axis.set_title(f"{'weight of expert 1' if experts == 2 else 'expert of the greatest weight'} while sampling, by final {one}", loc="left",
+                   fontsize=10)
+
+
+def information_panel(axis, read, one):
+    t, information = sampled_timesteps(read), read("by_timestep/information_region")
+    experts = information.shape[1]
+    for e in [1] if experts == 2 else range(1, experts + 1):
+        axis.plot(t, information[:, e - 1], color="#222222" if experts == 2 else expert_colour(e, experts), linewidth=1.6,
+                  marker="o" if len(t) < 30 else "", markersize=3.5)
+    axis.set(xlabel="timestep t", ylabel="mutual information [bit]")
+    axis.set_ylim(bottom=min(0, np.nanmin(information)))
+    axis.set_title(f"what {'the gate' if experts == 2 else 'each weight'} tells of the final {one}, while sampling", loc="left", fontsize=10)
 
 
 def gate_by_region(study, result):
-    read = result.analysis
-    weight, sampling, points = read("by_region/weight"), read("by_region/weight_sampling"), read("by_region/points")
+    read, gated = result.analysis, gate_analysed(result)
+    weight, alone = read("by_region/weight"), read("by_region/loss_alone")
     one, many = region_words(result)
-    experts = weight.shape[1]
-    figure, axes = plt.subplots(2, 2, figsize=(11.5, 9.6))
-    region_panel(axes[0, 0], result, gate_colours(np.nan_to_num(weight, nan=0.5)), f"mean weight by {one}, over all t")
-    if experts == 2:
-        bar = figure.colorbar(matplotlib.cm.ScalarMappable(Normalize(0, 1), GATE), ax=axes[0, 0], pad=0.02, shrink=0.85)
-        bar.set_label("weight of expert 1")
-    better_panel(figure, axes[0, 1], result, read("by_region/loss_alone"))
-
-    axis = axes[1, 0]
-    seen = np.flatnonzero(points > 0)
-    order = seen[np.argsort(np.nan_to_num(sampling[0, seen, 0], nan=0.5))]
-    mesh = axis.pcolormesh(np.arange(len(order) + 1), np.arange(len(sampling) + 1) - 0.5, sampling[:, order, 0], cmap=GATE, vmin=0,
-                           vmax=1, rasterized=True)
-    axis.set(xlabel=f"{many} by their weight at t = 0", ylabel="timestep t", facecolor="#dddddd")
-    axis.grid(False)
-    axis.set_title(f"weight of expert 1 while sampling, by final {one}", loc="left", fontsize=10)
-    figure.colorbar(mesh, ax=axis, pad=0.02, shrink=0.85).set_label("weight of expert 1")
-
-    axis = axes[1, 1]
-    t, information = read("by_timestep/timestep"), read("by_timestep/information_region")
-    for e in [1] if experts == 2 else range(1, experts + 1):
-        axis.plot(t, information[:, e - 1], color="#222222" if experts == 2 else expert_colour(e, experts), linewidth=1.6)
-    axis.set(xlabel="timestep t", ylabel="mutual information [bit]")
-    axis.set_ylim(bottom=min(0, np.nanmin(information)))
-    axis.set_title(f"what the gate tells of the final {one}, while sampling", loc="left", fontsize=10)
-    figure.suptitle(heading(study, result, f"gate and experts by {one}"))
+    experts = alone.shape[1]
+    figure, axes = plt.subplots(2 if gated else 1, 2, figsize=(11.5, 9.6 if gated else 5), squeeze=False)
+    if gated and experts == 2:
+        region_panel(axes[0, 0], result, gate_colours(np.nan_to_num(weight, nan=0.5)), f"mean weight by {one}, over all t")
+        colour_bar(figure, axes[0, 0], Normalize(0, 1), GATE, "weight of expert 1", pad=0.02, shrink=0.85)
+    elif gated:
+        region_panel(axes[0, 0], result, gate_colours(np.nan_to_num(weight)), f"expert of the greatest mean weight by {one}, over all t")
+    else:
+        own_loss_panel(figure, axes[0, 0], result, one)
+    better_panel(figure, axes[0, 1], result, alone)
+    if gated:
+        sampling_panel(figure, axes[1, 0], read, (one, many))
+        information_panel(axes[1, 1], read, one)
+    expert_legend(figure, experts)
+    figure.suptitle(heading(study, result, f"{'gate and experts' if gated else 'experts'} by {one}"))
     return figure
 
 
@@ -236,7 +319,7 @@ def gate_by_region(study, result):
 
 def gate_information(study, dataset):
     """Bars: bits that the gate tells of the mode and of the timestep, on data and while sampling, one panel each."""
-    results = [result for result in study.trained(dataset) if analysed(result)]
+    results = [result for result in study.trained(dataset) if gate_analysed(result)]
     one = region_words(results[0])[0]
     figure, axes = plt.subplots(1, 2, figsize=(max(9.0, 2.7 * len(results) + 3), 4.6), sharey=True)
     for axis, source, title in ((axes[0], "data", "fresh noised points"), (axes[1], "sampling", "sampling")):
@@ -262,25 +345,33 @@ def gate_information(study, dataset):
 
 def reverse_process(study, result, frames=38, hold=2000):
     """Samples on their way from noise to data, coloured by the gate; a GIF that ends with a pause of `hold` ms."""
-    x, weight, step = (result.analysis(f"trajectory/{name}") for name in ("x", "weight", "step"))
+    x, weight, step, t = (result.analysis(f"trajectory/{name}") for name in ("x", "weight", "step", "timestep"))
+    t = step[-1] - 1 - step if t is None else t.astype(int)  # analyses of older programs: all timesteps
+    experts, gated = weight.shape[2], gate_analysed(result)
     limits = common_limits([x[0], x[-1]])
-    last = step[-1]
     # The end is where samples find their modes: frames lie closer there.
     chosen = np.unique(np.round((len(step) - 1) * (1 - (1 - np.linspace(0, 1, frames)) ** 1.5)).astype(int))
-    figure, axis = plt.subplots(figsize=(4.2, 4.5), dpi=80)
-    cloud = axis.scatter(*x[0].T, s=4, linewidths=0, c=gate_colours(weight[0]))
+    figure, axis = plt.subplots(figsize=(4.2, 4.5 if not gated or experts == 2 else 4.9), dpi=80)
+    cloud = axis.scatter(*x[0].T, s=4, linewidths=0, color=NEUTRAL)
+    if gated and experts > 2:
+        handles, names = expert_handles(experts, lambda color: matplotlib.lines.Line2D([], [], marker="o", linestyle="", color=color))
+        figure.legend(handles, [name.split()[1] for name in names], loc="outside lower center", ncols=experts, title="expert of the greatest weight",
+                      fontsize=8.5, title_fontsize=8.5, handletextpad=0, columnspacing=0.9)
     axis.set(xlim=limits[0], ylim=limits[1], aspect="equal")
     axis.grid(False)
+    # Of a scale the commonest shades; of experts' colours each must stay itself, however rare.
+    palette = (64, Image.Quantize.MAXCOVERAGE) if gated and experts > 2 else (32, Image.Quantize.MEDIANCUT)
     images = []
     for row in chosen:
         cloud.set_offsets(x[row])
-        cloud.set_color(gate_colours(weight[row]))
-        when = f"t = {last - 1 - step[row]}" if step[row] < last else "samples"
+        if gated:
+            cloud.set_color(gate_colours(weight[row]))
+        when = f"t = {t[row]}" if row < len(step) - 1 else "samples"
         axis.set_title(f"{shown(result.run, 20)}, {shown(result.dataset, 16)}: {when}")
         figure.canvas.draw()
         figure.set_layout_engine("none")  # the first frame's layout for all
         picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
-        images.append(picture.quantize(32, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE))
+        images.append(picture.quantize(*palette, dither=Image.Dither.NONE))
     plt.close(figure)
     out = io.BytesIO()
     images[0].save(out, format="GIF", save_all=True, append_images=images[1:], loop=0, optimize=True,
@@ -292,7 +383,7 @@ def reverse_process(study, result, frames=38, hold=2000):
 
 
 def of_dataset(study, dataset):
-    results = [result for result in study.trained(dataset) if analysed(result)]
+    results = [result for result in study.trained(dataset) if gate_analysed(result)]
     if not results:
         return []
     one = region_words(results[0])[0]
@@ -303,31 +394,47 @@ def of_dataset(study, dataset):
                     f"sampling: {bits}.", lambda: gate_information(study, dataset))]
 
 
+def in_words(result, about, one):
+    """What stands on the pictures of a learned gate, for who cannot see them: map, over time, by region, animation."""
+    read = result.analysis
+    times = ", ".join(map(str, read("map/timestep")))
+    weight, entropy, by_region = read("by_timestep/weight_mean"), read("training/entropy"), read("by_region/weight")
+    experts = weight.shape[1]
+    first, middle, last = (", ".join(f"{value:.2f}" for value in weight[row, : 1 if experts == 2 else experts])
+                           for row in (-1, len(weight) // 2, 0))
+    of, colours = (("the weight of expert 1", "the gating weight") if experts == 2 else
+                   ("the expert of the greatest weight", "the expert of the greatest weight"))
+    detail = ("the noise each expert predicts as arrows" if experts == 2 else "the weight of each expert")
+    spread = f", from {np.nanmin(by_region[:, 0]):.2f} to {np.nanmax(by_region[:, 0]):.2f}" if experts == 2 else ""
+    return (f"Maps over the plane at timesteps {times} for {about}: {colours}, {detail}, and the distance between the predicted noises.",
+            f"Six panels for {about}. Mean weight of expert {'1' if experts == 2 else f'1 to {experts}'} while sampling: {first} at the first "
+            f"step, {middle} half way, {last} at the last. Entropy of the gate at a point: {entropy[0]:.2f} bit when training began, "
+            f"{entropy[-1]:.2f} bit at its end.",
+            f"Four panels for {about}: {of} by {one}, mean over timesteps{spread}; which expert alone has the smallest loss there; {of} while "
+            f"sampling by {one} and timestep; and the mutual information of gate and final {one} by timestep.",
+            f"Animation for {about}: up to two thousand points move from noise to their places, coloured by {colours}.")
+
+
+def fixed_in_words(result, about, one):
+    """The same without a learned gate."""
+    apart = result.analysis("by_timestep/disagreement")
+    return (f"Maps over the plane for {about}, whose gate is fixed: the noise each expert predicts as arrows, and the distance between them.",
+            f"Two panels for {about}: the loss of each expert alone, over that of their mean; and the disagreement of the experts, from "
+            f"{apart[-1]:.2f} at the last timestep to {apart[0]:.2f} at timestep 0.",
+            f"Two panels for {about}: the loss of the mixture by {one}, and which expert alone has the smallest loss there.",
+            f"Animation for {about}: up to two thousand points move from noise to their places.")
+
+
 def of_result(study, result):
     """The pictures of one analysis: pixels and many points, so PNG alone."""
     if not analysed(result):
         return []
-    read, one = result.analysis, region_words(result)[0]
+    one, gated = region_words(result)[0], gate_analysed(result)
     stem = f"{result.dataset}_{result.run.replace('/', '_')}"
-    about = f"{result.run} on {result.dataset}"
-    median = read("by_timestep/weight_quantile")[:, 0, 2]
-    entropy, weight = read("training/entropy"), read("by_region/weight")[:, 0]
-    times = ", ".join(map(str, read("map/timestep")))
-    return [
-        Picture(f"{stem}_gate_map", "Gate and experts over the plane",
-                f"Maps over the plane at timesteps {times} for {about}: the gating weight, the noise each expert predicts as arrows, "
-                "and the distance between the predictions.", lambda: gate_map(study, result), ("png",)),
-        Picture(f"{stem}_gate_over_time", "Gate and experts over timesteps and training",
-                f"Six panels for {about}. Median weight of expert 1 while sampling: {median[-1]:.2f} at the first step, "
-                f"{median[len(median) // 2]:.2f} half way, {median[0]:.2f} at timestep 0. Entropy of the gate at a point: "
-                f"{entropy[0]:.2f} bit when training began, {entropy[-1]:.2f} bit at its end.",
-                lambda: gate_over_time(study, result), ("png",)),
-        Picture(f"{stem}_gate_by_region", f"Gate and experts by {one}",
-                f"Four panels for {about}: the mean weight of expert 1 by {one}, from {np.nanmin(weight):.2f} to "
-                f"{np.nanmax(weight):.2f}; which expert alone has the smaller loss there; the weight while sampling by {one} and "
-                f"timestep; and the mutual information of gate and final {one} by timestep.",
-                lambda: gate_by_region(study, result), ("png",)),
-        Picture(f"{stem}_reverse_process", "From noise to samples",
-                f"Animation for {about}: two thousand points move from noise to their places, coloured by the gating weight.",
-                lambda: reverse_process(study, result), ("gif",)),
-    ]
+    words = (in_words if gated else fixed_in_words)(result, f"{result.run} on {result.dataset}", one)
+    who = "Gate and experts" if gated else "Experts"
+    titles = f"{who} over the plane", f"{who} over timesteps{' and training' if gated else ''}", f"{who} by {one}", "From noise to samples"
+    stems = "gate_map", "gate_over_time", "gate_by_region", "reverse_process"
+    draws = gate_map, gate_over_time, gate_by_region, reverse_process
+    return [Picture(f"{stem}_{kind}", title, alt, functools.partial(draw, study, result), ("gif",) if kind == "reverse_process" else ("png",))
+            for kind, title, alt, draw in zip(stems, titles, words, draws)]

@@ -53,7 +53,7 @@ class Study:
         self.datasets = sorted({result.dataset for result in results})
         first = {run: next(result for result in results if result.run == run) for run in self.runs}
         untrained = {run: first[run].untrained for run in self.runs}
-        gated = {result.run for result in self.lowest.values() if result.read("/samples/gate") is not None}
+        gated = {result.run for result in self.lowest.values() if result.has("/samples/gate")}
         palette = iter(COLOURS * len(self.runs))
         self.colour = {}
         for run in self.runs:
@@ -62,7 +62,9 @@ class Study:
         self.config = {run: first[run].config for run in self.runs}
         keys = in_order(key for config in self.config.values() for key in config)
         self.varying = [key for key in keys if len({str(config.get(key)) for config in self.config.values()}) > 1]
-        self.description = {run: describe(self.config[run], self.varying, untrained[run]) for run in self.runs}
+        values = {key: [str(config.get(key)) for config in self.config.values()] for key in self.varying}
+        usual = {key: max(found, key=found.count) for key, found in values.items()}
+        self.description = {run: describe(self.config[run], usual, untrained[run]) for run in self.runs}
         self.name = {run: shown(run, 30) + "\n" + wrapped(self.description[run]) for run in self.runs}
 
     def seeds(self, run, dataset):
@@ -77,25 +79,42 @@ class Study:
         return [result for result in self.of(dataset) if not result.untrained]
 
 
-def describe(config, varying, untrained=""):
-    """What a run is, in a few words: its experts, and what differs between the runs of the study. Of what no network made,
-    the schedule is all that can matter, and to true points not even that."""
-    experts = config["model.experts"]
-    words = [untrained if untrained else "one network" if experts == 1 else f"{experts} experts"]
+def describe(config, usual, untrained="", most=4):
+    """What a run is, in a few words: its experts, and what differs between the runs of the study; if that is more than `most`
+    settings, those alone that are not the `usual` {key: value as text} of the study's runs. Of what no network made, schedule and
+    sampling are all that can matter, and to true points not even they."""
+    experts, diverse = config["model.experts"], config["training.diversity_weight"]
+    who = untrained if untrained else "one network" if experts == 1 else f"{experts} experts"
     own = {
         "model.experts": lambda value: "",
+        "model.gate": lambda value: f"{value} gate" if experts > 1 and value != "learned" else "",
         "model.gate_layers": lambda value: "gate " + "-".join(map(str, value)) if experts > 1 else "",
         "model.expert_head": lambda value: "head " + "-".join(map(str, value)) if value else "",
         "model.hidden_width": lambda value: f"width {value}",
         "training.diversity_weight": lambda value: f"diversity {value:g}" if value else "",
         "diffusion.timesteps": lambda value: f"T = {value}",
         "diffusion.schedule": lambda value: f"{value} beta",
+        "diffusion.terminal_snr": lambda value: "zero terminal SNR" if value == "zero" else "",
+        "diffusion.prediction": lambda value: f"predicts {value}" if not untrained else "",
+        "training.diversity_distance": lambda value: f"{value} distance" if diverse else "",
+        "training.diversity_layer": lambda value: "of hidden layers" if diverse and value == "hidden" else "",
+        "training.diversity_scale": lambda value: f"scale {value:g}" if diverse else "",
+        "training.diversity_course": lambda value: "fading" if diverse and value == "cosine" else "",
+        "training.min_snr_gamma": lambda value: f"min-SNR {value:g}" if value else "",
+        "training.precision": str,
+        "sampling.steps": lambda value: f"{value} sampling steps" if value else "",
+        "sampling.noise_factor": lambda value: f"noise factor {value:g}" if value != 1 else "",
+        "sampling.start": lambda value: "starts from data" if value == "data" else "",
     }
-    for key in varying:
+    words = {}
+    for key in usual:
         section, name = key.split(".", 1)
-        if key in config and (not untrained or untrained == "exact denoiser" and section == "diffusion"):
-            words.append(own.get(key, lambda value: f"{name.replace('_', ' ')} {value}")(config[key]))
-    return ", ".join(word for word in words if word)
+        if key in config and (not untrained or untrained == "exact denoiser" and section in ("diffusion", "sampling")):
+            words[key] = own.get(key, lambda value: f"{name.replace('_', ' ')} {value}")(config[key])
+    words = {key: word for key, word in words.items() if word}
+    if len(words) > most:
+        words = {key: word for key, word in words.items() if str(config[key]) != usual[key]}
+    return ", ".join([who, *words.values()])
 
 
 def wrapped(description, width=32, most=3):
@@ -141,22 +160,37 @@ def panels(count, width, height, **options):
 
 
 def common_limits(clouds):
-    """Limits for x and y that show all but the farthest points, with a margin; the same for all clouds."""
+    """Limits for x and y that show all but the farthest points, with a margin; the same for all clouds. Where one cloud is much
+    wider than most, it runs out of the picture, or the others would be dots."""
     limits = []
     for axis in range(2):
-        values = np.concatenate([cloud[:, axis] for cloud in clouds])
-        values = values[np.isfinite(values)]
-        low, high = np.percentile(values, [0.05, 99.95]) if len(values) else (-1.0, 1.0)
+        found = [cloud[np.isfinite(cloud[:, axis]), axis] for cloud in clouds]
+        found = np.array([np.percentile(values, [0.05, 99.95]) for values in found if len(values)] or [(-1.0, 1.0)])
+        low, high = np.median(found, axis=0)
+        extent = high - low
+        low, high = max(found[:, 0].min(), low - extent), min(found[:, 1].max(), high + extent)
         margin = 0.06 * (high - low) or 1.0
         limits.append((low - margin, high + margin))
     return limits
 
 
+def expert_colour(expert, experts):
+    """The colour of expert 1, 2, ...: of two, the ends of the gate's colours."""
+    return (GATE(1.0), GATE(0.0))[expert - 1] if experts == 2 else COLOURS[(expert - 1) % len(COLOURS)]
+
+
+def expert_handles(experts, shape=matplotlib.patches.Patch):
+    """Arguments of a legend of the experts."""
+    numbers = range(1, experts + 1)
+    return [shape(color=expert_colour(e, experts)) for e in numbers], [f"expert {e}" for e in numbers]
+
+
 def gate_colours(weight):
-    """Colours (n, 3) of weights (n, experts): two experts blend; of more, each has a colour and the weights mix them."""
-    if weight.shape[1] == 2:
-        return GATE(np.clip(weight[:, 0], 0, 1))[:, :3]
-    return np.clip(weight @ np.array([to_rgb(colour) for colour in COLOURS[: weight.shape[1]]]), 0, 1)
+    """Colours (..., 3) of weights (..., experts): a scale between two experts; of more, the colour of the one that weighs most."""
+    experts = weight.shape[-1]
+    if experts == 2:
+        return GATE(np.clip(weight[..., 0], 0, 1))[..., :3]
+    return np.array([to_rgb(expert_colour(e + 1, experts)) for e in range(experts)])[weight.argmax(axis=-1)]
 
 
 # ---- files ----

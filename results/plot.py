@@ -7,8 +7,8 @@ import os
 import sys
 
 from runs import fail, read_list
-from drawing import (DATA, GATE, NEUTRAL, STYLE, Normalize, Picture, Study, common_limits, matplotlib, metric, np, panels,
-                     plt, save_picture, seed_note, shown)
+from drawing import (DATA, GATE, NEUTRAL, STYLE, Normalize, Picture, Study, common_limits, expert_colour, expert_handles, gate_colours,
+                     matplotlib, metric, np, panels, plt, save_picture, seed_note, shown)
 import analysis_plots
 
 # ---- the pictures ----
@@ -73,12 +73,11 @@ def data_points(study, dataset):
     return None
 
 
-def samples_panel(axis, x, limits, size, gate=None, colour=NEUTRAL):
-    """Points of a size; returns notes for the panel's corner."""
+def samples_panel(axis, x, limits, size, weight=None, colour=NEUTRAL):
+    """Points of a size, coloured by the experts' weights (n, experts) if there are some; returns notes for the panel's corner."""
     (left, right), (bottom, top) = limits
     order = np.random.default_rng(0).permutation(len(x))  # no expert is drawn on top of the other
-    colours = {"color": colour} if gate is None else {"c": gate[order], "cmap": GATE, "norm": Normalize(0, 1)}
-    axis.scatter(*x[order].T, s=size, linewidths=0, rasterized=True, **colours)
+    axis.scatter(*x[order].T, s=size, linewidths=0, rasterized=True, color=colour if weight is None else gate_colours(weight[order]))
     axis.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     axis.grid(False)
     inside = (x[:, 0] >= left) & (x[:, 0] <= right) & (x[:, 1] >= bottom) & (x[:, 1] <= top)
@@ -86,8 +85,8 @@ def samples_panel(axis, x, limits, size, gate=None, colour=NEUTRAL):
 
 
 def generated_samples(study, dataset):
-    """A panel a run: its points, coloured by the weight of expert 1; the same axes for all. Before them the data and the
-    exact denoiser's samples and true points, where there are some."""
+    """A panel a run: its points, coloured by the weight of expert 1 or, of more than two, by the expert of the greatest weight; the same
+    axes for all. Before them the data and the exact denoiser's samples and true points, where there are some."""
     results, data = study.of(dataset), data_points(study, dataset)
     clouds = [result.read("/samples/x") for result in results]
     size = float(np.clip(15000 / max(1, *map(len, clouds)), 1.5, 14))
@@ -96,25 +95,30 @@ def generated_samples(study, dataset):
     aspect = min(max((top - bottom) / (right - left), 0.4), 2.0)
     width = 3.2 if aspect <= 1.3 else 2.5
     extra = data is not None
-    figure, axes = panels(len(results) + extra, width, width * aspect + 0.7, sharex=True, sharey=True, layout="compressed")
+    titles = [study.name[result.run] + ("" if np.isnan(value) else f"\nKL {value:.3f} bit")
+              for result, value in ((result, metric(result, "kl_divergence")) for result in results)]
+    lines = max(title.count("\n") for title in titles) + 1
+    figure, axes = panels(len(results) + extra, width, width * aspect + 0.3 + 0.19 * lines, sharex=True, sharey=True, layout="compressed")
     if extra:
         samples_panel(axes[0], data, limits, size, colour=DATA)
         axes[0].set_title("data\nfresh points", fontsize=10)
-    coloured = False
-    for axis, result, x in zip(axes[extra:], results, clouds):
-        gate = result.read("/samples/gate")
-        coloured |= gate is not None
-        notes = ["no gate"] if gate is None and not result.untrained else []
-        notes += samples_panel(axis, x, limits, size, gate, study.colour[result.run] if result.untrained else NEUTRAL)
-        value = metric(result, "kl_divergence")
-        axis.set_title(study.name[result.run] + ("" if np.isnan(value) else f"\nKL {value:.3f} bit"), fontsize=10)
+    counts = set()  # of experts that colour points
+    for axis, title, result, x in zip(axes[extra:], titles, results, clouds):
+        weight = result.sample_weights()
+        counts |= set() if weight is None else {weight.shape[1]}
+        notes = [result.no_gate] if result.no_gate and not result.untrained else []
+        notes += samples_panel(axis, x, limits, size, weight, study.colour[result.run] if result.untrained else NEUTRAL)
+        axis.set_title(title, fontsize=10)
         axis.text(0.98, 0.015, ", ".join(notes), transform=axis.transAxes, ha="right", va="bottom", fontsize=8,
                   color="#555555")
-    if coloured:
+    if 2 in counts:
         mappable = matplotlib.cm.ScalarMappable(Normalize(0, 1), GATE)
         bar = figure.colorbar(mappable, ax=axes, shrink=min(1.0, 3.2 / figure.get_figheight()), aspect=24, pad=0.015)
         bar.set_label("gating weight of expert 1 at t = 0")
         bar.outline.set_visible(False)
+    if max(counts, default=0) > 2:
+        figure.legend(*expert_handles(max(counts)), loc="outside lower center", ncols=max(counts), columnspacing=1.2,
+                      title="expert of the greatest weight at t = 0" + (", of more than two" if 2 in counts else ""), title_fontsize=9.5)
     figure.suptitle(f"{shown(dataset)}: generated samples, {seed_note(results)}")
     return figure
 
@@ -179,31 +183,48 @@ def train_loss(study, dataset):
     return figure
 
 
+def weight_bars(axis, weight):
+    """Bars of the weight of expert 1 in the gate's colours; of more than two experts, of the greatest weight, stacked by whose it is.
+    Returns the highest."""
+    edges, experts = np.linspace(0, 1, 51), weight.shape[1]
+    centres, base = (edges[1:] + edges[:-1]) / 2, np.zeros(50)
+    first, greatest, most = weight[:, 0], weight.max(axis=1), weight.argmax(axis=1)
+    for e in [None] if experts == 2 else range(experts):
+        share = 100 * np.histogram(np.clip(first if e is None else greatest[most == e], 0, 1), edges)[0] / len(weight)
+        axis.bar(centres, share, 1 / 50, base, color=GATE(centres) if e is None else expert_colour(e + 1, experts))
+        base += share
+    if experts == 2:
+        words = f"mean {first.mean():.2f}; {np.mean(first < 0.1):.0%} below .1, {np.mean(first > 0.9):.0%} above .9"
+    else:
+        words = f"mean {greatest.mean():.2f}; {np.mean(greatest < 0.5):.0%} below .5, {np.mean(greatest > 0.9):.0%} above .9"
+    axis.text(0.5, 0.97, words, transform=axis.transAxes, ha="center", va="top", fontsize=8, color="#444444")
+    return base.max()
+
+
 def gating_histogram(study, dataset):
-    """A panel a run: the distribution of the weight of expert 1 over the generated samples; the same scale for all."""
+    """A panel a run: how the weights of the generated samples are distributed; the same scale for all."""
     results = study.trained(dataset)
     figure, axes = panels(len(results), 3.3, 2.8, sharex=True, sharey=True)
-    edges = np.linspace(0, 1, 51)
-    centres = (edges[1:] + edges[:-1]) / 2
-    highest = 1.0
+    highest, counts = 1.0, set()
     for axis, result in zip(axes, results):
-        gate = result.read("/samples/gate")
+        weight = result.sample_weights()
         axis.set_xlim(0, 1)
         axis.set_title(study.name[result.run], fontsize=10)
-        if gate is None:
-            axis.text(0.5, 0.5, "no gate", transform=axis.transAxes, ha="center", va="center", fontsize=12, color=NEUTRAL)
+        if weight is None:
+            axis.text(0.5, 0.5, result.no_gate, transform=axis.transAxes, ha="center", va="center", fontsize=12, color=NEUTRAL)
             axis.grid(False)
             continue
-        share = 100 * np.histogram(np.clip(gate, 0, 1), edges)[0] / len(gate)
-        highest = max(highest, share.max())
-        axis.bar(centres, share, 1 / 50, color=GATE(centres))
+        counts.add(weight.shape[1])
+        highest = max(highest, weight_bars(axis, weight))
         axis.grid(axis="x", visible=False)
-        axis.text(0.5, 0.97, f"mean {gate.mean():.2f}; {np.mean(gate < 0.1):.0%} below .1, {np.mean(gate > 0.9):.0%} above .9",
-                  transform=axis.transAxes, ha="center", va="top", fontsize=8, color="#444444")
     axes[0].set_ylim(0, 1.18 * highest)
     for axis in axes:
         axis.tick_params(labelbottom=True, labelleft=True)
-    figure.supxlabel("gating weight of expert 1 at t = 0", fontsize=10)
+    greatest = "greatest weight at t = 0, by its expert"
+    figure.supxlabel("gating weight of expert 1 at t = 0" + (f" (more than two: {greatest})" if max(counts, default=0) > 2 else "")
+                     if 2 in counts or not counts else greatest, fontsize=10)
+    if max(counts, default=0) > 2:
+        figure.legend(*expert_handles(max(counts)), loc="outside right upper")
     figure.supylabel("samples [%]", fontsize=10)
     figure.suptitle(f"{shown(dataset)}: gating weights of the generated samples, {seed_note(results)}")
     return figure
@@ -230,7 +251,7 @@ def of_dataset(study, dataset):
     """The pictures that show the runs of a dataset beside one another."""
     trained = [result.run for result in study.trained(dataset)]
     found = [Picture(f"{dataset}_generated_samples", "Generated samples",
-                     f"Scatter plots of the points that each run generates for {dataset}, coloured by the weight of expert 1. KL "
+                     f"Scatter plots of the points that each run generates for {dataset}, coloured by the experts' weights. KL "
                      f"divergence in bits: {means_in_words(study, dataset, 'kl_divergence')}.",
                      lambda: generated_samples(study, dataset))]
     if trained:
@@ -238,7 +259,7 @@ def of_dataset(study, dataset):
                           f"Curves of the training loss on {dataset} over the steps, for {', '.join(trained)}.",
                           lambda: train_loss(study, dataset)),
                   Picture(f"{dataset}_gating_weights_histogram", "Gating weights of the samples",
-                          f"Histograms of the weight of expert 1 at timestep 0 on the samples of {dataset}, one per run.",
+                          f"Histograms of the gating weights at timestep 0 on the samples of {dataset}, one per run.",
                           lambda: gating_histogram(study, dataset))]
     return found + analysis_plots.of_dataset(study, dataset)
 

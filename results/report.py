@@ -190,17 +190,18 @@ def machine_section(study):
 def analysis_table(study, dataset, results):
     """The numbers of each analysis: which of mode and timestep the gate follows, and what an expert alone loses."""
     many = analysis_plots.region_words(results[0])[1]
+    information = [f"information/{source}_{what}" for source in ("data", "sampling") for what in ("region", "timestep")]
     head = ["run", f"{many}, on data", "timestep, on data", f"{many}, sampling", "timestep, sampling", "own loss", "loss, equal weights",
             "loss, best alone", "disagreement"]
     rows = []
     for result in results:
         read = result.analysis
-        numbers = [read(f"information/{source}_{what}").mean() for source in ("data", "sampling") for what in ("region", "timestep")]
+        numbers = [read(name).mean() if analysis_plots.gate_analysed(result) else None for name in information]
         numbers += [read("by_timestep/loss_gated").mean(), read("by_timestep/loss_equal").mean(),
                     read("by_timestep/loss_alone").mean(axis=0).min(), read("by_timestep/disagreement").mean()]
-        rows.append([row_head(study, result.run), *(cell(f"{number:.3f}") for number in numbers)])
-    return table(f"Gate and experts on {dataset}", f"Bits that the gate tells of the {many} and of the timestep; losses and distance of the "
-                 "experts' predictions, means over timesteps on fresh points.", head, rows)
+        rows.append([row_head(study, result.run), *(cell("–" if number is None else f"{number:.3f}") for number in numbers)])
+    return table(f"Gate and experts on {dataset}", f"Bits that an expert's weight tells of the {many} and of the timestep, mean over experts; "
+                 "losses and distance of the predicted noise, means over timesteps on fresh points.", head, rows)
 
 
 def dataset_section(study, dataset):
@@ -219,7 +220,7 @@ def dataset_section(study, dataset):
 HOW_TO_READ = """
 <p>Every run is a small denoising diffusion model of points in the plane. Where it has several experts, a gate weighs their predictions
 at every point and timestep t; t = 0 is the data's end, the last timestep the noise's. Colours of a gate of two experts go from blue
-(expert 2 alone) to red (expert 1 alone).</p>
+(expert 2 alone) to red (expert 1 alone); of more experts each has a colour, and a point that of the greatest weight.</p>
 <p>Losses, maps and weights are those of the averaged parameters, with which samples are generated. Mutual information says how
 many bits of the mode (or of the cell of a grid, where a dataset has no modes) or of the timestep the weight of an expert tells; the larger
 one is what the gate follows. Losses on fresh points compare the run's own mixture with equal weights and with each expert alone.</p>

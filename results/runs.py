@@ -6,6 +6,13 @@ import tomllib
 from dataclasses import dataclass
 
 MISSING_PACKAGE = 3  # exit status by which the program knows that installing one is the cure
+# Keys that runs stored by older programs lack, and what those runs did.
+BEFORE_KEY = {
+    "model.gate": "learned", "diffusion.terminal_snr": "kept", "diffusion.prediction": "noise",
+    "training.diversity_layer": "output", "training.diversity_distance": "euclidean", "training.diversity_scale": 1.0,
+    "training.diversity_course": "constant", "training.min_snr_gamma": 0.0, "training.precision": "float32", "sampling.steps": 0, "sampling.eta": 1.0,
+    "sampling.noise_factor": 1.0, "sampling.start": "normal",
+}
 
 
 def fail(message, status=1):
@@ -54,7 +61,22 @@ class Result:
     def config(self):
         """{"section.key": value}"""
         sections = tomllib.loads(self.config_text)
-        return {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
+        found = {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
+        return found | {key: value for key, value in BEFORE_KEY.items() if key not in found}
+
+    @property
+    def experts(self):
+        return self.config["model.experts"]
+
+    @property
+    def no_gate(self):
+        """Why there are no weights: "no gate" or "fixed gate"; "" where a gate is learned."""
+        return "no gate" if self.experts == 1 else "fixed gate" if self.config["model.gate"] == "fixed" else ""
+
+    def sample_weights(self):
+        """Weights of the experts (n, experts) at timestep 0 on the samples, None without a learned gate."""
+        gate = self.read("/samples/gate")
+        return np.stack([gate, 1 - gate], axis=1) if gate is not None and gate.ndim == 1 else gate
 
     def attributes(self, name="/"):
         """Those of a group, {} where there is none of that name."""

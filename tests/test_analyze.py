@@ -1,4 +1,6 @@
 """`dualdiff analyze` on small trained runs: every array against NumPy, and that the run's file stays sound."""
+import functools
+import itertools
 import os
 import resource
 import subprocess
@@ -17,6 +19,12 @@ ERR_USAGE, ERR_IO, ERR_CONFLICT = 2, 5, 6
 QUANTILES = [.05, .25, .5, .75, .95]
 BINS = 20
 SETTINGS = {"training.steps": 400, "training.learning_rate": .02, "training.checkpoint_every": 200, "evaluation.samples": 300, "data.points": 2000}
+VARIANTS = {
+    "two": {},
+    "four": {"training.learning_rate": .002, "model.experts": 4, "diffusion.timesteps": 40, "diffusion.prediction": "x0", "sampling.steps": 10},
+    "hard": {"training.learning_rate": .006, "model.experts": 3, "model.gate": "hard", "diffusion.prediction": "v", "sampling.start": "data"},
+    "fixed": {"model.experts": 3, "model.gate": "fixed"},
+}
 
 
 def analyze(path, *more, status=0, **options):
@@ -27,13 +35,22 @@ def analyze(path, *more, status=0, **options):
 
 
 @pytest.fixture(scope="module")
-def circle(tmp_path_factory):
-    out = tmp_path_factory.mktemp("runs")
-    run(command(out, "--dataset", "circle", "--seeds", "7", settings=SETTINGS))
-    path = out / "run_3" / "circle" / "seed_7.h5"
-    before = path.read_bytes()
-    said = analyze(path)
-    return path, before, said
+def variant(tmp_path_factory):
+    """Each variant's run: its path, its bytes before it was analysed, and what `analyze` said."""
+    @functools.cache
+    def make(name):
+        out = tmp_path_factory.mktemp(name)
+        run(command(out, "--dataset", "circle", "--seeds", "7", settings=SETTINGS | VARIANTS[name]))
+        path = out / "run_3" / "circle" / "seed_7.h5"
+        before = path.read_bytes()
+        return path, before, analyze(path)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def circle(variant):
+    return variant("two")
 
 
 class Run:
@@ -46,25 +63,43 @@ class Run:
             self.seed = int(file.attrs["seed"])
         config = tomllib.loads(self.stored["config"].decode())
         self.model = reference.Model(config["model"])
-        diffusion = config["diffusion"]
-        self.schedule = reference.Schedule(diffusion["timesteps"], diffusion["schedule"], diffusion["beta_start"],
-                                           diffusion["beta_end"])
-        self.T = self.schedule.T
+        self.schedule = reference.Schedule.of(config)
+        self.T, self.S, self.K = self.schedule.T, len(self.schedule.timestep), self.model.experts
+        self.gated = self.model.gates > 0
         self.parameters = {name: self.stored[f"parameters/ema/{name}"].astype(float) for name in self.model.shapes}
 
     def __call__(self, name):
         return self.stored[f"analysis/{name}"]
 
+    def weights(self, name):
+        """All experts' weights (..., K) from stored ones."""
+        stored = self.stored[name]
+        return np.stack([stored, 1 - stored], axis=-1) if self.K == 2 else stored
+
     def predict(self, x, t):
-        """Weights (n, 2) and predictions (n, 2 experts, 2) at points and timesteps."""
-        _, saved = self.model.forward(self.parameters, np.asarray(x, dtype=float), np.broadcast_to(t, len(x)))
-        gate = saved["gate"]
-        return np.concatenate([gate, 1 - gate], axis=1), np.stack(saved["experts"], axis=1)
+        """Weights (n, K), predictions (n, K, 2) and the noise (n, K, 2) that these imply, at points and a timestep."""
+        x = np.asarray(x, dtype=float)
+        _, saved = self.model.forward(self.parameters, x, np.full(len(x), t))
+        noise = [self.schedule.pair(x, expert, t)[1] for expert in saved["experts"]]
+        return saved["weight"], np.stack(saved["experts"], axis=1), np.stack(noise, axis=1)
 
 
-@pytest.fixture(scope="module")
-def both(circle):
-    return Run(circle[0])
+@pytest.fixture(scope="module", params=VARIANTS)
+def both(request, variant):
+    return Run(variant(request.param)[0])
+
+
+@pytest.fixture
+def gated(both):
+    if not both.gated:
+        pytest.skip("no gate was logged")
+    return both
+
+
+def apart(noise):
+    """Mean distance (...) over pairs of experts, of (..., K, 2)."""
+    pairs = itertools.combinations(range(noise.shape[-2]), 2)
+    return np.mean([np.linalg.norm(noise[..., a, :] - noise[..., b, :], axis=-1) for a, b in pairs], axis=0)
 
 
 def close(found, expected, tolerance=2e-4):
@@ -107,15 +142,15 @@ def test_map(both):
     for axis, grid in enumerate((x1, x2)):
         extent = high[axis] - low[axis]
         np.testing.assert_allclose([grid[0], grid[-1]], [low[axis] - extent / 4, high[axis] + extent / 4], atol=.02)
-    assert list(both("map/timestep")) == [0, 1, 3, 6, 9, 11]
+    assert list(both("map/timestep")) == ([0, 1, 3, 6, 9, 11] if both.T == 12 else [0, 4, 10, 20, 30, 39])
     rows, columns = np.meshgrid(x2[::9], x1[::9], indexing="ij")
     points = np.stack([columns.ravel(), rows.ravel()], axis=1).astype(np.float32)
     for k, t in enumerate(both("map/timestep")):
-        weight, experts = both.predict(points, t)
+        weight, _, noise = both.predict(points, t)
         side = len(x1[::9])
-        close(both("map/weight")[k, ::9, ::9].reshape(-1, 2), weight)
-        close(both("map/noise")[k, ::9, ::9].reshape(-1, 2, 2), experts)
-        close(both("map/disagreement")[k, ::9, ::9], np.linalg.norm(experts[:, 0] - experts[:, 1], axis=1).reshape(side, side))
+        close(both("map/weight")[k, ::9, ::9].reshape(-1, both.K), weight)
+        close(both("map/noise")[k, ::9, ::9].reshape(-1, both.K, 2), noise)
+        close(both("map/disagreement")[k, ::9, ::9], apart(noise).reshape(side, side))
 
 
 @pytest.fixture(scope="module")
@@ -127,26 +162,25 @@ def fresh(both):
     x0 = points[order].reshape(T, n, 2)
     noise = np.stack([reference.normals(reference.philox(both.seed, reference.HELDOUT, t, np.arange(n))) for t in range(T)])
     x = np.stack([both.schedule.noised(x0[t], noise[t], np.full(n, t)) for t in range(T)])
-    weight, experts = zip(*(both.predict(x[t], t) for t in range(T)))
-    return {"x0": x0, "noise": noise, "weight": np.stack(weight), "experts": np.stack(experts)}
+    weight, _, implied = zip(*(both.predict(x[t], t) for t in range(T)))
+    return {"x0": x0, "noise": noise, "weight": np.stack(weight), "implied": np.stack(implied)}
 
 
 def losses(fresh):
-    """Half the squared errors (T, n) by name; `alone` (T, n, 2)."""
-    def half_square(prediction):
-        return ((prediction - fresh["noise"]) ** 2).mean(axis=-1)
+    """Half the squared errors of the noise (T, n) by name; `alone` (T, n, K)."""
+    def half_square(noise):
+        return ((noise - fresh["noise"]) ** 2).mean(axis=-1)
 
-    weight, experts = fresh["weight"], fresh["experts"]
-    return {"loss_gated": half_square((weight[..., None] * experts).sum(axis=2)),
-            "loss_equal": half_square(experts.mean(axis=2)),
-            "loss_alone": np.stack([half_square(experts[:, :, e]) for e in range(2)], axis=-1)}
+    weight, implied = fresh["weight"], fresh["implied"]
+    return {"loss_gated": half_square((weight[..., None] * implied).sum(axis=2)),
+            "loss_equal": half_square(implied.mean(axis=2)),
+            "loss_alone": np.stack([half_square(implied[:, :, e]) for e in range(weight.shape[2])], axis=-1)}
 
 
 def test_losses_by_timestep(both, fresh):
     for name, error in losses(fresh).items():
         close(both(f"by_timestep/{name}"), error.mean(axis=1))
-    apart = np.linalg.norm(fresh["experts"][:, :, 0] - fresh["experts"][:, :, 1], axis=-1)
-    close(both("by_timestep/disagreement"), apart.mean(axis=1))
+    close(both("by_timestep/disagreement"), apart(fresh["implied"]).mean(axis=1))
 
 
 def test_by_region(both, fresh):
@@ -162,89 +196,120 @@ def test_by_region(both, fresh):
         close(both(f"by_region/{name}"), mean)
     ends = region_of(both.stored["samples/x"], centres)
     close(both("by_region/samples"), np.bincount(ends, minlength=17))
-    gate = both.stored["gate/sample/weight"].astype(float)
-    for r in np.unique(ends):
-        close(both("by_region/weight_sampling")[:, r, 0], gate[:, ends == r].mean(axis=1))
-        close(both("by_region/weight_sampling")[:, r, 1], 1 - gate[:, ends == r].mean(axis=1))
-    assert np.isnan(both("by_region/weight_sampling")[:, both("by_region/samples") == 0]).all()
+    if both.gated:
+        weight = both.weights("gate/sample/weight").astype(float)
+        for r in np.unique(ends):
+            close(both("by_region/weight_sampling")[:, r], weight[:, ends == r].mean(axis=1))
+        assert np.isnan(both("by_region/weight_sampling")[:, both("by_region/samples") == 0]).all()
 
 
 def test_information(both, fresh):
     centres, T = both("by_region/centre"), both.T
     region = region_of(fresh["x0"].reshape(-1, 2), centres)
     timestep = np.repeat(np.arange(T), fresh["x0"].shape[1])
-    for e in range(2):
+    for e in range(both.K):
         weight = fresh["weight"][..., e].ravel()
         # A weight at a bin's edge may fall to either side in float32.
         assert both("information/data_region")[e] == pytest.approx(information(region, weight), abs=1e-3)
         assert both("information/data_timestep")[e] == pytest.approx(information(timestep, weight), abs=1e-3)
-    gate = both.stored["gate/sample/weight"]
+    if not both.gated:
+        return
+    weights = both.weights("gate/sample/weight")
     ends = region_of(both.stored["samples/x"], centres)
-    n = gate.shape[1]
-    assert both("information/sampling_region")[0] == pytest.approx(information(np.tile(ends, T), gate.ravel()), abs=1e-6)
-    assert both("information/sampling_timestep")[0] == pytest.approx(information(np.repeat(np.arange(T), n), gate.ravel()), abs=1e-6)
-    for t in range(T):
-        assert both("by_timestep/information_region")[t, 0] == pytest.approx(information(ends, gate[t]), abs=1e-6)
-    assert both("information/data_timestep")[0] > .05  # not all of it is nothing
+    n = weights.shape[1]
+    for e, gate in enumerate(np.moveaxis(weights, -1, 0)):
+        assert both("information/sampling_region")[e] == pytest.approx(information(np.tile(ends, both.S), gate.ravel()), abs=1e-6)
+        assert both("information/sampling_timestep")[e] == pytest.approx(
+            information(np.repeat(np.arange(both.S), n), gate.ravel()), abs=1e-6)
+        for i in range(both.S):
+            assert both("by_timestep/information_region")[i, e] == pytest.approx(information(ends, gate[i]), abs=1e-6)
+    assert both("information/data_region").max() > .05  # not all of it is nothing
 
 
-def test_weights_while_sampling(both):
-    gate = both.stored["gate/sample/weight"]
-    for e, weight in enumerate((gate, 1 - gate)):
-        close(both("by_timestep/weight_quantile")[:, e], np.quantile(weight, QUANTILES, axis=1).T, 1e-6)
-        close(both("by_timestep/weight_mean")[:, e], weight.mean(axis=1), 1e-5)
+def test_weights_while_sampling(gated):
+    """Over the timesteps that sampling goes through; `timestep` itself where those are all."""
+    sampled = gated.schedule.timestep
+    assert np.array_equal(gated.stored["gate/sample/timestep"], sampled)
+    for group in "by_timestep", "by_region":
+        if gated.S < gated.T:
+            assert np.array_equal(gated(f"{group}/sampling_timestep"), sampled)
+        else:
+            assert f"analysis/{group}/sampling_timestep" not in gated.stored
+    weight = gated.weights("gate/sample/weight").astype(float)
+    assert weight.shape == (gated.S, 300, gated.K)
+    close(gated("by_timestep/weight_quantile"), np.quantile(weight, QUANTILES, axis=1).transpose(1, 2, 0), 1e-6)
+    close(gated("by_timestep/weight_mean"), weight.mean(axis=1), 1e-5)
 
 
-def test_training(both):
-    weight, timestep = both.stored["gate/train/weight"].astype(float), both.stored["gate/train/timestep"]
+def test_training(gated):
+    both = gated
+    weight, timestep = both.weights("gate/train/weight").astype(float), both.stored["gate/train/timestep"]
     step = both.stored["gate/train/step"]
     phases = np.array_split(np.arange(len(step)), 10)
     assert list(both("training/phase")) == [step[rows[0]] for rows in phases]
     for p, rows in enumerate(phases):
         for t in range(both.T):
             values = weight[rows][timestep[rows] == t]
-            close(both("training/weight_quantile")[p, t, 0], np.quantile(values, QUANTILES), 1e-6)
-            close(both("training/weight_quantile")[p, t, 1], np.quantile(1 - values, QUANTILES), 1e-6)
+            close(both("training/weight_quantile")[p, t], np.quantile(values, QUANTILES, axis=0).T, 1e-6)
+            close(both("training/weight_mean")[p, t], values.mean(axis=0), 1e-5)
 
     def entropy(g):
-        return -(g * np.log2(g) + (1 - g) * np.log2(1 - g))
+        return -(g * np.log2(g, where=g > 0, out=np.zeros_like(g))).sum(axis=-1)
 
     windows = np.array_split(np.arange(len(step)), 100)
     valid = [weight[rows][timestep[rows] >= 0] for rows in windows]
     assert list(both("training/step")) == [step[rows[0]] for rows in windows]
     close(both("training/entropy"), [entropy(g).mean() for g in valid], 1e-5)
-    close(both("training/entropy_of_mean"), [entropy(g.mean()) for g in valid], 1e-5)
+    close(both("training/entropy_of_mean"), [entropy(g.mean(axis=0)) for g in valid], 1e-5)
 
 
 def test_trajectories_end_at_the_samples(both):
     x, n = both("trajectory/x"), 300
-    assert x.shape == (both.T + 1, n, 2) and list(both("trajectory/step")) == list(range(both.T + 1))
+    assert x.shape == (both.S + 1, n, 2) and list(both("trajectory/step")) == list(range(both.S + 1))
+    assert list(both("trajectory/timestep")) == [*both.schedule.timestep[::-1], 0]
     assert np.array_equal(x[0], both.stored["samples/initial_noise"][:n])
     # The same operations in the same order on one machine; rounding may differ elsewhere.
     np.testing.assert_allclose(x[-1], both.stored["samples/x"][:n], atol=1e-4)
     assert both("trajectory/difference") == np.abs(x[-1] - both.stored["samples/x"][:n]).max()
     assert both("trajectory/difference") < 1e-4
-    for done in 0, 4, both.T - 1:
-        t = both.T - 1 - done
-        weight, experts = both.predict(x[done], t)
+    for done in 0, 4, both.S - 1:
+        place = both.S - 1 - done
+        t = both.schedule.timestep[place]
+        weight, experts, _ = both.predict(x[done], t)
         z = reference.normals(reference.philox(both.seed, reference.SAMPLE, t, np.arange(n)))
-        close(x[done + 1], both.schedule.reverse(x[done].astype(float), (weight[..., None] * experts).sum(axis=1), t, z))
+        close(x[done + 1], both.schedule.reverse(x[done].astype(float), (weight[..., None] * experts).sum(axis=1), place, z))
         close(both("trajectory/weight")[done], weight)
-        close(both("trajectory/weight")[done, :, 0], both.stored["gate/sample/weight"][t, :n])
-    close(both("trajectory/weight")[-1, :, 0], both.stored["samples/gate"][:n])
+        if both.gated:
+            close(both("trajectory/weight")[done], both.weights("gate/sample/weight")[place, :n])
+    if both.gated:
+        close(both("trajectory/weight")[-1], both.weights("samples/gate")[:n])
 
 
-def test_summary(circle, both):
-    said = circle[2]
-    assert f"{both('information/data_region')[0]:.3f} bit of the mode" in said
-    assert f"{both('information/sampling_timestep')[0]:.3f} bit of the timestep" in said
+def test_fixed_gate(variant):
+    """Weights are equal, and what is read from logged ones is left out."""
+    path, _, said = variant("fixed")
+    fixed, groups = Run(path), ("training", "information/sampling", "by_timestep/weight", "by_timestep/information", "by_region/weight_sampling")
+    assert not any(name.startswith(f"analysis/{group}") for name in fixed.stored for group in groups)
+    assert (fixed("map/weight") == np.float32(1 / 3)).all()
+    close(fixed("by_timestep/loss_gated"), fixed("by_timestep/loss_equal"), 1e-6)
+    assert "the gate is fixed" in said and "bit of the" not in said
+
+
+@pytest.mark.parametrize("name", ["two", "four", "hard"])
+def test_summary(variant, name):
+    path, _, said = variant(name)
+    analysed = Run(path)
+    assert f"{analysed('information/data_region').mean():.3f} bit of the mode" in said
+    assert f"{analysed('information/sampling_timestep').mean():.3f} bit of the timestep" in said
 
 
 @pytest.mark.parametrize("engine", ["h5netcdf", "netcdf4"])
-def test_xarray(circle, engine):
-    with h5py.File(circle[0]) as file:
+@pytest.mark.parametrize("name", ["two", "four", "fixed"])
+def test_xarray(variant, name, engine):
+    path = variant(name)[0]
+    with h5py.File(path) as file:
         for group in file["analysis"].values():
-            with xr.open_dataset(circle[0], group=group.name, engine=engine) as opened:
+            with xr.open_dataset(path, group=group.name, engine=engine) as opened:
                 assert set(group) == set(opened.variables)
                 for name, stored in group.items():
                     assert opened[name].shape == stored.shape
@@ -253,7 +318,7 @@ def test_xarray(circle, engine):
                     assert opened[name].attrs["long_name"] and opened[name].attrs["units"] in ("1", "bit")
                     assert stored.chunks is None or stored.fletcher32
         assert file["analysis"].attrs["regions"] == "modes"
-    with xr.open_datatree(circle[0], engine=engine) as tree:
+    with xr.open_datatree(path, engine=engine) as tree:
         assert "/analysis/map" in tree.groups
 
 

@@ -1,4 +1,6 @@
 """`dualdiff plot` on results written here: which pictures there are, what stands on them, and that they are not blank."""
+import io
+import itertools
 import os
 import re
 import subprocess
@@ -6,11 +8,14 @@ import sys
 from pathlib import Path
 
 import h5py
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from PIL import Image
 
 from result_files import write_result
+from small_job import CONFIG, command, run
 
 PROGRAM = Path(os.environ["DUALDIFF_BUILD"]) / "dualdiff"
 ERR_USAGE, ERR_TOOL = 2, 10
@@ -155,3 +160,168 @@ def test_histograms_share_a_scale(tmp_path, monkeypatch):
 def test_descriptions(pictures):
     shown = texts(pictures / "dino_gating_weights_histogram.svg")
     assert "one network" in shown and shown.count("2 experts") == 2
+
+
+# ---- more than two experts, other gates, fewer sampling steps ----
+
+VARIANTS = {
+    "two": {},
+    "four": {"model.experts": 4, "diffusion.timesteps": 40, "diffusion.prediction": "x0", "sampling.steps": 10},
+    "hard": {"model.gate": "hard"},
+    "fixed": {"model.experts": 3, "model.gate": "fixed"},
+    "single": {"model.experts": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def variants(tmp_path_factory):
+    """The modules that draw, and a study of one small run of each variant, analysed where there is something to analyse."""
+    out, found = tmp_path_factory.mktemp("variants"), []
+    sys.path.insert(0, str(Path(os.environ["DUALDIFF_SOURCE"]) / "results"))
+    import analysis_plots
+    import drawing
+    import plot as pictures
+    import runs
+
+    sys.path.pop(0)
+    for name, settings in VARIANTS.items():
+        config = out / f"{name}.toml"
+        config.write_bytes(Path(CONFIG).read_bytes())
+        run(command(out, "--dataset", "circle", config=config, settings={"training.steps": 150, "training.learning_rate": .005} | settings))
+        path = out / name / "circle" / "seed_0.h5"
+        if name != "single":
+            subprocess.run([PROGRAM, "analyze", path, "--threads", "1"], check=True, capture_output=True)
+        found.append(runs.Result(name, "circle", 0, str(path)))
+    drawing.plt.rcParams.update(drawing.STYLE)
+    yield pictures, analysis_plots, drawing.Study(found)
+    drawing.plt.close("all")
+
+
+def crowded(figure):
+    """Pairs of texts that lie over one another; of tick labels those that are words."""
+    figure.canvas.draw()
+    ticks = {text for tick in figure.findobj(matplotlib.axis.Tick) for text in tick.findobj(matplotlib.text.Text)}
+    texts = [text for text in figure.findobj(matplotlib.text.Text) if text.get_visible() and text.get_text() and (not text.axes or text.axes.axison)
+             and (text not in ticks or re.search("[a-z]", text.get_text()))]
+    boxes = [(text.get_text(), text.get_window_extent().shrunk(.9, .9)) for text in texts]
+    return [(one, other) for (one, a), (other, b) in itertools.combinations(boxes, 2) if a.overlaps(b)]
+
+
+def legend_texts(figure):
+    return [text.get_text() for legend in figure.findobj(matplotlib.legend.Legend) for text in legend.get_texts()]
+
+
+EXPERTS = [f"expert {e}" for e in range(1, 5)]
+
+
+def test_samples_by_expert(variants):
+    """Of two experts a scale, of more the colour of the greatest weight; why a run has no colours."""
+    pictures, _, study = variants
+    figure = pictures.generated_samples(study, "circle")
+    panels = dict(zip(["data", *study.runs], figure.axes))
+    four = study.lowest["four", "circle"].read("/samples/gate")
+    assert four.shape == (100, 4)
+    shades = panels["four"].collections[0].get_facecolors()
+    assert len(np.unique(shades, axis=0)) == len(np.unique(four.argmax(axis=1)))
+    assert len(np.unique(panels["two"].collections[0].get_facecolors(), axis=0)) > 4
+    assert [text.get_text() for name in ("fixed", "single") for text in panels[name].texts] == ["fixed gate", "no gate"]
+    assert legend_texts(figure) == EXPERTS and not crowded(figure)
+
+
+def test_histogram_by_expert(variants):
+    """Stacked bars of the greatest weight, all samples once."""
+    pictures, _, study = variants
+    figure = pictures.gating_histogram(study, "circle")
+    panels = dict(zip(study.runs, figure.axes))
+    bars = [bar for bar in panels["four"].patches]
+    assert sum(bar.get_height() for bar in bars) == pytest.approx(100) and len(bars) == 4 * 50
+    assert sum(bar.get_height() for bar in panels["hard"].patches) == pytest.approx(100)
+    assert [text.get_text() for text in panels["fixed"].texts] == ["fixed gate"]
+    assert legend_texts(figure) == EXPERTS and not crowded(figure)
+
+
+@pytest.mark.parametrize("name", ["four", "hard", "fixed"])
+def test_pictures_of_an_analysis(variants, name):
+    _, analysis, study = variants
+    result = study.lowest[name, "circle"]
+    experts, gated = result.experts, name != "fixed"
+    over_plane, over_time, by_region = (draw(study, result) for draw in (analysis.gate_map, analysis.gate_over_time, analysis.gate_by_region))
+    rows = ["gating weight", "noise, expert 1", "noise, expert 2"] if experts == 2 else [
+        "greatest weight", *EXPERTS] if gated else [f"noise, {expert}" for expert in EXPERTS[:3]]
+    columns = 6
+    assert [axis.get_ylabel() for axis in over_plane.axes[::columns][:len(rows) + 1]] == [*rows, "disagreement"]
+    for figure in over_plane, over_time, by_region:
+        assert not crowded(figure)
+        assert legend_texts(figure)[-experts:] == EXPERTS[:experts] or experts == 2
+    titles = [axis.get_title(loc="left") for axis in over_time.axes]
+    assert sum("weight" in title for title in titles) == (3 if gated else 0)
+    if name == "four":  # lines over the ten timesteps that sampling goes through
+        lines = over_time.axes[1].lines
+        assert len(lines) == 4 and all(list(line.get_xdata()) == [*range(3, 40, 4)] for line in lines)
+        assert np.sum([line.get_ydata() for line in lines], axis=0) == pytest.approx(1, abs=1e-5)
+    for picture in analysis.of_result(study, result):
+        assert len(picture.alt) > 60 and "nan" not in picture.alt
+
+
+@pytest.mark.parametrize("name", ["four", "fixed"])
+def test_animation(variants, name):
+    """The timesteps that sampling goes through, and in the last frame the samples in their colours."""
+    _, analysis, study = variants
+    said = []
+    with pytest.MonkeyPatch.context() as patch:
+        title = matplotlib.axes.Axes.set_title
+        patch.setattr(matplotlib.axes.Axes, "set_title", lambda axis, text, **more: said.append(text) or title(axis, text, **more))
+        content = analysis.reverse_process(study, study.lowest[name, "circle"], frames=6)
+    steps = [text.split(": ")[1] for text in said]
+    assert steps[0] == ("t = 39" if name == "four" else "t = 11") and steps[-1] == "samples"
+    assert name != "four" or {int(step[4:]) for step in steps[:-1]} <= set(range(3, 40, 4))
+    with Image.open(io.BytesIO(content)) as picture:
+        picture.seek(picture.n_frames - 1)
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    assert picture.n_frames == len(steps)
+    assert np.mean(pixels.max(axis=2) - pixels.min(axis=2) > 60) > (.002 if name == "four" else 0) or name == "fixed"
+
+
+def test_which_gate_follows_what(variants):
+    """Learned gates alone; of more than two experts the mean."""
+    _, analysis, study = variants
+    figure = analysis.gate_information(study, "circle")
+    assert len(figure.axes[0].get_xticklabels()) == 3 and not crowded(figure)
+    four = study.lowest["four", "circle"].analysis("information/data_region")
+    heights = [bar.get_height() for bar in figure.axes[0].patches[:3]]
+    assert heights[study.runs.index("four")] == pytest.approx(four.mean()) and len(four) == 4
+
+
+def test_far_off(tmp_path, variants):
+    """Samples of a run that failed do not shrink the others to a dot."""
+    pictures, _, _ = variants
+    import drawing
+    import runs
+
+    found = []
+    for name, scale in ("a", 1), ("b", 1.2), ("failed", 500):
+        x = scale * np.random.default_rng(1).normal(size=(500, 2))
+        found.append(runs.Result(name, "dino", 0, str(write_result(tmp_path, name, "dino", 0, {"kl_divergence": .5}, x=x))))
+    figure = pictures.generated_samples(drawing.Study(found), "dino")
+    assert max(figure.axes[0].get_xlim()) < 30
+    assert "outside" in figure.axes[2].texts[0].get_text() and "outside" not in figure.axes[0].texts[0].get_text()
+
+
+def test_descriptions_of_many(tmp_path, variants):
+    """Where much varies, what sets a run apart; keys that older files lack are what those runs did."""
+    import drawing
+    import runs
+
+    settings = {"a": {}, "b": {"training.batch": 64, "training.steps": 5, "model.hidden_depth": 2, "training.beta1": .8, "training.beta2": .9},
+                "c": {"sampling.steps": 10, "diffusion.prediction": "v"}}
+    found = []
+    for name, changed in settings.items():
+        path = write_result(tmp_path, name, "dino", 0, gate=np.full(10, .5), settings=changed)
+        with h5py.File(path, "a") as file:
+            text = file["config"][()].decode()
+            del file["config"]
+            file["config"] = "\n".join(line for line in text.splitlines() if name == "c" or not line.startswith(("prediction", "gate =")))
+        found.append(runs.Result(name, "dino", 0, str(path)))
+    words = drawing.Study(found).description
+    assert words["a"] == "2 experts" and words["c"] == "2 experts, 10 sampling steps, predicts v"
+    assert "batch 64" in words["b"] and "beta" in words["b"] and "predicts" not in words["b"]

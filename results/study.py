@@ -1,0 +1,363 @@
+"""A view over the many runs of a study: one table of all runs, one page of comparisons, one picture.
+
+    python3 results/study.py runs --base run_1          # .venv/bin/python3 has what it needs
+
+Reads the finished runs RUNS/<config>/<dataset>/seed_<n>.h5, also those of `dualdiff oracle --out RUNS` (oracle_<config>)
+and `dualdiff floor --out RUNS` (floor), and writes into --out
+
+    study.csv    a row for each run: its metrics, and what tells whether it may be compared with others. Rows of runs
+                 that are no longer in the folder stay, so that a study can go on elsewhere; a run that is there
+                 replaces its row
+    study.md     per dataset every configuration: KL divergence over seeds, modes, time, beside the oracle of its own
+                 protocol and the floor, and the difference to the configuration --base
+    study.png    the KL divergences: a panel a dataset, configurations down the side
+"""
+import argparse
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import tomllib
+from pathlib import Path
+
+from drawing import STYLE, matplotlib, np, plt, png_bytes, shown
+from runs import BEFORE_KEY, fail, h5py, in_order
+
+METRICS = ("kl_divergence", "modes_captured", "modes", "off_support", "high_quality", "total_variation", "density", "coverage",
+           "sliced_wasserstein", "mmd_squared", "mean_distance", "eval_loss", "heldout_loss", "training_time", "inference_time")
+COLUMNS = ("config", "dataset", "seed", "protocol", "settings", "device", *METRICS)
+VERDICTS = {"better": "#2f6fb5", "worse": "#e0742c", "no difference": "#7c8594", "one seed": "#b9bec6", "base": "#15191f"}
+BEYOND = 2  # standard errors of a difference
+
+
+def natural(name):
+    """Sorts run_2 before run_10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def is_floor(config):
+    return config == "floor" or config.startswith("floor_")
+
+
+def is_oracle(config):
+    return config.startswith("oracle_")
+
+
+# ---- runs ----
+
+
+def short(value):
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def protocol(config):
+    """What noise a network is trained on and how it is sampled from, in words: what decides the oracle's score."""
+    found = {key: value for key, value in config.items() if key.startswith(("diffusion.", "sampling."))}
+    words = [str(found.pop("diffusion.schedule")), f"T={found.pop('diffusion.timesteps')}"]
+    found.pop("diffusion.prediction", None)
+    start, end = found.pop("diffusion.beta_start"), found.pop("diffusion.beta_end")
+    if words[0] != "cosine":
+        words.append(f"beta={short(start)}..{short(end)}")
+    return " ".join(words + [f"{key.split('.')[1]}={short(value)}" for key, value in sorted(found.items()) if value != BEFORE_KEY.get(key)])
+
+
+def settings(name, config):
+    """A checksum of all keys that the run's samples and metrics depend on."""
+    sections = (("data", "evaluation") if is_floor(name) else ("data", "evaluation", "diffusion", "sampling") if is_oracle(name)
+                else ("data", "evaluation", "diffusion", "sampling", "model", "training"))
+    indifferent = ["training.checkpoint_every", "training.gate_every"]
+    if is_oracle(name):
+        indifferent.append("diffusion.prediction")
+    kept = {key: float(value) if isinstance(value, int) else value for key, value in config.items()
+            if key.split(".")[0] in sections and key not in indifferent and value != BEFORE_KEY.get(key)}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def read_run(path):
+    """The row of a finished run, None of one that still trains."""
+    with h5py.File(path, "r", swmr=True) as file:
+        if file.attrs["kind"] != "result":
+            return None
+        sections = tomllib.loads(file["config"][()].decode())
+        config = {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
+        name = path.parts[-3]
+        row = {"config": name, "dataset": path.parts[-2], "seed": path.stem.split("_")[1],
+               "protocol": "" if is_floor(name) else protocol(config), "settings": settings(name, config), "device": str(file.attrs["device"])}
+        for metric in METRICS:
+            value = float(file[f"metrics/{metric}"][()]) if f"metrics/{metric}" in file else np.nan
+            row[metric] = repr(value) if np.isfinite(value) else ""
+        return row
+
+
+def read_folder(folder):
+    rows = []
+    for path in sorted(Path(folder).glob("*/*/seed_*.h5")):
+        if re.fullmatch(r"seed_\d+\.h5", path.name):
+            try:
+                row = read_run(path)
+            except (OSError, KeyError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+                fail(f"{path} cannot be read: {problem}")
+            rows += [row] if row else []
+    return rows
+
+
+def read_table(path):
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if rows and not {"config", "dataset", "seed", "settings"} <= rows[0].keys():
+        fail(f"{path} is not a table of a study; move it away or choose another --out")
+    return [{column: row.get(column) or "" for column in COLUMNS} for row in rows]
+
+
+def merged(old, new):
+    """One row a run, the new ones first, sorted. Seeds of different settings under one name must not be averaged."""
+    rows = {(row["config"], row["dataset"], int(row["seed"])): row for row in [*old, *new]}
+    rows = [rows[key] for key in sorted(rows, key=lambda key: (natural(key[0]), natural(key[1]), key[2]))]
+    for config in in_order(row["config"] for row in rows):
+        found = in_order(row["settings"] for row in rows if row["config"] == config)
+        if len(found) > 1:
+            one, other = (next(row for row in rows if row["config"] == config and row["settings"] == which) for which in found[:2])
+            fail(f"{config} stands for runs of different settings: {one['dataset']}, seed {one['seed']} and {other['dataset']}, seed "
+                 f"{other['seed']}; give them different names, or remove the old ones' rows from study.csv")
+    return rows
+
+
+def csv_text(rows):
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+# ---- comparisons ----
+
+
+class Group:
+    """The seeds of one configuration on one dataset."""
+
+    def __init__(self, rows):
+        self.rows = rows
+        self.kl = self.values("kl_divergence")
+
+    def values(self, metric):
+        return np.array([float(row[metric]) for row in self.rows if row[metric]])
+
+    def mean(self, metric):
+        values = self.values(metric)
+        return values.mean() if len(values) else np.nan
+
+    @property
+    def sd(self):
+        return self.kl.std(ddof=1) if len(self.kl) > 1 else np.nan
+
+    @property
+    def protocol(self):
+        return self.rows[0]["protocol"]
+
+
+class Comparison:
+    """All configurations on one dataset, beside oracle and floor; `base` first."""
+
+    def __init__(self, rows, dataset, base):
+        rows = [row for row in rows if row["dataset"] == dataset]
+        group = {config: Group([row for row in rows if row["config"] == config]) for config in in_order(row["config"] for row in rows)}
+        group = {config: found for config, found in group.items() if len(found.kl)}
+        self.dataset, self.base = dataset, base
+        self.floors = {config: found for config, found in group.items() if is_floor(config)}
+        self.oracles = {config: found for config, found in group.items() if is_oracle(config)}
+        trained = [config for config in group if config not in self.floors and config not in self.oracles]
+        self.trained = {config: group[config] for config in sorted(trained, key=lambda config: config != base)}
+
+    def floor(self):
+        """KL divergences of fresh true points."""
+        return next((found.kl for found in self.floors.values()), np.zeros(0))
+
+    def oracle(self, config):
+        """KL divergences of the exact denoiser under the configuration's protocol."""
+        same = (found.kl for found in self.oracles.values() if found.protocol == self.trained[config].protocol)
+        return next(same, np.zeros(0))  # several have the same draws
+
+    def difference(self, config):
+        """Mean KL less that of the base, its standard error (NaN with a single seed), and what to think of it."""
+        one, base = self.trained[config], self.trained.get(self.base)
+        if config == self.base or base is None:
+            return np.nan, np.nan, "base" if base else ""
+        difference = one.kl.mean() - base.kl.mean()
+        error = np.sqrt(one.sd**2 / len(one.kl) + base.sd**2 / len(base.kl))
+        if not np.isfinite(error):
+            return difference, error, "one seed"
+        return difference, error, "no difference" if abs(difference) <= BEYOND * error else "better" if difference < 0 else "worse"
+
+
+# ---- the page ----
+
+HEAD = """# {count} configurations on {datasets}
+
+Made by `python3 results/study.py` from [study.csv](study.csv). KL divergence in bits, mean ± standard deviation over seeds; lower is
+better. *Oracle*: the exact denoiser under the configuration's own schedule and sampling, what no network can beat but by chance; *floor*: fresh
+true points. The difference is to {base}, ± its standard error; it counts as better or worse beyond {beyond} standard errors. With three seeds
+a standard error is itself uncertain: of twenty configurations that are all alike, about two will seem to differ, and more where {base} itself
+happens to lie high or low.
+
+![KL divergence of all configurations](study.png)
+"""
+
+
+def number(value, decimals=3, sign=""):
+    return f"{value:{sign}.{decimals}f}" if np.isfinite(value) else "–"
+
+
+def spread(values):
+    if not len(values):
+        return "–"
+    return number(values.mean()) + (f" ± {number(values.std(ddof=1))}" if len(values) > 1 else "")
+
+
+def cells(found, oracle, floor, difference):
+    modes, captured = found.mean("modes"), found.mean("modes_captured")
+    off = 100 * found.mean("off_support")
+    return [spread(found.kl), str(len(found.kl)), spread(oracle), spread(floor),
+            f"{captured:.{0 if captured == round(captured) else 1}f} of {modes:g}" if np.isfinite(modes + captured) else "–",
+            f"{off:.2f} %" if np.isfinite(off) else "–", number(found.mean("training_time"), 1), *difference]
+
+
+def table(comparison):
+    head = ["configuration", "KL [bit]", "seeds", "oracle", "floor", "modes captured", "off support", "training [s]",
+            f"difference to {comparison.base}", ""]
+    rows, none = [], np.zeros(0)
+    for config, found in comparison.trained.items():
+        difference, error, verdict = comparison.difference(config)
+        words = number(difference, sign="+") + (f" ± {number(error)}" if np.isfinite(error) else "") if np.isfinite(difference) else "–"
+        rows.append([config, *cells(found, comparison.oracle(config), comparison.floor(), [words, verdict])])
+    for config, found in {**comparison.oracles, **comparison.floors}.items():
+        rows.append([f"*{config}*", *cells(found, none, none, ["–", ""])])
+    lines = [head, ["---"] + ["---:"] * (len(head) - 2) + ["---"], *rows]
+    return "\n".join("| " + " | ".join(field.replace("|", r"\|") for field in line) + " |" for line in lines)
+
+
+def page(comparisons, rows, base):
+    configs = in_order(config for comparison in comparisons for config in comparison.trained)
+    text = [HEAD.format(count=len(configs), datasets=", ".join(comparison.dataset for comparison in comparisons), base=base, beyond=BEYOND)]
+    devices = in_order(row["device"] for row in rows if row["training_time"])
+    if len(devices) > 1:
+        text.append("Times come from different machines and cannot be compared across them: " + "; ".join(
+            f"{device}: {', '.join(in_order(row['config'] for row in rows if row['device'] == device and row['training_time']))}"
+            for device in devices) + ".\n")
+    for comparison in comparisons:
+        text += [f"## {comparison.dataset}\n", table(comparison) + "\n"]
+    return "\n".join(text)
+
+
+# ---- the picture ----
+
+
+def limits(comparison, spans):
+    """Of the x axis: everything, but for configurations that are so far off that the others would fall together."""
+    low = min(low for low, _ in spans)
+    highs = np.array([high for _, high in spans])
+    most = low + 3 * (np.percentile(highs, 75) - low)
+    high = highs[highs <= most].max()
+    margin = 0.06 * (high - low) or 0.01
+    return low - margin, high + margin
+
+
+def panel(axis, comparison, place):
+    floor, spans = comparison.floor(), []
+    for config, found in comparison.trained.items():
+        spans.append((found.kl.min(), max(found.kl.max(), found.kl.mean() + np.nan_to_num(found.sd))))
+    oracles = [comparison.oracle(config).mean() for config in comparison.trained if len(comparison.oracle(config))]
+    lowest = [*oracles, *([floor.mean()] if len(floor) else [])]
+    low, high = limits(comparison, [(min([one[0], *lowest]), one[1]) for one in spans])
+    axis.set_xlim(low, high)
+    if len(floor):
+        axis.axvline(floor.mean(), color="#2c9a6c", linewidth=1.3, linestyle=(0, (4, 2)), zorder=1)
+    for config, found in comparison.trained.items():
+        y, colour = place[config], VERDICTS[comparison.difference(config)[2] or "one seed"]
+        oracle = comparison.oracle(config)
+        if len(oracle):
+            axis.plot([oracle.mean()] * 2, [y - 0.5, y + 0.5], color="#b5428b", linewidth=1.8, zorder=2, solid_capstyle="butt")
+        if found.kl.mean() > high:
+            axis.annotate(f"{found.kl.mean():.2f} →", (high, y), (-3, 0), textcoords="offset points", ha="right", va="center", fontsize=8.5,
+                          color=colour)
+            continue
+        axis.plot(found.kl.mean() + np.array([-1, 1]) * np.nan_to_num(found.sd), [y, y], color=colour, linewidth=5, alpha=0.3, zorder=3,
+                  solid_capstyle="butt")
+        axis.scatter(found.kl, np.full(len(found.kl), y), s=11, color="white", edgecolor=colour, linewidth=0.8, zorder=4)
+        axis.plot([found.kl.mean()] * 2, [y - 0.28, y + 0.28], color=colour, linewidth=2.4, zorder=5, solid_capstyle="butt")
+    axis.set_title(shown(comparison.dataset), loc="left")
+    axis.set_xlabel("KL divergence [bit]")
+    axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, min_n_ticks=3))
+
+
+def picture(comparisons, base):
+    configs = in_order(config for comparison in comparisons for config in comparison.trained)
+    configs.sort(key=lambda config: (config != base, natural(config)))
+    place = {config: i for i, config in enumerate(configs)}
+    columns = min(len(comparisons), 4)
+    rows = -(-len(comparisons) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(3 * columns + 2, rows * (0.27 * len(configs) + 1) + 1), sharey=True, squeeze=False)
+    for axis, comparison in zip(axes.flat, comparisons):
+        panel(axis, comparison, place)
+    for axis in axes.flat[len(comparisons):]:
+        axis.set_axis_off()
+    for axis in axes[:, 0]:
+        axis.set_yticks(range(len(configs)), [shown(config) for config in configs])
+        axis.tick_params(axis="y", length=0)
+        axis.set_ylim(len(configs) - 0.4, -0.6)
+    line, patch = matplotlib.lines.Line2D, matplotlib.patches.Patch
+    found = {comparison.difference(config)[2] for comparison in comparisons for config in comparison.trained}
+    words = {"better": f"better than {shown(base)} by more than {BEYOND} standard errors", "worse": "worse by more than that", "base": shown(base),
+             "no difference": "no such difference", "one seed": "one seed: cannot tell"}
+    handles = [(patch(color=VERDICTS[verdict]), text) for verdict, text in words.items() if verdict in found]
+    if any(comparison.oracles for comparison in comparisons):
+        handles.append((line([], [], color="#b5428b", linewidth=1.8), "exact denoiser, same protocol"))
+    if any(comparison.floors for comparison in comparisons):
+        handles.append((line([], [], color="#2c9a6c", linewidth=1.3, linestyle=(0, (4, 2))), "floor: fresh true points"))
+    figure.legend(*zip(*handles), loc="outside lower center", ncols=min(len(handles), max(1, columns)), fontsize=9)
+    figure.suptitle("KL divergence: mean (bar), standard deviation (band) and seeds (dots)", x=0.01, ha="left")
+    return figure
+
+
+# ---- all of it ----
+
+
+def write(path, content):
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(content if isinstance(content, bytes) else content.encode())
+    os.replace(temporary, path)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", help="the folder given to train --out")
+    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent / "study", help="default: results/study")
+    parser.add_argument("--base", help="the configuration that others are compared with; default: the first by name")
+    arguments = parser.parse_args()
+    rows = merged(read_table(arguments.out / "study.csv"), read_folder(arguments.runs))
+    trained = in_order(row["config"] for row in rows if not is_floor(row["config"]) and not is_oracle(row["config"]))
+    if not trained:
+        fail(f"no finished run in {arguments.runs}/<config>/<dataset>/seed_<n>.h5, nor in {arguments.out}/study.csv")
+    base = arguments.base or trained[0]
+    if base not in trained:
+        fail(f"no run of {base}; there are {', '.join(trained)}")
+    datasets = sorted({row["dataset"] for row in rows if row["config"] in trained}, key=natural)
+    comparisons = [Comparison(rows, dataset, base) for dataset in datasets]
+    comparisons = [comparison for comparison in comparisons if comparison.trained]
+    plt.rcParams.update(STYLE)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    write(arguments.out / "study.csv", csv_text(rows))
+    write(arguments.out / "study.md", page(comparisons, rows, base))
+    write(arguments.out / "study.png", png_bytes(picture(comparisons, base), 160))
+    print(f"{len(rows)} runs, {len(trained)} configurations, {len(datasets)} datasets: {arguments.out}/study.csv, study.md, study.png")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except OSError as problem:
+        fail(problem)

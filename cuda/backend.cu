@@ -7,9 +7,28 @@
 /* What NVIDIA recommends for the largest devices; smaller ones use less of it. */
 static const size_t BLAS_MEMORY = 32 << 20;
 
+extern "C" void dd_cuda_room_free(dd_cuda_room *room)
+{
+    if (room->at)
+        cudaFree(room->at);
+    room->at = NULL;
+    room->bytes = 0;
+}
+
+extern "C" int dd_cuda_grow(dd_cuda_room *room, size_t bytes)
+{
+    if (bytes <= room->bytes)
+        return DD_OK;
+    dd_cuda_room_free(room);
+    DD_CUDA(cudaMalloc((void **)&room->at, bytes));
+    room->bytes = bytes;
+    return DD_OK;
+}
+
 static void close_context(void *context)
 {
     dd_cuda_context *c = (dd_cuda_context *)context;
+    dd_cuda_room_free(&c->search);
     if (c->blas)
         cublasDestroy(c->blas);
     if (c->blas_memory)

@@ -402,6 +402,7 @@ extern "C" void dd_cuda_destroy(dd_ensemble *e)
     }
     if (e->recipe_host)
         cudaFreeHost(e->recipe_host);
+    dd_cuda_room_free(&e->guests);
     if (e->memory)
         cudaFree(e->memory);
     free(e->data);

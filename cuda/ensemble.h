@@ -17,11 +17,18 @@
 
 #include "backend_ops.h"
 
+/* Device memory that has grown to the most that was wanted. */
+typedef struct dd_cuda_room {
+    char *at;
+    size_t bytes;
+} dd_cuda_room;
+
 /* What is open: one device, a stream that computes and one that copies logs away. */
 typedef struct dd_cuda_context {
     cudaStream_t stream, copies;
     cublasHandle_t blas;
-    void *blas_memory; /* cuBLAS' workspace: it must not allocate while a graph is captured */
+    void *blas_memory;   /* cuBLAS' workspace: it must not allocate while a graph is captured */
+    dd_cuda_room search; /* of the search for neighbours */
 } dd_cuda_context;
 
 /* Buffers for `rows` rows of every replica. For inference alone a group's layers take turns in them. */
@@ -88,6 +95,7 @@ struct dd_ensemble {
     dd_cuda_workspace batch;  /* of training */
     dd_cuda_workspace chunks; /* of evaluation, sampling and prediction: the same memory */
     float *sample_gate;       /* [R][S][chunk rows][gates] */
+    dd_cuda_room guests;      /* points that were evaluated and are no training set */
 
     int block;                   /* steps of one graph at most, and rows of a ring slot */
     dd_cuda_recipe *recipe_host; /* the same, pinned */
@@ -107,6 +115,12 @@ static inline unsigned dd_ceil_div(size_t a, size_t b)
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* ---- backend.cu ---- */
+
+/* Room for so many bytes; what was there is lost where it grows, and nothing may use it then. */
+int dd_cuda_grow(dd_cuda_room *room, size_t bytes);
+void dd_cuda_room_free(dd_cuda_room *room);
 
 /* ---- ensemble.cu ---- */
 

@@ -43,19 +43,6 @@ extern "C" int dd_cuda_launch_losses(int replicas, int rows, uint32_t batch, con
                      square, losses);
 }
 
-/* Points that are not a training set of the ensemble, each set once, in one allocation of their own. */
-typedef struct guests {
-    float *memory;
-    dd_cuda_points *table; /* [R] host */
-} guests;
-
-static void guests_free(guests *g)
-{
-    if (g->memory)
-        cudaFree(g->memory);
-    free(g->table);
-}
-
 /* Replica whose set r shares: the first one with the same points. */
 static int first_with(const dd_points *const *points, int r)
 {
@@ -65,38 +52,36 @@ static int first_with(const dd_points *const *points, int r)
     return first;
 }
 
-static int guests_place(dd_ensemble *e, const dd_points *const *points, guests *g)
+/* Fill table [R], zeros, and its copy on the device. Sets that the ensemble does not train on are its guests, each
+ * once. */
+static int place_points(dd_ensemble *e, const dd_points *const *points, dd_cuda_points *table)
 {
     size_t replicas = (size_t)e->replicas, floats = 0;
-    g->table = (dd_cuda_points *)calloc(replicas, sizeof *g->table);
-    if (!g->table)
-        return dd_fail(DD_ERR_MEMORY, "out of memory for %d replicas", e->replicas);
     for (int r = 0; r < e->replicas; r++) {
-        g->table[r].n = points[r]->n;
+        table[r].n = points[r]->n;
         for (int s = 0; s < e->sets; s++)
             if (e->data[s] == points[r])
-                g->table[r].xy = e->data_xy[s];
-        if (!g->table[r].xy && first_with(points, r) == r)
+                table[r].xy = e->data_xy[s];
+        if (!table[r].xy && first_with(points, r) == r)
             floats += 2 * (size_t)points[r]->n;
     }
-    if (floats)
-        DD_CUDA(cudaMalloc((void **)&g->memory, floats * sizeof(float)));
-    float *next = g->memory;
+    DD_TRY(dd_cuda_grow(&e->guests, floats * sizeof(float)));
+    float *next = (float *)e->guests.at;
     for (int r = 0; r < e->replicas; r++) {
-        if (g->table[r].xy)
+        if (table[r].xy)
             continue;
         int first = first_with(points, r);
         if (first < r) {
-            g->table[r].xy = g->table[first].xy;
+            table[r].xy = table[first].xy;
             continue;
         }
         size_t count = 2 * (size_t)points[r]->n;
         DD_CUDA(
             cudaMemcpyAsync(next, points[r]->xy, count * sizeof(float), cudaMemcpyHostToDevice, e->context->stream));
-        g->table[r].xy = next;
+        table[r].xy = next;
         next += count;
     }
-    DD_CUDA(cudaMemcpyAsync(e->points_evaluated, g->table, replicas * sizeof *g->table, cudaMemcpyHostToDevice,
+    DD_CUDA(cudaMemcpyAsync(e->points_evaluated, table, replicas * sizeof *table, cudaMemcpyHostToDevice,
                             e->context->stream));
     return DD_OK;
 }
@@ -148,11 +133,13 @@ static int pass(dd_ensemble *e, dd_state_part part, dd_purpose purpose, const dd
 extern "C" int dd_cuda_evaluate(dd_ensemble *e, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
                                 double *loss)
 {
-    guests g = {};
-    int status = guests_place(e, points, &g);
+    dd_cuda_points *table = (dd_cuda_points *)calloc((size_t)e->replicas, sizeof *table);
+    if (!table)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for %d replicas", e->replicas);
+    int status = place_points(e, points, table);
     if (!status)
         status = pass(e, part, purpose, points, loss);
     cudaStreamSynchronize(e->context->stream);
-    guests_free(&g);
+    free(table);
     return status;
 }

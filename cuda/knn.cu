@@ -153,8 +153,8 @@ static void sort_points(const float *point, uint32_t n, int count, indexed *sort
     }
 }
 
-/* Everything that goes to the device, and the distances that come back, in one allocation each. The 8-byte
- * numbers come first. */
+/* Everything that goes to the device, and the distances that come back, in one piece each. The 8-byte numbers come
+ * first. */
 typedef struct search {
     uint32_t queries, n;
     int count, k;
@@ -226,14 +226,16 @@ static int run_search(const search *s, cudaStream_t stream, double *distance)
     return DD_OK;
 }
 
-static int prepare_and_run(search *s, cudaStream_t stream, const float *query, const float *point, double *distance)
+static int prepare_and_run(search *s, dd_cuda_context *context, const float *query, const float *point,
+                           double *distance)
 {
     s->host = (char *)malloc(s->upload_bytes);
     if (!s->host)
         return dd_fail(DD_ERR_MEMORY, "out of memory for the neighbours of %u points", s->queries);
     DD_TRY(fill_search(s, query, point));
-    DD_CUDA(cudaMalloc((void **)&s->device, s->scratch_bytes + s->result_bytes + s->upload_bytes));
-    return run_search(s, stream, distance);
+    DD_TRY(dd_cuda_grow(&context->search, s->scratch_bytes + s->result_bytes + s->upload_bytes));
+    s->device = context->search.at;
+    return run_search(s, context->stream, distance);
 }
 
 extern "C" int dd_cuda_knn(void *context, const float *query, uint32_t queries, const float *point, uint32_t n, int k,
@@ -248,9 +250,8 @@ extern "C" int dd_cuda_knn(void *context, const float *query, uint32_t queries, 
     /* A point's distance to itself is 0 and nothing is below 0, so the k-th of the others is the (k + 1)-th of all. */
     s.k = exclude_self ? k + 1 : k;
     plan_search(&s);
-    int status = prepare_and_run(&s, ((dd_cuda_context *)context)->stream, query, point, distance);
-    if (s.device)
-        cudaFree(s.device);
+    int status = prepare_and_run(&s, (dd_cuda_context *)context, query, point, distance);
+    cudaStreamSynchronize(((dd_cuda_context *)context)->stream);
     free(s.host);
     return status;
 }

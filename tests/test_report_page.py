@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from result_files import write_result
-from small_job import PROGRAM, command, run
+from small_job import CONFIG, PROGRAM, command, run
 
 ERR_IO = 5
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
@@ -29,10 +29,15 @@ def report(*arguments, status=0):
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """A trained and analysed run of two seeds, and one without gate under an odd name."""
+    """Trained and analysed runs, one of two seeds, one of four experts that samples in ten of forty steps, one with a fixed gate; and one
+    without gate under an odd name."""
     out = tmp_path_factory.mktemp("runs")
-    run(command(out, "--dataset", "circle", "--seeds", "0-1", settings={"training.steps": 300}))
-    subprocess.run([PROGRAM, "analyze", out / "run_3" / "circle" / "seed_0.h5", "--threads", "1"], check=True, capture_output=True)
+    four = {"model.experts": 4, "diffusion.timesteps": 40, "diffusion.prediction": "x0", "sampling.steps": 10}
+    for name, seeds, settings in ("run_3", "0-1", {}), ("four", "0", four), ("fixed", "0", {"model.gate": "fixed"}):
+        config = out / f"{name}.toml"
+        config.write_bytes(Path(CONFIG).read_bytes())
+        run(command(out, "--dataset", "circle", "--seeds", seeds, config=config, settings={"training.steps": 300} | settings))
+        subprocess.run([PROGRAM, "analyze", out / name / "circle" / "seed_0.h5", "--threads", "1"], check=True, capture_output=True)
     write_result(out, ODD, "circle", 0, {"kl_divergence": 0.4321, "eval_loss": 0.5})
     report(out, "--out", out / "pages" / "page.html")
     return (out / "pages" / "page.html").read_text()
@@ -67,7 +72,7 @@ def test_stands_alone(page):
 def test_images(page):
     """Each decodes, has its true size and words for who cannot see it; the animation moves."""
     images = [attributes for tag, attributes in Elements(page).found if tag == "img"]
-    assert len(images) == 1 + 4 + 4
+    assert len(images) == 1 + 4 + 3 * 4
     moving = 0
     for attributes in images:
         kind, content = re.match(r"data:image/(png|gif);base64,(.*)", attributes["src"]).groups()
@@ -75,7 +80,7 @@ def test_images(page):
             assert picture.size == (int(attributes["width"]), int(attributes["height"]))
             moving += kind == "gif" and picture.n_frames > 8
         assert len(attributes["alt"]) > 40 and "nan" not in attributes["alt"]
-    assert moving == 1
+    assert moving == 3
 
 
 def test_links_lead_somewhere(page):
@@ -91,6 +96,8 @@ def test_tables(page):
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", re.sub(r'src="[^"]*"', "", page)))
     assert "0.432" in text and re.search(r"run_3 2 experts.*? ± [0-9.]+ \(2\)", text)
     assert html.escape(ODD) in page and "<b>" not in page
+    assert re.search(r"fixed 2 experts, fixed gate(?: –){4} [0-9.]+ [0-9.]+ [0-9.]+ [0-9.]+ ", text)
+    assert re.search(r"four 4 experts, T = 40[^–]*? (?:-?[0-9.]+ ){8}", text)
     for words in "diversity_weight = 0.0", "kl_divergence [bit]", "model.experts", "trained together", "cell of a grid", "modes, on data":
         assert words in text, words
 
@@ -147,5 +154,5 @@ def test_layout(page, tmp_path, width):
     answer = re.search(r'<pre id="found">(.*?)</pre>', done.stdout, re.DOTALL)
     assert answer, done.stdout[-300:] + done.stderr[-600:]
     told = json.loads(html.unescape(answer.group(1)))
-    assert told["images"] == 9 and told["height"] > 3000
+    assert told["images"] == 17 and told["height"] > 3000
     assert not told["found"], told["found"][:10]

@@ -1,5 +1,6 @@
 /* Configuration: defaults, overrides, printing and comparing, and what every kind of wrong input is
- * answered with; the six files of configs/ and their parameter counts. */
+ * answered with; the files of configs/, and the parameter counts of the six runs. */
+#include <glob.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include "check.h"
 #include "config.h"
 #include "model.h"
+#include "schedule.h"
 
 static const char *const all_sections[] = {"model", "diffusion", "training", "sampling", "evaluation", "data", NULL};
 
@@ -76,6 +78,7 @@ static void check_words(void)
         {"training.diversity_distance",
          {"euclidean", "squared", "l1", "rbf", "log"},
          &config.training.diversity_distance},
+        {"training.diversity_layer", {"output", "hidden"}, &config.training.diversity_layer},
         {"training.diversity_course", {"constant", "cosine"}, &config.training.diversity_course},
         {"training.precision", {"float32", "tf32"}, &config.training.precision},
         {"sampling.start", {"normal", "data"}, &config.sampling.start},
@@ -248,6 +251,12 @@ static void check_bounds_between_keys(void)
         CHECK_OK(dd_config_set(&config, cases[i].text));
         check_message(cases[i].text, dd_config_validate(&config), DD_ERR_CONFIG, cases[i].say);
     }
+    config = defaults();
+    config.training.diversity_layer = DD_DIVERSITY_OF_HIDDEN;
+    CHECK_OK(dd_config_validate(&config));
+    config.training.diversity_distance = DD_DIVERSITY_L1;
+    check_message("l1 of hidden layers", dd_config_validate(&config), DD_ERR_CONFIG,
+                  (const char *const[4]){"\"l1\"", "\"hidden\"", "euclidean"});
     /* What cannot be without any signal at the last timestep. */
     static const refusal without_signal[] = {
         {"diffusion.timesteps=1", {"diffusion.terminal_snr", "2 timesteps"}},
@@ -335,7 +344,7 @@ static void check_difference(void)
     free(text);
 }
 
-/* ---- the six runs ---- */
+/* ---- the files of configs/ ---- */
 
 /* Every key is written out in the file: from two different starting points it gives the same. */
 static void check_complete(const char *path)
@@ -363,7 +372,6 @@ static void check_runs(void)
     for (int i = 0; i < 6; i++) {
         char path[1024];
         snprintf(path, sizeof path, "%s/configs/run_%d.toml", source ? source : ".", i);
-        check_complete(path);
         dd_config config;
         dd_model model;
         CHECK_OK(dd_config_read(path, &config));
@@ -385,6 +393,28 @@ static void check_runs(void)
     }
 }
 
+/* All files of configs/. */
+static void check_all_files(void)
+{
+    const char *source = getenv("DUALDIFF_SOURCE");
+    char pattern[1024];
+    glob_t found;
+    snprintf(pattern, sizeof pattern, "%s/configs/*.toml", source ? source : ".");
+    CHECK(glob(pattern, 0, NULL, &found) == 0 && found.gl_pathc >= 6, "%s: no files", pattern);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        dd_config config;
+        dd_model model;
+        dd_schedule schedule;
+        check_complete(found.gl_pathv[i]);
+        CHECK_OK(dd_config_read(found.gl_pathv[i], &config));
+        CHECK_OK(dd_config_validate(&config));
+        CHECK_OK(dd_model_create(&config.model, &model));
+        CHECK_OK(dd_schedule_create(&config, &schedule));
+        dd_schedule_free(&schedule);
+    }
+    globfree(&found);
+}
+
 int main(void)
 {
     check_values();
@@ -397,5 +427,6 @@ int main(void)
     check_round_trip();
     check_difference();
     check_runs();
+    check_all_files();
     return check_report();
 }

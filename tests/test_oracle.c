@@ -240,6 +240,13 @@ static void check_sampling(void)
     CHECK(!memcmp(x, again, sizeof x), "the threads change the samples");
     CHECK_OK(dd_oracle_sample(oracle, 18, NULL, N, 1, again, NULL));
     CHECK(memcmp(x, again, sizeof x), "the seed does not change the samples");
+    CHECK_OK(dd_oracle_sample(oracle, 17, start, N, 1, again, NULL));
+    CHECK(!memcmp(x, again, sizeof x), "its own x_T gives other samples");
+    static float shifted[2 * N], begun[2 * N];
+    for (int i = 0; i < 2 * N; i++)
+        shifted[i] = start[i] + 1.f;
+    CHECK_OK(dd_oracle_sample(oracle, 17, shifted, N, 1, again, begun));
+    CHECK(!memcmp(shifted, begun, sizeof begun) && again[0] > x[0] && again[1] > x[1], "x_T is not the given one");
     double worst = 0., worst_start = 0.;
     for (int i = 0; i < N; i++) {
         uint32_t word[4];
@@ -358,13 +365,13 @@ static void check_moments(void)
         dd_config c;
         dd_schedule s;
         dd_config_defaults(&c);
-        c.diffusion.timesteps = 250;
-        c.diffusion.schedule = zero ? DD_BETA_COSINE : DD_BETA_SCALED_LINEAR;
+        c.diffusion.timesteps = prediction ? 250 : 100; /* without scaling x_T is far from N(0, I) */
+        c.diffusion.schedule = zero ? DD_BETA_COSINE : prediction ? DD_BETA_SCALED_LINEAR : DD_BETA_LINEAR;
         c.diffusion.prediction = zero ? DD_PREDICT_V : (dd_prediction_kind)prediction;
         c.diffusion.terminal_snr = (dd_terminal_snr)zero;
         c.sampling.start = DD_START_DATA;
         c.sampling.eta = .5 * (n / 4);
-        c.sampling.steps = prediction ? 0 : 100;
+        c.sampling.steps = prediction == DD_PREDICT_POINT ? 100 : 0;
         CHECK_OK(dd_schedule_create(&c, &s));
         dd_draw_start(&s, &points, 3, N, start);
         sample(&t, &c, start, N, x);
@@ -382,6 +389,8 @@ static void check_moments(void)
         }
         dd_schedule_free(&s);
         c.diffusion.timesteps = 8000;
+        if (!zero)
+            c.diffusion.schedule = DD_BETA_SCALED_LINEAR;
         c.sampling.steps = 0;
         CHECK_OK(dd_schedule_create(&c, &s));
         double limit = chain_deviation(&s, c.sampling.eta, .1);

@@ -142,6 +142,7 @@ static double worst_step(const dd_config *c)
         long double size = 1 + fabsl(s.keep[i] * x);
         worst = fmax(worst, (double)(fabsl(got - wanted) / size));
         worst = fmax(worst, fabs(s.sigma[i] - (i && eta > 0 ? (double)sqrtl(variance) : 0.)));
+        CHECK((s.sigma[i] > 0) == (i && eta > 0), "sigma %g at step %d, eta %g", (double)s.sigma[i], i, (double)eta);
     }
     dd_schedule_free(&s);
     return worst;

@@ -310,6 +310,110 @@ static void check_all_distances(const dd_kernels *k)
     }
 }
 
+/* Distances of vectors from their inner products: rows [first, last) of n, the two last equal. */
+static void check_gram(const dd_kernels *k, dd_diversity_kind kind, float scale, float spread, int first, int last)
+{
+    enum { N = 37, PADDED = 48, WIDTH = 24 };
+    matrix gram = random_matrix(PADDED, PADDED);
+    float h[N][WIDTH], square[PADDED], distance[PADDED], slope[PADDED];
+    for (int i = 0; i < N; i++)
+        for (int c = 0; c < WIDTH; c++)
+            h[i][c] = i == N - 1 ? h[i - 1][c] : spread * draw();
+    for (int i = 0; i < PADDED; i++) {
+        square[i] = distance[i] = 5;
+        for (int j = 0; j < PADDED; j++) {
+            double product = 0;
+            for (int c = 0; c < WIDTH && i < N && j < N; c++)
+                product += (double)h[i][c] * h[j][c];
+            if (i < N && j < N)
+                *element(&gram, i, j) = (float)product;
+        }
+        if (i < N)
+            square[i] = *element(&gram, i, i);
+    }
+    matrix given = random_matrix(PADDED, PADDED);
+    memcpy(given.at, gram.at, gram.stride * PADDED / DD_PANEL * sizeof *gram.at);
+    k->gram_distances(kind, scale, gram.at, gram.stride, square, N, first, last, distance, slope);
+    double worst = 0, beyond = 0;
+    for (int i = 0; i < PADDED; i++) {
+        long double sum = 0, slopes = 0;
+        for (int j = 0; j < PADDED; j++) {
+            if (i < first || i >= last) { /* another's rows */
+                beyond += *element(&gram, i, j) != *element(&given, i, j);
+                continue;
+            }
+            if (i >= N || j >= N) {
+                beyond += *element(&gram, i, j) != 0;
+                continue;
+            }
+            long double apart = (long double)square[i] + square[j] - 2 * (long double)*element(&given, i, j), toward[2];
+            long double length = sqrtl(fmaxl(apart, 0)), d = pair(kind, scale, length, 0, toward);
+            long double c = toward[0] / length, inner = (long double)scale * scale;
+            if (length == 0) /* the limits, but for the distance that has no direction there */
+                c = kind == DD_DIVERSITY_EUCLIDEAN ? 0
+                    : kind == DD_DIVERSITY_SQUARED ? 2
+                                                   : (kind == DD_DIVERSITY_RBF ? 1 : 2) / inner;
+            sum += d;
+            slopes += c;
+            worst = far(worst, *element(&gram, i, j), (double)c);
+        }
+        if (i >= first && i < last && i < N)
+            worst = far(far(worst, distance[i], 5 + (double)sum), slope[i], (double)slopes);
+        else if (i >= first && i < last)
+            beyond += distance[i] != 5 || slope[i] != 0;
+        else
+            beyond += distance[i] != 5;
+    }
+    /* Squared distances are differences of sums about as large as they. */
+    CHECK(worst < 1e-5, "%s distance %d from products, scale %g, spread %g: %g", k->name, (int)kind, (double)scale,
+          (double)spread, worst);
+    CHECK(beyond == 0, "%s distance %d from products: %g numbers beyond the rows", k->name, (int)kind, beyond);
+    free(gram.at);
+    free(given.at);
+}
+
+static void check_hidden_gradient(const dd_kernels *k, dd_activation kind)
+{
+    enum { ROWS = 32, WIDTH = 48, FIRST = 16 };
+    matrix hidden = random_matrix(ROWS, WIDTH), active = random_matrix(ROWS, WIDTH),
+           product = random_matrix(ROWS, WIDTH);
+    matrix given = random_matrix(ROWS, WIDTH);
+    float slope[ROWS];
+    memcpy(given.at, product.at, product.stride * WIDTH / DD_PANEL * sizeof *product.at);
+    for (int i = 0; i < ROWS; i++)
+        slope[i] = draw();
+    k->hidden_gradient(-.3f, slope, hidden.at, active.at, WIDTH / DD_PANEL, hidden.stride, FIRST, ROWS, kind,
+                       product.at);
+    double worst = 0;
+    int touched = 0;
+    for (int r = 0; r < ROWS; r++)
+        for (int c = 0; c < WIDTH; c++) {
+            double wanted = -.3 * ((double)slope[r] * *element(&active, r, c) - *element(&given, r, c)) *
+                            derivative(kind, *element(&hidden, r, c));
+            if (r < FIRST)
+                touched += *element(&product, r, c) != *element(&given, r, c);
+            else
+                worst = far(worst, *element(&product, r, c), wanted);
+        }
+    CHECK(worst < 2e-6 && !touched, "%s hidden gradient, activation %d: %g, %d other rows", k->name, (int)kind, worst,
+          touched);
+    matrix *all[] = {&hidden, &active, &product, &given};
+    for (int i = 0; i < 4; i++)
+        free(all[i]->at);
+}
+
+static void check_hidden_diversity(const dd_kernels *k)
+{
+    static const dd_diversity_kind kinds[] = {DD_DIVERSITY_EUCLIDEAN, DD_DIVERSITY_SQUARED, DD_DIVERSITY_RBF,
+                                              DD_DIVERSITY_LOG};
+    for (int i = 0; i < 4; i++) {
+        check_gram(k, kinds[i], 1, 1, 0, 48);
+        check_gram(k, kinds[i], 4, .7f, 0, 48);
+        check_gram(k, kinds[i], 3, 1, 16, 32);
+        check_hidden_gradient(k, (dd_activation)i);
+    }
+}
+
 static void check_adamw(const dd_kernels *k)
 {
     enum { N = 64 };
@@ -413,6 +517,7 @@ static void check_kernels(const dd_kernels *k)
     check_transpose(k);
     check_sines(k);
     check_all_distances(k);
+    check_hidden_diversity(k);
     check_adamw(k);
     check_squares(k);
     check_extremes(k);

@@ -146,9 +146,13 @@ def test_protocol(tmp_path):
                 "diffusion.terminal_snr": "zero", "diffusion.prediction": "v", "sampling.noise_factor": 1.0}
     write(tmp_path, "run", "dino", 0, .5, settings=settings)
     write(tmp_path, "oracle_run", "dino", 0, .2, settings=settings | {"diffusion.prediction": "x0"})
+    write(tmp_path, "other", "dino", 0, .5, settings=settings | {"sampling.steps": 20})
     study(tmp_path, "--out", tmp_path / "out")
-    assert {row["protocol"] for row in rows(tmp_path / "out")} == {"cosine T=40 terminal_snr=zero eta=0 start=data steps=10"}
-    assert tables(tmp_path / "out")["dino"]["run"]["oracle"] == "0.200"
+    assert {row["config"]: row["protocol"] for row in rows(tmp_path / "out")} == {
+        "other": "cosine T=40 terminal_snr=zero eta=0 start=data steps=20",
+        **dict.fromkeys(("run", "oracle_run"), "cosine T=40 terminal_snr=zero eta=0 start=data steps=10")}
+    found = tables(tmp_path / "out")["dino"]
+    assert (found["run"]["oracle"], found["other"]["oracle"]) == ("0.200", "–")
 
 
 def test_keys_that_came_later(monkeypatch):

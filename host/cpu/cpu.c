@@ -93,7 +93,7 @@ static int cpu_knn(void *context, const float *query, uint32_t queries, const fl
                    int exclude_self, double *distance)
 {
     const dd_cpu_context *c = context;
-    return dd_cpu_knn(dd_pool_threads(c->pool), query, queries, point, n, k, exclude_self, distance);
+    return dd_cpu_knn(c->pool, query, queries, point, n, k, exclude_self, distance);
 }
 
 /* ---- ensembles ---- */

@@ -348,6 +348,9 @@ static int list_data(dd_ensemble *e, const dd_ensemble_spec *spec)
 
 static int fill(dd_ensemble *e, const dd_ensemble_spec *spec)
 {
+    if (e->training->diversity_layer == DD_DIVERSITY_OF_HIDDEN)
+        return dd_fail(DD_ERR_CONFIG,
+                       "training.diversity_layer = hidden: the CUDA backend cannot do this; use --backend cpu");
     if (e->replicas > 65535)
         return dd_fail(DD_ERR_MEMORY,
                        "%d replicas: a launch takes 65535 at most; train fewer seeds or datasets at once", e->replicas);

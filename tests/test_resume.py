@@ -120,7 +120,8 @@ def test_a_newer_checkpoint_of_one_replica_alone(tmp_path):
 
 
 def test_a_half_written_checkpoint_is_passed_over(tmp_path):
-    words = small_job.command(tmp_path / "cut", "--dataset", "dino", settings=LONG)
+    settings = {"training.steps": 5000}
+    words = small_job.command(tmp_path / "cut", "--dataset", "dino", settings=settings)
     code, errors = small_job.interrupt(words, small_job.appears(log(tmp_path / "cut")), signal.SIGINT)
     assert code == 130, errors
     good = tmp_path / "cut/run_3/dino/seed_0.ckpt.h5"
@@ -129,9 +130,11 @@ def test_a_half_written_checkpoint_is_passed_over(tmp_path):
         (good.parent / "seed_0.ckpt.h5.next").write_bytes(whole[:length])
         code, errors = small_job.interrupt(words, .2, signal.SIGKILL)
         assert code == -signal.SIGKILL or f"going on from step {step}" in errors, errors
+        if code == 0:
+            break  # a fast machine was at the end before the signal
         step = checkpoint_step(tmp_path / "cut")
     small_job.run(words)
-    small_job.run(small_job.command(tmp_path / "whole", "--dataset", "dino", settings=LONG))
+    small_job.run(small_job.command(tmp_path / "whole", "--dataset", "dino", settings=settings))
     small_job.assert_equal_results(log(tmp_path / "cut"), log(tmp_path / "whole"))
 
 

@@ -75,7 +75,7 @@ demo() {
     build build dualdiff
     for run in run_0 run_1; do
         say "training $run on dino (stop with Ctrl-C; the same command goes on)"
-        build/dualdiff train "configs/$run.toml" --dataset dino
+        build/dualdiff train "configs/$run.toml" --dataset dino --backend cpu
     done
     build/dualdiff compare runs
     build/dualdiff compare runs --format markdown --output runs/table.md

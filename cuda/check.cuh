@@ -33,10 +33,16 @@ static inline int dd_cuda_fail(cudaError_t error, const char *what, const char *
         hint = "no device is visible: look at nvidia-smi and CUDA_VISIBLE_DEVICES, or use --backend cpu";
         break;
     case cudaErrorInsufficientDriver:
+    case cudaErrorUnsupportedPtxVersion:
+    case cudaErrorSystemDriverMismatch:
         hint = "the driver is missing or older than this program's CUDA: install a newer one, or use --backend cpu";
         break;
     case cudaErrorNoKernelImageForDevice:
         hint = "this build holds no code for the device: build with the toolkit that serves it";
+        break;
+    case cudaErrorDevicesUnavailable:
+    case cudaErrorSystemNotReady:
+        hint = "the device is busy, in exclusive use or not ready: look at nvidia-smi, or use --backend cpu";
         break;
     case cudaErrorIllegalAddress:
     case cudaErrorLaunchFailure:

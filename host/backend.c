@@ -96,7 +96,7 @@ int dd_backend_open(const char *name, int threads, dd_backend **backend)
     } else if (!strcmp(name, "auto")) {
         status = open_cuda(b, threads);
         if (status) {
-            snprintf(b->reason, sizeof b->reason, "no CUDA device answers (--backend cuda says why)");
+            snprintf(b->reason, sizeof b->reason, "%.250s", dd_error_message());
             status = open_ops(b, &dd_cpu_ops, threads);
         } else {
             snprintf(b->reason, sizeof b->reason, "a CUDA device answers");

@@ -15,8 +15,8 @@
  *     DD_TRY(dd_ensemble_get(ensemble, 0, DD_STATE_EMA, parameters));
  *
  * The unit of work is an ensemble: R replicas of one architecture, each with its own seed, training
- * set and scalar hyperparameters. Arrays are [replica][...]. A replica's numbers do not depend on its
- * neighbours; on the CPU nor on the number of threads, bit for bit.
+ * set and scalar hyperparameters. Arrays are [replica][...]. On the CPU a replica's numbers depend neither on
+ * its neighbours nor on the number of threads, bit for bit; on a GPU their number may change how products are summed.
  *
  * Nothing random is stored: every draw is a function of (seed, purpose, step, index) (philox.h), and
  * everything that depends on the step's number is a function of it (recipe.h). So the state of

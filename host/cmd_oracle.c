@@ -46,7 +46,7 @@ static int draw(const dd_draws *d, const void *user, uint64_t seed, uint32_t n, 
             return dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
         dd_draw_start(&own->schedule, &d->points, seed, n, start);
     }
-    int status = dd_oracle_sample(own->oracle, seed, start, n, dd_backend_threads(d->backend), x, initial_noise);
+    int status = dd_oracle_sample(own->oracle, seed, start, n, d->threads, x, initial_noise);
     free(start);
     return status;
 }

@@ -1,8 +1,6 @@
 /* The CPU backend's table of operations: the processor, ensembles, and their state in and out. */
-#define _GNU_SOURCE /* sched_getaffinity */
 #include "cpu.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,14 +28,6 @@ const dd_kernels *dd_kernels_select(void)
         return &dd_kernels_avx2;
 #endif
     return !wanted || !strcmp(wanted, "plain") ? &dd_kernels_plain : NULL;
-}
-
-static int cores(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set))
-        return 1;
-    return CPU_COUNT(&set);
 }
 
 static void processor_name(char *out, size_t size)
@@ -69,7 +59,7 @@ static int cpu_open(int threads_wanted, void **out, int *threads, char device[12
     if (!c)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     c->kernels = kernels;
-    int status = dd_pool_create(threads_wanted > 0 ? threads_wanted : cores(), &c->pool);
+    int status = dd_pool_create(threads_wanted > 0 ? threads_wanted : dd_cores(), &c->pool);
     if (status) {
         free(c);
         return status;

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* sched_getaffinity */
 #include "pool.h"
 
 #include <pthread.h>
@@ -147,4 +148,12 @@ void dd_pool_run(dd_pool *pool, dd_task task, void *argument)
         pthread_mutex_unlock(&pool->mutex);
     }
     run_task(pool, 0);
+}
+
+int dd_cores(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set))
+        return 1;
+    return CPU_COUNT(&set);
 }

@@ -35,4 +35,7 @@ static inline void dd_team_share(const dd_team *team, int count, int *first, int
     *last = (int)((long long)count * (team->rank + 1) / team->size);
 }
 
+/* Cores that this process may use. */
+int dd_cores(void);
+
 #endif

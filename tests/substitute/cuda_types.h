@@ -85,11 +85,13 @@ typedef struct dim3 {
     E(cudaErrorInvalidPitchValue, 12, "invalid pitch argument")                                                        \
     E(cudaErrorInvalidMemcpyDirection, 21, "invalid copy direction for memcpy")                                        \
     E(cudaErrorInsufficientDriver, 35, "CUDA driver version is insufficient for CUDA runtime version")                 \
+    E(cudaErrorDevicesUnavailable, 46, "CUDA-capable device(s) is/are busy or unavailable")                            \
     E(cudaErrorInvalidDeviceFunction, 98, "invalid device function")                                                   \
     E(cudaErrorNoDevice, 100, "no CUDA-capable device is detected")                                                    \
     E(cudaErrorInvalidDevice, 101, "invalid device ordinal")                                                           \
     E(cudaErrorInvalidKernelImage, 200, "device kernel image is invalid")                                              \
     E(cudaErrorNoKernelImageForDevice, 209, "no kernel image is available for execution on the device")                \
+    E(cudaErrorUnsupportedPtxVersion, 222, "the provided PTX was compiled with an unsupported toolchain.")             \
     E(cudaErrorInvalidResourceHandle, 400, "invalid resource handle")                                                  \
     E(cudaErrorNotReady, 600, "device not ready")                                                                      \
     E(cudaErrorIllegalAddress, 700, "an illegal memory access was encountered")                                        \
@@ -98,6 +100,8 @@ typedef struct dim3 {
     E(cudaErrorMisalignedAddress, 716, "misaligned address")                                                           \
     E(cudaErrorLaunchFailure, 719, "unspecified launch failure")                                                       \
     E(cudaErrorNotSupported, 801, "operation not supported")                                                           \
+    E(cudaErrorSystemNotReady, 802, "system not yet initialized")                                                      \
+    E(cudaErrorSystemDriverMismatch, 803, "system has unsupported display driver / cuda driver combination")           \
     E(cudaErrorStreamCaptureUnsupported, 900, "operation not permitted when stream is capturing")                      \
     E(cudaErrorStreamCaptureInvalidated, 901, "operation failed due to a previous error during capture")               \
     E(cudaErrorStreamCaptureUnmatched, 903, "capture was not initiated in this stream")                                \

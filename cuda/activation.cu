@@ -84,15 +84,13 @@ static __global__ void activation_gradient_kernel(const dd_cuda_activation a)
             weight[o] = o < t.outputs ? t.output_weight[(size_t)r * t.output_replica + (size_t)o * t.width + c] : 0.f;
         for (int row = first; row < last; row++) {
             float *hidden = row_of(t.hidden, r, row) + c;
-            float slope = 0.f;
+            float slope = t.product.at ? row_of(t.product, r, row)[c] : 0.f;
             if (t.outputs) {
                 const float *gradient = row_of(t.output_gradient, r, row);
 #pragma unroll
                 for (int o = 0; o < DD_MAX_EXPERTS; o++)
                     if (o < t.outputs)
                         slope += gradient[o] * weight[o];
-            } else {
-                slope = row_of(t.product, r, row)[c];
             }
             float value = derivative(a.kind, *hidden) * slope;
             if (t.along.at)

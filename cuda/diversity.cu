@@ -1,4 +1,5 @@
 /* The mean distance between a batch's predictions, and the gradient of the whole loss at the towers' outputs. */
+#include "distance.cuh"
 #include "launch.h"
 
 enum { LANES = 8, ROWS = 32, THREADS = LANES * ROWS, TILE = 256 };
@@ -18,31 +19,12 @@ static __device__ inline float sign(float x)
 /* A distance of config.h's kinds and its gradient for a difference (dx, dy); inverse = 1 / scale^2. */
 static __device__ inline float pair_distance(dd_diversity_kind kind, float inverse, float dx, float dy, float2 *along)
 {
-    float square = dx * dx + dy * dy, distance = 0.f, slope = 0.f;
-    switch (kind) {
-    case DD_DIVERSITY_EUCLIDEAN:
-        distance = sqrtf(square);
-        slope = square > 0.f ? 1.f / distance : 0.f;
-        break;
-    case DD_DIVERSITY_SQUARED:
-        distance = square;
-        slope = 2.f;
-        break;
-    case DD_DIVERSITY_L1:
+    if (kind == DD_DIVERSITY_L1) {
         along->x = sign(dx);
         along->y = sign(dy);
         return fabsf(dx) + fabsf(dy);
-    case DD_DIVERSITY_RBF: {
-        float kernel = expf(-.5f * inverse * square);
-        distance = 1.f - kernel;
-        slope = kernel * inverse;
-        break;
     }
-    case DD_DIVERSITY_LOG:
-        distance = log1pf(square * inverse);
-        slope = 2.f * inverse / (1.f + square * inverse);
-        break;
-    }
+    float slope, distance = dd_square_distance(kind, inverse, dx * dx + dy * dy, &slope);
     along->x = dx * slope;
     along->y = dy * slope;
     return distance;
@@ -55,13 +37,13 @@ template <dd_diversity_kind kind> static __global__ void diversity_kernel(const 
 {
     __shared__ float x[TILE], y[TILE];
     int r = blockIdx.y, lane = threadIdx.x % LANES, row = blockIdx.x * ROWS + threadIdx.x / LANES;
-    int n = d.count[r];
+    int n = d.count[r], others = d.distance ? n : 0;
     size_t first = (size_t)r * d.rows;
     const float *predicted = d.predicted + 2 * first;
     float own_x = row < n ? predicted[2 * row] : 0.f, own_y = row < n ? predicted[2 * row + 1] : 0.f;
     float distance = 0.f, slope_x = 0.f, slope_y = 0.f, inverse = 1.f / (d.scale * d.scale);
-    for (int start = 0; start < n; start += TILE) {
-        int rows = n - start < TILE ? n - start : TILE;
+    for (int start = 0; start < others; start += TILE) {
+        int rows = others - start < TILE ? others - start : TILE;
         for (int j = threadIdx.x; j < rows; j += THREADS) {
             x[j] = predicted[2 * (start + j)];
             y[j] = predicted[2 * (start + j) + 1];
@@ -88,7 +70,8 @@ template <dd_diversity_kind kind> static __global__ void diversity_kernel(const 
         px = d.error_weight[at] * (own_x - d.target[2 * at]) / count - pull * slope_x;
         py = d.error_weight[at] * (own_y - d.target[2 * at + 1]) / count - pull * slope_y;
     }
-    d.distance[at] = distance;
+    if (d.distance)
+        d.distance[at] = distance;
     for (int i = 0; i < d.members; i++) {
         float weight = d.weight[at * d.members + i];
         float *gradient = d.expert_gradient + 2 * (((size_t)r * d.members + i) * d.rows + row);

@@ -60,6 +60,11 @@ static void plan_workspace(const dd_ensemble *e, arena *a, int rows, int trainin
     take(a, all, &w->error_weight);
     take(a, all, &w->square);
     take(a, all, &w->distance);
+    if (training && e->training->diversity_layer == DD_DIVERSITY_OF_HIDDEN) {
+        size_t own = all * (size_t)e->model->experts;
+        take(a, own * (size_t)rows, &w->gram);
+        take(a, own, &w->length);
+    }
 }
 
 /* Rows of a chunk of every replica: some 8192 together fill a device, and the gating weights of all their steps must
@@ -348,9 +353,6 @@ static int list_data(dd_ensemble *e, const dd_ensemble_spec *spec)
 
 static int fill(dd_ensemble *e, const dd_ensemble_spec *spec)
 {
-    if (e->training->diversity_layer == DD_DIVERSITY_OF_HIDDEN)
-        return dd_fail(DD_ERR_CONFIG,
-                       "training.diversity_layer = hidden: the CUDA backend cannot do this; use --backend cpu");
     if (e->replicas > 65535)
         return dd_fail(DD_ERR_MEMORY,
                        "%d replicas: a launch takes 65535 at most; train fewer seeds or datasets at once", e->replicas);

@@ -38,7 +38,7 @@ typedef struct dd_cuda_workspace {
     float *first;                                 /* [R][B][W] output of the first layers; then its gradient */
     float *hidden[DD_CUDA_GROUPS][DD_MAX_LAYERS]; /* [R][M][B][width] of layers 1 .. hidden-1; then the gradient */
     float *active[DD_CUDA_GROUPS][DD_MAX_LAYERS]; /* [R][M][B][width] of layers 0 .. hidden-1 */
-    float *product[DD_CUDA_GROUPS];               /* [R][M][B][widest] gradient before the activation */
+    float *product[DD_CUDA_GROUPS];               /* [R][M][B][widest] gradient before the activation's derivative */
     float *output_gradient[DD_CUDA_GROUPS];       /* [R][M][B][outputs] */
     int *count;                                   /* [R] rows that hold a point */
     int *timestep;                                /* [R][B] */
@@ -47,6 +47,7 @@ typedef struct dd_cuda_workspace {
     float *soft, *weight;                         /* [R][B][M] of the experts */
     float *gate_out;                              /* [R][B][gates] */
     float *error_weight, *square, *distance;      /* [R][B] */
+    float *gram, *length;                         /* [R][M][B][B], [R][M][B] with distances of hidden layers */
 } dd_cuda_workspace;
 
 enum {

@@ -109,10 +109,10 @@ typedef struct dd_cuda_hidden {
     dd_cuda_matrix residual; /* forward: added to hidden; at NULL: none */
     const float *bias;       /* forward, [width], a replica's behind `bias_replica` numbers */
     size_t bias_replica;
-    /* Backward: the gradient at `active` is `product`, or, where the outputs follow, output_gradient times
-     * output_weight [outputs][width]; `along` is the gradient past a residual layer, at NULL: none. */
+    /* Backward: the gradient at `active` is `product` (at NULL: none) and, where the outputs follow, output_gradient
+     * times output_weight [outputs][width]; `along` is the gradient past a residual layer, at NULL: none. */
     dd_cuda_matrix product, along, output_gradient;
-    int outputs; /* up to DD_MAX_EXPERTS; 0: take product */
+    int outputs; /* up to DD_MAX_EXPERTS; 0: others follow */
     const float *output_weight;
     size_t output_replica;
 } dd_cuda_hidden;
@@ -164,7 +164,7 @@ typedef struct dd_cuda_diversity {
     const dd_cuda_counter *counter;                                              /* whose row it is */
     const int *count;                                                            /* [R] */
     const float *predicted, *target, *error_weight, *expert_out, *soft, *weight; /* as in dd_cuda_mixture */
-    float *distance;        /* [R][B] sum of distances to all rows */
+    float *distance;        /* [R][B] sum of distances to all rows; NULL: those of the outputs play no part */
     float *expert_gradient; /* [R][M][B][2] of the loss at the experts' outputs */
     float *gate_gradient;   /* [R][B][gates] at the gate's logits */
 } dd_cuda_diversity;
@@ -172,6 +172,25 @@ typedef struct dd_cuda_diversity {
 /* Distances between all pairs of predictions, never stored, and the gradient of MSE - weight * diversity at the
  * towers' outputs; 0 in rows beyond `count`. */
 int dd_cuda_launch_diversity(const dd_cuda_diversity *args, cudaStream_t stream);
+
+/* ---- hidden_diversity.cu ---- */
+
+typedef struct dd_cuda_hidden_diversity {
+    int replicas, rows, members;
+    dd_diversity_kind kind; /* not L1 */
+    float scale;
+    const dd_cuda_replica *replica; /* as in dd_cuda_diversity */
+    const dd_cuda_recipe *recipe;
+    const dd_cuda_counter *counter;
+    const int *count;
+    float *gram;     /* [R][M][B][B] inner products of a member's rows; then the factors */
+    float *square;   /* [R][M][B] room for the rows' squared lengths */
+    float *distance; /* [R][B] sum of distances to all rows, mean over members */
+} dd_cuda_hidden_diversity;
+
+/* From inner products of rows h to factors: the gradient of -weight * diversity at h_i is sum_j factor_ij h_j. 0 in
+ * rows and columns beyond `count`. */
+int dd_cuda_launch_hidden_diversity(const dd_cuda_hidden_diversity *args, cudaStream_t stream);
 
 /* ---- bias.cu ---- */
 

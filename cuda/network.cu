@@ -27,16 +27,23 @@ static operand weights_of(const float *vector, const dd_cuda_slab *slab, int inp
     return o;
 }
 
-static int product(const dd_ensemble *e, cublasOperation_t transpose_a, cublasOperation_t transpose_b, int m, int n,
-                   int k, operand a, operand b, float *c, int c_columns, size_t c_stride, int count)
+static int product_as(const dd_ensemble *e, cublasComputeType_t how, cublasOperation_t transpose_a,
+                      cublasOperation_t transpose_b, int m, int n, int k, operand a, operand b, float *c, int c_columns,
+                      size_t c_stride, int count)
 {
     const float one = 1.f, zero = 0.f;
-    cublasComputeType_t how = e->training->precision == DD_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     DD_CUBLAS(cublasGemmStridedBatchedEx(e->context->blas, transpose_a, transpose_b, m, n, k, &one, a.at, CUDA_R_32F,
                                          a.columns, (long long)a.stride, b.at, CUDA_R_32F, b.columns,
                                          (long long)b.stride, &zero, c, CUDA_R_32F, c_columns, (long long)c_stride,
                                          count, how, CUBLAS_GEMM_DEFAULT));
     return DD_OK;
+}
+
+static int product(const dd_ensemble *e, cublasOperation_t transpose_a, cublasOperation_t transpose_b, int m, int n,
+                   int k, operand a, operand b, float *c, int c_columns, size_t c_stride, int count)
+{
+    cublasComputeType_t how = e->training->precision == DD_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+    return product_as(e, how, transpose_a, transpose_b, m, n, k, a, b, c, c_columns, c_stride, count);
 }
 
 static int product_forward(const dd_ensemble *e, int rows, int inputs, int outputs, operand weights, operand input,
@@ -171,6 +178,62 @@ extern "C" int dd_cuda_forward(dd_ensemble *e, const dd_cuda_workspace *w, const
     return dd_cuda_launch_mixture(&m, e->context->stream);
 }
 
+/* ---- diversity ---- */
+
+/* The distances of the experts' last hidden layers, and their gradient there, in `product`, which is free until the
+ * layer before takes it. Both products are sums in which much cancels: float32 whatever the precision. */
+static int hidden_diversity(const dd_ensemble *e, const dd_cuda_workspace *w)
+{
+    const dd_cuda_group *group = &e->layout.group[DD_CUDA_EXPERTS];
+    int rows = w->rows, last = group->hidden - 1, width = group->width[last], count = e->replicas * group->members;
+    operand h = rows_of(w->active[DD_CUDA_EXPERTS][last], rows, width);
+    DD_TRY(product_as(e, CUBLAS_COMPUTE_32F, CUBLAS_OP_T, CUBLAS_OP_N, rows, rows, width, h, h, w->gram, rows,
+                      (size_t)rows * (size_t)rows, count));
+    dd_cuda_hidden_diversity d = {};
+    d.replicas = e->replicas;
+    d.rows = rows;
+    d.members = group->members;
+    d.kind = e->training->diversity_distance;
+    d.scale = (float)e->training->diversity_scale;
+    d.replica = e->replica;
+    d.recipe = e->recipe;
+    d.counter = e->counter;
+    d.count = w->count;
+    d.gram = w->gram;
+    d.square = w->length;
+    d.distance = w->distance;
+    DD_TRY(dd_cuda_launch_hidden_diversity(&d, e->context->stream));
+    return product_as(e, CUBLAS_COMPUTE_32F, CUBLAS_OP_N, CUBLAS_OP_N, width, rows, rows, h,
+                      rows_of(w->gram, rows, rows), w->product[DD_CUDA_EXPERTS], width, h.stride, count);
+}
+
+/* The distances, and the gradient of the whole loss where it enters the towers. */
+static int diversity(const dd_ensemble *e, const dd_cuda_workspace *w)
+{
+    dd_cuda_diversity d = {};
+    d.replicas = e->replicas;
+    d.rows = w->rows;
+    d.members = e->model->experts;
+    d.gates = e->model->gates;
+    d.kind = e->training->diversity_distance;
+    d.scale = (float)e->training->diversity_scale;
+    d.replica = e->replica;
+    d.recipe = e->recipe;
+    d.counter = e->counter;
+    d.count = w->count;
+    d.predicted = w->predicted;
+    d.target = w->target;
+    d.error_weight = w->error_weight;
+    d.expert_out = w->expert_out;
+    d.soft = w->soft;
+    d.weight = w->weight;
+    d.distance = w->gram ? NULL : w->distance;
+    d.expert_gradient = w->output_gradient[DD_CUDA_EXPERTS];
+    d.gate_gradient = w->output_gradient[DD_CUDA_GATE];
+    DD_TRY(dd_cuda_launch_diversity(&d, e->context->stream));
+    return w->gram ? hidden_diversity(e, w) : (int)DD_OK;
+}
+
 /* ---- backward ---- */
 
 /* Gradient at layer i's outputs, in their place, for every tower that has such a hidden layer. */
@@ -193,6 +256,8 @@ static int activation_gradient(const dd_ensemble *e, const dd_cuda_workspace *w,
                 t->output_gradient = matrix(w->output_gradient[g], group->members, m, w->rows, group->outputs);
                 t->output_weight = e->state[DD_STATE_ONLINE] + weight->at + (size_t)m * weight->member;
                 t->output_replica = weight->replica;
+                if (g == DD_CUDA_EXPERTS && w->gram)
+                    t->product = matrix(w->product[g], group->members, m, w->rows, t->width);
             } else {
                 t->product = matrix(w->product[g], group->members, m, w->rows, t->width);
                 if (group->residual[i + 1])
@@ -259,27 +324,7 @@ extern "C" int dd_cuda_compute_gradient(dd_ensemble *e)
     g.timestep = w->timestep;
     DD_TRY(dd_cuda_launch_gather(&g, e->context->stream));
     DD_TRY(dd_cuda_forward(e, w, e->state[DD_STATE_ONLINE], 1));
-    dd_cuda_diversity d = {};
-    d.replicas = e->replicas;
-    d.rows = w->rows;
-    d.members = e->model->experts;
-    d.gates = e->model->gates;
-    d.kind = e->training->diversity_distance;
-    d.scale = (float)e->training->diversity_scale;
-    d.replica = e->replica;
-    d.recipe = e->recipe;
-    d.counter = e->counter;
-    d.count = w->count;
-    d.predicted = w->predicted;
-    d.target = w->target;
-    d.error_weight = w->error_weight;
-    d.expert_out = w->expert_out;
-    d.soft = w->soft;
-    d.weight = w->weight;
-    d.distance = w->distance;
-    d.expert_gradient = w->output_gradient[DD_CUDA_EXPERTS];
-    d.gate_gradient = w->output_gradient[DD_CUDA_GATE];
-    DD_TRY(dd_cuda_launch_diversity(&d, e->context->stream));
+    DD_TRY(diversity(e, w));
     return dd_cuda_backward(e, w);
 }
 

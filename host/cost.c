@@ -77,7 +77,15 @@ void dd_cost_of_step(const dd_model *model, const dd_training_config *training, 
         last += (double)members[g] * l->in * l->out;
     }
     add(cost, "mixture", 0, 2 * R * B * last, FLOAT * R * (B * (inputs + 4 * K + G + 6) + last));
-    add(cost, "diversity", 0, R * B * B * 10, FLOAT * R * B * (6 * K + G + 6));
+    int hidden = training->diversity_layer == DD_DIVERSITY_OF_HIDDEN;
+    add(cost, "diversity", 0, hidden ? 0 : R * B * B * 10, FLOAT * R * B * (6 * K + G + 6));
+    if (hidden) {
+        double width = model->tower[0].layer[model->tower[0].layers - 1].in;
+        add_product(cost, "inner products of last hidden layers", R * K, B, B, width);
+        add(cost, "squared lengths", 0, 0, FLOAT * R * K * 2 * B);
+        add(cost, "distances of last hidden layers", 0, R * K * B * B * 10, FLOAT * R * K * (2 * B * B + B));
+        add_product(cost, "diversity's gradient", R * K, B, width, B);
+    }
 
     for (int g = 0; g < count; g++) {
         const dd_layer *l = &model->tower[tower[g]].layer[model->tower[tower[g]].layers - 1];

@@ -34,7 +34,8 @@ def test_full_size(run):
 
 
 @pytest.mark.parametrize("settings", [["model.experts=4"], ["model.experts=8", "model.gate=hard"],
-                                      ["model.experts=3", "model.gate=fixed"]])
+                                      ["model.experts=3", "model.gate=fixed"],
+                                      ["model.experts=3", "training.diversity_layer=hidden"]])
 def test_experts(settings):
     check(f"{SOURCE}/configs/run_3.toml", 2, SMALL + settings)
 

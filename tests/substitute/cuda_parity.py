@@ -38,6 +38,10 @@ CASES = {
     "min-SNR, v": {"training.min_snr_gamma": 5, "diffusion.prediction": "v"},
     **{f"diversity {kind}": {**COURSE, "training.diversity_distance": kind}
        for kind in ("euclidean", "squared", "l1", "rbf", "log")},
+    **{f"diversity inside, {kind}": {**COURSE, "training.diversity_distance": kind, "training.diversity_layer": "hidden"}
+       for kind in ("euclidean", "squared", "rbf", "log")},
+    "diversity inside, 3 experts of one layer": {**COURSE, "training.diversity_layer": "hidden", "model.experts": 3,
+                                                 "model.hidden_depth": 0, "model.expert_head": []},
     "DDIM, 20 steps": {"sampling.steps": 20, "sampling.eta": 0},
     "20 steps, half the noise, from data": {"sampling.steps": 20, "sampling.eta": 0.5, "sampling.start": "data"},
     "noise factor": {"sampling.noise_factor": 1.02},

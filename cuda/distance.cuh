@@ -1,0 +1,32 @@
+/* Distances of config.h's kinds that follow from a squared length. */
+#ifndef DD_CUDA_DISTANCE_CUH
+#define DD_CUDA_DISTANCE_CUH
+
+#include <cuda_runtime.h>
+
+#include "config.h"
+
+/* d(p, q) of square = |p - q|^2; its gradient at p is slope (p - q). inverse = 1 / scale^2. Not of L1. */
+static __device__ inline float dd_square_distance(dd_diversity_kind kind, float inverse, float square, float *slope)
+{
+    switch (kind) {
+    case DD_DIVERSITY_SQUARED:
+        *slope = 2.f;
+        return square;
+    case DD_DIVERSITY_RBF: {
+        float kernel = expf(-.5f * inverse * square);
+        *slope = kernel * inverse;
+        return 1.f - kernel;
+    }
+    case DD_DIVERSITY_LOG:
+        *slope = 2.f * inverse / (1.f + square * inverse);
+        return log1pf(square * inverse);
+    default:
+        break;
+    }
+    float distance = sqrtf(square);
+    *slope = square > 0.f ? 1.f / distance : 0.f;
+    return distance;
+}
+
+#endif

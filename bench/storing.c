@@ -128,18 +128,24 @@ static int complete_log(storing *s)
 int storing_result(storing *s, double *seconds)
 {
     const dd_config *c = s->run->config;
-    size_t n = (size_t)c->evaluation.samples, timesteps = (size_t)c->diffusion.timesteps;
-    float *x = malloc(n * (5 + timesteps) * sizeof *x);
-    if (!x)
+    dd_schedule schedule;
+    DD_TRY(dd_schedule_create(c, &schedule));
+    size_t n = (size_t)c->evaluation.samples, gates = (size_t)s->model->gates;
+    size_t numbers = n * (4 + gates * (1 + (size_t)schedule.steps));
+    float *x = malloc(numbers * sizeof *x);
+    if (!x) {
+        dd_schedule_free(&schedule);
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    for (size_t i = 0; i < n * (5 + timesteps); i++)
+    }
+    for (size_t i = 0; i < numbers; i++)
         x[i] = (float)(i % 997) / 997;
     dd_result result = {.metrics = {.training_time = 1, .eval_loss = 1, .heldout_loss = 1, .inference_time = 1},
                         .samples = (uint32_t)n,
                         .x = x,
                         .initial_noise = x + 2 * n,
-                        .gate = s->model->gates ? x + 4 * n : NULL,
-                        .sample_gate = s->model->gates ? x + 5 * n : NULL,
+                        .sampling = &schedule,
+                        .gate = gates ? x + 4 * n : NULL,
+                        .sample_gate = gates ? x + (4 + gates) * n : NULL,
                         .online = s->state[DD_STATE_ONLINE],
                         .ema = s->state[DD_STATE_EMA]};
     int status = complete_log(s);
@@ -150,5 +156,6 @@ int storing_result(storing *s, double *seconds)
         status = dd_result_write(s->result, s->run, s->model, &result);
     *seconds = dd_now() - began;
     free(x);
+    dd_schedule_free(&schedule);
     return status;
 }

@@ -125,7 +125,7 @@ static void check_speed(shape s)
             CHECK_OK(dd_cpu_knn(pool[1], spread, N, real, N, 5, 0, distance));
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
         seconds[i] = (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
-        CHECK(seconds[i] < 1., "%s, search %d: %.3f s", shape_names[s], i, seconds[i]);
+        CHECK(seconds[i] < 5., "%s, search %d: %.3f s", shape_names[s], i, seconds[i]);
     }
     printf("%-10s k = 5, one thread: 100,000 in themselves %.3f s, in 10,000 %.3f s, spread ones in them %.3f s\n",
            shape_names[s], seconds[0], seconds[1], seconds[2]);

@@ -93,7 +93,8 @@ static void print_metrics(const dd_metrics *computed, const dd_metrics *stored)
 }
 
 /* What is stored under a result's name is one, of samples without a network. */
-static int store(const dd_stored *s, const char *out, const char *config_name, const float *x, const dd_metrics *m)
+static int store(const dd_stored *s, const char *out, const char *config_name, const float *x,
+                 const dd_metrics *computed, double training_time)
 {
     dd_run run = dd_stored_run(s);
     if (config_name)
@@ -101,12 +102,11 @@ static int store(const dd_stored *s, const char *out, const char *config_name, c
     char *path = dd_run_path(out, run.config_name, run.dataset, run.seed, ".h5");
     if (!path)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    dd_header there;
-    dd_result result = {.metrics = *m, .samples = (uint32_t)s->header.config.evaluation.samples, .x = x};
+    dd_result result = {.metrics = *computed, .samples = (uint32_t)s->header.config.evaluation.samples, .x = x};
+    result.metrics.training_time = training_time;
     int status = dd_make_directories(path, "--out");
     if (!status && !access(path, F_OK))
-        status =
-            dd_header_read(path, &there) ? DD_ERR_IO : dd_fail(DD_ERR_CONFLICT, "%s is there; use another --out", path);
+        status = dd_fail(DD_ERR_CONFLICT, "%s is there; use another --out", path);
     if (!status)
         status = dd_result_write_samples(path, &run, &result,
                                          "generated points, from the averaged parameters of a run "
@@ -123,14 +123,20 @@ static int evaluate(const char *path, const dd_stored *s, const char *asked, con
     int same;
     uint32_t n = (uint32_t)s->header.config.evaluation.samples;
     DD_TRY(dd_stored_points(path, s, asked, &points, &same));
+    if (out && !same) {
+        dd_points_free(&points);
+        return dd_fail(
+            DD_ERR_USAGE,
+            "evaluate: --out stores metrics beside the run's, and %s is not what %s was trained on; leave out "
+            "--out or --dataset",
+            dataset, path);
+    }
     float *x = malloc(2 * (size_t)n * sizeof *x);
     int status = x ? dd_result_read_metrics(path, &stored) : dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
     if (!status)
         status = measure(path, s, &points, same, dataset, x, &computed);
-    computed.training_time = stored.training_time;
     if (!status && out)
-        status = store(s, out, config_name, x, &computed);
-    computed.training_time = NAN;
+        status = store(s, out, config_name, x, &computed, stored.training_time);
     if (!status) {
         printf("%s on %s%s\n\n", path, points.name, same ? "" : " (not the points it was trained on)");
         print_metrics(&computed, &stored);

@@ -543,6 +543,32 @@ def test_evaluate_on_other_points(finished, tmp_path):
     fails(program("evaluate", finished, "--dataset", tmp_path / "few.csv"), DATA, "few.csv")
 
 
+def test_evaluate_under_another_sampler(finished, tmp_path):
+    """What --config, or --set, changes is stored and printed; the run stays as it is, and so do results that are there."""
+    before = bytes_of(finished.parent)
+    with h5py.File(finished) as file:
+        text, trained = file["config"][()].decode(), file["metrics/training_time"][()]
+    changed, count = re.subn(r"(?m)^(\[sampling\]\nsteps = )0", r"\g<1>5", text)
+    assert count == 1
+    (tmp_path / "few.toml").write_text(changed)
+    done = program("evaluate", finished, "--config", tmp_path / "few.toml", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()[3:]}
+    with h5py.File(tmp_path / "few/dino/seed_0.h5") as file:
+        few = file["samples/x"][()]
+        assert "steps = 5 " in file["config"][()].decode() and file["metrics/training_time"][()] == trained
+        for name in ("kl_divergence", "eval_loss", "coverage"):
+            assert float(rows[name][1]) == pytest.approx(file[f"metrics/{name}"][()], rel=1e-8)
+            assert (float(rows[name][3]) == 0.) == (name == "eval_loss"), "the networks are the same, the samples are not"
+    fails(program("evaluate", finished, "--config", tmp_path / "few.toml", "--out", tmp_path), CONFLICT, "few/dino/seed_0.h5", "--out")
+    done = program("evaluate", finished, "--set", "sampling.steps=5", "--out", tmp_path / "set")
+    with h5py.File(tmp_path / "set/run_3/dino/seed_0.h5") as file:
+        assert np.array_equal(file["samples/x"], few)
+    fails(program("evaluate", finished, "--set", "model.hidden_width=32"), USAGE, "model.hidden_width", "32", "24")
+    fails(program("evaluate", finished, "--dataset", "line", "--out", tmp_path / "other"), USAGE, "line", "--out")
+    assert not (tmp_path / "other").exists() and bytes_of(finished.parent) == before
+
+
 @pytest.mark.parametrize("name", ["mine", "dino"])
 def test_evaluate_wants_the_file_it_was_trained_on(tmp_path, name):
     points = tmp_path / f"{name}.csv"

@@ -37,7 +37,7 @@ template <dd_diversity_kind kind> static __global__ void diversity_kernel(const 
 {
     __shared__ float x[TILE], y[TILE];
     int r = blockIdx.y, lane = threadIdx.x % LANES, row = blockIdx.x * ROWS + threadIdx.x / LANES;
-    int n = d.count[r], others = d.distance ? n : 0;
+    int n = d.count[r], others = d.gram ? 0 : n;
     size_t first = (size_t)r * d.rows;
     const float *predicted = d.predicted + 2 * first;
     float own_x = row < n ? predicted[2 * row] : 0.f, own_y = row < n ? predicted[2 * row + 1] : 0.f;
@@ -70,7 +70,7 @@ template <dd_diversity_kind kind> static __global__ void diversity_kernel(const 
         px = d.error_weight[at] * (own_x - d.target[2 * at]) / count - pull * slope_x;
         py = d.error_weight[at] * (own_y - d.target[2 * at + 1]) / count - pull * slope_y;
     }
-    if (d.distance)
+    if (!d.gram)
         d.distance[at] = distance;
     for (int i = 0; i < d.members; i++) {
         float weight = d.weight[at * d.members + i];

@@ -7,19 +7,19 @@
 
 /* The squared lengths, apart from the products: the next kernel's blocks overwrite what others need. A thread a row;
  * grid (rows / 256, R, M). */
-static __global__ void diagonal_kernel(const dd_cuda_hidden_diversity d)
+static __global__ void diagonal_kernel(const dd_cuda_diversity d)
 {
     int row = blockIdx.x * DD_BLOCK + threadIdx.x;
     size_t member = (size_t)blockIdx.y * d.members + blockIdx.z;
     if (row < d.rows)
-        d.square[member * d.rows + row] = d.gram[(member * d.rows + row) * d.rows + row];
+        d.length[member * d.rows + row] = d.gram[(member * d.rows + row) * d.rows + row];
 }
 
 /* With n rows h of each of M members, f = weight * 2 / (n^2 M), and d's gradient at h_i being c_ij (h_i - h_j):
  * the loss's gradient at h_i is f sum_j c_ij h_j - f (sum_j c_ij) h_i. So the factors are f c_ij, on the diagonal minus
  * their sum; what is equal is at distance 0, because its inner products and squared lengths are the same sums.
  * A warp takes a row i of all members; grid (rows / 8, R). */
-static __global__ void hidden_diversity_kernel(const dd_cuda_hidden_diversity d)
+static __global__ void hidden_diversity_kernel(const dd_cuda_diversity d)
 {
     int r = blockIdx.y, row = blockIdx.x * DD_WARPS + threadIdx.x / DD_WARP, lane = threadIdx.x % DD_WARP;
     if (row >= d.rows)
@@ -30,7 +30,7 @@ static __global__ void hidden_diversity_kernel(const dd_cuda_hidden_diversity d)
     float inverse = 1.f / (d.scale * d.scale), distance = 0.f;
     for (int m = 0; m < d.members; m++) {
         size_t member = (size_t)r * d.members + m;
-        const float *square = d.square + member * d.rows;
+        const float *square = d.length + member * d.rows;
         float *gram = d.gram + (member * d.rows + row) * d.rows;
         float own = square[row], sum = 0.f;
         for (int j = lane; j < d.rows; j += DD_WARP) {
@@ -54,7 +54,7 @@ static __global__ void hidden_diversity_kernel(const dd_cuda_hidden_diversity d)
         d.distance[(size_t)r * d.rows + row] = distance / (float)d.members;
 }
 
-extern "C" int dd_cuda_launch_hidden_diversity(const dd_cuda_hidden_diversity *args, cudaStream_t stream)
+extern "C" int dd_cuda_launch_hidden_diversity(const dd_cuda_diversity *args, cudaStream_t stream)
 {
     unsigned rows = (unsigned)args->rows, replicas = (unsigned)args->replicas;
     dim3 diagonal((rows + DD_BLOCK - 1) / DD_BLOCK, replicas, (unsigned)args->members);

@@ -164,9 +164,12 @@ typedef struct dd_cuda_diversity {
     const dd_cuda_counter *counter;                                              /* whose row it is */
     const int *count;                                                            /* [R] */
     const float *predicted, *target, *error_weight, *expert_out, *soft, *weight; /* as in dd_cuda_mixture */
-    float *distance;        /* [R][B] sum of distances to all rows; NULL: those of the outputs play no part */
+    float *distance;        /* [R][B] sum of distances to all rows, of hidden layers the mean over members */
     float *expert_gradient; /* [R][M][B][2] of the loss at the experts' outputs */
     float *gate_gradient;   /* [R][B][gates] at the gate's logits */
+    /* Where the distances are those of hidden layers; else NULL. Not of L1. */
+    float *gram;   /* [R][M][B][B] inner products of a member's rows; then factors */
+    float *length; /* [R][M][B] room for the rows' squared lengths */
 } dd_cuda_diversity;
 
 /* Distances between all pairs of predictions, never stored, and the gradient of MSE - weight * diversity at the
@@ -175,22 +178,9 @@ int dd_cuda_launch_diversity(const dd_cuda_diversity *args, cudaStream_t stream)
 
 /* ---- hidden_diversity.cu ---- */
 
-typedef struct dd_cuda_hidden_diversity {
-    int replicas, rows, members;
-    dd_diversity_kind kind; /* not L1 */
-    float scale;
-    const dd_cuda_replica *replica; /* as in dd_cuda_diversity */
-    const dd_cuda_recipe *recipe;
-    const dd_cuda_counter *counter;
-    const int *count;
-    float *gram;     /* [R][M][B][B] inner products of a member's rows; then the factors */
-    float *square;   /* [R][M][B] room for the rows' squared lengths */
-    float *distance; /* [R][B] sum of distances to all rows, mean over members */
-} dd_cuda_hidden_diversity;
-
 /* From inner products of rows h to factors: the gradient of -weight * diversity at h_i is sum_j factor_ij h_j. 0 in
  * rows and columns beyond `count`. */
-int dd_cuda_launch_hidden_diversity(const dd_cuda_hidden_diversity *args, cudaStream_t stream);
+int dd_cuda_launch_hidden_diversity(const dd_cuda_diversity *args, cudaStream_t stream);
 
 /* ---- bias.cu ---- */
 

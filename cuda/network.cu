@@ -182,29 +182,16 @@ extern "C" int dd_cuda_forward(dd_ensemble *e, const dd_cuda_workspace *w, const
 
 /* The distances of the experts' last hidden layers, and their gradient there, in `product`, which is free until the
  * layer before takes it. Both products are sums in which much cancels: float32 whatever the precision. */
-static int hidden_diversity(const dd_ensemble *e, const dd_cuda_workspace *w)
+static int hidden_diversity(const dd_ensemble *e, const dd_cuda_workspace *w, const dd_cuda_diversity *d)
 {
     const dd_cuda_group *group = &e->layout.group[DD_CUDA_EXPERTS];
     int rows = w->rows, last = group->hidden - 1, width = group->width[last], count = e->replicas * group->members;
     operand h = rows_of(w->active[DD_CUDA_EXPERTS][last], rows, width);
-    DD_TRY(product_as(e, CUBLAS_COMPUTE_32F, CUBLAS_OP_T, CUBLAS_OP_N, rows, rows, width, h, h, w->gram, rows,
+    DD_TRY(product_as(e, CUBLAS_COMPUTE_32F, CUBLAS_OP_T, CUBLAS_OP_N, rows, rows, width, h, h, d->gram, rows,
                       (size_t)rows * (size_t)rows, count));
-    dd_cuda_hidden_diversity d = {};
-    d.replicas = e->replicas;
-    d.rows = rows;
-    d.members = group->members;
-    d.kind = e->training->diversity_distance;
-    d.scale = (float)e->training->diversity_scale;
-    d.replica = e->replica;
-    d.recipe = e->recipe;
-    d.counter = e->counter;
-    d.count = w->count;
-    d.gram = w->gram;
-    d.square = w->length;
-    d.distance = w->distance;
-    DD_TRY(dd_cuda_launch_hidden_diversity(&d, e->context->stream));
+    DD_TRY(dd_cuda_launch_hidden_diversity(d, e->context->stream));
     return product_as(e, CUBLAS_COMPUTE_32F, CUBLAS_OP_N, CUBLAS_OP_N, width, rows, rows, h,
-                      rows_of(w->gram, rows, rows), w->product[DD_CUDA_EXPERTS], width, h.stride, count);
+                      rows_of(d->gram, rows, rows), w->product[DD_CUDA_EXPERTS], width, h.stride, count);
 }
 
 /* The distances, and the gradient of the whole loss where it enters the towers. */
@@ -227,11 +214,13 @@ static int diversity(const dd_ensemble *e, const dd_cuda_workspace *w)
     d.expert_out = w->expert_out;
     d.soft = w->soft;
     d.weight = w->weight;
-    d.distance = w->gram ? NULL : w->distance;
+    d.distance = w->distance;
     d.expert_gradient = w->output_gradient[DD_CUDA_EXPERTS];
     d.gate_gradient = w->output_gradient[DD_CUDA_GATE];
+    d.gram = w->gram;
+    d.length = w->length;
     DD_TRY(dd_cuda_launch_diversity(&d, e->context->stream));
-    return w->gram ? hidden_diversity(e, w) : (int)DD_OK;
+    return d.gram ? hidden_diversity(e, w, &d) : (int)DD_OK;
 }
 
 /* ---- backward ---- */

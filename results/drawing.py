@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from typing import Callable
 
-from runs import MISSING_PACKAGE, fail, in_order, lowest_seeds
+from runs import MISSING_PACKAGE, fail, in_order, lowest_seeds, write_whole
 
 try:
     import matplotlib
@@ -217,10 +217,7 @@ def save_picture(picture, out):
     drawn = picture.draw()
     for ending in picture.endings:
         content = drawn if ending == "gif" else png_bytes(drawn, 160) if ending == "png" else svg_bytes(drawn)
-        path = os.path.join(out, f"{picture.stem}.{ending}")
-        with open(path + ".tmp", "wb") as file:
-            file.write(content)
-        os.replace(path + ".tmp", path)
+        write_whole(os.path.join(out, f"{picture.stem}.{ending}"), content)
         if ending != "gif":
             drawn.set_layout_engine("none")  # the second file keeps the layout of the first
     plt.close("all")

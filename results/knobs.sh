@@ -6,6 +6,8 @@ set -eu
 cd "$(dirname "$0")/.."
 seeds="${1:-0-2}"
 datasets="circle dino line moons"
+python=.venv/bin/python3
+[ -x $python ] || python=python3
 
 train() {
     for config in "$@"; do
@@ -31,7 +33,7 @@ resample() {
 }
 
 show() {
-    python3 results/study.py runs --base run_1 --out results/study
+    $python results/study.py runs --base run_1 --out results/study
 }
 
 for dataset in $datasets; do

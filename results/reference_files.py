@@ -9,7 +9,7 @@ import os
 import pickle
 import sys
 
-from runs import fail, in_order, lowest_seeds, read_list
+from runs import fail, in_order, lowest_seeds, read_list, write_whole
 
 
 def reference_form(result):
@@ -31,10 +31,7 @@ def main():
     lowest = lowest_seeds(results)
     for run in in_order(result.run for result in results):
         content = {dataset: reference_form(result) for (name, dataset), result in lowest.items() if name == run}
-        path = os.path.join(out, run, "all_results.pkl")
-        with open(path + ".tmp", "wb") as file:
-            pickle.dump(content, file)
-        os.replace(path + ".tmp", path)
+        write_whole(os.path.join(out, run, "all_results.pkl"), pickle.dumps(content))
 
 
 if __name__ == "__main__":

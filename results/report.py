@@ -13,7 +13,7 @@ from html import escape
 import analysis_plots
 import plot
 from drawing import STYLE, Study, np, plt, png_bytes
-from runs import fail, in_order, read_list
+from runs import fail, in_order, read_list, write_whole
 
 # What is looked at first; the others follow folded up.
 FIRST = ("kl_divergence", "modes_captured", "off_support", "eval_loss", "heldout_loss", "training_time", "inference_time")
@@ -254,9 +254,7 @@ def main():
     plt.rcParams.update(STYLE)
     text = page(study, read_comparison(arguments.table), arguments.program)
     os.makedirs(os.path.dirname(os.path.abspath(arguments.out)), exist_ok=True)
-    with open(arguments.out + ".tmp", "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(arguments.out + ".tmp", arguments.out)
+    write_whole(arguments.out, text.encode())
     print(f"{arguments.out}: {len(text) / 1e6:.1f} MB")
 
 

@@ -60,9 +60,7 @@ class Result:
     @functools.cached_property
     def config(self):
         """{"section.key": value}"""
-        sections = tomllib.loads(self.config_text)
-        found = {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
-        return found | {key: value for key, value in BEFORE_KEY.items() if key not in found}
+        return settings_of(self.config_text)
 
     @property
     def experts(self):
@@ -91,6 +89,20 @@ class Result:
     def analysis(self, name):
         """An array of `dualdiff analyze`, None where it has not seen the run."""
         return self.read(f"/analysis/{name}")
+
+
+def settings_of(config_text):
+    """{"section.key": value} of a stored configuration, with what older programs did where they had no such key."""
+    sections = tomllib.loads(config_text)
+    found = {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
+    return found | {key: value for key, value in BEFORE_KEY.items() if key not in found}
+
+
+def write_whole(path, content):
+    """A file that appears whole, from bytes."""
+    with open(f"{path}.tmp", "wb") as file:
+        file.write(content)
+    os.replace(f"{path}.tmp", path)
 
 
 def read_list(stream):

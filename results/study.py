@@ -17,13 +17,12 @@ import csv
 import hashlib
 import io
 import json
-import os
 import re
 import tomllib
 from pathlib import Path
 
 from drawing import STYLE, matplotlib, np, plt, png_bytes, shown
-from runs import BEFORE_KEY, fail, h5py, in_order
+from runs import BEFORE_KEY, fail, h5py, in_order, settings_of, write_whole
 
 METRICS = ("kl_divergence", "modes_captured", "modes", "off_support", "high_quality", "total_variation", "density", "coverage",
            "sliced_wasserstein", "mmd_squared", "mean_distance", "eval_loss", "heldout_loss", "training_time", "inference_time")
@@ -80,8 +79,7 @@ def read_run(path):
     with h5py.File(path, "r", swmr=True) as file:
         if file.attrs["kind"] != "result":
             return None
-        sections = tomllib.loads(file["config"][()].decode())
-        config = {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
+        config = settings_of(file["config"][()].decode())
         name = path.parts[-3]
         row = {"config": name, "dataset": path.parts[-2], "seed": path.stem.split("_")[1],
                "protocol": "" if is_floor(name) else protocol(config), "settings": settings(name, config), "device": str(file.attrs["device"])}
@@ -326,12 +324,6 @@ def picture(comparisons, base):
 # ---- all of it ----
 
 
-def write(path, content):
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(content if isinstance(content, bytes) else content.encode())
-    os.replace(temporary, path)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", help="the folder given to train --out")
@@ -350,9 +342,9 @@ def main():
     comparisons = [comparison for comparison in comparisons if comparison.trained]
     plt.rcParams.update(STYLE)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    write(arguments.out / "study.csv", csv_text(rows))
-    write(arguments.out / "study.md", page(comparisons, rows, base))
-    write(arguments.out / "study.png", png_bytes(picture(comparisons, base), 160))
+    write_whole(arguments.out / "study.csv", csv_text(rows).encode())
+    write_whole(arguments.out / "study.md", page(comparisons, rows, base).encode())
+    write_whole(arguments.out / "study.png", png_bytes(picture(comparisons, base), 160))
     print(f"{len(rows)} runs, {len(trained)} configurations, {len(datasets)} datasets: {arguments.out}/study.csv, study.md, study.png")
 
 

@@ -64,16 +64,14 @@ int dd_scene_predict(const dd_scene *scene, const float *x, uint32_t n, int t, f
                      float *mixture)
 {
     const dd_model *model = &scene->stored->model;
-    size_t gates = (size_t)model->gates, experts = (size_t)model->experts;
+    size_t gates = (size_t)model->gates;
     float *gate = weight && gates ? malloc(n * gates * sizeof *gate) : NULL;
     if (weight && gates && !gate)
         return dd_fail(DD_ERR_MEMORY, "out of memory for the gates of %u points", n);
     int status = dd_ensemble_predict(scene->stored->ensemble, DD_STATE_EMA, x, n, t,
                                      &(dd_prediction){.mixture = mixture, .expert = expert, .gate = gate});
-    if (!status && gate)
+    if (!status && weight)
         dd_gate_unfold(model->experts, model->gates, gate, n, weight);
-    for (size_t i = 0; i < n && weight && !gates; i++)
-        dd_gate_soft(model->experts, model->gates, NULL, weight + i * experts);
     free(gate);
     return status;
 }

@@ -40,12 +40,8 @@ static int draw(const dd_draws *d, const void *user, uint64_t seed, uint32_t n, 
 {
     const denoiser *own = user;
     float *start = NULL;
-    if (d->config.sampling.start == DD_START_DATA) {
-        start = malloc(2 * (size_t)n * sizeof *start);
-        if (!start)
-            return dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
-        dd_draw_start(&own->schedule, &d->points, seed, n, start);
-    }
+    if (d->config.sampling.start == DD_START_DATA)
+        DD_TRY(dd_start_create(&own->schedule, &d->points, seed, n, &start));
     int status = dd_oracle_sample(own->oracle, seed, start, n, d->threads, x, initial_noise);
     free(start);
     return status;

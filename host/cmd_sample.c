@@ -62,8 +62,9 @@ static int sample(const char *path, const dd_stored *s, const dd_points *trainin
         run.seed = seed;
         status = dd_samples_write(out, &run, x, gate, s->model.gates, n);
     } else if (!status) {
-        dd_samples_print(stdout, x, gate, s->model.gates, n);
-        status = ferror(stdout) ? dd_fail(DD_ERR_IO, "standard output cannot be written") : DD_OK;
+        status = dd_samples_print(stdout, x, gate, s->model.gates, n)
+                     ? DD_OK
+                     : dd_fail(DD_ERR_IO, "standard output cannot be written");
     }
     free(x);
     return status;

@@ -12,12 +12,7 @@
 #include <stddef.h>
 
 #include "config.h"
-
-#ifdef __CUDACC__
-#define DD_HOST_DEVICE __host__ __device__
-#else
-#define DD_HOST_DEVICE
-#endif
+#include "host_device.h"
 
 /* Logits of so many experts' gate, which are also the weights that are stored: for two experts that of expert 1
  * alone, for more all of them. */
@@ -48,14 +43,15 @@ static inline DD_HOST_DEVICE void dd_gate_soft(int experts, int gates, const flo
     }
 }
 
-/* All weights [n][experts] from those that are stored [n][gates]. */
+/* All weights [n][experts] from those that are stored [n][gates]; of a fixed gate nothing is. */
 static inline void dd_gate_unfold(int experts, int gates, const float *stored, size_t n, float *weight)
 {
     for (size_t i = 0; i < n; i++)
         for (int k = 0; k < experts; k++)
-            weight[i * (size_t)experts + (size_t)k] = gates > 1 ? stored[i * (size_t)gates + (size_t)k]
-                                                      : k == 0  ? stored[i]
-                                                                : 1.f - stored[i];
+            weight[i * (size_t)experts + (size_t)k] = gates == 0  ? 1.f / (float)experts
+                                                      : gates > 1 ? stored[i * (size_t)gates + (size_t)k]
+                                                      : k == 0    ? stored[i]
+                                                                  : 1.f - stored[i];
 }
 
 /* Soft weights become those that are used. */

@@ -16,11 +16,7 @@
 
 #include <stdint.h>
 
-#ifdef __CUDACC__
-#define DD_HOST_DEVICE __host__ __device__
-#else
-#define DD_HOST_DEVICE
-#endif
+#include "host_device.h"
 
 enum { DD_FEISTEL_ROUNDS = 8 };
 

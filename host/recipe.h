@@ -8,12 +8,7 @@
 #include <stdint.h>
 
 #include "config.h"
-
-#ifdef __CUDACC__
-#define DD_HOST_DEVICE __host__ __device__
-#else
-#define DD_HOST_DEVICE
-#endif
+#include "host_device.h"
 
 /* Batch `batch` of a pass over n points with `size` points a batch. */
 typedef struct dd_batch {

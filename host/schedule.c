@@ -73,34 +73,6 @@ static int fill_forward(const dd_diffusion_config *c, dd_schedule *s)
     return DD_OK;
 }
 
-static void fill_target(dd_prediction_kind prediction, double gamma, dd_schedule *s)
-{
-    for (int t = 0; t < s->timesteps; t++) {
-        double signal = sqrt(s->alpha_bar[t]), noise = sqrt(1. - s->alpha_bar[t]);
-        double ratio = s->alpha_bar[t] / (1. - s->alpha_bar[t]), bounded = fmin(ratio, gamma);
-        switch (prediction) {
-        case DD_PREDICT_NOISE:
-            s->target_point[t] = 0.f;
-            s->target_noise[t] = 1.f;
-            s->noise_error[t] = 1.f;
-            bounded /= ratio;
-            break;
-        case DD_PREDICT_POINT:
-            s->target_point[t] = 1.f;
-            s->target_noise[t] = 0.f;
-            s->noise_error[t] = (float)(signal / noise);
-            break;
-        case DD_PREDICT_V:
-            s->target_point[t] = (float)-noise;
-            s->target_noise[t] = (float)signal;
-            s->noise_error[t] = (float)signal;
-            bounded /= ratio + 1.;
-            break;
-        }
-        s->weight[t] = gamma > 0. ? (float)bounded : 1.f;
-    }
-}
-
 /* x_0 and eps as a prediction p at x says them: x_0 = point_x x + point_p p, eps = noise_x x + noise_p p. */
 typedef struct reading {
     double point_x, point_p, noise_x, noise_p;
@@ -127,6 +99,32 @@ static reading read_prediction(dd_prediction_kind prediction, double factor, dou
         r.point_p = -noise * r.noise_p / signal;
     }
     return r;
+}
+
+static void fill_target(dd_prediction_kind prediction, double gamma, dd_schedule *s)
+{
+    for (int t = 0; t < s->timesteps; t++) {
+        double signal = sqrt(s->alpha_bar[t]), noise = sqrt(1. - s->alpha_bar[t]);
+        double ratio = s->alpha_bar[t] / (1. - s->alpha_bar[t]), bounded = fmin(ratio, gamma);
+        switch (prediction) {
+        case DD_PREDICT_NOISE:
+            s->target_point[t] = 0.f;
+            s->target_noise[t] = 1.f;
+            bounded /= ratio;
+            break;
+        case DD_PREDICT_POINT:
+            s->target_point[t] = 1.f;
+            s->target_noise[t] = 0.f;
+            break;
+        case DD_PREDICT_V:
+            s->target_point[t] = (float)-noise;
+            s->target_noise[t] = (float)signal;
+            bounded /= ratio + 1.;
+            break;
+        }
+        s->noise_error[t] = (float)fabs(read_prediction(prediction, 1., signal, noise).noise_p);
+        s->weight[t] = gamma > 0. ? (float)bounded : 1.f;
+    }
 }
 
 static void fill_sampling(const dd_sampling_config *c, dd_prediction_kind prediction, dd_schedule *s)

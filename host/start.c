@@ -1,6 +1,6 @@
 #include "start.h"
 
-#include <stddef.h>
+#include <stdlib.h>
 
 #include "philox.h"
 
@@ -16,4 +16,13 @@ void dd_draw_start(const dd_schedule *s, const dd_points *points, uint64_t seed,
             start[2 * (size_t)i + (size_t)c] =
                 s->signal[s->timesteps - 1] * xy[c] + s->noise[s->timesteps - 1] * normal[c];
     }
+}
+
+int dd_start_create(const dd_schedule *s, const dd_points *points, uint64_t seed, uint32_t n, float **start)
+{
+    *start = malloc(2 * (size_t)n * sizeof **start);
+    if (!*start)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
+    dd_draw_start(s, points, seed, n, *start);
+    return DD_OK;
 }

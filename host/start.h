@@ -3,11 +3,15 @@
 #define DD_START_H
 
 #include "dataset.h"
+#include "error.h"
 #include "schedule.h"
 
 /* x_T (n, 2) of one replica as training makes it: points drawn at random, noised to the last timestep; for
  * sampling.start = "data". Sample i takes the normals that its x_T would be otherwise, and the point that word 2 of the
  * same block names. */
 void dd_draw_start(const dd_schedule *schedule, const dd_points *points, uint64_t seed, uint32_t n, float *start);
+
+/* The same into memory of its own, which the caller frees. */
+int dd_start_create(const dd_schedule *schedule, const dd_points *points, uint64_t seed, uint32_t n, float **start);
 
 #endif

@@ -75,13 +75,11 @@ int dd_stored_sample(const char *path, const dd_stored *s, const dd_points *trai
     int same;
     if (!training)
         DD_TRY(dd_stored_points(path, s, NULL, &made, &same));
-    float *start = malloc(2 * (size_t)n * sizeof *start);
-    int status = start ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
-    if (!status) {
-        dd_draw_start(&s->schedule, training ? training : &made, seed, n, start);
-        samples.start = start;
+    float *start;
+    int status = dd_start_create(&s->schedule, training ? training : &made, seed, n, &start);
+    samples.start = start;
+    if (!status)
         status = dd_ensemble_sample(s->ensemble, DD_STATE_EMA, &seed, n, &samples);
-    }
     free(start);
     dd_points_free(&made);
     return status;

@@ -182,10 +182,11 @@ static void sample_chunk(const pass *p, lane *l, int chunk)
     const dd_schedule *s = p->e->schedule;
     uint32_t base = (uint32_t)chunk * CHUNK;
     int count = chunk_rows(p->n, chunk);
-    for (int i = 0; i < count && !p->x_in; i++)
-        dd_draw_normals(p->seed, DD_DRAW_SAMPLE, (uint32_t)s->timesteps, base + (uint32_t)i, l->x + 2 * i);
     if (p->x_in)
         memcpy(l->x, p->x_in + 2 * (size_t)base, 2 * (size_t)count * sizeof *l->x);
+    else
+        for (int i = 0; i < count; i++)
+            dd_draw_normals(p->seed, DD_DRAW_SAMPLE, (uint32_t)s->timesteps, base + (uint32_t)i, l->x + 2 * i);
     if (p->initial_noise)
         memcpy(p->initial_noise + 2 * (size_t)base, l->x, 2 * (size_t)count * sizeof(float));
     for (int step = s->steps - 1; step >= 0; step--) {

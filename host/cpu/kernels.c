@@ -348,6 +348,14 @@ INLINE vf pair_distance(const dd_diversity_kind kind, float inverse, vf dx, vf d
     return distance;
 }
 
+INLINE float lane_sum(const float lane[DD_PANEL])
+{
+    float total = 0.f;
+    for (int l = 0; l < DD_PANEL; l++)
+        total += lane[l];
+    return total;
+}
+
 INLINE void distances_of(const dd_diversity_kind kind, float scale, const float *x, const float *y, int n, int first,
                          int last, float *distance, float *slope_x, float *slope_y)
 {
@@ -367,13 +375,9 @@ INLINE void distances_of(const dd_diversity_kind kind, float scale, const float 
             store(lane[1] + v * LANES, along_x);
             store(lane[2] + v * LANES, along_y);
         }
-        float total[3] = {0};
-        for (int c = 0; c < 3; c++)
-            for (int l = 0; l < DD_PANEL; l++)
-                total[c] += lane[c][l];
-        distance[i] = total[0];
-        slope_x[i] = total[1];
-        slope_y[i] = total[2];
+        distance[i] = lane_sum(lane[0]);
+        slope_x[i] = lane_sum(lane[1]);
+        slope_y[i] = lane_sum(lane[2]);
     }
 }
 
@@ -413,16 +417,13 @@ static void gram_distances(dd_diversity_kind kind, float scale, float *gram, siz
                 sum[v] += masked(length, use);
                 slopes[v] += c;
             }
-        float lane[2][DD_PANEL], total[2] = {0};
+        float lane[2][DD_PANEL];
         for (int v = 0; v < PARTS; v++) {
             store(lane[0] + v * LANES, sum[v]);
             store(lane[1] + v * LANES, slopes[v]);
         }
-        for (int c = 0; c < 2; c++)
-            for (int l = 0; l < DD_PANEL; l++)
-                total[c] += lane[c][l];
-        distance[i] += total[0];
-        slope[i] = total[1];
+        distance[i] += lane_sum(lane[0]);
+        slope[i] = lane_sum(lane[1]);
     }
 }
 

@@ -92,17 +92,17 @@ run_tests() {
 }
 
 tests() {
-    build build all
+    build build all -DDD_WERROR=ON
     run_tests build
-    build build-sanitize all -DDD_SANITIZE=ON
+    build build-sanitize all -DDD_WERROR=ON -DDD_SANITIZE=ON
     run_tests build-sanitize -LE slow
     say "all passed"
 }
 
 gpu() {
     command -v nvidia-smi >/dev/null || fail "nvidia-smi is not found: no NVIDIA driver answers here"
-    device=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -n 1 | tr -d .)
-    build build-gpu all -DDD_CUDA=ON -DDD_GPU_TESTS=ON "-DDD_CUDA_ARCHITECTURES=$device"
+    devices=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | tr -d . | sort -u | paste -s -d ';')
+    build build-gpu all -DDD_CUDA=ON -DDD_GPU_TESTS=ON "-DDD_CUDA_ARCHITECTURES=$devices"
     ctest --test-dir build-gpu --output-on-failure -L gpu || fail "tests failed on the GPU"
     .venv/bin/python3 bench/bench.py --build build-gpu
     say "all passed on $(build-gpu/dualdiff --version | grep 'backend cuda')"

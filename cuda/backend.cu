@@ -69,6 +69,15 @@ static int fill_context(dd_cuda_context *c)
     return DD_OK;
 }
 
+/* Run the smallest kernel: a build without code for the device, or a device that is ill, shows when it is opened, where
+ * --backend auto can still take the CPU. */
+static int try_kernel(const dd_cuda_context *c)
+{
+    DD_TRY(dd_cuda_launch_counter((dd_cuda_counter *)c->blas_memory, 1, 0, 0, c->stream));
+    DD_CUDA(cudaStreamSynchronize(c->stream));
+    return DD_OK;
+}
+
 static int open_context(int threads_wanted, void **out, int *threads, char device[128])
 {
     (void)threads_wanted; /* one host thread feeds the device */
@@ -77,6 +86,8 @@ static int open_context(int threads_wanted, void **out, int *threads, char devic
     if (!c)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     int status = fill_context(c);
+    if (!status)
+        status = try_kernel(c);
     if (status) {
         close_context(c);
         return status;

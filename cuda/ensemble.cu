@@ -157,9 +157,11 @@ static int fail_memory(const dd_ensemble *e, size_t wanted)
 {
     size_t available = 0, total = 0;
     DD_CUDA(cudaMemGetInfo(&available, &total));
+    /* Graphs, and what the allocator rounds up, need some too. */
+    size_t usable = available - available / 16;
     int fit = 0;
     for (int step = 1 << 30; step; step /= 2)
-        if (fit + step < e->replicas && bytes_for(e, fit + step) <= available)
+        if (fit + step < e->replicas && bytes_for(e, fit + step) <= usable)
             fit += step;
     return dd_fail(
         DD_ERR_MEMORY,

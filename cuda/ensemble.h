@@ -102,7 +102,7 @@ struct dd_ensemble {
     dd_cuda_recipe *recipe_host; /* the same, pinned */
     cudaEvent_t computed[DD_CUDA_SLOTS], copied[DD_CUDA_SLOTS];
     int slot; /* the next block's */
-    int warm; /* every kernel and product of a step has run once */
+    int warm; /* every product of a step has run once */
     dd_cuda_graph train_graph[DD_CUDA_GRAPHS];
     int oldest_graph;
     dd_cuda_graph sample_graph[DD_STATE_PARTS];

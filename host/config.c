@@ -16,7 +16,7 @@
 typedef enum key_type { KEY_INT, KEY_SEED, KEY_REAL, KEY_WORD, KEY_WIDTHS } key_type;
 
 static const char *const activation_words[] = {"relu", "gelu", "silu", "tanh", NULL};
-static const char *const schedule_words[] = {"linear", "quadratic", "cosine", "scaled_linear", NULL};
+static const char *const schedule_words[] = {"linear", "quadratic", "cosine", "scaled_linear", "geometric", NULL};
 static const char *const gate_words[] = {"learned", "hard", "fixed", NULL};
 static const char *const terminal_words[] = {"kept", "zero", NULL};
 static const char *const prediction_words[] = {"noise", "x0", "v", NULL};

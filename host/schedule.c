@@ -34,6 +34,9 @@ static void fill_beta(const dd_diffusion_config *c, double *beta)
         case DD_BETA_SCALED_LINEAR:
             beta[t] = (c->beta_start + (c->beta_end - c->beta_start) * fraction) * 1000. / T;
             break;
+        case DD_BETA_GEOMETRIC:
+            beta[t] = c->beta_start * pow(c->beta_end / c->beta_start, fraction);
+            break;
         }
     }
 }

@@ -2,15 +2,24 @@
 # The study: which settings help. Every configuration on the four datasets with seeds 0 to 2, beside the exact denoiser of its
 # protocol and fresh true points; then the table and picture of results/study/. Some five hours on two cores; stopped and
 # started again it goes on, and study.csv keeps what was done elsewhere. In the order of what the experiment's notes ask.
+#
+#     results/knobs.sh [SEEDS [CONFIG...]]     # 0-2 and all of them; CONFIG: only these (or floor), so that the work can be divided
 set -eu
 cd "$(dirname "$0")/.."
 seeds="${1:-0-2}"
+[ $# -eq 0 ] || shift
+only="$*"
 datasets="circle dino line moons"
 python=.venv/bin/python3
 [ -x $python ] || python=python3
 
+wanted() {
+    [ -z "$only" ] || case " $only " in *" $1 "*) ;; *) return 1 ;; esac
+}
+
 train() {
     for config in "$@"; do
+        wanted "$config" || continue
         build/dualdiff train "configs/$config.toml" --seeds "$seeds" --out runs --quiet
         show
     done
@@ -21,6 +30,7 @@ resample() {
     trained=$1
     shift
     for config in "$@"; do
+        wanted "$config" || continue
         for dataset in $datasets; do
             for file in runs/"$trained/$dataset"/seed_*.h5; do
                 case $file in *.ckpt.h5) continue ;; esac
@@ -37,8 +47,9 @@ show() {
 }
 
 for dataset in $datasets; do
-    build/dualdiff floor configs/run_1.toml --dataset "$dataset" --out runs >/dev/null
+    ! wanted floor || build/dualdiff floor configs/run_1.toml --dataset "$dataset" --out runs >/dev/null
     for config in run_1 cosine_100 cosine_250 cosine_1000 zero_snr ddim_20 ddim_100 start_data mode_capture; do
+        wanted "$config" || continue
         build/dualdiff oracle "configs/$config.toml" --dataset "$dataset" --out runs >/dev/null
     done
 done

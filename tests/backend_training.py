@@ -188,7 +188,7 @@ def test_sampling(tmp_path, run):
         check_sampling(config, seed, got, 1e-4)
 
 
-@pytest.mark.parametrize("schedule", ["linear", "quadratic", "cosine", "scaled_linear"])
+@pytest.mark.parametrize("schedule", ["linear", "quadratic", "cosine", "scaled_linear", "geometric"])
 def test_sampling_under_every_schedule(tmp_path, schedule):
     """Few steps, small networks. The cosine schedule's last beta is .999: one step divides by its root, 30."""
     settings = {"diffusion.schedule": schedule, "diffusion.timesteps": 250 if schedule == "scaled_linear" else 20,

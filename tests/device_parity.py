@@ -1,5 +1,5 @@
-"""Thirty steps on the CPU and on the substituted CUDA backend: every tensor by norm. Every run, and every setting that
-changes what the kernels compute. The tolerances are those of tests/backend_training.py. `ctest -R cuda_parity -V` prints
+"""Thirty steps on the CPU and on the CUDA backend: every tensor by norm. Every run, and every setting that
+changes what the kernels compute. The tolerances are those of tests/backend_training.py. `ctest -R device_parity -V` prints
 a table.
 """
 import os

@@ -2,7 +2,7 @@
  * take turns, compute the bits that each computes alone; and TF32 is another result, as far off as its rounding. */
 #include <math.h>
 
-#include "../small_run.h"
+#include "small_run.h"
 
 enum { BLOCK = 3, BLOCKS = 3, SAMPLES = 50 };
 

@@ -78,6 +78,8 @@ class Schedule:
             beta = (math.sqrt(start) + (math.sqrt(end) - math.sqrt(start)) * fraction) ** 2
         elif kind == "scaled_linear":
             beta = (start + (end - start) * fraction) * 1000 / timesteps
+        elif kind == "geometric":
+            beta = np.exp((1 - fraction) * math.log(start) + fraction * math.log(end))
         elif kind == "cosine":
             bar = np.cos((np.arange(timesteps + 1) / timesteps + .008) / 1.008 * math.pi / 2) ** 2
             beta = np.minimum(1 - bar[1:] / bar[:-1], .999)

@@ -75,7 +75,7 @@ def test_permutations_differ_by_epoch_and_seed():
 
 # ---- the schedule ----
 
-KINDS = ["linear", "quadratic", "cosine", "scaled_linear"]
+KINDS = ["linear", "quadratic", "cosine", "scaled_linear", "geometric"]
 PREDICTIONS = ["noise", "x0", "v"]
 X0, EPS = np.array([[1.5, -.3]]), np.array([[.2, 1.]])
 

@@ -7,8 +7,8 @@
 #include "check.h"
 #include "schedule.h"
 
-static const char *const names[] = {"linear", "quadratic", "cosine", "scaled_linear"};
-enum { KINDS = 4 };
+static const char *const names[] = {"linear", "quadratic", "cosine", "scaled_linear", "geometric"};
+enum { KINDS = 5 };
 
 static dd_config config_of(dd_beta_schedule kind, int timesteps)
 {
@@ -52,6 +52,8 @@ static long double known_beta(dd_beta_schedule kind, int t, int T)
     }
     case DD_BETA_SCALED_LINEAR:
         return ((1 - fraction) * low + fraction * high) * 1000 / T;
+    case DD_BETA_GEOMETRIC:
+        return expl((1 - fraction) * logl(low) + fraction * logl(high));
     case DD_BETA_LINEAR:
         break;
     }

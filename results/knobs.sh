@@ -17,10 +17,24 @@ wanted() {
     [ -z "$only" ] || case " $only " in *" $1 "*) ;; *) return 1 ;; esac
 }
 
+results_of() {
+    for dataset in $datasets; do
+        find "runs/$1/$dataset" -name 'seed_*.h5' ! -name '*.ckpt.h5' | sort
+    done
+}
+
 train() {
     for config in "$@"; do
         wanted "$config" || continue
         build/dualdiff train "configs/$config.toml" --seeds "$seeds" --out runs --quiet
+        case $config in
+        run_0 | single_*) ;; # one network: no gate
+        *)
+            for file in $(results_of "$config"); do
+                h5ls "$file/analysis" >/dev/null 2>&1 || build/dualdiff analyze "$file" >/dev/null
+            done
+            ;;
+        esac
         show
     done
 }
@@ -31,12 +45,9 @@ resample() {
     shift
     for config in "$@"; do
         wanted "$config" || continue
-        for dataset in $datasets; do
-            for file in runs/"$trained/$dataset"/seed_*.h5; do
-                case $file in *.ckpt.h5) continue ;; esac
-                [ -e "runs/$config/$dataset/${file##*/}" ] ||
-                    build/dualdiff evaluate "$file" --config "configs/$config.toml" --out runs >/dev/null
-            done
+        for file in $(results_of "$trained"); do
+            [ -e "runs/$config/${file#runs/"$trained"/}" ] ||
+                build/dualdiff evaluate "$file" --config "configs/$config.toml" --out runs >/dev/null
         done
         show
     done

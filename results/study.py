@@ -9,7 +9,8 @@ and `dualdiff floor --out RUNS` (floor), and writes into --out
                  that are no longer in the folder stay, so that a study can go on elsewhere; a run that is there
                  replaces its row
     study.md     per dataset every configuration: KL divergence over seeds, modes, time, beside the oracle of its own
-                 protocol and the floor, and the difference to the configuration --base
+                 protocol and the floor, and the difference to the configuration --base; and what gate and experts of those
+                 runs do that `dualdiff analyze` has seen
     study.png    the KL divergences: a panel a dataset, configurations down the side
 """
 import argparse
@@ -26,7 +27,17 @@ from runs import BEFORE_KEY, fail, h5py, in_order, settings_of, write_whole
 
 METRICS = ("kl_divergence", "modes_captured", "modes", "off_support", "high_quality", "total_variation", "density", "coverage",
            "sliced_wasserstein", "mmd_squared", "mean_distance", "eval_loss", "heldout_loss", "training_time", "inference_time")
-COLUMNS = ("config", "dataset", "seed", "protocol", "settings", "device", *METRICS)
+# What is kept of an analysis (docs/analysis.md): column, array, and what becomes of it.
+ANALYSIS = {
+    **{f"{source}_{what}": (f"information/{source}_{what}", lambda bits: bits.mean()) for source in ("data", "sampling")
+       for what in ("region", "timestep")},
+    "entropy": ("training/entropy", lambda course: course[-1]),
+    "entropy_of_mean": ("training/entropy_of_mean", lambda course: course[-1]),
+    "loss_gated": ("by_timestep/loss_gated", lambda loss: loss.mean()),
+    "loss_equal": ("by_timestep/loss_equal", lambda loss: loss.mean()),
+    "loss_alone": ("by_timestep/loss_alone", lambda loss: loss.mean(axis=0).min()),
+}
+COLUMNS = ("config", "dataset", "seed", "protocol", "settings", "device", *METRICS, *ANALYSIS)
 VERDICTS = {"better": "#2f6fb5", "worse": "#e0742c", "no difference": "#7c8594", "one seed": "#b9bec6", "base": "#15191f"}
 BEYOND = 2  # standard errors of a difference
 
@@ -83,9 +94,11 @@ def read_run(path):
         name = path.parts[-3]
         row = {"config": name, "dataset": path.parts[-2], "seed": path.stem.split("_")[1],
                "protocol": "" if is_floor(name) else protocol(config), "settings": settings(name, config), "device": str(file.attrs["device"])}
-        for metric in METRICS:
-            value = float(file[f"metrics/{metric}"][()]) if f"metrics/{metric}" in file else np.nan
-            row[metric] = repr(value) if np.isfinite(value) else ""
+        stored = {metric: (f"metrics/{metric}", float) for metric in METRICS}
+        stored |= {column: (f"analysis/{array}", reduce) for column, (array, reduce) in ANALYSIS.items()}
+        for column, (array, reduce) in stored.items():
+            value = float(reduce(file[array][()])) if array in file else np.nan
+            row[column] = repr(value) if np.isfinite(value) else ""
         return row
 
 
@@ -202,6 +215,10 @@ true points. The difference is to {base}, ± its standard error; it counts as be
 a standard error is itself uncertain: of twenty configurations that are all alike, about two will seem to differ, and more where {base} itself
 happens to lie high or low.
 
+*Gate and experts* ([docs/analysis.md](../../docs/analysis.md)): bits that an expert's weight tells of the region (mode or grid cell) and of the
+timestep, on fresh noised points and while sampling; entropy of the weights at the end of training, at a point and of the mean weights, in bits (log2 K:
+all experts mixed equally; 0: one alone); loss of the predicted noise under the run's own weights, under equal ones and of the best expert alone.
+
 ![KL divergence of all configurations](study.png)
 """
 
@@ -210,10 +227,10 @@ def number(value, decimals=3, sign=""):
     return f"{value:{sign}.{decimals}f}" if np.isfinite(value) else "–"
 
 
-def spread(values):
+def spread(values, decimals=3):
     if not len(values):
         return "–"
-    return number(values.mean()) + (f" ± {number(values.std(ddof=1))}" if len(values) > 1 else "")
+    return number(values.mean(), decimals) + (f" ± {number(values.std(ddof=1), decimals)}" if len(values) > 1 else "")
 
 
 def cells(found, oracle, floor, difference):
@@ -234,8 +251,24 @@ def table(comparison):
         rows.append([config, *cells(found, comparison.oracle(config), comparison.floor(), [words, verdict])])
     for config, found in {**comparison.oracles, **comparison.floors}.items():
         rows.append([f"*{config}*", *cells(found, none, none, ["–", ""])])
-    lines = [head, ["---"] + ["---:"] * (len(head) - 2) + ["---"], *rows]
+    return markdown([head, ["---"] + ["---:"] * (len(head) - 2) + ["---"], *rows])
+
+
+def markdown(lines):
     return "\n".join("| " + " | ".join(field.replace("|", r"\|") for field in line) + " |" for line in lines)
+
+
+def gate_table(comparison):
+    """Of the configurations that were analysed; "" where none was."""
+    head = ["gate and experts", "seeds", "region, data", "timestep, data", "region, sampling", "timestep, sampling", "entropy", "of the mean",
+            "own loss", "equal weights", "best alone"]
+    rows = []
+    for config, found in comparison.trained.items():
+        seeds = len(found.values("loss_gated"))
+        if seeds:
+            rows.append([config, str(seeds), *(spread(found.values(column), 2) for column in list(ANALYSIS)[:-3]),
+                         *(spread(found.values(column)) for column in list(ANALYSIS)[-3:])])
+    return markdown([head, ["---"] + ["---:"] * (len(head) - 1), *rows]) if rows else ""
 
 
 def page(comparisons, rows, base):
@@ -248,6 +281,8 @@ def page(comparisons, rows, base):
             for device in devices) + ".\n")
     for comparison in comparisons:
         text += [f"## {comparison.dataset}\n", table(comparison) + "\n"]
+        gates = gate_table(comparison)
+        text += [gates + "\n"] if gates else []
     return "\n".join(text)
 
 

@@ -47,11 +47,12 @@ def rows(out):
         return list(csv.DictReader(file))
 
 
-def tables(out):
-    """{dataset: {configuration: cells}} of the page."""
+def tables(out, first="configuration"):
+    """{dataset: {configuration: cells}} of the page, of the tables whose first column is called so."""
     found = {}
     for section in re.split(r"^## ", (out / "study.md").read_text(), flags=re.MULTILINE)[1:]:
         dataset, _, text = section.partition("\n")
+        text = next((part for part in text.strip().split("\n\n") if part.startswith(f"| {first} |")), "")
         lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
         found[dataset] = {line[0].strip("*"): dict(zip(lines[0][1:] + ["verdict"], [cell.strip() for cell in line[1:]])) for line in lines[2:]}
     return found
@@ -97,6 +98,31 @@ def test_comparisons(made):
     assert dino["alone"]["verdict"] == "one seed" and dino["alone"]["difference to base"] == "-0.350"
     assert dino["oracle_cosine"]["KL [bit]"] == "0.040 ± 0.014"
     assert found["moons"]["run_2"]["oracle"] == "–" and found["moons"]["run_2"]["modes captured"] == "–"
+
+
+def test_gate_and_experts(tmp_path):
+    """Means over experts and timesteps, the last window of training, the best single expert; seeds that were not analysed are left out."""
+    for seed in range(3):
+        path = write(tmp_path / "runs", "gated", "dino", seed, .5)
+        if seed == 2:
+            continue
+        with h5py.File(path, "a") as file:
+            group = file.create_group("analysis")
+            for name, bits in (("data_region", [.1, .3]), ("data_timestep", [.5, .5]), ("sampling_region", [.2, .2]), ("sampling_timestep", [1, 3])):
+                group[f"information/{name}"] = np.float32(bits) + seed
+            group["training/entropy"] = np.float32([.9, .5, .25 + seed])
+            group["training/entropy_of_mean"] = np.float32([1, .875])
+            group["by_timestep/loss_gated"] = np.float32([.25, .5])
+            group["by_timestep/loss_equal"] = np.float32([.5, .5])
+            group["by_timestep/loss_alone"] = np.float32([[.75, .25], [1, .5]])
+    write(tmp_path / "runs", "plain", "dino", 0, .6)
+    study(tmp_path / "runs", "--out", tmp_path / "out", "--base", "plain")
+    found = tables(tmp_path / "out", "gate and experts")["dino"]
+    assert list(found) == ["gated"] and list(tables(tmp_path / "out")["dino"]) == ["plain", "gated"]
+    assert found["gated"] == {
+        "seeds": "2", "region, data": "0.70 ± 0.71", "timestep, data": "1.00 ± 0.71", "region, sampling": "0.70 ± 0.71",
+        "timestep, sampling": "2.50 ± 0.71", "entropy": "0.75 ± 0.71", "of the mean": "0.88 ± 0.00", "own loss": "0.375 ± 0.000",
+        "equal weights": "0.500 ± 0.000", "best alone": "0.375 ± 0.000"}
 
 
 def test_two_standard_errors(tmp_path):

@@ -110,8 +110,9 @@ def test_setting(tmp_path, name):
     check(name, compare("run_3", "dino:150:3", settings, tmp_path), *BOUNDS["silu"])
 
 
-def test_tf32(tmp_path):
+@pytest.mark.parametrize("more", [{}, {**COURSE, "training.diversity_layer": "hidden"}], ids=["", "diversity inside"])
+def test_tf32(tmp_path, more):
     """Factors of 10 bits: the CPU's result, but no nearer than that rounding."""
-    far = compare("run_3", "dino:150:3", {**SMALL, "training.precision": "tf32"}, tmp_path)
+    far = compare("run_3", "dino:150:3", {**SMALL, **more, "training.precision": "tf32"}, tmp_path)
     print("| tf32 | " + " | ".join(f"{far.get(n, 0):.1e}" for n in COLUMNS) + " |")
     assert 1e-5 < far["gradient"] < 1e-2 and far["online"] < 1e-2 and far["samples"] < 1e-2

@@ -1,6 +1,6 @@
 /* Everything that the CUDA backend does, on a small network, against the CPU backend. test_planted.py runs it with a
  * libdualdiff_cuda.so beside it that has a fault planted. Exit status 0: the two agree; else the first difference or
- * error is printed. */
+ * error is printed. With an argument the diversity loss is that of the experts' hidden layers. */
 #include <math.h>
 
 #include "../small_run.h"
@@ -119,12 +119,15 @@ static void outcome_free(outcome *o)
     free(o->distance);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    (void)argv;
     small_run s;
     small_run_create(&s);
     s.config.model.activation = DD_SILU; /* no kinks, so that rounding stays rounding */
     s.config.model.experts = EXPERTS;    /* a weight each, where two would have one */
+    if (argc > 1)
+        s.config.training.diversity_layer = DD_DIVERSITY_OF_HIDDEN;
     TRY(dd_model_create(&s.config.model, &s.model));
     outcome cuda = run(&s, "cuda"), cpu = run(&s, "cpu");
     size_t p = REPLICAS * s.model.parameters, row = (size_t)(s.config.training.batch * s.model.gates);

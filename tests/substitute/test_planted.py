@@ -71,6 +71,11 @@ FAULTS = {
     "embedded for the wrong step": ("sample.cu", "s.timestep[i - 1]", "s.timestep[i]", "samples differ"),
     "wrong number of a sample": ("sample.cu", "e->replicas, (int)first, 0, stream", "e->replicas, (int)first + 1, 0, stream",
                                  "samples differ"),
+    "lengths read from where factors are written": ("hidden_diversity.cu", "own + square[j]",
+                                                    "own + d.gram[(member * d.rows + j) * d.rows + j]", BLOCKS + "|" + RACE),
+    "rows beyond a short batch": ("hidden_diversity.cu", "if (j < others)", "if (j < d.rows)", UNWRITTEN + "|differ"),
+    "members share their lengths": ("hidden_diversity.cu", "d.length[member * d.rows + row] =", "d.length[row] =", BLOCKS),
+    "pull against the factors left out": ("hidden_diversity.cu", "gram[row] = -sum;", "gram[row] = sum;", "gradients differ"),
 }
 
 
@@ -93,15 +98,16 @@ def build(directory, file, old, new, compiled=None):
     shutil.copy(settings["program"], directory)
 
 
-def run(directory):
+def run(directory, *inside):
     program = directory / Path(settings["program"]).name
-    result = subprocess.run([program], capture_output=True, text=True, timeout=120)
+    result = subprocess.run([program, *inside], capture_output=True, text=True, timeout=120)
     return result.returncode, result.stdout + result.stderr
 
 
-def test_nothing_planted(tmp_path):
+@pytest.mark.parametrize("inside", [[], ["inside"]])
+def test_nothing_planted(tmp_path, inside):
     build(tmp_path, "norm.cu", "float sum = 0.f;", "float sum = 0.f; /* as it was */")
-    status, said = run(tmp_path)
+    status, said = run(tmp_path, *inside)
     assert status == 0 and said.startswith("agree"), said
 
 
@@ -109,7 +115,7 @@ def test_nothing_planted(tmp_path):
 def test_fault_is_caught(name, tmp_path):
     file, old, new, says, *compiled = FAULTS[name]
     build(tmp_path, file, old, new, *compiled)
-    status, said = run(tmp_path)
+    status, said = run(tmp_path, *(["inside"] if file == "hidden_diversity.cu" else []))
     print(f"{name}: " + next((line for line in said.splitlines() if line.startswith("substitute:")), said[:150]))
     assert status != 0, "the fault was not noticed"
     assert re.search(says, said), said

@@ -64,9 +64,10 @@ for dataset in $datasets; do
         build/dualdiff oracle "configs/$config.toml" --dataset "$dataset" --out runs >/dev/null
     done
 done
-train run_1 single_690k fixed_gate hard_gate run_0 run_3 run_4
+train run_1
 resample run_1 ddim_20 ddim_100 start_data
+train single_690k fixed_gate hard_gate run_0 run_3
 resample run_3 stretched_noise
-train mode_capture experts_4 predict_v predict_x0 cosine_250 silu single_790k diversity_squared diversity_rbf \
+train run_4 mode_capture experts_4 predict_v predict_x0 cosine_250 silu single_790k diversity_squared diversity_rbf \
     diversity_log diversity_l1 diversity_annealed diversity_hidden min_snr zero_snr cosine_100 cosine_1000 \
     run_2 run_5 gelu tanh batch_64 experts_8 batch_1024

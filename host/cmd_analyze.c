@@ -8,8 +8,7 @@
 
 static const dd_option options[] = {
     {"dataset", "NAME|FILE", 0,
-     "the points to analyse on. Default: those the run was trained on, which a run that "
-     "was trained on a FILE needs to be told again."},
+     "the points the run was trained on: to be told again of a run that was trained on a FILE."},
     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
     {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core."},
     {0}};
@@ -82,6 +81,9 @@ static int analyze(const char *path, const dd_args *args, int threads)
         return status;
     }
     status = dd_stored_points(path, &stored, dd_args_value(args, "dataset", NULL), &points, &same);
+    if (!status && !same) /* its regions and losses would stand in the file as the run's own */
+        status = dd_fail(DD_ERR_USAGE, "analyze: %s is not what %s was trained on; leave out --dataset, or name its points",
+                         points.name, path);
     if (!status)
         status = dd_analysis_create(&stored, path, &points, &analysis);
     if (!status)
@@ -103,8 +105,16 @@ int dd_cmd_analyze(int argc, char **argv)
     if (status || args.help)
         goto done;
     DD_CHECK(dd_args_integer(&args, "threads", 0, 4096, 0, &threads));
-    for (int i = 0; i < args.words; i++)
-        DD_CHECK(analyze(args.word[i], &args, (int)threads));
+    int failed = 0;
+    for (int i = 0; i < args.words; i++) {
+        int one = analyze(args.word[i], &args, (int)threads);
+        if (one && args.words > 1) /* a folder's runs are named by one pattern, and some have nothing to analyse */
+            fprintf(stderr, "dualdiff: left out: %s\n", dd_error_message());
+        if (one && !failed++)
+            status = one;
+    }
+    if (failed && args.words > 1)
+        dd_fail((dd_status)status, "analyze: %d of %d files were left out, for the reasons above", failed, args.words);
 done:
     dd_args_free(&args);
     return status;

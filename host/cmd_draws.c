@@ -47,7 +47,8 @@ void dd_draws_close(dd_draws *d)
 /* What is stored under this name already was made from the same data and, where it matters, schedule. */
 static int check_stored(const dd_draws *d, const dd_draw_source *source, const char *path)
 {
-    static const char *const sections[] = {"data", "diffusion", "sampling", NULL}, *const data[] = {"data", NULL};
+    static const char *const sections[] = {"data", "evaluation", "diffusion", "sampling", NULL};
+    static const char *const data[] = {"data", "evaluation", NULL};
     dd_header header;
     if (access(path, F_OK))
         return DD_OK;

@@ -162,8 +162,8 @@ static int configure(const dd_args *args, const char *path, dd_config *config)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     int status = *difference
                      ? dd_fail(DD_ERR_USAGE,
-                               "%s was trained otherwise; only [sampling] and [evaluation] can change now. What "
-                               "differs:\n%s",
+                               "%s was trained otherwise; only [sampling] and [evaluation] can change now. If --config is meant "
+                               "for its sampler alone, say what the run has by --set. What differs:\n%s",
                                path, difference)
                      : DD_OK;
     free(difference);

@@ -113,7 +113,8 @@ static int read_csv(FILE *file, sink *s)
 
 static int not_npy(const char *path, const char *why)
 {
-    return dd_fail(DD_ERR_DATA, "%s: %s; save it with numpy.save(file, points.astype('float32'))", path, why);
+    return dd_fail(DD_ERR_DATA, "%s: %s; save it with numpy.save(file, "
+                                "numpy.ascontiguousarray(points, 'float32'))", path, why);
 }
 
 /* The text behind 'key': in the header's dictionary; NULL if it is not there. */
@@ -173,7 +174,8 @@ static int read_npy(FILE *file, sink *s)
     else if (strncmp(order, "False", 5))
         status = not_npy(s->path, "in Fortran order");
     else if (sscanf(shape, "(%llu, %llu)%n", &rows, &columns, &end) != 2 || !end || columns != 2)
-        status = dd_fail(DD_ERR_DATA, "%s: shape %.40s; points have shape (n, 2)", s->path, shape);
+        status = dd_fail(DD_ERR_DATA, "%s: shape %.*s; points have shape (n, 2)", s->path,
+                         (int)(strcspn(shape, ")") + 1 < 40 ? strcspn(shape, ")") + 1 : 40), shape);
     free(header);
     for (unsigned long long row = 0; row < rows && !status; row++) {
         unsigned char bytes[16];

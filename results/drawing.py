@@ -84,7 +84,9 @@ def describe(config, usual, untrained="", most=4):
     settings, those alone that are not the `usual` {key: value as text} of the study's runs. Of what no network made, schedule and
     sampling are all that can matter, and to true points not even they."""
     experts, diverse = config["model.experts"], config["training.diversity_weight"]
-    who = untrained if untrained else "one network" if experts == 1 else f"{experts} experts"
+    network = "one network" if experts == 1 else f"{experts} experts"
+    who = {"": network, "resampled": f"{network} resampled"}.get(untrained, untrained)
+    untrained = "" if untrained == "resampled" else untrained
     own = {
         "model.experts": lambda value: "",
         "model.gate": lambda value: f"{value} gate" if experts > 1 and value != "learned" else "",

@@ -58,10 +58,12 @@ show() {
 }
 
 for dataset in $datasets; do
-    ! wanted floor || build/dualdiff floor configs/run_1.toml --dataset "$dataset" --out runs >/dev/null
+    ! wanted floor || [ -e "runs/floor/$dataset/seed_0.h5" ] ||
+        build/dualdiff floor configs/run_1.toml --dataset "$dataset" --out runs >/dev/null
     for config in run_1 cosine_100 cosine_250 cosine_1000 zero_snr ddim_20 ddim_100 start_data mode_capture; do
         wanted "$config" || continue
-        build/dualdiff oracle "configs/$config.toml" --dataset "$dataset" --out runs >/dev/null
+        [ -e "runs/oracle_$config/$dataset/seed_0.h5" ] ||
+            build/dualdiff oracle "configs/$config.toml" --dataset "$dataset" --out runs >/dev/null
     done
 done
 train run_1

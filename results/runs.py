@@ -48,10 +48,12 @@ class Result:
 
     @functools.cached_property
     def untrained(self):
-        """What the points of a result without a network are: "exact denoiser" or "fresh true points"; "" of a network."""
+        """What the points of a result without a network of its own are: "exact denoiser", "fresh true points", or "resampled",
+        those of a run's network under other settings; "" of a network."""
         if self.has("/train"):
             return ""
-        return "exact denoiser" if "denoiser" in self.long_names("/samples")["x"] else "fresh true points"
+        said = self.long_names("/samples")["x"]
+        return "exact denoiser" if "denoiser" in said else "resampled" if "averaged parameters" in said else "fresh true points"
 
     @functools.cached_property
     def config_text(self):

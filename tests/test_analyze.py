@@ -373,7 +373,11 @@ def test_points_from_a_file(tmp_path):
     run(command(tmp_path, "--dataset", str(tmp_path / "mine.csv"), settings={"training.steps": 60}))
     path = tmp_path / "run_3" / "mine" / "seed_0.h5"
     assert "--dataset" in analyze(path, status=ERR_USAGE)
-    assert "of the grid cell" in analyze(path, "--dataset", tmp_path / "mine.csv")
+    before = path.read_bytes()
+    assert "not what" in analyze(path, "--dataset", "moons", status=ERR_USAGE) and path.read_bytes() == before
+    (tmp_path / "no_run.h5").write_bytes(b"nothing")
+    said = analyze(tmp_path / "no_run.h5", path, "--dataset", tmp_path / "mine.csv", status=5)
+    assert "no_run.h5" in said and "1 of 2 files" in said
     analysed = Run(path)
     low, high = points.min(axis=0), points.max(axis=0)
     cell = np.clip(((points - low) / (high - low) * 8).astype(int), 0, 7)

@@ -47,6 +47,17 @@ def runs(tmp_path):
     return tmp_path / "runs", values
 
 
+def test_warns_of_mixtures(tmp_path):
+    """Seeds of different settings under one name are averaged, but not without a word."""
+    for seed, batch in enumerate((256, 256, 64)):
+        write_result(tmp_path, "run_0", "dino", seed, {"kl_divergence": .5 + seed}, settings={"training.batch": batch})
+        write_result(tmp_path, "run_1", "dino", seed, {"kl_divergence": .5 + seed}, np.full(10, .5))
+    done = subprocess.run([PROGRAM, "compare", tmp_path], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and done.stderr.count("warning") == 1
+    assert all(word in done.stderr for word in ("seed_0.h5", "seed_2.h5", "training.batch: 256", "64 there"))
+    assert "1.500 ± 1.000" in done.stdout
+
+
 def test_numbers(runs):
     out, values = runs
     table = rows(compare(out, "--format", "csv"))

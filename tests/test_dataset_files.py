@@ -110,14 +110,14 @@ def test_same_points_same_checksum(tmp_path):
 @pytest.mark.parametrize(
     "array, say",
     [
-        (np.asfortranarray(GOOD), ["Fortran order"]),
+        (np.asfortranarray(GOOD), ["Fortran order", "ascontiguousarray"]),
         (GOOD.astype(int), ["not float32 or float64"]),
         (GOOD[:3].astype(np.float16), ["not float32 or float64"]),
         (GOOD.astype(np.longdouble), ["not float32 or float64"]),
         (GOOD.astype(complex), ["not float32 or float64"]),
         (np.array(["a", "b"]), ["not float32 or float64"]),
         (np.zeros(3, dtype=[("x", "<f4"), ("y", "<f4")]), ["not float32 or float64"]),
-        (GOOD.T.copy(), ["shape (2, 4)", "(n, 2)"]),
+        (GOOD.T.copy(), ["shape (2, 4);", "(n, 2)"]),
         (GOOD.ravel(), ["shape (8,)"]),
         (np.zeros((3, 2, 2)), ["shape (3, 2, 2)"]),
         (np.zeros((3, 3)), ["shape (3, 3)"]),

@@ -90,6 +90,13 @@ def test_no_network_to_evaluate(tmp_path):
         assert "without a network" in call(name, config=tmp_path / "floor/line/seed_0.h5", expect=5)
 
 
+def test_draws_of_other_evaluations_do_not_mix(tmp_path):
+    for name in ("oracle", "floor"):
+        call(name, "--dataset", "line", "--draws", 2, "--out", tmp_path, *SMALL)
+        said = call(name, "--dataset", "line", "--draws", 1, "--out", tmp_path, *SMALL, "--set", "evaluation.k=3", expect=6)
+        assert "evaluation.k" in said and "--out" in said
+
+
 def test_same_twice_and_with_any_number_of_threads(tmp_path):
     for out, threads in (("a", 1), ("b", 3)):
         call("oracle", "--dataset", "circle", "--draws", 1, "--threads", threads, "--out", tmp_path / out, *SMALL)

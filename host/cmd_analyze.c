@@ -82,8 +82,9 @@ static int analyze(const char *path, const dd_args *args, int threads)
     }
     status = dd_stored_points(path, &stored, dd_args_value(args, "dataset", NULL), &points, &same);
     if (!status && !same) /* its regions and losses would stand in the file as the run's own */
-        status = dd_fail(DD_ERR_USAGE, "analyze: %s is not what %s was trained on; leave out --dataset, or name its points",
-                         points.name, path);
+        status =
+            dd_fail(DD_ERR_USAGE, "analyze: %s is not what %s was trained on; leave out --dataset, or name its points",
+                    points.name, path);
     if (!status)
         status = dd_analysis_create(&stored, path, &points, &analysis);
     if (!status)

@@ -109,26 +109,24 @@ static int write_reference(const char *dir, const dd_entries *entries)
     return dd_tool_run("reference_files.py", arguments, entries->entry, entries->count);
 }
 
-/* A mean over seeds is of one configuration: say so where what stands under one name is not. */
-static int warn_of_mixtures(const dd_entries *entries)
+/* A mean over seeds is of one configuration: say so where what stands under a run's name is not. */
+static int warn_of_mixture(const dd_entry *entry, int count)
 {
     static const char *const sections[] = {"model", "diffusion", "training", "sampling", "evaluation", "data", NULL};
-    for (int first = 0, size; first < entries->count; first += size) {
-        const dd_entry *one = &entries->entry[first];
-        dd_header base, header;
-        size = dd_entries_group(entries, first, 0);
-        DD_TRY(dd_header_read(one->path, &base));
-        for (int i = 1; i < size; i++) {
-            DD_TRY(dd_header_read(one[i].path, &header));
-            char *difference = dd_config_difference(&base.config, &header.config, sections);
-            if (!difference)
-                return dd_fail(DD_ERR_MEMORY, "out of memory");
-            if (*difference)
-                fprintf(stderr, "dualdiff: warning: %s and %s stand under one name but differ, so a mean of %s says little:\n%s\n",
-                        one->path, one[i].path, one->run, difference);
-            i = *difference ? size : i;
-            free(difference);
-        }
+    dd_header first, other;
+    int mixed = 0;
+    DD_TRY(dd_header_read(entry[0].path, &first));
+    for (int i = 1; i < count && !mixed; i++) {
+        DD_TRY(dd_header_read(entry[i].path, &other));
+        char *difference = dd_config_difference(&first.config, &other.config, sections);
+        if (!difference)
+            return dd_fail(DD_ERR_MEMORY, "out of memory");
+        mixed = *difference != '\0';
+        if (mixed)
+            fprintf(stderr,
+                    "dualdiff: warning: %s and %s stand under one name but differ, so a mean of %s says little:\n%s\n",
+                    entry[0].path, entry[i].path, entry[0].run, difference);
+        free(difference);
     }
     return DD_OK;
 }
@@ -146,7 +144,10 @@ static int compare(const dd_args *args, dd_entries *entries)
                        "compare: no finished run under %s; `dualdiff train` makes them, and `dualdiff info "
                        "FILE` says what a file holds",
                        args->word[0]);
-    DD_TRY(warn_of_mixtures(entries));
+    for (int first = 0, size; first < entries->count; first += size) {
+        size = dd_entries_group(entries, first, 0);
+        DD_TRY(warn_of_mixture(&entries->entry[first], size));
+    }
     DD_TRY(output ? dd_table_write(output, entries, &options) : dd_table_print(stdout, entries, &options));
     return reference ? write_reference(reference, entries) : DD_OK;
 }

@@ -17,9 +17,15 @@
 int dd_draws_open(const dd_args *args, dd_draws *d)
 {
     long long draws, threads;
+    const char **datasets;
+    int count;
     *d = (dd_draws){.dataset = dd_args_value(args, "dataset", NULL), .out = dd_args_value(args, "out", NULL)};
     if (!d->dataset)
         return dd_fail(DD_ERR_USAGE, "%s: --dataset NAME is missing, for instance --dataset dino", args->command->name);
+    DD_TRY(dd_args_values(args, "dataset", &datasets, &count));
+    free(datasets);
+    if (count > 1)
+        return dd_fail(DD_ERR_USAGE, "%s: one --dataset at a time", args->command->name);
     DD_TRY(dd_args_integer(args, "draws", 1, 10000, 5, &draws));
     DD_TRY(dd_args_integer(args, "threads", 0, 4096, 0, &threads));
     d->draws = (int)draws;

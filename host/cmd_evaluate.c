@@ -160,12 +160,13 @@ static int configure(const dd_args *args, const char *path, dd_config *config)
     char *difference = dd_config_difference(config, &header.config, fixed);
     if (!difference)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = *difference
-                     ? dd_fail(DD_ERR_USAGE,
-                               "%s was trained otherwise; only [sampling] and [evaluation] can change now. If --config is meant "
-                               "for its sampler alone, say what the run has by --set. What differs:\n%s",
-                               path, difference)
-                     : DD_OK;
+    int status =
+        *difference
+            ? dd_fail(DD_ERR_USAGE,
+                      "%s was trained otherwise; only [sampling] and [evaluation] can change now. If --config is meant "
+                      "for its sampler alone, say what the run has by --set. What differs:\n%s",
+                      path, difference)
+            : DD_OK;
     free(difference);
     return status;
 }

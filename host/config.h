@@ -26,10 +26,10 @@ typedef enum dd_gate_kind {
 
 typedef enum dd_beta_schedule {
     DD_BETA_LINEAR,
-    DD_BETA_QUADRATIC,    /* linear in sqrt(beta) */
-    DD_BETA_COSINE,       /* Nichol & Dhariwal 2021: s = .008, beta <= .999; the beta range is not used */
+    DD_BETA_QUADRATIC,     /* linear in sqrt(beta) */
+    DD_BETA_COSINE,        /* Nichol & Dhariwal 2021: s = .008, beta <= .999; the beta range is not used */
     DD_BETA_SCALED_LINEAR, /* the linear range times 1000 / timesteps */
-    DD_BETA_GEOMETRIC     /* linear in log(beta): as many timesteps for each octave of small noise */
+    DD_BETA_GEOMETRIC      /* linear in log(beta): as many timesteps for each octave of small noise */
 } dd_beta_schedule;
 
 typedef enum dd_terminal_snr {

@@ -113,8 +113,10 @@ static int read_csv(FILE *file, sink *s)
 
 static int not_npy(const char *path, const char *why)
 {
-    return dd_fail(DD_ERR_DATA, "%s: %s; save it with numpy.save(file, "
-                                "numpy.ascontiguousarray(points, 'float32'))", path, why);
+    return dd_fail(DD_ERR_DATA,
+                   "%s: %s; save it with numpy.save(file, "
+                   "numpy.ascontiguousarray(points, 'float32'))",
+                   path, why);
 }
 
 /* The text behind 'key': in the header's dictionary; NULL if it is not there. */

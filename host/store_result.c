@@ -150,10 +150,11 @@ int dd_result_read_parameters(const char *path, const dd_model *model, dd_state_
     DD_TRY(open_result(path, &file));
     if (H5Lexists(file, "/parameters", H5P_DEFAULT) == 0) {
         H5Fclose(file);
-        return dd_fail(DD_ERR_IO,
-                       "%s holds samples without a network, of `dualdiff oracle`, `floor` or `evaluate --out`; name the "
-                       "file of the run that has the network",
-                       path);
+        return dd_fail(
+            DD_ERR_IO,
+            "%s holds samples without a network, of `dualdiff oracle`, `floor` or `evaluate --out`; name the "
+            "file of the run that has the network",
+            path);
     }
     int status = dd_read_parameters(file, path, model, part == DD_STATE_EMA ? "/parameters/ema" : "/parameters/online",
                                     parameters);

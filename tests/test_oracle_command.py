@@ -90,6 +90,11 @@ def test_no_network_to_evaluate(tmp_path):
         assert "without a network" in call(name, config=tmp_path / "floor/line/seed_0.h5", expect=5)
 
 
+def test_one_dataset():
+    for name in ("oracle", "floor"):
+        assert "one --dataset" in call(name, "--dataset", "line", "--dataset", "moons", *SMALL, expect=2)
+
+
 def test_draws_of_other_evaluations_do_not_mix(tmp_path):
     for name in ("oracle", "floor"):
         call(name, "--dataset", "line", "--draws", 2, "--out", tmp_path, *SMALL)

@@ -109,10 +109,11 @@ int dd_cmd_analyze(int argc, char **argv)
     int failed = 0;
     for (int i = 0; i < args.words; i++) {
         int one = analyze(args.word[i], &args, (int)threads);
-        if (one && args.words > 1) /* a folder's runs are named by one pattern, and some have nothing to analyse */
+        if (!one)
+            continue;
+        status = failed++ ? status : one;
+        if (args.words > 1) /* a folder's runs are named by one pattern, and some have nothing to analyse */
             fprintf(stderr, "dualdiff: left out: %s\n", dd_error_message());
-        if (one && !failed++)
-            status = one;
     }
     if (failed && args.words > 1)
         dd_fail((dd_status)status, "analyze: %d of %d files were left out, for the reasons above", failed, args.words);

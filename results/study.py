@@ -266,8 +266,7 @@ def gate_table(comparison):
     for config, found in comparison.trained.items():
         seeds = len(found.values("loss_gated"))
         if seeds:
-            rows.append([config, str(seeds), *(spread(found.values(column), 2) for column in list(ANALYSIS)[:-3]),
-                         *(spread(found.values(column)) for column in list(ANALYSIS)[-3:])])
+            rows.append([config, str(seeds), *(spread(found.values(column), 3 if column.startswith("loss") else 2) for column in ANALYSIS)])
     return markdown([head, ["---"] + ["---:"] * (len(head) - 1), *rows]) if rows else ""
 
 

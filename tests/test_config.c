@@ -72,7 +72,9 @@ static void check_words(void)
     } cases[] = {
         {"model.activation", {"relu", "gelu", "silu", "tanh"}, &config.model.activation},
         {"model.gate", {"learned", "hard", "fixed"}, &config.model.gate},
-        {"diffusion.schedule", {"linear", "quadratic", "cosine", "scaled_linear", "geometric"}, &config.diffusion.schedule},
+        {"diffusion.schedule",
+         {"linear", "quadratic", "cosine", "scaled_linear", "geometric"},
+         &config.diffusion.schedule},
         {"diffusion.terminal_snr", {"kept", "zero"}, &config.diffusion.terminal_snr},
         {"diffusion.prediction", {"noise", "x0", "v"}, &config.diffusion.prediction},
         {"training.diversity_distance",

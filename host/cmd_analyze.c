@@ -72,7 +72,7 @@ static int analyze(const char *path, const dd_args *args, int threads)
     dd_stored stored;
     dd_points points = {0};
     dd_analysis analysis = {0};
-    int lock, same, status;
+    int lock, status;
     double began = dd_now();
     DD_TRY(dd_stored_open(path, NULL, dd_args_value(args, "backend", "auto"), threads, &stored));
     status = dd_lock_acquire(path, &lock);
@@ -80,11 +80,8 @@ static int analyze(const char *path, const dd_args *args, int threads)
         dd_stored_close(&stored);
         return status;
     }
-    status = dd_stored_points(path, &stored, dd_args_value(args, "dataset", NULL), &points, &same);
-    if (!status && !same) /* its regions and losses would stand in the file as the run's own */
-        status =
-            dd_fail(DD_ERR_USAGE, "analyze: %s is not what %s was trained on; leave out --dataset, or name its points",
-                    points.name, path);
+    /* Regions and losses of other points would stand in the file as the run's own. */
+    status = dd_stored_own_points("analyze", path, &stored, dd_args_value(args, "dataset", NULL), &points);
     if (!status)
         status = dd_analysis_create(&stored, path, &points, &analysis);
     if (!status)

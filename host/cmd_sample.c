@@ -36,17 +36,6 @@ const dd_command dd_command_sample = {
     .examples = "    dualdiff sample runs/run_1/dino/seed_0.h5 --n 100000 --seed 7 --out points.npy\n",
     .run = dd_cmd_sample};
 
-/* The points that --dataset names. */
-static int open_training(const char *path, const dd_stored *s, const char *asked, dd_points *points)
-{
-    int same;
-    DD_TRY(dd_stored_points(path, s, asked, points, &same));
-    if (same)
-        return DD_OK;
-    dd_points_free(points);
-    return dd_fail(DD_ERR_USAGE, "sample: --dataset %s: not the points that %s was trained on", asked, path);
-}
-
 static int sample(const char *path, const dd_stored *s, const dd_points *training, uint64_t seed, uint32_t n,
                   const char *out)
 {
@@ -107,7 +96,7 @@ int dd_cmd_sample(int argc, char **argv)
     const char *asked = dd_args_value(&args, "dataset", NULL);
     dd_points training = {0};
     if (asked)
-        status = open_training(args.word[0], &stored, asked, &training);
+        status = dd_stored_own_points("sample", args.word[0], &stored, asked, &training);
     if (!status)
         status = sample(args.word[0], &stored, asked ? &training : NULL, seed < 0 ? stored.header.seed : (uint64_t)seed,
                         (uint32_t)n, dd_args_value(&args, "out", NULL));

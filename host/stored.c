@@ -65,6 +65,17 @@ int dd_stored_points(const char *path, const dd_stored *s, const char *asked, dd
         path, dataset);
 }
 
+int dd_stored_own_points(const char *command, const char *path, const dd_stored *s, const char *asked,
+                         dd_points *points)
+{
+    int same;
+    DD_TRY(dd_stored_points(path, s, asked, points, &same));
+    if (same)
+        return DD_OK;
+    dd_points_free(points);
+    return dd_fail(DD_ERR_USAGE, "%s: --dataset %s: not the points that %s was trained on", command, asked, path);
+}
+
 int dd_stored_sample(const char *path, const dd_stored *s, const dd_points *training, uint64_t seed, uint32_t n,
                      float *x)
 {

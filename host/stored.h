@@ -21,6 +21,10 @@ void dd_stored_close(dd_stored *stored);
  * tells whether they are the training points. DD_ERR_USAGE when `asked` is needed: the run was trained on a file. */
 int dd_stored_points(const char *path, const dd_stored *stored, const char *asked, dd_points *points, int *same);
 
+/* The same, where only the run's own points will do: DD_ERR_USAGE, in the command's name, for others. */
+int dd_stored_own_points(const char *command, const char *path, const dd_stored *stored, const char *asked,
+                         dd_points *points);
+
 /* Generate points x (n, 2) with the averaged parameters, as [sampling] says. training: the points that the run was
  * trained on, for where sampling starts from them; NULL: they are made again there. */
 int dd_stored_sample(const char *path, const dd_stored *stored, const dd_points *training, uint64_t seed, uint32_t n,

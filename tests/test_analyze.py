@@ -374,7 +374,7 @@ def test_points_from_a_file(tmp_path):
     path = tmp_path / "run_3" / "mine" / "seed_0.h5"
     assert "--dataset" in analyze(path, status=ERR_USAGE)
     before = path.read_bytes()
-    assert "not what" in analyze(path, "--dataset", "moons", status=ERR_USAGE) and path.read_bytes() == before
+    assert "not the points" in analyze(path, "--dataset", "moons", status=ERR_USAGE) and path.read_bytes() == before
     (tmp_path / "no_run.h5").write_bytes(b"nothing")
     said = analyze(tmp_path / "no_run.h5", path, "--dataset", tmp_path / "mine.csv", status=5)
     assert "no_run.h5" in said and "1 of 2 files" in said

@@ -2,7 +2,7 @@
 import functools
 import io
 
-from drawing import (GATE, NEUTRAL, Image, Normalize, Picture, common_limits, expert_colour, expert_handles, gate_colours, matplotlib, np,
+from drawing import (GATE, MANY, NEUTRAL, Image, Normalize, Picture, common_limits, expert_colour, expert_handles, gate_colours, matplotlib, np,
                      plt, shown, wrapped)
 
 WARM = matplotlib.colors.LinearSegmentedColormap.from_list("warm", ["#fbf7ef", "#f0c987", "#d9753b", "#7d2318"])
@@ -318,22 +318,26 @@ def gate_by_region(study, result):
 
 
 def gate_information(study, dataset):
-    """Bars: bits that the gate tells of the mode and of the timestep, on data and while sampling, one panel each."""
+    """Bars: bits that the gate tells of the mode and of the timestep, on data and while sampling, one panel each; many runs stand in rows."""
     results = [result for result in study.trained(dataset) if gate_analysed(result)]
-    one = region_words(results[0])[0]
-    figure, axes = plt.subplots(1, 2, figsize=(max(9.0, 2.7 * len(results) + 3), 4.6), sharey=True)
+    one, many = region_words(results[0])[0], len(results) > MANY
+    figure, axes = plt.subplots(1, 2, figsize=(11.0, 0.42 * len(results) + 1.6) if many else (max(9.0, 2.7 * len(results) + 3), 4.6), sharex=many,
+                                sharey=True)
     for axis, source, title in ((axes[0], "data", "fresh noised points"), (axes[1], "sampling", "sampling")):
         for offset, what, colour in ((-0.2, "region", "#2c9a6c"), (0.2, "timestep", "#8a6fd1")):
             bits = [result.analysis(f"information/{source}_{what}").mean() for result in results]
-            bars = axis.bar(np.arange(len(results)) + offset, bits, 0.36, color=colour, label=one if what == "region" else what)
+            bars = (axis.barh if many else axis.bar)(np.arange(len(results)) + offset, bits, 0.36, color=colour, label=one if what == "region" else what)
             axis.bar_label(bars, [f"{value:.2f}" for value in bits], fontsize=8, padding=2)
-        axis.set_xticks(range(len(results)), [study.name[result.run].replace(", ", ",\n") for result in results], fontsize=8)
-        axis.tick_params(axis="x", length=0)
-        axis.set_xlim(-0.6, max(len(results), 2) - 0.4)
-        axis.grid(axis="x", visible=False)
-        axis.margins(y=0.12)
+        across, along = (axis.yaxis, axis.xaxis) if many else (axis.xaxis, axis.yaxis)
+        names = [name.replace(", ", ",\n") for name in study.legend([result.run for result in results])]
+        across.set_ticks(range(len(results)), names, fontsize=9 if many else 8)
+        across.set_tick_params(length=0)
+        across.grid(False)
+        if many or axis is axes[0]:
+            along.set_label_text("mutual information with the gate [bit]")
+        axis.margins(*((0.12, 0) if many else (0, 0.12)))
+        (axis.set_ylim if many else axis.set_xlim)(*sorted((-0.6, max(len(results), 2) - 0.4), reverse=many))
         axis.set_title(title, loc="left")
-    axes[0].set_ylabel("mutual information with the gate [bit]")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper")
     figure.suptitle(f"{shown(dataset)}: does the gate follow the {one} or the timestep?")

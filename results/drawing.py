@@ -1,5 +1,6 @@
 """What the pictures share: style, colours, the runs of a study and their names, and files."""
 import io
+import itertools
 import os
 from dataclasses import dataclass
 from typing import Callable
@@ -22,6 +23,8 @@ UNTRAINED = {"exact denoiser": "#242c38", "fresh true points": "#a9b1bd"}
 DATA = "#4a4f57"
 COLOURS = ["#2f6fb5", "#e0742c", "#2c9a6c", "#b5428b", "#8a6fd1", "#c9a227", "#38a9c4", "#a3402f", "#6f8f2f", "#d9699a",
            "#1e3a5f", "#5c4a3a"]
+LINES = ["-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5))]  # tell runs of one colour apart
+MANY = 8  # runs; more of them stand in rows, and legends have their names alone
 # Cool to warm like coolwarm, but dark enough in the middle to be seen on white.
 GATE = LinearSegmentedColormap.from_list("gate", ["#173f9f", "#3f86d2", "#8f86a8", "#e8813b", "#b3131f"])
 STYLE = {
@@ -54,11 +57,12 @@ class Study:
         first = {run: next(result for result in results if result.run == run) for run in self.runs}
         untrained = {run: first[run].untrained for run in self.runs}
         gated = {result.run for result in self.lowest.values() if result.has("/samples/gate")}
-        palette = iter(COLOURS * len(self.runs))
-        self.colour = {}
+        palette = itertools.cycle((colour, line) for line in LINES for colour in COLOURS)
+        self.colour, self.line = {}, {}
         for run in self.runs:
-            neutral = run not in gated and NEUTRAL not in self.colour.values()
-            self.colour[run] = UNTRAINED.get(untrained[run]) or (NEUTRAL if neutral else next(palette))
+            plain = NEUTRAL if run not in gated and NEUTRAL not in self.colour.values() else None
+            plain = UNTRAINED.get(untrained[run]) or plain
+            self.colour[run], self.line[run] = (plain, LINES[0]) if plain else next(palette)
         self.config = {run: first[run].config for run in self.runs}
         keys = in_order(key for config in self.config.values() for key in config)
         self.varying = [key for key in keys if len({str(config.get(key)) for config in self.config.values()}) > 1]
@@ -66,6 +70,10 @@ class Study:
         usual = {key: max(found, key=found.count) for key, found in values.items()}
         self.description = {run: describe(self.config[run], usual, untrained[run]) for run in self.runs}
         self.name = {run: shown(run, 30) + "\n" + wrapped(self.description[run]) for run in self.runs}
+
+    def legend(self, runs):
+        """What a legend calls them."""
+        return [self.name[run] if len(runs) <= MANY else shown(run, 30) for run in runs]
 
     def seeds(self, run, dataset):
         return [result for result in self.results if (result.run, result.dataset) == (run, dataset)]
@@ -159,6 +167,46 @@ def panels(count, width, height, **options):
     for axis in axes.flat[count:]:
         axis.set_axis_off()
     return figure, list(axes.flat[:count])
+
+
+def rows(names, count, note):
+    """A figure with a row a name and `count` panels that share the rows; `note` lines of text have room below."""
+    columns = min(count, 4)
+    lines = -(-count // columns)
+    figure, axes = plt.subplots(lines, columns, figsize=(3 * columns + 2, lines * (0.27 * len(names) + 1) + 0.4 + 0.2 * note), sharey=True,
+                                squeeze=False)
+    for axis in axes.flat[count:]:
+        axis.set_axis_off()
+    for axis in axes[:, 0]:
+        axis.set_yticks(range(len(names)), [shown(name) for name in names])
+        axis.tick_params(axis="y", length=0)
+        axis.set_ylim(len(names) - 0.4, -0.6)
+    return figure, list(axes.flat[:count])
+
+
+def row_limits(lowest, groups):
+    """Of the x axis: everything from `lowest` on, but for groups of values so far off that the others would fall together."""
+    low = min([lowest, *(values.min() for values in groups)])
+    highs = np.array([max(values.max(), values.mean() + sd(values)) for values in groups])
+    high = highs[highs <= low + 3 * (np.percentile(highs, 75) - low)].max()
+    margin = 0.06 * (high - low) or 0.01
+    return low - margin, high + margin
+
+
+def sd(values):
+    return values.std(ddof=1) if len(values) > 1 else 0.0
+
+
+def row_mark(axis, y, values, colour):
+    """Mean (bar), standard deviation (band) and seeds (dots). Where the mean is beyond the axis, its value and an arrow, and False is returned."""
+    mean, high = values.mean(), axis.get_xlim()[1]
+    if mean > high:
+        axis.annotate(f"{mean:.2f} →", (high, y), (-3, 0), textcoords="offset points", ha="right", va="center", fontsize=8.5, color=colour)
+        return False
+    axis.plot(mean + np.array([-1, 1]) * sd(values), [y, y], color=colour, linewidth=5, alpha=0.3, zorder=3, solid_capstyle="butt")
+    axis.scatter(values, np.full(len(values), y), s=11, color="white", edgecolor=colour, linewidth=0.8, zorder=4)
+    axis.plot([mean] * 2, [y - 0.28, y + 0.28], color=colour, linewidth=2.4, zorder=5, solid_capstyle="butt")
+    return True
 
 
 def common_limits(clouds):

@@ -7,11 +7,35 @@ import os
 import sys
 
 from runs import fail, read_list
-from drawing import (DATA, GATE, NEUTRAL, STYLE, Normalize, Picture, Study, common_limits, expert_colour, expert_handles, gate_colours,
-                     matplotlib, metric, np, panels, plt, save_picture, seed_note, shown)
+from drawing import (DATA, GATE, MANY, NEUTRAL, STYLE, Normalize, Picture, Study, common_limits, expert_colour, expert_handles, gate_colours,
+                     matplotlib, metric, np, panels, plt, row_limits, row_mark, rows, save_picture, sd, seed_note, shown)
 import analysis_plots
 
 # ---- the pictures ----
+
+
+def kl_values(study, run, dataset):
+    values = np.array([metric(result, "kl_divergence") for result in study.seeds(run, dataset)])
+    return values[np.isfinite(values)]
+
+
+def kl_rows(study):
+    """A panel a dataset, a row a run: what can be read when there are many."""
+    figure, axes = rows(study.runs, len(study.datasets), 1)
+    for axis, dataset in zip(axes, study.datasets):
+        groups = {run: values for run in study.runs if len(values := kl_values(study, run, dataset))}
+        if groups:
+            low, high = row_limits(np.inf, list(groups.values()))
+            axis.set_xlim(low, high + 0.14 * (high - low))  # room for the numbers
+        for run, values in groups.items():
+            if row_mark(axis, study.runs.index(run), values, study.colour[run]):
+                axis.annotate(f"{values.mean():.3f}", (max(values.max(), values.mean() + sd(values)), study.runs.index(run)), (5, 0),
+                              textcoords="offset points", va="center", fontsize=8, color="#444444")
+        axis.set_title(shown(dataset), loc="left")
+        axis.set_xlabel("KL(real || generated) [bit]")
+        axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, min_n_ticks=3))
+    figure.suptitle("KL divergence, lower is better" + kl_note(study), x=0.01, ha="left")
+    return figure
 
 
 def kl_comparison(study):
@@ -25,12 +49,11 @@ def kl_comparison(study):
     handles, tops = [], []
     for i, run in enumerate(study.runs):
         for j, dataset in enumerate(study.datasets):
-            values = np.array([metric(result, "kl_divergence") for result in study.seeds(run, dataset)])
-            values = values[np.isfinite(values)]
+            values = kl_values(study, run, dataset)
             if not len(values):
                 continue
             place, mean = j + (i - (count - 1) / 2) * bar, values.mean()
-            deviation = values.std(ddof=1) if len(values) > 1 else 0.0
+            deviation = sd(values)
             axis.bar(place, mean, 0.88 * bar, color=study.colour[run])
             if len(values) > 1:
                 axis.errorbar(place, mean, deviation, color="#222222", linewidth=1.1, capsize=3)
@@ -145,13 +168,16 @@ def smoothed_seeds(results, name):
     return steps, smoothed.mean(axis=0)[steps], deviation[steps]
 
 
-def loss_panel(axis, study, dataset, curves):
-    """One curve a run, with a band of one standard deviation where there are several seeds."""
-    late = []
+def loss_panel(axis, study, curves):
+    """One curve a run, with a band of one standard deviation where there are several seeds. Where one run is many times as long as another, over the
+    share of its training."""
+    late, lengths = [], [steps[-1] for steps, _, _ in curves.values()]
+    share = max(lengths) > 3 * min(lengths)
     for run, (steps, mean, deviation) in curves.items():
-        axis.plot(steps, mean, color=study.colour[run], linewidth=1.5)
+        place = 100 * steps / steps[-1] if share else steps
+        axis.plot(place, mean, color=study.colour[run], linestyle=study.line[run], linewidth=1.5)
         if deviation.any():
-            axis.fill_between(steps, mean - deviation, mean + deviation, color=study.colour[run], alpha=0.15, linewidth=0)
+            axis.fill_between(place, mean - deviation, mean + deviation, color=study.colour[run], alpha=0.15, linewidth=0)
         late += [(mean + sign * deviation)[steps >= 0.04 * steps[-1]] for sign in (-1, 1)]
     late = np.concatenate(late) if late else np.zeros(0)
     late = late[np.isfinite(late)]
@@ -160,7 +186,7 @@ def loss_panel(axis, study, dataset, curves):
         margin = 0.06 * (late.max() - late.min()) or 0.05
         axis.set_ylim(late.min() - margin, late.max() + margin)
     axis.margins(x=0.01)
-    axis.set_xlabel("training step")
+    axis.set_xlabel("share of the run's training steps [%]" if share else "training step")
 
 
 def train_loss(study, dataset):
@@ -169,17 +195,17 @@ def train_loss(study, dataset):
                  for name in ("/train/loss", "/train/mse"))
     loss, mse = ({run: curve for run, curve in curves.items() if curve is not None} for curves in (loss, mse))
     more = [run for run in loss if run in mse and not np.allclose(loss[run][1], mse[run][1], rtol=1e-4)]
-    figure, axes = plt.subplots(1, 2 if more else 1, figsize=(13.5 if more else 9.5, 4.8), squeeze=False)
-    loss_panel(axes[0, 0], study, dataset, loss)
+    figure, axes = plt.subplots(1, 2 if more else 1, figsize=(13.5 if more else 9.5, max(4.8, 0.24 * len(loss))), squeeze=False)
+    loss_panel(axes[0, 0], study, loss)
     axes[0, 0].set_ylabel("training loss")
     axes[0, 0].set_title("loss: MSE - weight × diversity" if more else "loss: MSE", loc="left")
     if more:
-        loss_panel(axes[0, 1], study, dataset, mse)
+        loss_panel(axes[0, 1], study, mse)
         axes[0, 1].set_ylabel("mean squared error")
         axes[0, 1].set_title("MSE alone", loc="left")
-    figure.suptitle(f"{shown(dataset)}: training loss, smoothed over 3 % of the steps")
-    handles = [matplotlib.lines.Line2D([], [], color=study.colour[run], linewidth=2) for run in loss]
-    figure.legend(handles, [study.name[run] for run in loss], loc="outside right upper", labelspacing=0.8)
+    figure.suptitle(f"{shown(dataset)}: training loss, smoothed over 3 % of the steps", x=0.01, ha="left")
+    handles = [matplotlib.lines.Line2D([], [], color=study.colour[run], linestyle=study.line[run], linewidth=2) for run in loss]
+    figure.legend(handles, study.legend(loss), loc="outside right upper", labelspacing=0.8 if len(loss) <= MANY else 0.4, handlelength=2.6)
     return figure
 
 
@@ -243,8 +269,8 @@ def means_in_words(study, dataset, name):
 def comparison(study):
     """The picture over all datasets."""
     words = "; ".join(f"{dataset}: {means_in_words(study, dataset, 'kl_divergence')}" for dataset in study.datasets)
-    return [Picture("kl_divergence_comparison", "KL divergence of all runs", f"Bars of the KL divergence in bits. {words}.",
-                    lambda: kl_comparison(study))]
+    return [Picture("kl_divergence_comparison", "KL divergence of all runs", f"KL divergence in bits. {words}.",
+                    lambda: (kl_comparison if len(study.runs) <= MANY else kl_rows)(study))]
 
 
 def of_dataset(study, dataset):

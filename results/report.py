@@ -13,7 +13,7 @@ from html import escape
 import analysis_plots
 import plot
 from drawing import STYLE, Study, np, plt, png_bytes
-from runs import fail, in_order, read_list, write_whole
+from runs import INFORMATION, fail, in_order, read_list, write_whole
 
 # What is looked at first; the others follow folded up.
 FIRST = ("kl_divergence", "modes_captured", "off_support", "eval_loss", "heldout_loss", "training_time", "inference_time")
@@ -190,15 +190,13 @@ def machine_section(study):
 def analysis_table(study, dataset, results):
     """The numbers of each analysis: which of mode and timestep the gate follows, and what an expert alone loses."""
     many = analysis_plots.region_words(results[0])[1]
-    information = [f"information/{source}_{what}" for source in ("data", "sampling") for what in ("region", "timestep")]
     head = ["run", f"{many}, on data", "timestep, on data", f"{many}, sampling", "timestep, sampling", "own loss", "loss, equal weights",
             "loss, best alone", "disagreement"]
     rows = []
     for result in results:
-        read = result.analysis
-        numbers = [read(name).mean() if analysis_plots.gate_analysed(result) else None for name in information]
-        numbers += [read("by_timestep/loss_gated").mean(), read("by_timestep/loss_equal").mean(),
-                    read("by_timestep/loss_alone").mean(axis=0).min(), read("by_timestep/disagreement").mean()]
+        gated = analysis_plots.gate_analysed(result)
+        numbers = [result.analysis_number(column) if gated or column not in INFORMATION else None
+                   for column in (*INFORMATION, "loss_gated", "loss_equal", "loss_alone", "disagreement")]
         rows.append([row_head(study, result.run), *(cell("–" if number is None else f"{number:.3f}") for number in numbers)])
     return table(f"Gate and experts on {dataset}", f"Bits that an expert's weight tells of the {many} and of the timestep, mean over experts; "
                  "losses and distance of the predicted noise, means over timesteps on fresh points.", head, rows)
@@ -236,7 +234,8 @@ def page(study, comparison, program):
     links = "".join(f'<li><a href="#{at}">{escape(name)}</a></li>' for at, name, _ in sections)
     body = "".join(f'<section id="{at}" aria-labelledby="{at}-title"><h2 id="{at}-title">{escape(name)}</h2>{content}</section>'
                    for at, name, content in sections)
-    counts = f"{len(study.runs)} runs, {len(study.datasets)} datasets, {len(study.results)} results"
+    counts = ", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in
+                       ((len(study.runs), "run"), (len(study.datasets), "dataset"), (len(study.results), "result")))
     return ('<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>dualdiff report: {escape(', '.join(study.runs))}</title><style>{CSS}</style></head><body>"
             f'<header><h1>Diffusion models of experts and a gate</h1><p class="soft">{counts}. Made by {escape(program)} on {made}.</p></header>'

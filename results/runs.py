@@ -28,6 +28,19 @@ except ImportError as missing:
     fail(missing, MISSING_PACKAGE)
 
 
+INFORMATION = tuple(f"{source}_{what}" for source in ("data", "sampling") for what in ("region", "timestep"))
+# What tables keep of an analysis (docs/analysis.md): column, array, and what becomes of it.
+ANALYSIS = {
+    **{column: (f"information/{column}", np.mean) for column in INFORMATION},
+    "entropy": ("training/entropy", lambda course: course[-1]),
+    "entropy_of_mean": ("training/entropy_of_mean", lambda course: course[-1]),
+    "loss_gated": ("by_timestep/loss_gated", np.mean),
+    "loss_equal": ("by_timestep/loss_equal", np.mean),
+    "loss_alone": ("by_timestep/loss_alone", lambda loss: loss.mean(axis=0).min()),
+    "disagreement": ("by_timestep/disagreement", np.mean),
+}
+
+
 @dataclass(eq=False)
 class Result:
     """One seed of one run on one dataset."""
@@ -91,6 +104,12 @@ class Result:
     def analysis(self, name):
         """An array of `dualdiff analyze`, None where it has not seen the run."""
         return self.read(f"/analysis/{name}")
+
+    def analysis_number(self, column):
+        """One number of ANALYSIS, None where there is none."""
+        name, reduce = ANALYSIS[column]
+        values = self.analysis(name)
+        return None if values is None else float(reduce(values))
 
 
 def settings_of(config_text):

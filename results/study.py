@@ -22,21 +22,11 @@ import re
 import tomllib
 from pathlib import Path
 
-from drawing import STYLE, matplotlib, np, plt, png_bytes, shown
-from runs import BEFORE_KEY, fail, h5py, in_order, settings_of, write_whole
+from drawing import STYLE, matplotlib, np, plt, png_bytes, row_limits, row_mark, rows as row_panels, shown
+from runs import ANALYSIS, BEFORE_KEY, INFORMATION, fail, h5py, in_order, settings_of, write_whole
 
 METRICS = ("kl_divergence", "modes_captured", "modes", "off_support", "high_quality", "total_variation", "density", "coverage",
            "sliced_wasserstein", "mmd_squared", "mean_distance", "eval_loss", "heldout_loss", "training_time", "inference_time")
-# What is kept of an analysis (docs/analysis.md): column, array, and what becomes of it.
-ANALYSIS = {
-    **{f"{source}_{what}": (f"information/{source}_{what}", lambda bits: bits.mean()) for source in ("data", "sampling")
-       for what in ("region", "timestep")},
-    "entropy": ("training/entropy", lambda course: course[-1]),
-    "entropy_of_mean": ("training/entropy_of_mean", lambda course: course[-1]),
-    "loss_gated": ("by_timestep/loss_gated", lambda loss: loss.mean()),
-    "loss_equal": ("by_timestep/loss_equal", lambda loss: loss.mean()),
-    "loss_alone": ("by_timestep/loss_alone", lambda loss: loss.mean(axis=0).min()),
-}
 COLUMNS = ("config", "dataset", "seed", "protocol", "settings", "device", *METRICS, *ANALYSIS)
 VERDICTS = {"better": "#2f6fb5", "worse": "#e0742c", "no difference": "#7c8594", "one seed": "#b9bec6", "base": "#15191f"}
 BEYOND = 2  # standard errors of a difference
@@ -217,7 +207,8 @@ happens to lie high or low.
 
 *Gate and experts* ([docs/analysis.md](../../docs/analysis.md)): bits that an expert's weight tells of the region (mode or grid cell) and of the
 timestep, on fresh noised points and while sampling; entropy of the weights at the end of training, at a point and of the mean weights, in bits (log2 K:
-all experts mixed equally; 0: one alone); loss of the predicted noise under the run's own weights, under equal ones and of the best expert alone.
+all experts mixed equally; 0: one alone); loss of the predicted noise under the run's own weights, under equal ones and of the best expert alone;
+mean distance between the noises that two experts predict.
 
 ![KL divergence of all configurations](study.png)
 """
@@ -261,12 +252,12 @@ def markdown(lines):
 def gate_table(comparison):
     """Of the configurations that were analysed; "" where none was."""
     head = ["gate and experts", "seeds", "region, data", "timestep, data", "region, sampling", "timestep, sampling", "entropy", "of the mean",
-            "own loss", "equal weights", "best alone"]
+            "own loss", "equal weights", "best alone", "disagreement"]
     rows = []
     for config, found in comparison.trained.items():
         seeds = len(found.values("loss_gated"))
         if seeds:
-            rows.append([config, str(seeds), *(spread(found.values(column), 3 if column.startswith("loss") else 2) for column in ANALYSIS)])
+            rows.append([config, str(seeds), *(spread(found.values(column), 2 if column in INFORMATION else 3) for column in ANALYSIS)])
     return markdown([head, ["---"] + ["---:"] * (len(head) - 1), *rows]) if rows else ""
 
 
@@ -288,39 +279,17 @@ def page(comparisons, rows, base):
 # ---- the picture ----
 
 
-def limits(comparison, spans):
-    """Of the x axis: everything, but for configurations that are so far off that the others would fall together."""
-    low = min(low for low, _ in spans)
-    highs = np.array([high for _, high in spans])
-    most = low + 3 * (np.percentile(highs, 75) - low)
-    high = highs[highs <= most].max()
-    margin = 0.06 * (high - low) or 0.01
-    return low - margin, high + margin
-
-
 def panel(axis, comparison, place):
-    floor, spans = comparison.floor(), []
-    for config, found in comparison.trained.items():
-        spans.append((found.kl.min(), max(found.kl.max(), found.kl.mean() + np.nan_to_num(found.sd))))
-    oracles = [comparison.oracle(config).mean() for config in comparison.trained if len(comparison.oracle(config))]
-    lowest = [*oracles, *([floor.mean()] if len(floor) else [])]
-    low, high = limits(comparison, [(min([one[0], *lowest]), one[1]) for one in spans])
-    axis.set_xlim(low, high)
+    floor, oracles = comparison.floor(), {config: comparison.oracle(config) for config in comparison.trained}
+    means = [values.mean() for values in [floor, *oracles.values()] if len(values)]
+    axis.set_xlim(row_limits(min(means, default=np.inf), [found.kl for found in comparison.trained.values()]))
     if len(floor):
         axis.axvline(floor.mean(), color="#2c9a6c", linewidth=1.3, linestyle=(0, (4, 2)), zorder=1)
     for config, found in comparison.trained.items():
-        y, colour = place[config], VERDICTS[comparison.difference(config)[2] or "one seed"]
-        oracle = comparison.oracle(config)
-        if len(oracle):
-            axis.plot([oracle.mean()] * 2, [y - 0.5, y + 0.5], color="#b5428b", linewidth=1.8, zorder=2, solid_capstyle="butt")
-        if found.kl.mean() > high:
-            axis.annotate(f"{found.kl.mean():.2f} →", (high, y), (-3, 0), textcoords="offset points", ha="right", va="center", fontsize=8.5,
-                          color=colour)
-            continue
-        axis.plot(found.kl.mean() + np.array([-1, 1]) * np.nan_to_num(found.sd), [y, y], color=colour, linewidth=5, alpha=0.3, zorder=3,
-                  solid_capstyle="butt")
-        axis.scatter(found.kl, np.full(len(found.kl), y), s=11, color="white", edgecolor=colour, linewidth=0.8, zorder=4)
-        axis.plot([found.kl.mean()] * 2, [y - 0.28, y + 0.28], color=colour, linewidth=2.4, zorder=5, solid_capstyle="butt")
+        y = place[config]
+        if len(oracles[config]):
+            axis.plot([oracles[config].mean()] * 2, [y - 0.5, y + 0.5], color="#b5428b", linewidth=1.8, zorder=2, solid_capstyle="butt")
+        row_mark(axis, y, found.kl, VERDICTS[comparison.difference(config)[2] or "one seed"])
     axis.set_title(shown(comparison.dataset), loc="left")
     axis.set_xlabel("KL divergence [bit]")
     axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, min_n_ticks=3))
@@ -330,17 +299,9 @@ def picture(comparisons, base):
     configs = in_order(config for comparison in comparisons for config in comparison.trained)
     configs.sort(key=lambda config: (config != base, natural(config)))
     place = {config: i for i, config in enumerate(configs)}
-    columns = min(len(comparisons), 4)
-    rows = -(-len(comparisons) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(3 * columns + 2, rows * (0.27 * len(configs) + 1) + 1), sharey=True, squeeze=False)
-    for axis, comparison in zip(axes.flat, comparisons):
+    figure, axes = row_panels(configs, len(comparisons), 3)
+    for axis, comparison in zip(axes, comparisons):
         panel(axis, comparison, place)
-    for axis in axes.flat[len(comparisons):]:
-        axis.set_axis_off()
-    for axis in axes[:, 0]:
-        axis.set_yticks(range(len(configs)), [shown(config) for config in configs])
-        axis.tick_params(axis="y", length=0)
-        axis.set_ylim(len(configs) - 0.4, -0.6)
     line, patch = matplotlib.lines.Line2D, matplotlib.patches.Patch
     found = {comparison.difference(config)[2] for comparison in comparisons for config in comparison.trained}
     words = {"better": f"better than {shown(base)} by more than {BEYOND} standard errors", "worse": "worse by more than that", "base": shown(base),
@@ -350,7 +311,7 @@ def picture(comparisons, base):
         handles.append((line([], [], color="#b5428b", linewidth=1.8), "exact denoiser, same protocol"))
     if any(comparison.floors for comparison in comparisons):
         handles.append((line([], [], color="#2c9a6c", linewidth=1.3, linestyle=(0, (4, 2))), "floor: fresh true points"))
-    figure.legend(*zip(*handles), loc="outside lower center", ncols=min(len(handles), max(1, columns)), fontsize=9)
+    figure.legend(*zip(*handles), loc="outside lower center", ncols=min(len(handles), len(comparisons), 4), fontsize=9)
     figure.suptitle("KL divergence: mean (bar), standard deviation (band) and seeds (dots)", x=0.01, ha="left")
     return figure
 

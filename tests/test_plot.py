@@ -307,6 +307,46 @@ def test_far_off(tmp_path, variants):
     assert "outside" in figure.axes[2].texts[0].get_text() and "outside" not in figure.axes[0].texts[0].get_text()
 
 
+def test_many_runs(tmp_path, variants):
+    """Twenty runs stand in rows, each can be told from the others, and a run that is twenty times as long has the same width."""
+    pictures, analysis, _ = variants
+    import drawing
+    import runs
+
+    found = []
+    for i in range(20):
+        for dataset in "dino", "line":
+            kl = 30.0 if i == 7 else .1 * i
+            path = write_result(tmp_path, f"run_{i}", dataset, 0, {"kl_divergence": kl}, np.full(10, .5), loss=np.ones(2000 if i == 3 else 100))
+            with h5py.File(path, "a") as file:
+                file["analysis/map/disagreement"] = np.ones(3)
+                file["analysis"].attrs["regions"] = "modes"
+                for j, (source, what) in enumerate(itertools.product(("data", "sampling"), ("region", "timestep"))):
+                    file[f"analysis/information/{source}_{what}"] = np.full(2, .01 * i + .2 * j)
+            found.append(runs.Result(f"run_{i}", dataset, 0, str(path)))
+    study = drawing.Study(found)
+    marks = {(str(study.colour[run]), str(study.line[run])) for run in study.runs}
+    assert len(marks) == 20
+
+    figure = pictures.comparison(study)[0].draw()
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names == study.runs and not crowded(figure)
+    for axis in figure.axes[:2]:
+        said = [text.get_text() for text in axis.texts]
+        assert len(said) == 20 and said[7] == "30.00 \N{RIGHTWARDS ARROW}" and said[4] == "0.400" and max(axis.get_xlim()) < 5
+        assert axis.texts[4].get_position() == (5, 0) and axis.texts[4].xy == pytest.approx((.4, 4))
+
+    figure = pictures.train_loss(study, "dino")
+    assert legend_texts(figure) == study.runs and not crowded(figure)
+    lines = figure.axes[0].lines
+    assert {max(line.get_xdata()) for line in lines} == {100} and "share" in figure.axes[0].get_xlabel()
+
+    figure = analysis.gate_information(study, "dino")
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == study.runs and not crowded(figure)
+    bars = figure.axes[1].patches
+    assert [bar.get_width() for bar in bars] == pytest.approx([.01 * i + .4 + .2 * j for j in range(2) for i in range(20)])
+
+
 def test_descriptions_of_many(tmp_path, variants):
     """Where much varies, what sets a run apart; keys that older files lack are what those runs did."""
     import drawing

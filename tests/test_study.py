@@ -115,14 +115,15 @@ def test_gate_and_experts(tmp_path):
             group["by_timestep/loss_gated"] = np.float32([.25, .5])
             group["by_timestep/loss_equal"] = np.float32([.5, .5])
             group["by_timestep/loss_alone"] = np.float32([[.75, .25], [1, .5]])
+            group["by_timestep/disagreement"] = np.float32([.5, 1])
     write(tmp_path / "runs", "plain", "dino", 0, .6)
     study(tmp_path / "runs", "--out", tmp_path / "out", "--base", "plain")
     found = tables(tmp_path / "out", "gate and experts")["dino"]
     assert list(found) == ["gated"] and list(tables(tmp_path / "out")["dino"]) == ["plain", "gated"]
     assert found["gated"] == {
         "seeds": "2", "region, data": "0.70 ± 0.71", "timestep, data": "1.00 ± 0.71", "region, sampling": "0.70 ± 0.71",
-        "timestep, sampling": "2.50 ± 0.71", "entropy": "0.75 ± 0.71", "of the mean": "0.88 ± 0.00", "own loss": "0.375 ± 0.000",
-        "equal weights": "0.500 ± 0.000", "best alone": "0.375 ± 0.000"}
+        "timestep, sampling": "2.50 ± 0.71", "entropy": "0.750 ± 0.707", "of the mean": "0.875 ± 0.000", "own loss": "0.375 ± 0.000",
+        "equal weights": "0.500 ± 0.000", "best alone": "0.375 ± 0.000", "disagreement": "0.750 ± 0.000"}
 
 
 def test_two_standard_errors(tmp_path):

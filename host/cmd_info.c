@@ -16,7 +16,8 @@ const dd_command dd_command_info = {
     .synopsis = "CONFIG|RUN.h5",
     .description = "Prints the layers and parameters of the network, its floating point operations a step, the noise "
                    "schedule's ends and the resolved configuration; of a stored file also where it comes from, its "
-                   "metrics and what it holds.",
+                   "metrics and what it holds. Where a file has points that no training of its own made (`dualdiff "
+                   "oracle`, `floor`, `evaluate --config`), it says what they are in place of a network.",
     .least_words = 1,
     .most_words = 1,
     .words_name = "CONFIG or RUN.h5",
@@ -82,27 +83,48 @@ static void print_metrics(const char *path)
                    dd_metric_table[i].long_name);
 }
 
-static int print_file(const char *path)
+/* What the points of a result are that has no training of its own; 0 of all other files. */
+static int print_untrained(hid_t file, const dd_header *h, const char *path)
+{
+    char what[256];
+    if (h->kind != DD_FILE_RESULT || H5Lexists(file, "train", H5P_DEFAULT) > 0)
+        return 0;
+    hid_t points = H5Dopen2(file, "/samples/x", H5P_DEFAULT);
+    int known = points >= 0 && !dd_h5_read_text_attribute(points, path, "long_name", what, sizeof what);
+    if (known)
+        printf("points     %s\n", what);
+    if (points >= 0)
+        H5Dclose(points);
+    return known;
+}
+
+static int print_file(const char *path, dd_header *h)
 {
     static const char *const kinds[] = {"log of a run that is not finished", "checkpoint", "result", "samples"};
-    dd_header h;
     hid_t file;
-    DD_TRY(dd_header_read(path, &h));
-    printf("%s: %s\n\n", path, kinds[h.kind]);
-    printf("run        %s on %s (%u points), seed %llu\n", h.config_name, h.dataset, h.points,
-           (unsigned long long)h.seed);
-    printf("steps      %d of %d\n", h.step, h.config.training.steps);
-    printf("made by    dualdiff %s (commit %s), backend %s, %s, %d threads, %d networks together\n\n",
-           h.program_version, h.git_commit, h.backend, h.device, h.threads, h.replicas);
-    DD_TRY(print_network(&h.config));
-    if (h.kind == DD_FILE_RESULT)
-        print_metrics(path);
+    DD_TRY(dd_header_read(path, h));
     DD_TRY(dd_h5_open(path, &file));
+    printf("%s: %s\n\n", path, kinds[h->kind]);
+    printf("run        %s on %s (%u points), seed %llu\n", h->config_name, h->dataset, h->points,
+           (unsigned long long)h->seed);
+    int status = DD_OK, untrained = print_untrained(file, h, path);
+    if (!untrained)
+        printf("steps      %d of %d\n", h->step, h->config.training.steps);
+    printf("made by    dualdiff %s (commit %s), backend %s, %s, %d threads", h->program_version, h->git_commit,
+           h->backend, h->device, h->threads);
+    if (untrained) {
+        putchar('\n');
+    } else {
+        printf(", %d network%s together\n\n", h->replicas, h->replicas == 1 ? "" : "s");
+        status = print_network(&h->config);
+    }
+    if (h->kind == DD_FILE_RESULT)
+        print_metrics(path);
     printf("\nholds\n");
     H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_INC, print_object, NULL, H5O_INFO_BASIC);
     H5Fclose(file);
     printf("\nconfiguration\n");
-    return DD_OK;
+    return status;
 }
 
 static int print_config(const dd_config *c)
@@ -125,8 +147,7 @@ int dd_cmd_info(int argc, char **argv)
     const char *path = args.word[0], *ending = strrchr(path, '.');
     if (ending && (!strcmp(ending, ".h5") || !strcmp(ending, ".hdf5"))) {
         dd_header header;
-        DD_CHECK(print_file(path));
-        DD_CHECK(dd_header_read(path, &header));
+        DD_CHECK(print_file(path, &header));
         config = header.config;
     } else {
         DD_CHECK(dd_config_read(path, &config));

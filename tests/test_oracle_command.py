@@ -1,5 +1,6 @@
 """`dualdiff oracle` and `dualdiff floor`: values known from an independent calculation, files, and what goes wrong."""
 import os
+import re
 import subprocess
 import sys
 
@@ -75,13 +76,20 @@ def test_files_stand_beside_the_runs(tmp_path):
     assert np.array_equal(fresh, points("dino", n=300, seed=1, stream=2))
 
 
-def test_pictures_say_what_the_points_are(tmp_path):
+def test_what_the_points_are(tmp_path):
+    """Pictures and `info` tell points that no network made from a run's."""
     for name in ("oracle", "floor"):
         call(name, "--dataset", "line", "--draws", 1, "--out", tmp_path, *SMALL)
     run(command(tmp_path, "--dataset", "line", settings={"training.steps": 20}))
     said = {name: Result(name, "line", 0, str(tmp_path / name / "line/seed_0.h5")).untrained
             for name in ("oracle_run_3", "floor", "run_3")}
     assert said == {"oracle_run_3": "exact denoiser", "floor": "fresh true points", "run_3": ""}
+    for name, what in ("oracle_run_3", "exact denoiser"), ("floor", "fresh points"), ("run_3", None):
+        info = subprocess.run([PROGRAM, "info", tmp_path / name / "line/seed_0.h5"], capture_output=True, text=True, timeout=60).stdout
+        found = re.search(r"^points {5}(.*)$", info, re.M)
+        assert what in found.group(1) if what else not found
+        assert "kl_divergence" in info and "experts = 2" in info
+        assert ("expert1" in info) == bool(re.search(r"^steps +20 of", info, re.M)) == (name == "run_3")
 
 
 def test_no_network_to_evaluate(tmp_path):

@@ -60,7 +60,8 @@ show() {
 for dataset in $datasets; do
     ! wanted floor || [ -e "runs/floor/$dataset/seed_0.h5" ] ||
         build/dualdiff floor configs/run_1.toml --dataset "$dataset" --out runs >/dev/null
-    for config in run_1 cosine_100 cosine_250 cosine_1000 zero_snr ddim_20 ddim_100 start_data mode_capture; do
+    for config in run_1 cosine_100 cosine_250 cosine_1000 zero_snr ddim_20 ddim_100 start_data stretched_noise \
+        stretched_noise_14 stretched_noise_19 mode_capture; do
         wanted "$config" || continue
         [ -e "runs/oracle_$config/$dataset/seed_0.h5" ] ||
             build/dualdiff oracle "configs/$config.toml" --dataset "$dataset" --out runs >/dev/null
@@ -69,7 +70,7 @@ done
 train run_1
 resample run_1 ddim_20 ddim_100 start_data
 train single_690k fixed_gate hard_gate run_0 run_3
-resample run_3 stretched_noise
+resample run_3 stretched_noise stretched_noise_14 stretched_noise_19
 train run_4 mode_capture experts_4 predict_v predict_x0 cosine_250 silu single_790k diversity_squared diversity_rbf \
     diversity_log diversity_l1 diversity_annealed diversity_hidden min_snr zero_snr cosine_100 cosine_1000 \
     run_2 run_5 gelu tanh batch_64 experts_8 batch_1024

@@ -1,0 +1,95 @@
+"""Does the diversity loss do more than stretch the predicted noise? From the study's table and the maps of `dualdiff analyze`:
+
+    .venv/bin/python3 results/diversity.py runs > results/diversity.md
+
+Needs results/study/study.csv with run_3, run_4 and the runs of stretched_noise, and of run_3 and run_4 the result files; results/knobs.sh makes all.
+"""
+import csv
+import math
+import statistics
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+TABLE = Path(__file__).resolve().parent / "study" / "study.csv"
+WEIGHT = 0.1  # training.diversity_weight of run 4
+DISTANCE = math.sqrt(math.pi)  # mean distance of two standard normal points of the plane
+FACTORS = {"run_3": "1", "stretched_noise": "1.09", "stretched_noise_14": "1.14", "stretched_noise_19": "1.19"}
+
+HEAD = """# What the diversity loss does
+
+Made by `.venv/bin/python3 results/diversity.py runs > results/diversity.md` from [study/study.csv](study/study.csv) and the analyses of run 3 and run 4.
+
+**Stretch.** The prediction of run 3 has a variance of sigma^2 = 1 - MSE a coordinate, so far as it is the mean of the noise given the noised point.
+Multiplied by s its MSE grows by (s - 1)^2 sigma^2, while run 4's loss rewards the mean distance between predictions, s sigma sqrt(pi) for normal ones, with
+weight .1: it is smallest at s = 1 + .1 sqrt(pi) / (2 sigma). What run 4 really does to a prediction's length follows from how much larger its held-out MSE is than
+run 3's, if stretching is all it does: s = 1 + sqrt((MSE of run 4 - MSE of run 3) / sigma^2)."""
+
+
+LENGTHS = (0, 0.25, 0.5, 1, 2, 4)
+
+
+def read():
+    """{(config, dataset): {column: values over seeds}}"""
+    found = {}
+    with open(TABLE, newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            columns = found.setdefault((row["config"], row["dataset"]), {})
+            for column in "kl_divergence", "heldout_loss":
+                columns.setdefault(column, []).extend([float(row[column])] if row[column] else [])
+    return found
+
+
+def predictions(folder, config, dataset):
+    """The noise that a run predicts at every place of its analysis' maps (place, 2), mean over seeds."""
+    seeds = []
+    for path in sorted(Path(folder, config, dataset).glob("seed_?.h5")):
+        with h5py.File(path) as file:
+            seeds.append((file["analysis/map/weight"][()][..., None] * file["analysis/map/noise"][()]).sum(axis=-2).reshape(-1, 2))
+    return np.mean(seeds, axis=0, dtype=float)
+
+
+def stretch_by_length(folder, dataset):
+    """How many times as long run 4's predictions are as run 3's, in the direction of those, by the length of those."""
+    one, other = (predictions(folder, config, dataset) for config in ("run_3", "run_4"))
+    length = np.linalg.norm(one, axis=1)
+    chosen = [(length >= low) & (length < high) for low, high in zip(LENGTHS, LENGTHS[1:])]
+    return [np.sum(one[these] * other[these]) / np.sum(one[these] ** 2) for these in chosen]
+
+
+def spread(values):
+    return f"{statistics.mean(values):.3f} ± {statistics.stdev(values):.3f}"
+
+
+def line(*cells):
+    return "| " + " | ".join(cells) + " |"
+
+
+def main():
+    found = read()
+    datasets = sorted({dataset for config, dataset in found if config == "run_4"})
+    print(HEAD + "\n\n" + line("", *datasets) + "\n|---|" + "---:|" * len(datasets))
+    loss = {config: [statistics.mean(found[config, dataset]["heldout_loss"]) for dataset in datasets] for config in ("run_3", "run_4")}
+    sigma = [math.sqrt(1 - mse) for mse in loss["run_3"]]
+    print(line("sigma", *(f"{s:.3f}" for s in sigma)))
+    print(line("stretch that the loss asks for", *(f"{1 + WEIGHT * DISTANCE / (2 * s):.3f}" for s in sigma)))
+    print(line("stretch by the held-out losses", *(f"{1 + math.sqrt(more - less) / s:.3f}" for less, more, s in zip(*loss.values(), sigma))))
+    print("\n**By length.** The loss pulls at short predictions, which lie among all others, more than in proportion. How many times as long run 4's\n"
+          "predictions are as run 3's, by the length of those, on the plane of the analysis' maps (six timesteps, seeds averaged first):\n")
+    lengths = [f"{low:g} to {high:g}" for low, high in zip(LENGTHS, LENGTHS[1:])]
+    print(line("length of run 3's prediction", *lengths) + "\n|---|" + "---:|" * len(lengths))
+    for dataset in datasets:
+        print(line(dataset, *(f"{value:.2f}" for value in stretch_by_length(sys.argv[1], dataset))))
+    print("\n**Samples.** KL divergence in bits, mean ± standard deviation over seeds (draws of the exact denoiser): run 3's networks, their predicted noise multiplied\n"
+          "while sampling, beside run 4.\n")
+    print(line("predicted noise times", *FACTORS.values(), "run 4") + "\n|---|" + "---:|" * (len(FACTORS) + 1))
+    for dataset in datasets:
+        print(line(dataset, *(spread(found[config, dataset]["kl_divergence"]) for config in (*FACTORS, "run_4"))))
+    for dataset in datasets:
+        names = ("oracle_" + config.replace("run_3", "run_1") for config in FACTORS)  # its protocol is run 1's
+        print(line(f"exact denoiser, {dataset}", *(spread(found[name, dataset]["kl_divergence"]) for name in names), "–"))
+
+
+main()

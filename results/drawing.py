@@ -87,9 +87,9 @@ class Study:
         return [result for result in self.of(dataset) if not result.untrained]
 
 
-def describe(config, usual, untrained="", most=4):
+def describe(config, usual, untrained="", most=4, longest=7):
     """What a run is, in a few words: its experts, and what differs between the runs of the study; if that is more than `most`
-    settings, those alone that are not the `usual` {key: value as text} of the study's runs. Of what no network made, schedule and
+    settings, those alone that are not the `usual` {key: value as text} of the study's runs, and of more than `longest` the first. Of what no network made, schedule and
     sampling are all that can matter, and to true points not even they."""
     experts, diverse = config["model.experts"], config["training.diversity_weight"]
     network = "one network" if experts == 1 else f"{experts} experts"
@@ -124,7 +124,10 @@ def describe(config, usual, untrained="", most=4):
     words = {key: word for key, word in words.items() if word}
     if len(words) > most:
         words = {key: word for key, word in words.items() if str(config[key]) != usual[key]}
-    return ", ".join([who, *words.values()])
+    told = list(words.values())
+    if len(told) > longest:
+        told = [*told[:longest - 1], f"{len(told) - longest + 1} settings more"]
+    return ", ".join([who, *told])
 
 
 def wrapped(description, width=32, most=3):

@@ -21,7 +21,7 @@ def kl_values(study, run, dataset):
 
 def kl_rows(study):
     """A panel a dataset, a row a run: what can be read when there are many."""
-    figure, axes = rows(study.runs, len(study.datasets), 1)
+    figure, axes = rows(study.runs, len(study.datasets), 2)
     for axis, dataset in zip(axes, study.datasets):
         groups = {run: values for run in study.runs if len(values := kl_values(study, run, dataset))}
         if groups:
@@ -34,7 +34,7 @@ def kl_rows(study):
         axis.set_title(shown(dataset), loc="left")
         axis.set_xlabel("KL(real || generated) [bit]")
         axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, min_n_ticks=3))
-    figure.suptitle("KL divergence, lower is better" + kl_note(study), x=0.01, ha="left")
+    figure.suptitle("KL divergence, lower is better\n" + kl_note(study).strip(), x=0.01, ha="left", fontsize=11)
     return figure
 
 

@@ -128,7 +128,7 @@ def spread_text(value):
         return "–"
     mean, deviation, n = value
     decimals = 1 if abs(mean) >= 10 else 3 if abs(mean) >= 0.01 or mean == 0 else 5
-    return f"{mean:.{decimals}f}" + (f" ± {deviation:.{decimals}f} ({n})" if n > 1 else "")
+    return f"{round(mean, decimals) + 0.0:.{decimals}f}" + (f" ± {deviation:.{decimals}f} ({n})" if n > 1 else "")
 
 
 def metric_table(study, name, unit, meaning, values):

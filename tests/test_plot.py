@@ -353,7 +353,9 @@ def test_descriptions_of_many(tmp_path, variants):
     import runs
 
     settings = {"a": {}, "b": {"training.batch": 64, "training.steps": 5, "model.hidden_depth": 2, "training.beta1": .8, "training.beta2": .9},
-                "c": {"sampling.steps": 10, "diffusion.prediction": "v"}}
+                "c": {"sampling.steps": 10, "diffusion.prediction": "v"},
+                "d": {"training.clip_norm": .25} | {f"training.{key}": .5 for key in (
+                    "learning_rate", "beta1", "beta2", "epsilon", "weight_decay", "ema_decay", "ema_power")}}
     found = []
     for name, changed in settings.items():
         path = write_result(tmp_path, name, "dino", 0, gate=np.full(10, .5), settings=changed)
@@ -364,4 +366,6 @@ def test_descriptions_of_many(tmp_path, variants):
         found.append(runs.Result(name, "dino", 0, str(path)))
     words = drawing.Study(found).description
     assert words["a"] == "2 experts" and words["c"] == "2 experts, 10 sampling steps, predicts v"
+    assert words["d"] == "2 experts, learning rate 0.5, beta1 0.5, beta2 0.5, " \
+                         "epsilon 0.5, weight decay 0.5, clip norm 0.25, 2 settings more"
     assert "batch 64" in words["b"] and "beta" in words["b"] and "predicts" not in words["b"]

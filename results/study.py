@@ -8,8 +8,8 @@ and `dualdiff floor --out RUNS` (floor), and writes into --out
     study.csv    a row for each run: its metrics, and what tells whether it may be compared with others. Rows of runs
                  that are no longer in the folder stay, so that a study can go on elsewhere; a run that is there
                  replaces its row
-    study.md     per dataset every configuration: KL divergence over seeds, modes, time, beside the oracle of its own
-                 protocol and the floor, and the difference to the configuration --base; and what gate and experts of those
+    study.md     KL divergences of all of them; per dataset every configuration: KL divergence over seeds, modes, time, beside
+                 the oracle of its own protocol and the floor, and the difference to the configuration --base; and what gate and experts of those
                  runs do that `dualdiff analyze` has seen
     study.png    the KL divergences: a panel a dataset, configurations down the side
 """
@@ -249,6 +249,20 @@ def markdown(lines):
     return "\n".join("| " + " | ".join(field.replace("|", r"\|") for field in line) + " |" for line in lines)
 
 
+def overview(comparisons):
+    """KL divergence of every configuration on every dataset, with an arrow where it differs from the base's."""
+    arrow = {"better": " ↓", "worse": " ↑"}
+    rows = []
+    for config in in_order(config for comparison in comparisons for config in comparison.trained):
+        cells = []
+        for comparison in comparisons:
+            found = comparison.trained.get(config)
+            cells.append(spread(found.kl) + arrow.get(comparison.difference(config)[2], "") if found else "–")
+        rows.append([config, *cells])
+    rows.append(["*floor*", *(spread(comparison.floor()) for comparison in comparisons)])
+    return markdown([["configuration", *(comparison.dataset for comparison in comparisons)], ["---"] + ["---:"] * len(comparisons), *rows])
+
+
 def gate_table(comparison):
     """Of the configurations that were analysed; "" where none was."""
     head = ["gate and experts", "seeds", "region, data", "timestep, data", "region, sampling", "timestep, sampling", "entropy", "of the mean",
@@ -269,6 +283,7 @@ def page(comparisons, rows, base):
         text.append("Times come from different machines and cannot be compared across them: " + "; ".join(
             f"{device}: {', '.join(in_order(row['config'] for row in rows if row['device'] == device and row['training_time']))}"
             for device in devices) + ".\n")
+    text += [f"## All of them\n\nKL [bit]; ↓: better than {base}, ↑: worse.\n", overview(comparisons) + "\n"]
     for comparison in comparisons:
         text += [f"## {comparison.dataset}\n", table(comparison) + "\n"]
         gates = gate_table(comparison)

@@ -100,6 +100,15 @@ def test_comparisons(made):
     assert found["moons"]["run_2"]["oracle"] == "–" and found["moons"]["run_2"]["modes captured"] == "–"
 
 
+def test_overview(made):
+    """Every configuration on every dataset, arrows where a comparison has a verdict."""
+    found = tables(made / "out")["All of them"]
+    assert list(found) == ["base", "alone", "run_2", "run_10", "worse", "floor"]
+    assert [row["dino"] for row in found.values()] == ["0.850 ± 0.050", "0.500", "0.600 ± 0.020 ↓", "0.853 ± 0.015", "1.250 ± 0.050 ↑",
+                                                       "-0.070 ± 0.014"]
+    assert found["worse"]["moons"] == "0.625 ± 0.025 ↑" and found["floor"]["moons"] == "–"
+
+
 def test_gate_and_experts(tmp_path):
     """Means over experts and timesteps, the last window of training, the best single expert; seeds that were not analysed are left out."""
     for seed in range(3):

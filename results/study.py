@@ -201,9 +201,9 @@ HEAD = """# {count} configurations on {datasets}
 
 Made by `python3 results/study.py` from [study.csv](study.csv). KL divergence in bits, mean ± standard deviation over seeds; lower is
 better. *Oracle*: the exact denoiser under the configuration's own schedule and sampling, what no network can beat but by chance; *floor*: fresh
-true points. The difference is to {base}, ± its standard error; it counts as better or worse beyond {beyond} standard errors. With three seeds
-a standard error is itself uncertain: of twenty configurations that are all alike, about two will seem to differ, and more where {base} itself
-happens to lie high or low.
+true points; *sliced W1*: sliced Wasserstein distance, which sees points that fly far off, as the KL divergence does not. The difference is to
+{base}, ± its standard error; it counts as better or worse beyond {beyond} standard errors. With three seeds a standard error is itself
+uncertain: of twenty configurations that are all alike, about two will seem to differ, and more where {base} itself happens to lie high or low.
 
 *Gate and experts* ([docs/analysis.md](../../docs/analysis.md)): bits that an expert's weight tells of the region (mode or grid cell) and of the
 timestep, on fresh noised points and while sampling; entropy of the weights at the end of training, at a point and of the mean weights, in bits (log2 K:
@@ -229,11 +229,11 @@ def cells(found, oracle, floor, difference):
     off = 100 * found.mean("off_support")
     return [spread(found.kl), str(len(found.kl)), spread(oracle), spread(floor),
             f"{captured:.{0 if captured == round(captured) else 1}f} of {modes:g}" if np.isfinite(modes + captured) else "–",
-            f"{off:.2f} %" if np.isfinite(off) else "–", number(found.mean("training_time"), 1), *difference]
+            f"{off:.2f} %" if np.isfinite(off) else "–", number(found.mean("sliced_wasserstein")), number(found.mean("training_time"), 1), *difference]
 
 
 def table(comparison):
-    head = ["configuration", "KL [bit]", "seeds", "oracle", "floor", "modes captured", "off support", "training [s]",
+    head = ["configuration", "KL [bit]", "seeds", "oracle", "floor", "modes captured", "off support", "sliced W1", "training [s]",
             f"difference to {comparison.base}", ""]
     rows, none = [], np.zeros(0)
     for config, found in comparison.trained.items():

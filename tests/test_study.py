@@ -34,7 +34,7 @@ def write(out, run, dataset, seed, kl, device="test", settings=None, **metrics):
 def make(out):
     for run, values in KL.items():
         for seed, kl in enumerate(values):
-            write(out, run, "dino", seed, kl, training_time=40., eval_loss=.5)
+            write(out, run, "dino", seed, kl, training_time=40., eval_loss=.5, sliced_wasserstein=.125)
             write(out, run, "moons", seed, kl / 2, training_time=40., eval_loss=.5)
     for seed, kl in enumerate([-.05, -.07]):
         write(out, "oracle_base", "dino", seed, kl, inference_time=1.)
@@ -91,7 +91,7 @@ def test_comparisons(made):
     assert list(dino) == ["base", "alone", "run_2", "run_10", "worse", "oracle_base", "oracle_cosine", "floor"]
     assert dino["base"]["KL [bit]"] == "0.850 ± 0.050" and dino["base"]["verdict"] == "base"
     assert dino["run_2"] == {"KL [bit]": "0.600 ± 0.020", "seeds": "3", "oracle": "-0.060 ± 0.014", "floor": "-0.070 ± 0.014",
-                             "modes captured": "141 of 142", "off support": "1.23 %", "training [s]": "40.0",
+                             "modes captured": "141 of 142", "off support": "1.23 %", "sliced W1": "0.125", "training [s]": "40.0",
                              "difference to base": "-0.250 ± 0.031", "verdict": "better"}
     assert dino["run_10"]["verdict"] == "no difference" and dino["run_10"]["difference to base"] == "+0.003 ± 0.030"
     assert dino["worse"]["verdict"] == "worse"

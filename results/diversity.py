@@ -2,7 +2,7 @@
 
     .venv/bin/python3 results/diversity.py runs > results/diversity.md
 
-Needs results/study/study.csv with run_3, run_4 and the runs of stretched_noise, and of run_3 and run_4 the result files; results/knobs.sh makes all.
+Needs results/study/study.csv with run_3, run_4, diversity_squared and the runs of stretched_noise, and of run_3 and run_4 the result files; results/knobs.sh makes all.
 """
 import csv
 import math
@@ -14,9 +14,11 @@ import h5py
 import numpy as np
 
 TABLE = Path(__file__).resolve().parent / "study" / "study.csv"
-WEIGHT = 0.1  # training.diversity_weight of run 4
+WEIGHT, SQUARED = 0.1, 0.02  # training.diversity_weight of run 4, and of diversity_squared
 DISTANCE = math.sqrt(math.pi)  # mean distance of two standard normal points of the plane
 FACTORS = {"run_3": "1", "stretched_noise": "1.09", "stretched_noise_14": "1.14", "stretched_noise_19": "1.19"}
+
+LOSSES = {"run_4": "run 4", "diversity_squared": "squared distances"}
 
 HEAD = """# What the diversity loss does
 
@@ -24,8 +26,9 @@ Made by `.venv/bin/python3 results/diversity.py runs > results/diversity.md` fro
 
 **Stretch.** The prediction of run 3 has a variance of sigma^2 = 1 - MSE a coordinate, so far as it is the mean of the noise given the noised point.
 Multiplied by s its MSE grows by (s - 1)^2 sigma^2, while run 4's loss rewards the mean distance between predictions, s sigma sqrt(pi) for normal ones, with
-weight .1: it is smallest at s = 1 + .1 sqrt(pi) / (2 sigma). What run 4 really does to a prediction's length follows from how much larger its held-out MSE is than
-run 3's, if stretching is all it does: s = 1 + sqrt((MSE of run 4 - MSE of run 3) / sigma^2)."""
+weight .1: it is smallest at s = 1 + .1 sqrt(pi) / (2 sigma). With squared distances, whose mean over a batch is 4 sigma^2 s^2 whatever the predictions look like, and
+weight .02 (`diversity_squared`) it is s = 1 / (1 - 4 * .02), and every prediction is stretched alike. What a loss really does to a prediction's length follows from how
+much larger the held-out MSE is than run 3's, if stretching is all it does: s = 1 + sqrt((MSE with it - MSE of run 3) / sigma^2)."""
 
 
 LENGTHS = (0, 0.25, 0.5, 1, 2, 4)
@@ -71,11 +74,14 @@ def main():
     found = read()
     datasets = sorted({dataset for config, dataset in found if config == "run_4"})
     print(HEAD + "\n\n" + line("", *datasets) + "\n|---|" + "---:|" * len(datasets))
-    loss = {config: [statistics.mean(found[config, dataset]["heldout_loss"]) for dataset in datasets] for config in ("run_3", "run_4")}
+    loss = {config: [statistics.mean(found[config, dataset]["heldout_loss"]) for dataset in datasets] for config in ("run_3", *LOSSES)}
     sigma = [math.sqrt(1 - mse) for mse in loss["run_3"]]
+    asked = {"run_4": [1 + WEIGHT * DISTANCE / (2 * s) for s in sigma], "diversity_squared": [1 / (1 - 4 * SQUARED)] * len(sigma)}
     print(line("sigma", *(f"{s:.3f}" for s in sigma)))
-    print(line("stretch that the loss asks for", *(f"{1 + WEIGHT * DISTANCE / (2 * s):.3f}" for s in sigma)))
-    print(line("stretch by the held-out losses", *(f"{1 + math.sqrt(more - less) / s:.3f}" for less, more, s in zip(*loss.values(), sigma))))
+    for config, name in LOSSES.items():
+        print(line(f"{name}: stretch that the loss asks for", *(f"{s:.3f}" for s in asked[config])))
+        print(line(f"{name}: stretch by the held-out losses", *(f"{1 + math.sqrt(more - less) / s:.3f}"
+                                                                 for less, more, s in zip(loss["run_3"], loss[config], sigma))))
     print("\n**By length.** The loss pulls at short predictions, which lie among all others, more than in proportion. How many times as long run 4's\n"
           "predictions are as run 3's, by the length of those, on the plane of the analysis' maps (six timesteps, seeds averaged first):\n")
     lengths = [f"{low:g} to {high:g}" for low, high in zip(LENGTHS, LENGTHS[1:])]
@@ -83,13 +89,13 @@ def main():
     for dataset in datasets:
         print(line(dataset, *(f"{value:.2f}" for value in stretch_by_length(sys.argv[1], dataset))))
     print("\n**Samples.** KL divergence in bits, mean ± standard deviation over seeds (draws of the exact denoiser): run 3's networks, their predicted noise multiplied\n"
-          "while sampling, beside run 4.\n")
-    print(line("predicted noise times", *FACTORS.values(), "run 4") + "\n|---|" + "---:|" * (len(FACTORS) + 1))
+          "while sampling, beside networks trained with a diversity loss.\n")
+    print(line("predicted noise times", *FACTORS.values(), *LOSSES.values()) + "\n|---|" + "---:|" * (len(FACTORS) + len(LOSSES)))
     for dataset in datasets:
-        print(line(dataset, *(spread(found[config, dataset]["kl_divergence"]) for config in (*FACTORS, "run_4"))))
+        print(line(dataset, *(spread(found[config, dataset]["kl_divergence"]) for config in (*FACTORS, *LOSSES))))
     for dataset in datasets:
         names = ("oracle_" + config.replace("run_3", "run_1") for config in FACTORS)  # its protocol is run 1's
-        print(line(f"exact denoiser, {dataset}", *(spread(found[name, dataset]["kl_divergence"]) for name in names), "–"))
+        print(line(f"exact denoiser, {dataset}", *(spread(found[name, dataset]["kl_divergence"]) for name in names), *["–"] * len(LOSSES)))
 
 
 main()

@@ -215,6 +215,8 @@ mean distance between the noises that two experts predict.
 
 
 def number(value, decimals=3, sign=""):
+    if abs(value) >= 1e5:  # of a run that diverged
+        return f"{value:{sign}.2g}"
     return f"{value:{sign}.{decimals}f}" if np.isfinite(value) else "–"
 
 

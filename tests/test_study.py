@@ -135,6 +135,16 @@ def test_gate_and_experts(tmp_path):
         "equal weights": "0.500 ± 0.000", "best alone": "0.375 ± 0.000", "disagreement": "0.750 ± 0.000"}
 
 
+def test_a_run_that_diverged(tmp_path):
+    """Its numbers do not widen the table, and its KL divergence not the picture of the others."""
+    for run, kl, far in ("base", .5, .25), ("diverged", 2.5e7, 123456789.):
+        for seed in range(2):
+            write(tmp_path, run, "dino", seed, kl + .1 * seed, sliced_wasserstein=far)
+    study(tmp_path, "--out", tmp_path / "out", "--base", "base")
+    found = tables(tmp_path / "out")["dino"]["diverged"]
+    assert found["KL [bit]"] == "2.5e+07 ± 0.071" and found["sliced W1"] == "1.2e+08"
+
+
 def test_two_standard_errors(tmp_path):
     """On either side of the bound."""
     for run, mean in ("base", 0.), ("near", .19), ("far", .21):

@@ -325,7 +325,7 @@ def gate_information(study, dataset):
                                 sharey=True)
     for axis, source, title in ((axes[0], "data", "fresh noised points"), (axes[1], "sampling", "sampling")):
         for offset, what, colour in ((-0.2, "region", "#2c9a6c"), (0.2, "timestep", "#8a6fd1")):
-            bits = [result.analysis(f"information/{source}_{what}").mean() for result in results]
+            bits = [result.analysis_number(f"{source}_{what}") for result in results]
             bars = (axis.barh if many else axis.bar)(np.arange(len(results)) + offset, bits, 0.36, color=colour, label=one if what == "region" else what)
             axis.bar_label(bars, [f"{value:.2f}" for value in bits], fontsize=8, padding=2)
         across, along = (axis.yaxis, axis.xaxis) if many else (axis.xaxis, axis.yaxis)
@@ -391,8 +391,8 @@ def of_dataset(study, dataset):
     if not results:
         return []
     one = region_words(results[0])[0]
-    bits = "; ".join(f"{result.run} {one} {result.analysis('information/sampling_region').mean():.2f}, timestep "
-                     f"{result.analysis('information/sampling_timestep').mean():.2f}" for result in results)
+    bits = "; ".join(f"{result.run} {one} {result.analysis_number('sampling_region'):.2f}, timestep "
+                     f"{result.analysis_number('sampling_timestep'):.2f}" for result in results)
     return [Picture(f"{dataset}_gate_information", f"Does the gate follow the {one} or the timestep?",
                     f"Bars of the mutual information in bits of the gate with the {one} and with the timestep on {dataset}. While "
                     f"sampling: {bits}.", lambda: gate_information(study, dataset))]

@@ -4,20 +4,19 @@
 
 Needs results/study/study.csv with run_3, run_4, diversity_squared and the runs of stretched_noise, and of run_3 and run_4 the result files; results/knobs.sh makes all.
 """
-import csv
 import math
-import statistics
 import sys
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from study import Group, markdown, read_table, spread
+
 TABLE = Path(__file__).resolve().parent / "study" / "study.csv"
 WEIGHT, SQUARED = 0.1, 0.02  # training.diversity_weight of run 4, and of diversity_squared
 DISTANCE = math.sqrt(math.pi)  # mean distance of two standard normal points of the plane
 FACTORS = {"run_3": "1", "stretched_noise": "1.09", "stretched_noise_14": "1.14", "stretched_noise_19": "1.19"}
-
 LOSSES = {"run_4": "run 4", "diversity_squared": "squared distances"}
 
 HEAD = """# What the diversity loss does
@@ -30,19 +29,7 @@ weight .1: it is smallest at s = 1 + .1 sqrt(pi) / (2 sigma). With squared dista
 weight .02 (`diversity_squared`) it is s = 1 / (1 - 4 * .02), and every prediction is stretched alike. What a loss really does to a prediction's length follows from how
 much larger the held-out MSE is than run 3's, if stretching is all it does: s = 1 + sqrt((MSE with it - MSE of run 3) / sigma^2)."""
 
-
 LENGTHS = (0, 0.25, 0.5, 1, 2, 4)
-
-
-def read():
-    """{(config, dataset): {column: values over seeds}}"""
-    found = {}
-    with open(TABLE, newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            columns = found.setdefault((row["config"], row["dataset"]), {})
-            for column in "kl_divergence", "heldout_loss":
-                columns.setdefault(column, []).extend([float(row[column])] if row[column] else [])
-    return found
 
 
 def predictions(folder, config, dataset):
@@ -62,40 +49,39 @@ def stretch_by_length(folder, dataset):
     return [np.sum(one[these] * other[these]) / np.sum(one[these] ** 2) for these in chosen]
 
 
-def spread(values):
-    return f"{statistics.mean(values):.3f} ± {statistics.stdev(values):.3f}"
-
-
-def line(*cells):
-    return "| " + " | ".join(cells) + " |"
+def table(head, rows):
+    return markdown([head, ["---"] + ["---:"] * (len(head) - 1), *rows])
 
 
 def main():
-    found = read()
-    datasets = sorted({dataset for config, dataset in found if config == "run_4"})
-    print(HEAD + "\n\n" + line("", *datasets) + "\n|---|" + "---:|" * len(datasets))
-    loss = {config: [statistics.mean(found[config, dataset]["heldout_loss"]) for dataset in datasets] for config in ("run_3", *LOSSES)}
-    sigma = [math.sqrt(1 - mse) for mse in loss["run_3"]]
-    asked = {"run_4": [1 + WEIGHT * DISTANCE / (2 * s) for s in sigma], "diversity_squared": [1 / (1 - 4 * SQUARED)] * len(sigma)}
-    print(line("sigma", *(f"{s:.3f}" for s in sigma)))
+    rows = read_table(TABLE)
+    datasets = sorted({row["dataset"] for row in rows if row["config"] == "run_4"})
+
+    def values(config, dataset, metric):
+        return Group([row for row in rows if (row["config"], row["dataset"]) == (config, dataset)]).values(metric)
+
+    loss = {config: np.array([values(config, dataset, "heldout_loss").mean() for dataset in datasets]) for config in ("run_3", *LOSSES)}
+    sigma = np.sqrt(1 - loss["run_3"])
+    asked = {"run_4": 1 + WEIGHT * DISTANCE / (2 * sigma), "diversity_squared": np.full(len(sigma), 1 / (1 - 4 * SQUARED))}
+    found = [("sigma", sigma)]
     for config, name in LOSSES.items():
-        print(line(f"{name}: stretch that the loss asks for", *(f"{s:.3f}" for s in asked[config])))
-        print(line(f"{name}: stretch by the held-out losses", *(f"{1 + math.sqrt(more - less) / s:.3f}"
-                                                                 for less, more, s in zip(loss["run_3"], loss[config], sigma))))
+        found += [(f"{name}: stretch that the loss asks for", asked[config]),
+                  (f"{name}: stretch by the held-out losses", 1 + np.sqrt(loss[config] - loss["run_3"]) / sigma)]
+    print(HEAD + "\n\n" + table(["", *datasets], [[name, *(f"{value:.3f}" for value in numbers)] for name, numbers in found]))
+
     print("\n**By length.** The loss pulls at short predictions, which lie among all others, more than in proportion. How many times as long run 4's\n"
           "predictions are as run 3's, by the length of those, on the plane of the analysis' maps (six timesteps, seeds averaged first):\n")
     lengths = [f"{low:g} to {high:g}" for low, high in zip(LENGTHS, LENGTHS[1:])]
-    print(line("length of run 3's prediction", *lengths) + "\n|---|" + "---:|" * len(lengths))
-    for dataset in datasets:
-        print(line(dataset, *(f"{value:.2f}" for value in stretch_by_length(sys.argv[1], dataset))))
-    print("\n**Samples.** KL divergence in bits, mean ± standard deviation over seeds (draws of the exact denoiser): run 3's networks, their predicted noise multiplied\n"
-          "while sampling, beside networks trained with a diversity loss.\n")
-    print(line("predicted noise times", *FACTORS.values(), *LOSSES.values()) + "\n|---|" + "---:|" * (len(FACTORS) + len(LOSSES)))
-    for dataset in datasets:
-        print(line(dataset, *(spread(found[config, dataset]["kl_divergence"]) for config in (*FACTORS, *LOSSES))))
-    for dataset in datasets:
-        names = ("oracle_" + config.replace("run_3", "run_1") for config in FACTORS)  # its protocol is run 1's
-        print(line(f"exact denoiser, {dataset}", *(spread(found[name, dataset]["kl_divergence"]) for name in names), *["–"] * len(LOSSES)))
+    print(table(["length of run 3's prediction", *lengths],
+                [[dataset, *(f"{value:.2f}" for value in stretch_by_length(sys.argv[1], dataset))] for dataset in datasets]))
+
+    print("\n**Samples.** KL divergence in bits, mean ± standard deviation over seeds (draws of the exact denoiser): run 3's networks, their predicted\n"
+          "noise multiplied while sampling, beside networks trained with a diversity loss.\n")
+    exact = ["oracle_" + config.replace("run_3", "run_1") for config in FACTORS]  # run 3's protocol is run 1's
+    print(table(["predicted noise times", *FACTORS.values(), *LOSSES.values()],
+                [[dataset, *(spread(values(config, dataset, "kl_divergence")) for config in (*FACTORS, *LOSSES))] for dataset in datasets]
+                + [[f"exact denoiser, {dataset}", *(spread(values(config, dataset, "kl_divergence")) for config in exact), *["–"] * len(LOSSES)]
+                   for dataset in datasets]))
 
 
 main()

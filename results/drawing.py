@@ -89,8 +89,8 @@ class Study:
 
 def describe(config, usual, untrained="", most=4, longest=7):
     """What a run is, in a few words: its experts, and what differs between the runs of the study; if that is more than `most`
-    settings, those alone that are not the `usual` {key: value as text} of the study's runs, and of more than `longest` the first. Of what no network made, schedule and
-    sampling are all that can matter, and to true points not even they."""
+    settings, those alone that are not the `usual` {key: value as text} of the study's runs, and of more than `longest` the first. Of what
+    no network made, schedule and sampling are all that can matter, and to true points not even they."""
     experts, diverse = config["model.experts"], config["training.diversity_weight"]
     network = "one network" if experts == 1 else f"{experts} experts"
     who = {"": network, "resampled": f"{network} resampled"}.get(untrained, untrained)
@@ -172,8 +172,9 @@ def panels(count, width, height, **options):
     return figure, list(axes.flat[:count])
 
 
-def rows(names, count, note):
-    """A figure with a row a name and `count` panels that share the rows; `note` lines of text have room below."""
+def rows(names, titles, words, note):
+    """A figure with a row a name and panels of these titles that share the rows; `words` of the x axes; `note` lines of text have room."""
+    count = len(titles)
     columns = min(count, 4)
     lines = -(-count // columns)
     figure, axes = plt.subplots(lines, columns, figsize=(3 * columns + 2, lines * (0.27 * len(names) + 1) + 0.4 + 0.2 * note), sharey=True,
@@ -184,6 +185,10 @@ def rows(names, count, note):
         axis.set_yticks(range(len(names)), [shown(name) for name in names])
         axis.tick_params(axis="y", length=0)
         axis.set_ylim(len(names) - 0.4, -0.6)
+    for axis, title in zip(axes.flat, titles):
+        axis.set_title(shown(title), loc="left")
+        axis.set_xlabel(words)
+        axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, min_n_ticks=3))
     return figure, list(axes.flat[:count])
 
 

@@ -21,19 +21,16 @@ def kl_values(study, run, dataset):
 
 def kl_rows(study):
     """A panel a dataset, a row a run: what can be read when there are many."""
-    figure, axes = rows(study.runs, len(study.datasets), 2)
+    figure, axes = rows(study.runs, study.datasets, "KL(real || generated) [bit]", 2)
     for axis, dataset in zip(axes, study.datasets):
-        groups = {run: values for run in study.runs if len(values := kl_values(study, run, dataset))}
+        groups = [(y, run, values) for y, run in enumerate(study.runs) if len(values := kl_values(study, run, dataset))]
         if groups:
-            low, high = row_limits(np.inf, list(groups.values()))
+            low, high = row_limits(np.inf, [values for _, _, values in groups])
             axis.set_xlim(low, high + 0.14 * (high - low))  # room for the numbers
-        for run, values in groups.items():
-            if row_mark(axis, study.runs.index(run), values, study.colour[run]):
-                axis.annotate(f"{values.mean():.3f}", (max(values.max(), values.mean() + sd(values)), study.runs.index(run)), (5, 0),
-                              textcoords="offset points", va="center", fontsize=8, color="#444444")
-        axis.set_title(shown(dataset), loc="left")
-        axis.set_xlabel("KL(real || generated) [bit]")
-        axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, min_n_ticks=3))
+        for y, run, values in groups:
+            if row_mark(axis, y, values, study.colour[run]):
+                axis.annotate(f"{values.mean():.3f}", (max(values.max(), values.mean() + sd(values)), y), (5, 0), textcoords="offset points",
+                              va="center", fontsize=8, color="#444444")
     figure.suptitle("KL divergence, lower is better\n" + kl_note(study).strip(), x=0.01, ha="left", fontsize=11)
     return figure
 
@@ -172,9 +169,9 @@ def loss_panel(axis, study, curves):
     """One curve a run, with a band of one standard deviation where there are several seeds. Where one run is many times as long as another, over the
     share of its training."""
     late, lengths = [], [steps[-1] for steps, _, _ in curves.values()]
-    share = max(lengths) > 3 * min(lengths)
+    share = max(lengths, default=0) > 3 * max(1, min(lengths, default=0))
     for run, (steps, mean, deviation) in curves.items():
-        place = 100 * steps / steps[-1] if share else steps
+        place = 100 * steps / max(1, steps[-1]) if share else steps
         axis.plot(place, mean, color=study.colour[run], linestyle=study.line[run], linewidth=1.5)
         if deviation.any():
             axis.fill_between(place, mean - deviation, mean + deviation, color=study.colour[run], alpha=0.15, linewidth=0)

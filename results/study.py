@@ -307,16 +307,13 @@ def panel(axis, comparison, place):
         if len(oracles[config]):
             axis.plot([oracles[config].mean()] * 2, [y - 0.5, y + 0.5], color="#b5428b", linewidth=1.8, zorder=2, solid_capstyle="butt")
         row_mark(axis, y, found.kl, VERDICTS[comparison.difference(config)[2] or "one seed"])
-    axis.set_title(shown(comparison.dataset), loc="left")
-    axis.set_xlabel("KL divergence [bit]")
-    axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, min_n_ticks=3))
 
 
 def picture(comparisons, base):
     configs = in_order(config for comparison in comparisons for config in comparison.trained)
     configs.sort(key=lambda config: (config != base, natural(config)))
     place = {config: i for i, config in enumerate(configs)}
-    figure, axes = row_panels(configs, len(comparisons), 3)
+    figure, axes = row_panels(configs, [comparison.dataset for comparison in comparisons], "KL divergence [bit]", 3)
     for axis, comparison in zip(axes, comparisons):
         panel(axis, comparison, place)
     line, patch = matplotlib.lines.Line2D, matplotlib.patches.Patch

@@ -347,6 +347,17 @@ def test_many_runs(tmp_path, variants):
     assert [bar.get_width() for bar in bars] == pytest.approx([.01 * i + .4 + .2 * j for j in range(2) for i in range(20)])
 
 
+def test_empty_log(tmp_path, variants):
+    """A run without a logged step leaves its panel empty and the picture whole."""
+    pictures, _, _ = variants
+    import drawing
+    import runs
+
+    path = write_result(tmp_path, "run_0", "dino", 0, {"kl_divergence": .5}, loss=np.zeros(0))
+    figure = pictures.train_loss(drawing.Study([runs.Result("run_0", "dino", 0, str(path))]), "dino")
+    assert not figure.axes[0].lines and figure.axes[0].get_xlabel() == "training step"
+
+
 def test_descriptions_of_many(tmp_path, variants):
     """Where much varies, what sets a run apart; keys that older files lack are what those runs did."""
     import drawing

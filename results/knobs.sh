@@ -72,5 +72,5 @@ resample run_1 ddim_20 ddim_100 start_data
 train single_690k fixed_gate hard_gate run_0 run_3
 resample run_3 stretched_noise stretched_noise_14 stretched_noise_19
 train run_4 mode_capture experts_4 predict_v predict_x0 cosine_250 silu single_790k diversity_squared diversity_rbf \
-    diversity_log diversity_l1 diversity_annealed diversity_hidden min_snr zero_snr cosine_100 cosine_1000 \
+    diversity_log diversity_l1 diversity_annealed diversity_hidden diversity_hidden_rbf min_snr zero_snr cosine_100 cosine_1000 \
     run_2 run_5 gelu tanh batch_64 experts_8 batch_1024

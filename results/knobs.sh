@@ -54,7 +54,7 @@ resample() {
 }
 
 show() {
-    $python results/study.py runs --base run_1 --out results/study
+    $python results/study.py runs --out results/study --base run_1 'single_*=run_0' 'stretched_noise*=run_3' 'diversity_*=run_4' 'batch_*=run_4'
 }
 
 for dataset in $datasets; do

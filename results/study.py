@@ -1,6 +1,6 @@
 """A view over the many runs of a study: one table of all runs, one page of comparisons, one picture.
 
-    python3 results/study.py runs --base run_1          # .venv/bin/python3 has what it needs
+    python3 results/study.py runs --base run_1 'single_*=run_0'          # .venv/bin/python3 has what it needs
 
 Reads the finished runs RUNS/<config>/<dataset>/seed_<n>.h5, also those of `dualdiff oracle --out RUNS` (oracle_<config>)
 and `dualdiff floor --out RUNS` (floor), and writes into --out
@@ -9,12 +9,13 @@ and `dualdiff floor --out RUNS` (floor), and writes into --out
                  that are no longer in the folder stay, so that a study can go on elsewhere; a run that is there
                  replaces its row
     study.md     KL divergences of all of them; per dataset every configuration: KL divergence over seeds, modes, time, beside
-                 the oracle of its own protocol and the floor, and the difference to the configuration --base; and what gate and experts of those
-                 runs do that `dualdiff analyze` has seen
+                 the oracle of its own protocol and the floor, and the difference to its base, the configuration that --base names for
+                 it; and what gate and experts of those runs do that `dualdiff analyze` has seen
     study.png    the KL divergences: a panel a dataset, configurations down the side
 """
 import argparse
 import csv
+import fnmatch
 import hashlib
 import io
 import json
@@ -161,18 +162,28 @@ class Group:
         return self.rows[0]["protocol"]
 
 
-class Comparison:
-    """All configurations on one dataset, beside oracle and floor; `base` first."""
+class Bases:
+    """Which configuration each is compared with: `first`, or that of the first of `others`, (pattern, base), that its name fits."""
 
-    def __init__(self, rows, dataset, base):
+    def __init__(self, first, others=()):
+        self.first, self.others = first, others
+
+    def of(self, config):
+        return next((base for pattern, base in self.others if fnmatch.fnmatchcase(config, pattern)), self.first)
+
+
+class Comparison:
+    """All configurations on one dataset, beside oracle and floor; the first base first."""
+
+    def __init__(self, rows, dataset, bases):
         rows = [row for row in rows if row["dataset"] == dataset]
         group = {config: Group([row for row in rows if row["config"] == config]) for config in in_order(row["config"] for row in rows)}
         group = {config: found for config, found in group.items() if len(found.kl)}
-        self.dataset, self.base = dataset, base
+        self.dataset, self.bases = dataset, bases
         self.floors = {config: found for config, found in group.items() if is_floor(config)}
         self.oracles = {config: found for config, found in group.items() if is_oracle(config)}
         trained = [config for config in group if config not in self.floors and config not in self.oracles]
-        self.trained = {config: group[config] for config in sorted(trained, key=lambda config: config != base)}
+        self.trained = {config: group[config] for config in sorted(trained, key=lambda config: config != bases.first)}
 
     def floor(self):
         """KL divergences of fresh true points."""
@@ -184,9 +195,9 @@ class Comparison:
         return next(same, np.zeros(0))  # several have the same draws
 
     def difference(self, config):
-        """Mean KL less that of the base, its standard error (NaN with a single seed), and what to think of it."""
-        one, base = self.trained[config], self.trained.get(self.base)
-        if config == self.base or base is None:
+        """Mean KL less that of its base, its standard error (NaN with a single seed), and what to think of it."""
+        one, base = self.trained[config], self.trained.get(self.bases.of(config))
+        if base is one or base is None:
             return np.nan, np.nan, "base" if base else ""
         difference = one.kl.mean() - base.kl.mean()
         error = np.sqrt(one.sd**2 / len(one.kl) + base.sd**2 / len(base.kl))
@@ -201,9 +212,10 @@ HEAD = """# {count} configurations on {datasets}
 
 Made by `python3 results/study.py` from [study.csv](study.csv). KL divergence in bits, mean ± standard deviation over seeds; lower is
 better. *Oracle*: the exact denoiser under the configuration's own schedule and sampling, what no network can beat but by chance; *floor*: fresh
-true points; *sliced W1*: sliced Wasserstein distance, which sees points that fly far off, as the KL divergence does not. The difference is to
-{base}, ± its standard error; it counts as better or worse beyond {beyond} standard errors. With three seeds a standard error is itself
-uncertain: of twenty configurations that are all alike, about two will seem to differ, and more where {base} itself happens to lie high or low.
+true points; *sliced W1*: sliced Wasserstein distance, which sees points that fly far off, as the KL divergence does not. *Base*: the
+configuration that one is compared with. The difference to it is given ± its standard error; it counts as better or worse beyond {beyond} standard errors.
+With three seeds a standard error is itself uncertain: of twenty configurations that are all alike, about two will seem to differ, and more where
+their base itself happens to lie high or low.
 
 *Gate and experts* ([docs/analysis.md](../../docs/analysis.md)): bits that an expert's weight tells of the region (mode or grid cell) and of the
 timestep, on fresh noised points and while sampling; entropy of the weights at the end of training, at a point and of the mean weights, in bits (log2 K:
@@ -236,23 +248,24 @@ def cells(found, oracle, floor, difference):
 
 def table(comparison):
     head = ["configuration", "KL [bit]", "seeds", "oracle", "floor", "modes captured", "off support", "sliced W1", "training [s]",
-            f"difference to {comparison.base}", ""]
+            "base", "difference", ""]
     rows, none = [], np.zeros(0)
     for config, found in comparison.trained.items():
         difference, error, verdict = comparison.difference(config)
         words = number(difference, sign="+") + (f" ± {number(error)}" if np.isfinite(error) else "") if np.isfinite(difference) else "–"
-        rows.append([config, *cells(found, comparison.oracle(config), comparison.floor(), [words, verdict])])
+        base = "–" if verdict in ("", "base") else comparison.bases.of(config)
+        rows.append([config, *cells(found, comparison.oracle(config), comparison.floor(), [base, words, verdict])])
     for config, found in {**comparison.oracles, **comparison.floors}.items():
-        rows.append([f"*{config}*", *cells(found, none, none, ["–", ""])])
-    return markdown([head, ["---"] + ["---:"] * (len(head) - 2) + ["---"], *rows])
+        rows.append([f"*{config}*", *cells(found, none, none, ["–", "–", ""])])
+    return markdown([head, ["---"] + ["---:"] * (len(head) - 4) + ["---", "---:", "---"], *rows])
 
 
 def markdown(lines):
     return "\n".join("| " + " | ".join(field.replace("|", r"\|") for field in line) + " |" for line in lines)
 
 
-def overview(comparisons):
-    """KL divergence of every configuration on every dataset, with an arrow where it differs from the base's."""
+def overview(comparisons, bases):
+    """KL divergence of every configuration on every dataset, with an arrow where it differs from its base's."""
     arrow = {"better": " ↓", "worse": " ↑"}
     rows = []
     for config in in_order(config for comparison in comparisons for config in comparison.trained):
@@ -260,9 +273,9 @@ def overview(comparisons):
         for comparison in comparisons:
             found = comparison.trained.get(config)
             cells.append(spread(found.kl) + arrow.get(comparison.difference(config)[2], "") if found else "–")
-        rows.append([config, *cells])
-    rows.append(["*floor*", *(spread(comparison.floor()) for comparison in comparisons)])
-    return markdown([["configuration", *(comparison.dataset for comparison in comparisons)], ["---"] + ["---:"] * len(comparisons), *rows])
+        rows.append([config, "–" if bases.of(config) == config else bases.of(config), *cells])
+    rows.append(["*floor*", "–", *(spread(comparison.floor()) for comparison in comparisons)])
+    return markdown([["configuration", "base", *(comparison.dataset for comparison in comparisons)], ["---"] * 2 + ["---:"] * len(comparisons), *rows])
 
 
 def gate_table(comparison):
@@ -277,15 +290,15 @@ def gate_table(comparison):
     return markdown([head, ["---"] + ["---:"] * (len(head) - 1), *rows]) if rows else ""
 
 
-def page(comparisons, rows, base):
+def page(comparisons, rows, bases):
     configs = in_order(config for comparison in comparisons for config in comparison.trained)
-    text = [HEAD.format(count=len(configs), datasets=", ".join(comparison.dataset for comparison in comparisons), base=base, beyond=BEYOND)]
+    text = [HEAD.format(count=len(configs), datasets=", ".join(comparison.dataset for comparison in comparisons), beyond=BEYOND)]
     devices = in_order(row["device"] for row in rows if row["training_time"])
     if len(devices) > 1:
         text.append("Times come from different machines and cannot be compared across them: " + "; ".join(
             f"{device}: {', '.join(in_order(row['config'] for row in rows if row['device'] == device and row['training_time']))}"
             for device in devices) + ".\n")
-    text += [f"## All of them\n\nKL [bit]; ↓: better than {base}, ↑: worse.\n", overview(comparisons) + "\n"]
+    text += ["## All of them\n\nKL [bit]; ↓: better than its base, ↑: worse.\n", overview(comparisons, bases) + "\n"]
     for comparison in comparisons:
         text += [f"## {comparison.dataset}\n", table(comparison) + "\n"]
         gates = gate_table(comparison)
@@ -309,16 +322,16 @@ def panel(axis, comparison, place):
         row_mark(axis, y, found.kl, VERDICTS[comparison.difference(config)[2] or "one seed"])
 
 
-def picture(comparisons, base):
+def picture(comparisons, bases):
     configs = in_order(config for comparison in comparisons for config in comparison.trained)
-    configs.sort(key=lambda config: (config != base, natural(config)))
+    configs.sort(key=lambda config: (config != bases.first, natural(config)))
     place = {config: i for i, config in enumerate(configs)}
     figure, axes = row_panels(configs, [comparison.dataset for comparison in comparisons], "KL divergence [bit]", 3)
     for axis, comparison in zip(axes, comparisons):
         panel(axis, comparison, place)
     line, patch = matplotlib.lines.Line2D, matplotlib.patches.Patch
     found = {comparison.difference(config)[2] for comparison in comparisons for config in comparison.trained}
-    words = {"better": f"better than {shown(base)} by more than {BEYOND} standard errors", "worse": "worse by more than that", "base": shown(base),
+    words = {"better": f"better than {'its base' if bases.others else shown(bases.first)} by more than {BEYOND} standard errors", "worse": "worse by more than that", "base": shown(bases.first),
              "no difference": "no such difference", "one seed": "one seed: cannot tell"}
     handles = [(patch(color=VERDICTS[verdict]), text) for verdict, text in words.items() if verdict in found]
     if any(comparison.oracles for comparison in comparisons):
@@ -337,23 +350,25 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", help="the folder given to train --out")
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent / "study", help="default: results/study")
-    parser.add_argument("--base", help="the configuration that others are compared with; default: the first by name")
+    parser.add_argument("--base", nargs="+", default=[], metavar="CONFIG", help="the configuration that others are compared with (default: the first by "
+                        "name), and as PATTERN=CONFIG that of those whose names fit the pattern")
     arguments = parser.parse_args()
     rows = merged(read_table(arguments.out / "study.csv"), read_folder(arguments.runs))
     trained = in_order(row["config"] for row in rows if not is_floor(row["config"]) and not is_oracle(row["config"]))
     if not trained:
         fail(f"no finished run in {arguments.runs}/<config>/<dataset>/seed_<n>.h5, nor in {arguments.out}/study.csv")
-    base = arguments.base or trained[0]
-    if base not in trained:
-        fail(f"no run of {base}; there are {', '.join(trained)}")
+    bases = Bases(next((base for base in arguments.base if "=" not in base), trained[0]),
+                  [base.split("=", 1) for base in arguments.base if "=" in base])
+    if bases.first not in trained:  # another may come later: then there is no difference yet
+        fail(f"no run of {bases.first}; there are {', '.join(trained)}")
     datasets = sorted({row["dataset"] for row in rows if row["config"] in trained}, key=natural)
-    comparisons = [Comparison(rows, dataset, base) for dataset in datasets]
+    comparisons = [Comparison(rows, dataset, bases) for dataset in datasets]
     comparisons = [comparison for comparison in comparisons if comparison.trained]
     plt.rcParams.update(STYLE)
     arguments.out.mkdir(parents=True, exist_ok=True)
     write_whole(arguments.out / "study.csv", csv_text(rows).encode())
-    write_whole(arguments.out / "study.md", page(comparisons, rows, base).encode())
-    write_whole(arguments.out / "study.png", png_bytes(picture(comparisons, base), 160))
+    write_whole(arguments.out / "study.md", page(comparisons, rows, bases).encode())
+    write_whole(arguments.out / "study.png", png_bytes(picture(comparisons, bases), 160))
     print(f"{len(rows)} runs, {len(trained)} configurations, {len(datasets)} datasets: {arguments.out}/study.csv, study.md, study.png")
 
 

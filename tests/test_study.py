@@ -92,10 +92,10 @@ def test_comparisons(made):
     assert dino["base"]["KL [bit]"] == "0.850 ± 0.050" and dino["base"]["verdict"] == "base"
     assert dino["run_2"] == {"KL [bit]": "0.600 ± 0.020", "seeds": "3", "oracle": "-0.060 ± 0.014", "floor": "-0.070 ± 0.014",
                              "modes captured": "141 of 142", "off support": "1.23 %", "sliced W1": "0.125", "training [s]": "40.0",
-                             "difference to base": "-0.250 ± 0.031", "verdict": "better"}
-    assert dino["run_10"]["verdict"] == "no difference" and dino["run_10"]["difference to base"] == "+0.003 ± 0.030"
+                             "base": "base", "difference": "-0.250 ± 0.031", "verdict": "better"}
+    assert dino["run_10"]["verdict"] == "no difference" and dino["run_10"]["difference"] == "+0.003 ± 0.030"
     assert dino["worse"]["verdict"] == "worse"
-    assert dino["alone"]["verdict"] == "one seed" and dino["alone"]["difference to base"] == "-0.350"
+    assert dino["alone"]["verdict"] == "one seed" and dino["alone"]["difference"] == "-0.350"
     assert dino["oracle_cosine"]["KL [bit]"] == "0.040 ± 0.014"
     assert found["moons"]["run_2"]["oracle"] == "–" and found["moons"]["run_2"]["modes captured"] == "–"
 
@@ -107,6 +107,19 @@ def test_overview(made):
     assert [row["dino"] for row in found.values()] == ["0.850 ± 0.050", "0.500", "0.600 ± 0.020 ↓", "0.853 ± 0.015", "1.250 ± 0.050 ↑",
                                                        "-0.070 ± 0.014"]
     assert found["worse"]["moons"] == "0.625 ± 0.025 ↑" and found["floor"]["moons"] == "–"
+
+
+def test_bases(made, tmp_path):
+    """The first pattern that fits says what a configuration is compared with, in tables and arrows; a base that is not there yet compares with nothing."""
+    study(made / "runs", "--out", tmp_path, "--base", "base", "run_1*=run_2", "run_*=worse", "alone=nowhere")
+    dino = tables(tmp_path)["dino"]
+    assert {config: (row["base"], row["difference"], row.get("verdict", "")) for config, row in dino.items() if config in KL} == {
+        "base": ("–", "–", "base"), "alone": ("–", "–", ""), "run_2": ("worse", "-0.650 ± 0.031", "better"),
+        "run_10": ("run_2", "+0.253 ± 0.015", "worse"), "worse": ("base", "+0.400 ± 0.041", "worse")}
+    overview = tables(tmp_path)["All of them"]
+    assert [row["base"] for row in overview.values()] == ["–", "nowhere", "worse", "run_2", "base", "–"]
+    assert overview["run_10"]["dino"] == "0.853 ± 0.015 ↑"
+    assert "no run of nowhere" in study(made / "runs", "--out", tmp_path, "--base", "nowhere", status=1)
 
 
 def test_gate_and_experts(tmp_path):
@@ -228,8 +241,9 @@ def test_picture(made, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(RESULTS)
     import study as module
 
-    found = [module.Comparison(rows(made / "out"), dataset, "base") for dataset in ("dino", "moons")]
-    figure = module.picture(found, "base")
+    bases = module.Bases("base")
+    found = [module.Comparison(rows(made / "out"), dataset, bases) for dataset in ("dino", "moons")]
+    figure = module.picture(found, bases)
     dino = figure.axes[0]
     assert [label.get_text() for label in dino.get_yticklabels()] == ["base", "alone", "run_2", "run_10", "worse"]
     left, right = dino.get_xlim()
@@ -249,5 +263,6 @@ def test_one_far_off(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(RESULTS)
     import study as module
 
-    axis = module.picture([module.Comparison(rows(tmp_path / "out"), "dino", "a")], "a").axes[0]
+    bases = module.Bases("a")
+    axis = module.picture([module.Comparison(rows(tmp_path / "out"), "dino", bases)], bases).axes[0]
     assert axis.get_xlim()[1] < 1 and [text.get_text() for text in axis.texts] == ["9.00 →"]

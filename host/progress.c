@@ -9,7 +9,7 @@
 
 /* Seconds between updates. */
 static const double bar_every = .1, line_every = 10.;
-enum { BAR = 30, LEAST = 10, TEXT = 160 };
+enum { BAR = 30, LEAST = 10, TEXT = 1024 }; /* a loss of 1e308 fits */
 
 void dd_progress_start(dd_progress_view *view, int quiet)
 {

@@ -28,7 +28,7 @@ train() {
         wanted "$config" || continue
         build/dualdiff train "configs/$config.toml" --seeds "$seeds" --out runs --quiet
         case $config in
-        run_0 | single_*) ;; # one network: no gate
+        run_0 | single_* | *_single) ;; # one network: no gate
         *)
             for file in $(results_of "$config"); do
                 h5ls "$file/analysis" >/dev/null 2>&1 || build/dualdiff analyze "$file" >/dev/null
@@ -54,7 +54,8 @@ resample() {
 }
 
 show() {
-    $python results/study.py runs --out results/study --base run_1 'single_*=run_0' 'stretched_noise*=run_3' 'diversity_*=run_4' 'batch_*=run_4'
+    $python results/study.py runs --out results/study --base run_1 'single_*=run_0' 'stretched_noise*=run_3' 'diversity_*=run_4' 'batch_*=run_4' \
+        'mode_capture_*=mode_capture'
 }
 
 for dataset in $datasets; do
@@ -71,6 +72,6 @@ train run_1
 resample run_1 ddim_20 ddim_100 start_data
 train single_690k fixed_gate hard_gate run_0 run_3
 resample run_3 stretched_noise stretched_noise_14 stretched_noise_19
-train run_4 mode_capture experts_4 predict_v predict_x0 cosine_250 silu single_790k diversity_squared diversity_rbf \
+train run_4 mode_capture mode_capture_single experts_4 predict_v predict_x0 cosine_250 silu single_790k diversity_squared diversity_rbf \
     diversity_log diversity_l1 diversity_annealed diversity_hidden diversity_hidden_rbf min_snr zero_snr cosine_100 cosine_1000 \
     run_2 run_5 gelu tanh batch_64 experts_8 batch_1024

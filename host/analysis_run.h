@@ -62,11 +62,11 @@ void dd_scene_quantiles(const dd_scene *scene, double *values, size_t n, float *
 void dd_scene_information(const dd_scene *scene, const uint32_t *by_region, const uint32_t *by_timestep, int timesteps,
                           float *region, float *timestep, float *entropy);
 
-/* The bin of a weight. */
+/* The bin of a weight; a damaged file's NaN is in the first. */
 static inline int dd_gate_bin(float weight)
 {
-    int bin = (int)(weight * DD_GATE_BINS);
-    return bin < 0 ? 0 : bin < DD_GATE_BINS ? bin : DD_GATE_BINS - 1;
+    float bin = weight * DD_GATE_BINS;
+    return bin >= DD_GATE_BINS - 1 ? DD_GATE_BINS - 1 : bin > 0.f ? (int)bin : 0;
 }
 
 /* The parts, in the order of the file. */

@@ -94,7 +94,7 @@ static void print_metrics(const dd_metrics *computed, const dd_metrics *stored)
 
 /* What is stored under a result's name is one, of samples without a network. */
 static int store(const dd_stored *s, const char *out, const char *config_name, const float *x,
-                 const dd_metrics *computed, double training_time)
+                 const dd_metrics *computed)
 {
     dd_run run = dd_stored_run(s);
     if (config_name)
@@ -103,7 +103,6 @@ static int store(const dd_stored *s, const char *out, const char *config_name, c
     if (!path)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     dd_result result = {.metrics = *computed, .samples = (uint32_t)s->header.config.evaluation.samples, .x = x};
-    result.metrics.training_time = training_time;
     int status = dd_make_directories(path, "--out");
     if (!status && !access(path, F_OK))
         status = dd_fail(DD_ERR_CONFLICT, "%s is there; use another --out", path);
@@ -123,6 +122,13 @@ static int evaluate(const char *path, const dd_stored *s, const char *asked, con
     int same;
     uint32_t n = (uint32_t)s->header.config.evaluation.samples;
     DD_TRY(dd_stored_points(path, s, asked, &points, &same));
+    if (!same && s->header.config.sampling.start == DD_START_DATA && !dd_dataset_known(s->header.dataset)) {
+        dd_points_free(&points);
+        return dd_fail(DD_ERR_USAGE,
+                       "evaluate: %s starts sampling from the file that it was trained on, so it cannot be measured "
+                       "against %s alone; give that file as --dataset, or --set sampling.start=normal",
+                       path, dataset);
+    }
     if (out && !same) {
         dd_points_free(&points);
         return dd_fail(
@@ -136,7 +142,7 @@ static int evaluate(const char *path, const dd_stored *s, const char *asked, con
     if (!status)
         status = measure(path, s, &points, same, dataset, x, &computed);
     if (!status && out)
-        status = store(s, out, config_name, x, &computed, stored.training_time);
+        status = store(s, out, config_name, x, &computed);
     if (!status) {
         printf("%s on %s%s\n\n", path, points.name, same ? "" : " (not the points it was trained on)");
         print_metrics(&computed, &stored);

@@ -148,11 +148,9 @@ typedef struct reading {
     const char *origin; /* file name, or "--set section.key=value" */
 } reading;
 
-/* Where a value stands; nothing for --set, which is its own place. */
-static const char *place(const reading *r, const dd_toml_value *v, char out[48])
+static const char *place(const reading *r, const dd_toml_value *v, char *out)
 {
-    snprintf(out, 48, "line %d, column %d: ", v->line, v->column);
-    return strncmp(r->origin, "--set ", 6) ? out : "";
+    return dd_toml_place(r->origin, v->line, v->column, out);
 }
 
 static int fail_at(const reading *r, const dd_toml_value *v, const char *format, ...)
@@ -160,7 +158,7 @@ static int fail_at(const reading *r, const dd_toml_value *v, const char *format,
 
 static int fail_at(const reading *r, const dd_toml_value *v, const char *format, ...)
 {
-    char text[512], at[48];
+    char text[512], at[DD_TOML_PLACE];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
@@ -174,7 +172,7 @@ static int check_section(const reading *r, const dd_toml_value *v)
     for (int i = 0; i < SECTIONS; i++)
         if (!strcmp(section_names[i], v->section))
             return DD_OK;
-    char at[48];
+    char at[DD_TOML_PLACE];
     const char *closest = dd_closest(v->section, section_names, SECTIONS);
     if (closest)
         return dd_fail(DD_ERR_CONFIG, "%s: %sunknown section [%s]; did you mean [%s]?", r->origin, place(r, v, at),

@@ -116,6 +116,14 @@ done:
     return status;
 }
 
+int dd_all_finite(const float *value, size_t count)
+{
+    size_t i = 0;
+    while (i < count && isfinite(value[i]))
+        i++;
+    return i == count;
+}
+
 int dd_metrics_of_samples(dd_backend *backend, const dd_truth *truth, const dd_points *points, const float *x,
                           uint32_t n, const dd_evaluation_config *evaluation, dd_metrics *metrics)
 {
@@ -123,6 +131,8 @@ int dd_metrics_of_samples(dd_backend *backend, const dd_truth *truth, const dd_p
     dd_modes modes;
     for (int i = 0; i < DD_METRICS; i++)
         *dd_metric(metrics, i) = NAN;
+    if (!dd_all_finite(x, 2 * (size_t)n))
+        return dd_fail(DD_ERR_NUMERIC, "a sample is NaN or infinite: nothing can be measured");
     DD_TRY(dd_kl_divergence(backend, points->xy, points->n, x, n, evaluation->k, &kl));
     metrics->kl_divergence = kl.bits;
     metrics->kl_zero_distances = kl.zero_distances;

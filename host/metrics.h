@@ -45,10 +45,14 @@ typedef struct dd_metrics {
     double mean_distance;      /* between two samples, coordinates' unit */
 } dd_metrics;
 
-/* All metrics of generated samples x (n, 2), finite; the others (losses, times) become NaN. `points` are the training
+/* 1 unless one of count values is NaN or infinite. */
+int dd_all_finite(const float *value, size_t count);
+
+/* All metrics of generated samples x (n, 2); the others (losses, times) become NaN. `points` are the training
  * set; density, coverage and MMD compare with at most DD_MOST_COMPARED of them, evenly spaced. `truth` NULL: it is not
  * known, so modes .. total_variation are NaN. So is, of the distances, what needs more points than there are; too few
- * for the KL estimate are DD_ERR_DATA, as there. Depends on nothing but its arguments, to the bit. */
+ * for the KL estimate are DD_ERR_DATA, as there; a sample that is not finite is DD_ERR_NUMERIC. Depends on nothing but
+ * its arguments, to the bit. */
 int dd_metrics_of_samples(dd_backend *backend, const dd_truth *truth, const dd_points *points, const float *x,
                           uint32_t n, const dd_evaluation_config *evaluation, dd_metrics *metrics);
 

@@ -58,9 +58,8 @@ static int fill_forward(const dd_diffusion_config *c, dd_schedule *s)
     for (int t = 0; t < s->timesteps; t++) {
         double beta = s->beta[t];
         if (!(beta > 0. && beta < 1.))
-            return dd_fail(DD_ERR_CONFIG,
-                           "diffusion: beta[%d] is %g; it must lie between 0 and 1: lower beta_end or raise timesteps",
-                           t, beta);
+            return dd_fail(DD_ERR_CONFIG, "diffusion: beta[%d] is %g; it must lie between 0 and 1: lower beta_end%s", t,
+                           beta, c->schedule == DD_BETA_SCALED_LINEAR ? " or raise timesteps" : "");
         product *= 1. - beta;
         s->alpha_bar[t] = product;
     }
@@ -147,6 +146,26 @@ static void fill_sampling(const dd_sampling_config *c, dd_prediction_kind predic
     }
 }
 
+/* Where the signal underflows, what is divided by it does not fit a float, and only the last timestep may have none
+ * at all: the steps to the others divide by what is left of it. */
+static int check_finite(const dd_schedule *s)
+{
+    int t = 0, i = 0;
+    while (t < s->timesteps && isfinite(s->weight[t]) && isfinite(s->noise_error[t]))
+        t++;
+    while (i < s->steps && isfinite(s->keep[i]) && isfinite(s->remove[i]) &&
+           (i + 1 == s->steps || s->alpha_bar[s->timestep[i]] > 0.))
+        i++;
+    if (t == s->timesteps && i == s->steps)
+        return DD_OK;
+    if (t == s->timesteps)
+        t = s->timestep[i];
+    return dd_fail(DD_ERR_CONFIG,
+                   "diffusion: at timestep %d so little is left of the signal (%g of it) that x_0 cannot be told from "
+                   "the noise; lower beta_end or timesteps",
+                   t, sqrt(s->alpha_bar[t]));
+}
+
 int dd_schedule_create(const dd_config *config, dd_schedule *s)
 {
     memset(s, 0, sizeof *s);
@@ -170,13 +189,14 @@ int dd_schedule_create(const dd_config *config, dd_schedule *s)
     s->remove = s->keep + S;
     s->sigma = s->remove + S;
     int status = fill_forward(&config->diffusion, s);
-    if (status) {
-        dd_schedule_free(s);
-        return status;
+    if (!status) {
+        fill_target(config->diffusion.prediction, config->training.min_snr_gamma, s);
+        fill_sampling(&config->sampling, config->diffusion.prediction, s);
+        status = check_finite(s);
     }
-    fill_target(config->diffusion.prediction, config->training.min_snr_gamma, s);
-    fill_sampling(&config->sampling, config->diffusion.prediction, s);
-    return DD_OK;
+    if (status)
+        dd_schedule_free(s);
+    return status;
 }
 
 void dd_schedule_free(dd_schedule *schedule)

@@ -42,7 +42,8 @@ typedef struct dd_schedule {
     float *keep, *remove, *sigma;       /* [S] reverse coefficients */
 } dd_schedule;
 
-/* Of config's [diffusion], [sampling] and training.min_snr_gamma. */
+/* Of config's [diffusion], [sampling] and training.min_snr_gamma. DD_ERR_CONFIG: a beta outside ]0, 1[, or so little
+ * signal at the end that a table would not be finite. */
 int dd_schedule_create(const dd_config *config, dd_schedule *schedule);
 void dd_schedule_free(dd_schedule *schedule);
 

@@ -36,7 +36,7 @@ static int read_weights(hid_t file, const char *path, const char *name, const dd
     return status;
 }
 
-static int read_logged(hid_t file, const char *path, const dd_model *model, dd_logged_gates *g)
+static int read_logged(hid_t file, const char *path, const dd_model *model, int timesteps, dd_logged_gates *g)
 {
     hsize_t size[DD_H5_RANK];
     DD_TRY(dd_h5_size(file, path, "/gate/train/timestep", 2, size));
@@ -50,15 +50,19 @@ static int read_logged(hid_t file, const char *path, const dd_model *model, dd_l
         return dd_fail(DD_ERR_MEMORY, "out of memory for the gates of %s", path);
     DD_TRY(dd_h5_read_floats(file, path, "/gate/train/step", 1, size, g->step));
     DD_TRY(dd_h5_read_floats(file, path, "/gate/train/timestep", 2, size, g->timestep));
+    for (size_t i = 0; i < (size_t)(size[0] * size[1]); i++)
+        if (!(g->timestep[i] >= -1.f && g->timestep[i] < (float)timesteps))
+            return dd_fail(DD_ERR_IO, "%s: damaged: /gate/train/timestep holds %g, and there are %d timesteps", path,
+                           (double)g->timestep[i], timesteps);
     return read_weights(file, path, "/gate/train/weight", model, size[0], size[1], &g->weight);
 }
 
-int dd_logged_gates_read(const char *path, const dd_model *model, dd_logged_gates *g)
+int dd_logged_gates_read(const char *path, const dd_model *model, int timesteps, dd_logged_gates *g)
 {
     hid_t file;
     *g = (dd_logged_gates){0};
     DD_TRY(dd_h5_open(path, &file));
-    int status = read_logged(file, path, model, g);
+    int status = read_logged(file, path, model, timesteps, g);
     H5Fclose(file);
     if (status)
         dd_logged_gates_free(g);

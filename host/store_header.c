@@ -158,11 +158,10 @@ int dd_lock_acquire(const char *result_path, int *fd)
     snprintf(path, n + sizeof "..lock", "%.*s.%s.lock", (int)stem, result_path, result_path + stem);
     int status = DD_OK, descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (descriptor < 0) {
-        status = dd_fail(DD_ERR_IO, "%s: %s; choose a folder that can be written with --out", path, strerror(errno));
+        status = dd_fail(DD_ERR_IO, "%s: %s; no lock can be made there", path, strerror(errno));
     } else if (flock(descriptor, LOCK_EX | LOCK_NB)) {
         status = errno == EWOULDBLOCK
-                     ? dd_fail(DD_ERR_CONFLICT,
-                               "%s: another dualdiff is training it; wait for it, or use another --out", result_path)
+                     ? dd_fail(DD_ERR_CONFLICT, "%s: another dualdiff is writing it; wait for it", result_path)
                      : dd_fail(DD_ERR_IO, "%s: cannot be locked: %s", path, strerror(errno));
         close(descriptor);
     } else {

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "metrics.h"
 #include "start.h"
 
 static int load(const char *path, dd_stored *s)
@@ -76,8 +77,7 @@ int dd_stored_own_points(const char *command, const char *path, const dd_stored 
     return dd_fail(DD_ERR_USAGE, "%s: --dataset %s: not the points that %s was trained on", command, asked, path);
 }
 
-int dd_stored_sample(const char *path, const dd_stored *s, const dd_points *training, uint64_t seed, uint32_t n,
-                     float *x)
+static int sample(const char *path, const dd_stored *s, const dd_points *training, uint64_t seed, uint32_t n, float *x)
 {
     dd_samples samples = {.x = x};
     if (s->header.config.sampling.start == DD_START_NORMAL)
@@ -94,6 +94,18 @@ int dd_stored_sample(const char *path, const dd_stored *s, const dd_points *trai
     free(start);
     dd_points_free(&made);
     return status;
+}
+
+int dd_stored_sample(const char *path, const dd_stored *s, const dd_points *training, uint64_t seed, uint32_t n,
+                     float *x)
+{
+    DD_TRY(sample(path, s, training, seed, n, x));
+    return dd_all_finite(x, 2 * (size_t)n)
+               ? DD_OK
+               : dd_fail(DD_ERR_NUMERIC,
+                         "%s: its network makes points that are NaN or infinite; its parameters are damaged, or its "
+                         "[sampling] does not suit them",
+                         path);
 }
 
 dd_run dd_stored_run(const dd_stored *s)

@@ -26,7 +26,8 @@ int dd_stored_own_points(const char *command, const char *path, const dd_stored 
                          dd_points *points);
 
 /* Generate points x (n, 2) with the averaged parameters, as [sampling] says. training: the points that the run was
- * trained on, for where sampling starts from them; NULL: they are made again there. */
+ * trained on, for where sampling starts from them; NULL: they are made again there. DD_ERR_NUMERIC: a point is NaN or
+ * infinite. */
 int dd_stored_sample(const char *path, const dd_stored *stored, const dd_points *training, uint64_t seed, uint32_t n,
                      float *x);
 

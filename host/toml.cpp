@@ -1,6 +1,8 @@
 #include "toml.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -77,6 +79,14 @@ int visit_item(const item &i, int (*visit)(void *, const dd_toml_value *), void 
 
 } // namespace
 
+extern "C" const char *dd_toml_place(const char *origin, int line, int column, char *out)
+{
+    *out = '\0';
+    if (std::strncmp(origin, "--set ", 6))
+        std::snprintf(out, DD_TOML_PLACE, "line %d, column %d: ", line, column);
+    return out;
+}
+
 extern "C" int dd_toml_parse(const char *text, const char *origin, int (*visit)(void *, const dd_toml_value *),
                              void *user)
 {
@@ -101,8 +111,11 @@ extern "C" int dd_toml_parse(const char *text, const char *origin, int (*visit)(
                 return status;
         return DD_OK;
     } catch (const toml::parse_error &error) {
-        return dd_fail(DD_ERR_CONFIG, "%s: line %d, column %d: %s", origin, static_cast<int>(error.source().begin.line),
-                       static_cast<int>(error.source().begin.column), std::string(error.description()).c_str());
+        const auto at = error.source().begin;
+        char place[DD_TOML_PLACE];
+        return dd_fail(DD_ERR_CONFIG, "%s: %s%s", origin,
+                       dd_toml_place(origin, static_cast<int>(at.line), static_cast<int>(at.column), place),
+                       std::string(error.description()).c_str());
     } catch (const std::exception &error) {
         return dd_fail(DD_ERR_MEMORY, "%s: %s", origin, error.what());
     }

@@ -30,9 +30,14 @@ typedef struct dd_toml_value {
 } dd_toml_value;
 
 /* Parse `text` and hand every section and value to `visit` in the order of the file; a nonzero return of it ends
- * the walk and is returned. Syntax errors are DD_ERR_CONFIG with `origin`, line and column. */
+ * the walk and is returned. Syntax errors are DD_ERR_CONFIG with `origin` and place. */
 int dd_toml_parse(const char *text, const char *origin, int (*visit)(void *user, const dd_toml_value *value),
                   void *user);
+
+/* "line 3, column 7: ", for messages; "" where `origin` is "--set section.key=value", which is its own place. Returns
+ * out, of DD_TOML_PLACE characters. */
+enum { DD_TOML_PLACE = 48 };
+const char *dd_toml_place(const char *origin, int line, int column, char *out);
 
 #ifdef __cplusplus
 }

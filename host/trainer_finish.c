@@ -96,10 +96,8 @@ static int measure_ensemble(const dd_plan *plan, dd_ensemble *e, measurement *m)
 /* The last step's update may have spoilt the parameters without a loss that shows it. */
 static int check_finite(const measurement *m, const dd_work *w, int i, size_t n)
 {
-    int good = isfinite(m->eval_loss[i]) && isfinite(m->heldout_loss[i]);
-    const float *x = m->samples.x + 2 * n * (size_t)i;
-    for (size_t j = 0; j < 2 * n && good; j++)
-        good = isfinite(x[j]);
+    int good = isfinite(m->eval_loss[i]) && isfinite(m->heldout_loss[i]) &&
+               dd_all_finite(m->samples.x + 2 * n * (size_t)i, 2 * n);
     return good ? DD_OK
                 : dd_fail(DD_ERR_NUMERIC,
                           "%s, seed %llu: training came to its end, but the network's losses or samples are NaN or "

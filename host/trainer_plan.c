@@ -98,7 +98,10 @@ static int set_up_work(dd_plan *plan, int dataset, uint64_t seed, dd_work *w)
     if (!w->result || !w->checkpoint)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     DD_TRY(dd_make_directories(w->result, "--out"));
-    DD_TRY(dd_lock_acquire(w->result, &w->lock));
+    int status = dd_lock_acquire(w->result, &w->lock);
+    if (status == DD_ERR_IO)
+        dd_fail_context("choose a folder that can be written with --out");
+    DD_TRY(status);
     return inspect(job, w);
 }
 

@@ -25,6 +25,7 @@ VARIANTS = {
     "hard": {"training.learning_rate": .006, "model.experts": 3, "model.gate": "hard", "diffusion.prediction": "v", "sampling.start": "data"},
     "fixed": {"model.experts": 3, "model.gate": "fixed"},
 }
+LONG = {"long": {"diffusion.timesteps": 203}}  # more than trajectories and points of a timestep are kept for
 
 
 def analyze(path, *more, status=0, **options):
@@ -40,7 +41,7 @@ def variant(tmp_path_factory):
     @functools.cache
     def make(name):
         out = tmp_path_factory.mktemp(name)
-        run(command(out, "--dataset", "circle", "--seeds", "7", settings=SETTINGS | VARIANTS[name]))
+        run(command(out, "--dataset", "circle", "--seeds", "7", settings=SETTINGS | (VARIANTS | LONG)[name]))
         path = out / "run_3" / "circle" / "seed_7.h5"
         before = path.read_bytes()
         return path, before, analyze(path)
@@ -283,6 +284,33 @@ def test_trajectories_end_at_the_samples(both):
             close(both("trajectory/weight")[done], both.weights("gate/sample/weight")[place, :n])
     if both.gated:
         close(both("trajectory/weight")[-1], both.weights("samples/gate")[:n])
+
+
+def test_many_timesteps(variant):
+    """Ways are thinned, their ends kept; of each timestep fewer points are measured."""
+    both = Run(variant("long")[0])
+    x = both("trajectory/x")
+    assert list(both("trajectory/step")) == [*range(0, 203, 3), 203]
+    assert list(both("trajectory/timestep")) == [*range(202, -1, -3), 0]
+    assert np.array_equal(x[0], both.stored["samples/initial_noise"]) and np.abs(x[-1] - both.stored["samples/x"]).max() < 1e-4
+    weight, _, _ = both.predict(x[1], 199)
+    close(both("trajectory/weight")[1], weight)
+    close(weight, both.weights("gate/sample/weight")[199])
+    assert both("by_region/points").sum() == 203 * (204800 // 203)
+    assert np.isfinite(both("by_timestep/loss_gated")).all() and both("by_timestep/loss_gated").shape == (203,)
+
+
+def test_damaged_log(circle, tmp_path):
+    """Timesteps that there are none of are told, not counted."""
+    path = tmp_path / "seed_7.h5"
+    for wrong in 30000, 12, -2:
+        path.write_bytes(circle[1])
+        with h5py.File(path, "a") as file:
+            file["gate/train/timestep"][7, 3] = wrong
+        said = analyze(path, status=ERR_IO)
+        assert "/gate/train/timestep" in said and str(wrong) in said
+        with h5py.File(path) as file:
+            assert "analysis" not in file
 
 
 def test_fixed_gate(variant):

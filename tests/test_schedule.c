@@ -259,6 +259,33 @@ static void check_failures(void)
     CHECK(strstr(dd_error_message(), "between 0 and 1") && strstr(dd_error_message(), "raise timesteps"), "%s",
           dd_error_message());
     CHECK(!s.beta && !s.signal && !s.timestep, "a refused schedule has tables");
+    c = config_of(DD_BETA_LINEAR, 100);
+    c.diffusion.beta_end = 1;
+    CHECK(dd_schedule_create(&c, &s) == DD_ERR_CONFIG && !strstr(dd_error_message(), "timesteps"), "%s",
+          dd_error_message());
+    /* alpha_bar ends at 5e-268. A step over a quarter of the timesteps is no float where the noise is predicted. */
+    static const struct {
+        double beta_end;
+        int steps;
+        dd_prediction_kind prediction;
+        int refused;
+    } faint[] = {{.5, 20, DD_PREDICT_NOISE, 0},
+                 {.5, 4, DD_PREDICT_NOISE, 1},
+                 {.5, 4, DD_PREDICT_V, 0},
+                 {.9, 20, DD_PREDICT_NOISE, 1},
+                 {.9, 20, DD_PREDICT_V, 1}}; /* 0 at the end */
+    for (size_t i = 0; i < sizeof faint / sizeof *faint; i++) {
+        c = config_of(DD_BETA_LINEAR, 2000);
+        c.diffusion.beta_end = faint[i].beta_end;
+        c.diffusion.prediction = faint[i].prediction;
+        c.sampling.steps = faint[i].steps;
+        int refused = dd_schedule_create(&c, &s) == DD_ERR_CONFIG;
+        CHECK(refused == faint[i].refused, "case %zu", i);
+        if (refused)
+            CHECK(strstr(dd_error_message(), "signal") && !s.beta, "%s", dd_error_message());
+        else
+            dd_schedule_free(&s);
+    }
     /* What training alone uses changes nothing of sampling, and the other way round. */
     c = config_of(DD_BETA_LINEAR, 40);
     dd_schedule plain = create(&c);

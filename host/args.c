@@ -225,12 +225,12 @@ int dd_args_values(const dd_args *args, const char *option, const char ***values
 
 enum { MOST_SEEDS = 10000 };
 
-static int bad_seeds(const dd_args *args, const char *text)
+static int bad_seeds(const dd_args *args, const char *option, const char *text)
 {
     return dd_fail(DD_ERR_USAGE,
-                   "%s: --seeds %s: write numbers and ranges, for instance 0-4 or 1,5,7, at most %d in "
+                   "%s: --%s %s: write numbers and ranges, for instance 0-4 or 1,5,7, at most %d in "
                    "all",
-                   args->command->name, text, MOST_SEEDS);
+                   args->command->name, option, text, MOST_SEEDS);
 }
 
 /* A number at *text, which moves behind it. */
@@ -256,16 +256,16 @@ int dd_args_seeds(const dd_args *args, const char *option, uint64_t **seeds, int
         do {
             unsigned long long first, last;
             if (!take_number(&at, &first))
-                return bad_seeds(args, args->value[i]);
+                return bad_seeds(args, option, args->value[i]);
             last = first;
             if (*at == '-' && (at++, !take_number(&at, &last)))
-                return bad_seeds(args, args->value[i]);
+                return bad_seeds(args, option, args->value[i]);
             if (*at == ',' && at[1])
                 at++;
             else if (*at)
-                return bad_seeds(args, args->value[i]);
+                return bad_seeds(args, option, args->value[i]);
             if (last < first || last - first >= (unsigned long long)(MOST_SEEDS - *count))
-                return bad_seeds(args, args->value[i]);
+                return bad_seeds(args, option, args->value[i]);
             uint64_t *longer = realloc(*seeds, ((size_t)*count + (size_t)(last - first) + 1) * sizeof *longer);
             if (!longer)
                 return dd_fail(DD_ERR_MEMORY, "out of memory");

@@ -1,5 +1,6 @@
 /* dualdiff compare: a table of finished runs, and the files that tools made for the reference read. */
 #define _GNU_SOURCE /* asprintf */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,16 +110,23 @@ static int write_reference(const char *dir, const dd_entries *entries)
     return dd_tool_run("reference_files.py", arguments, entries->entry, entries->count);
 }
 
-/* A mean over seeds is of one configuration: say so where what stands under a run's name is not. */
+/* The sections that a result depends on: fresh true points have no loss and were not sampled step by step, samples of
+ * the exact denoiser have no loss. */
+static const char *const *sections_of(const dd_entry *entry)
+{
+    static const char *const sections[] = {"model", "training", "diffusion", "sampling", "evaluation", "data", NULL};
+    return sections + (!isnan(entry->metrics.eval_loss) ? 0 : !isnan(entry->metrics.inference_time) ? 2 : 4);
+}
+
+/* A mean over seeds is of one configuration: say so where the entries of one run and dataset are not. */
 static int warn_of_mixture(const dd_entry *entry, int count)
 {
-    static const char *const sections[] = {"model", "diffusion", "training", "sampling", "evaluation", "data", NULL};
     dd_header first, other;
     int mixed = 0;
     DD_TRY(dd_header_read(entry[0].path, &first));
     for (int i = 1; i < count && !mixed; i++) {
         DD_TRY(dd_header_read(entry[i].path, &other));
-        char *difference = dd_config_difference(&first.config, &other.config, sections);
+        char *difference = dd_config_difference(&first.config, &other.config, sections_of(entry));
         if (!difference)
             return dd_fail(DD_ERR_MEMORY, "out of memory");
         mixed = *difference != '\0';
@@ -145,7 +153,7 @@ static int compare(const dd_args *args, dd_entries *entries)
                        "FILE` says what a file holds",
                        args->word[0]);
     for (int first = 0, size; first < entries->count; first += size) {
-        size = dd_entries_group(entries, first, 0);
+        size = dd_entries_group(entries, first, 1);
         DD_TRY(warn_of_mixture(&entries->entry[first], size));
     }
     DD_TRY(output ? dd_table_write(output, entries, &options) : dd_table_print(stdout, entries, &options));

@@ -9,7 +9,7 @@
  * generator: those of the experiment (circle, dino, line, moons) in dataset.c, those of the literature on mode capture
  * (checkerboard, eight_gaussians, pinwheel, rings, swiss_roll, twentyfive_gaussians, two_spirals) in generator_sets.c,
  * drawings (bunny, cat, dog, gorilla, music, panda, pi, python, sheep, soccer_ball, superdatascience) in shapes.h.
- * Point i depends on (seed, stream, i) alone.
+ * Point i depends on (seed, stream, i) alone, of moons on how many there are too.
  */
 #ifndef DD_DATASET_H
 #define DD_DATASET_H

@@ -261,7 +261,9 @@ static int cannot_open(const char *path)
     const char *closest = errno == ENOENT && !strchr(path, '/') ? dd_closest_dataset(path) : NULL;
     if (closest)
         return dd_fail(DD_ERR_DATA, "no dataset and no file is called '%s'; did you mean '%s'?", path, closest);
-    return dd_fail(DD_ERR_IO, "%s: %s; a dataset is circle, dino, line, moons, or a file (.csv, .npy, FILE.h5:/path)",
+    return dd_fail(DD_ERR_IO,
+                   "%s: %s; a dataset is circle, dino, line, moons, another that README.md lists, or a "
+                   "file (.csv, .npy, FILE.h5:/path)",
                    path, strerror(errno));
 }
 

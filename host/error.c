@@ -35,10 +35,6 @@ const char *dd_error_message(void)
 {
     return message;
 }
-int dd_error_code(void)
-{
-    return code;
-}
 
 enum { LONGEST = 64 };
 

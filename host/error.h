@@ -38,10 +38,9 @@ int dd_fail(dd_status status, const char *format, ...) __attribute__((format(pri
 /* Put "<context>: " in front of the current message; returns the current status. */
 int dd_fail_context(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The calling thread's last message ("" if none) and status. Threads of a backend hand theirs to
+/* The calling thread's last message ("" if none). Threads of a backend hand theirs to
  * the caller with dd_fail. */
 const char *dd_error_message(void);
-int dd_error_code(void);
 
 /* Return from the enclosing function with a failed call's status. */
 #define DD_TRY(call)                                                                                                   \

@@ -55,8 +55,8 @@ typedef struct dd_header {
  * the message says which. */
 int dd_header_read(const char *path, dd_header *header);
 
-/* DD_ERR_CONFLICT unless the file's [model], [diffusion], [training], [data] and training points are
- * those of `run`; the message lists what differs. Backend, threads and [evaluation] may differ. */
+/* DD_ERR_CONFLICT unless the file's [model], [diffusion], [training], seed and training points are those of `run`; the
+ * message lists what differs. Backend, threads, [sampling] and [evaluation] may differ. */
 int dd_header_matches(const dd_header *header, const dd_run *run, const char *path);
 
 /* ---- log ---- */

@@ -133,6 +133,8 @@ void dd_write_log_layout(dd_h5_file *f, const dd_run *run, const dd_model *model
                                       "/gate/train/batch", "/gate/train/expert"},
                         .units = "1",
                         .long_name = columns[c].long_name};
+        if (c == TRAIN_DIVERSITY && t->diversity_layer == DD_DIVERSITY_OF_HIDDEN)
+            s.long_name = "mean distance between the batch's last hidden layers, each expert's by itself";
         if (s.rank == 3)
             s.long_name = "gating weights for each point of the batch";
         if (c == GATE_WEIGHT)

@@ -115,7 +115,7 @@ def details(summary, content):
 def read_comparison(path):
     """({metric: {(run, dataset): (mean, sd or None, n)}}, {metric: unit}), in the order of the file."""
     values, units = {}, {}
-    with open(path, newline="", encoding="utf-8") as file:
+    with open(path, newline="", encoding="utf-8", errors="replace") as file:  # names as runs.read_list has them
         for row in csv.DictReader(file):
             deviation = float(row["sd"]) if row["sd"] else None
             values.setdefault(row["metric"], {})[row["run"], row["dataset"]] = (float(row["mean"]), deviation, int(row["n"]))

@@ -50,8 +50,13 @@ def runs(tmp_path):
 def test_warns_of_mixtures(tmp_path):
     """Seeds of different settings under one name are averaged, but not without a word."""
     for seed, batch in enumerate((256, 256, 64)):
-        write_result(tmp_path, "run_0", "dino", seed, {"kl_divergence": .5 + seed}, settings={"training.batch": batch})
-        write_result(tmp_path, "run_1", "dino", seed, {"kl_divergence": .5 + seed}, np.full(10, .5))
+        losses = {"kl_divergence": .5 + seed, "eval_loss": .5, "inference_time": 1.}
+        write_result(tmp_path, "run_0", "dino", seed, losses, settings={"training.batch": batch})
+        write_result(tmp_path, "run_1", "dino", seed, losses, np.full(10, .5))
+        # A mean is of one dataset; the exact denoiser has no network, and true points no schedule either.
+        write_result(tmp_path, "run_2", ("dino", "line", "moons")[seed], 0, losses, settings={"training.batch": batch})
+        write_result(tmp_path, "oracle", "dino", seed, {"kl_divergence": .5, "inference_time": 1.}, settings={"training.batch": batch})
+        write_result(tmp_path, "floor", "dino", seed, {"kl_divergence": .5}, settings={"diffusion.timesteps": batch})
     done = subprocess.run([PROGRAM, "compare", tmp_path], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and done.stderr.count("warning") == 1
     assert all(word in done.stderr for word in ("seed_0.h5", "seed_2.h5", "training.batch: 256", "64 there"))

@@ -7,14 +7,14 @@
 static void *other_thread(void *unused)
 {
     (void)unused;
-    CHECK(!*dd_error_message() && dd_error_code() == DD_OK, "a new thread starts with '%s'", dd_error_message());
+    CHECK(!*dd_error_message(), "a new thread starts with '%s'", dd_error_message());
     dd_fail(DD_ERR_DATA, "the other thread's");
     return NULL;
 }
 
 static void check_messages(void)
 {
-    CHECK(!*dd_error_message() && dd_error_code() == DD_OK, "at the start: '%s'", dd_error_message());
+    CHECK(!*dd_error_message(), "at the start: '%s'", dd_error_message());
     CHECK(dd_fail(DD_ERR_IO, "%s: %d rows", "a.csv", 3) == DD_ERR_IO, "status");
     CHECK(!strcmp(dd_error_message(), "a.csv: 3 rows"), "%s", dd_error_message());
     CHECK(dd_fail_context("dataset %d", 2) == DD_ERR_IO, "status");
@@ -25,8 +25,7 @@ static void check_messages(void)
     pthread_t thread;
     pthread_create(&thread, NULL, other_thread, NULL);
     pthread_join(thread, NULL);
-    CHECK(dd_error_code() == DD_ERR_CONFIG && !strncmp(dd_error_message(), "because", 7),
-          "changed by another thread: %s", dd_error_message());
+    CHECK(!strncmp(dd_error_message(), "because", 7), "changed by another thread: %s", dd_error_message());
 
     char longer[10000];
     memset(longer, 'x', sizeof longer - 1);

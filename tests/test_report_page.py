@@ -102,6 +102,15 @@ def test_tables(page):
         assert words in text, words
 
 
+def test_a_folder_with_another_encoding(tmp_path):
+    """What is no UTF-8 in its name is replaced; its numbers are there."""
+    path = write_result(tmp_path, "run_x", "dino", 0, {"kl_divergence": 1.25})
+    os.rename(os.fsencode(path.parents[1]), os.fsencode(tmp_path) + b"/run_\xe9")
+    report(tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert "run_\ufffd" in text and "1.250" in text
+
+
 def test_nothing_to_report(tmp_path):
     assert "no finished run" in report(tmp_path, status=ERR_IO)
 

@@ -2,10 +2,12 @@
 
     .venv/bin/python3 results/diversity.py runs > results/diversity.md
 
-Needs results/study/study.csv with run_3, run_4, diversity_squared and the runs of stretched_noise, and of run_3 and run_4 the result files; results/knobs.sh makes all.
+Needs results/study/study.csv with run_3, the configurations of LOSSES and those of stretched_noise, and of run_3 and run_4 the result files;
+results/knobs.sh makes all.
 """
 import math
 import sys
+import tomllib
 from pathlib import Path
 
 import h5py
@@ -13,21 +15,24 @@ import numpy as np
 
 from study import Group, markdown, read_table, spread
 
-TABLE = Path(__file__).resolve().parent / "study" / "study.csv"
-WEIGHT, SQUARED = 0.1, 0.02  # training.diversity_weight of run 4, and of diversity_squared
-DISTANCE = math.sqrt(math.pi)  # mean distance of two standard normal points of the plane
+RESULTS = Path(__file__).resolve().parent
 FACTORS = {"run_3": "1", "stretched_noise": "1.09", "stretched_noise_14": "1.14", "stretched_noise_19": "1.19"}
-LOSSES = {"run_4": "run 4", "diversity_squared": "squared distances"}
+LOSSES = {"run_4": "run 4", "diversity_l1": "l1", "diversity_log": "log", "diversity_rbf": "rbf", "diversity_squared": "squared",
+          "diversity_annealed": "annealed"}
+# Of two predictions whose distance is r; that of l1 is a mean over directions.
+DISTANCES = {"euclidean": lambda r: r, "squared": lambda r: r * r, "l1": lambda r: 4 / math.pi * r, "rbf": lambda r: 1 - np.exp(-r * r / 2),
+             "log": lambda r: np.log1p(r * r)}
 
 HEAD = """# What the diversity loss does
 
 Made by `.venv/bin/python3 results/diversity.py runs > results/diversity.md` from [study/study.csv](study/study.csv) and the analyses of run 3 and run 4.
 
 **Stretch.** The prediction of run 3 has a variance of sigma^2 = 1 - MSE a coordinate, so far as it is the mean of the noise given the noised point.
-Multiplied by s its MSE grows by (s - 1)^2 sigma^2, while run 4's loss rewards the mean distance between predictions, s sigma sqrt(pi) for normal ones, with
-weight .1: it is smallest at s = 1 + .1 sqrt(pi) / (2 sigma). With squared distances, whose mean over a batch is 4 sigma^2 s^2 whatever the predictions look like, and
-weight .02 (`diversity_squared`) it is s = 1 / (1 - 4 * .02), and every prediction is stretched alike. What a loss really does to a prediction's length follows from how
-much larger the held-out MSE is than run 3's, if stretching is all it does: s = 1 + sqrt((MSE with it - MSE of run 3) / sigma^2)."""
+Multiplied by s its MSE grows by (s - 1)^2 sigma^2, while the loss rewards the mean distance d between predictions with weight w. *Asked*: the s that makes
+(s - 1)^2 sigma^2 - w E[d] smallest if predictions are normal; for run 4's distance E[d] = s sigma sqrt(pi) and s = 1 + .1 sqrt(pi) / (2 sigma). With squared
+distances, whose mean over a batch is 4 sigma^2 s^2 whatever predictions look like, every prediction is stretched alike, by s = 1 / (1 - 4 w). *Found*: what a loss
+really does to a prediction's length follows from how much larger the held-out MSE is than run 3's, if stretching is all it does: s = 1 + sqrt((MSE with it - MSE
+of run 3) / sigma^2). *Annealed*: run 4's, whose weight is 0 at the end of training."""
 
 LENGTHS = (0, 0.25, 0.5, 1, 2, 4)
 
@@ -49,12 +54,22 @@ def stretch_by_length(folder, dataset):
     return [np.sum(one[these] * other[these]) / np.sum(one[these] ** 2) for these in chosen]
 
 
+def asked(config, sigma):
+    """How far a configuration's loss would stretch normal predictions with a deviation of sigma."""
+    training = tomllib.loads((RESULTS.parent / "configs" / f"{config}.toml").read_text())["training"]
+    weight = training["diversity_weight"] if training["diversity_course"] == "constant" else 0
+    v = np.linspace(0, 7, 3001)  # a distance is 2 sigma s v, and v has the density 2 v exp(-v^2)
+    stretch = np.linspace(1, 2, 2001)
+    mean = np.trapezoid(DISTANCES[training["diversity_distance"]](2 * sigma * stretch[:, None] * v) * 2 * v * np.exp(-v * v), v, axis=1)
+    return stretch[np.argmin((stretch - 1) ** 2 * sigma**2 - weight * mean)]
+
+
 def table(head, rows):
     return markdown([head, ["---"] + ["---:"] * (len(head) - 1), *rows])
 
 
 def main():
-    rows = read_table(TABLE)
+    rows = read_table(RESULTS / "study" / "study.csv")
     datasets = sorted({row["dataset"] for row in rows if row["config"] == "run_4"})
 
     def values(config, dataset, metric):
@@ -62,11 +77,10 @@ def main():
 
     loss = {config: np.array([values(config, dataset, "heldout_loss").mean() for dataset in datasets]) for config in ("run_3", *LOSSES)}
     sigma = np.sqrt(1 - loss["run_3"])
-    asked = {"run_4": 1 + WEIGHT * DISTANCE / (2 * sigma), "diversity_squared": np.full(len(sigma), 1 / (1 - 4 * SQUARED))}
     found = [("sigma", sigma)]
     for config, name in LOSSES.items():
-        found += [(f"{name}: stretch that the loss asks for", asked[config]),
-                  (f"{name}: stretch by the held-out losses", 1 + np.sqrt(loss[config] - loss["run_3"]) / sigma)]
+        found += [(f"{name}: asked", [asked(config, value) for value in sigma]),
+                  (f"{name}: found", 1 + np.sqrt(np.maximum(loss[config] - loss["run_3"], 0)) / sigma)]
     print(HEAD + "\n\n" + table(["", *datasets], [[name, *(f"{value:.3f}" for value in numbers)] for name, numbers in found]))
 
     print("\n**By length.** The loss pulls at short predictions, which lie among all others, more than in proportion. How many times as long run 4's\n"

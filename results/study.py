@@ -326,12 +326,13 @@ def picture(comparisons, bases):
     configs = in_order(config for comparison in comparisons for config in comparison.trained)
     configs.sort(key=lambda config: (config != bases.first, natural(config)))
     place = {config: i for i, config in enumerate(configs)}
-    figure, axes = row_panels(configs, [comparison.dataset for comparison in comparisons], "KL divergence [bit]", 3)
+    names = [config if bases.of(config) in (config, bases.first) else f"{config} ({shown(bases.of(config))})" for config in configs]
+    figure, axes = row_panels(names, [comparison.dataset for comparison in comparisons], "KL divergence [bit]", 3)
     for axis, comparison in zip(axes, comparisons):
         panel(axis, comparison, place)
     line, patch = matplotlib.lines.Line2D, matplotlib.patches.Patch
     found = {comparison.difference(config)[2] for comparison in comparisons for config in comparison.trained}
-    words = {"better": f"better than {'its base' if bases.others else shown(bases.first)} by more than {BEYOND} standard errors", "worse": "worse by more than that", "base": shown(bases.first),
+    words = {"better": f"better than {shown(bases.first)}{' (or the one in brackets)' if bases.others else ''} by more than {BEYOND} standard errors", "worse": "worse by more than that", "base": shown(bases.first),
              "no difference": "no such difference", "one seed": "one seed: cannot tell"}
     handles = [(patch(color=VERDICTS[verdict]), text) for verdict, text in words.items() if verdict in found]
     if any(comparison.oracles for comparison in comparisons):

@@ -255,6 +255,17 @@ def test_picture(made, tmp_path, monkeypatch):
         assert any(what in word for word in words), what
 
 
+def test_picture_of_several_bases(made, monkeypatch):
+    """A row says what it is compared with, unless that is the first base."""
+    monkeypatch.syspath_prepend(RESULTS)
+    import study as module
+
+    bases = module.Bases("base", [("run_1*", "run_2"), ("alone", "base")])
+    figure = module.picture([module.Comparison(rows(made / "out"), "dino", bases)], bases)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["base", "alone", "run_2", "run_10 (run_2)", "worse"]
+    assert any("brackets" in text.get_text() for text in figure.legends[0].get_texts())
+
+
 def test_one_far_off(tmp_path, monkeypatch):
     """A configuration that failed does not press the others together: its value stands at the edge."""
     for run, kl in ("a", .3), ("b", .32), ("c", .29), ("d", .33), ("failed", 9.):

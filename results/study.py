@@ -332,7 +332,8 @@ def picture(comparisons, bases):
         panel(axis, comparison, place)
     line, patch = matplotlib.lines.Line2D, matplotlib.patches.Patch
     found = {comparison.difference(config)[2] for comparison in comparisons for config in comparison.trained}
-    words = {"better": f"better than {shown(bases.first)}{' (or the one in brackets)' if bases.others else ''} by more than {BEYOND} standard errors", "worse": "worse by more than that", "base": shown(bases.first),
+    one = shown(bases.first) + (" (or the one in brackets)" if bases.others else "")
+    words = {"better": f"better than {one} by more than {BEYOND} standard errors", "worse": "worse by more than that", "base": shown(bases.first),
              "no difference": "no such difference", "one seed": "one seed: cannot tell"}
     handles = [(patch(color=VERDICTS[verdict]), text) for verdict, text in words.items() if verdict in found]
     if any(comparison.oracles for comparison in comparisons):

@@ -14,9 +14,9 @@ static __device__ inline float dd_square_distance(dd_diversity_kind kind, float 
         *slope = 2.f;
         return square;
     case DD_DIVERSITY_RBF: {
-        float kernel = expf(-.5f * inverse * square);
-        *slope = kernel * inverse;
-        return 1.f - kernel;
+        float power = -.5f * inverse * square;
+        *slope = expf(power) * inverse;
+        return -expm1f(power); /* near 0 most of 1 - exp would be rounding */
     }
     case DD_DIVERSITY_LOG:
         *slope = 2.f * inverse / (1.f + square * inverse);

@@ -6,6 +6,12 @@
 #include "recipe.h"
 #include "reduce.cuh"
 
+/* a b + c d, each product rounded before the sum, as on the CPU: far out an ulp of a coordinate is a large angle. */
+static __device__ inline float sum_of_products(float a, float b, float c, float d)
+{
+    return __fadd_rn(__fmul_rn(a, b), __fmul_rn(c, d));
+}
+
 /* Row `row` of replica r from point `index` of its set (or none), drawn as (purpose, step, place); error_weight [T]. */
 static __device__ void gather_row(const dd_cuda_gather &g, int r, int row, bool real, uint32_t index,
                                   dd_purpose purpose, uint32_t step, uint32_t place, const float *error_weight)
@@ -20,8 +26,8 @@ static __device__ void gather_row(const dd_cuda_gather &g, int r, int row, bool 
         const float *xy = g.points[r].xy + 2 * (size_t)index;
         float2 noise = dd_cuda_normal2(word.x, word.y);
         t = (int)dd_cuda_below(word.z, (uint32_t)s.timesteps);
-        x0 = s.signal[t] * xy[0] + s.noise[t] * noise.x;
-        x1 = s.signal[t] * xy[1] + s.noise[t] * noise.y;
+        x0 = sum_of_products(s.signal[t], xy[0], s.noise[t], noise.x);
+        x1 = sum_of_products(s.signal[t], xy[1], s.noise[t], noise.y);
         target.x = s.target_point[t] * xy[0] + s.target_noise[t] * noise.x;
         target.y = s.target_point[t] * xy[1] + s.target_noise[t] * noise.y;
     }

@@ -20,8 +20,8 @@ struct dd_backend {
 
 static const char *const backend_names[] = {"auto", "cpu", "cuda"};
 
-/* libdualdiff_cuda.so from beside the program, ../lib of it, or wherever the loader looks; or the file that
- * DUALDIFF_CUDA_LIBRARY names. */
+/* libdualdiff_cuda.so from beside the program, from where a build has it, from ../lib, or wherever the loader looks; or
+ * the file that DUALDIFF_CUDA_LIBRARY names. */
 static void *open_cuda_library(char *why, size_t size)
 {
     const char *named = getenv("DUALDIFF_CUDA_LIBRARY");
@@ -35,13 +35,13 @@ static void *open_cuda_library(char *why, size_t size)
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     void *library = NULL;
     static const char *const places[] = {"/libdualdiff_cuda.so", "/cuda/libdualdiff_cuda.so",
-                                         "/../lib/libdualdiff_cuda.so"};
+                                         "/../cuda/libdualdiff_cuda.so", "/../lib/libdualdiff_cuda.so"};
     if (length > 0) {
         program[length] = '\0';
         char *slash = strrchr(program, '/');
         if (slash)
             *slash = '\0';
-        for (int i = 0; i < 3 && !library; i++) {
+        for (int i = 0; i < 4 && !library; i++) {
             snprintf(path, sizeof path, "%s%s", program, places[i]);
             if (access(path, R_OK) == 0) {
                 library = dlopen(path, RTLD_NOW | RTLD_LOCAL);

@@ -1,6 +1,7 @@
 """Measure dualdiff, PyTorch, JAX, scikit-learn and h5py on the same work, in turn, and say what that shows.
 
     python3 bench/bench.py [--config run_1 ...] [--rounds 7] [--leave-out torch.compile ...] [--out bench/results]
+    python3 bench/bench.py --device cuda ...
 
 Every round visits all contestants, the machine's FMA peak beside each, so that a slow minute hits all alike; medians over
 the rounds are compared. Writes <machine>.json, .csv, .md and .png. Needs Python 3.11 and the build; the peers
@@ -18,7 +19,7 @@ import measure
 import report
 import scaling
 from checks import check_losses
-from contestants import CORES, HERE, SOURCE, THREADS, Field, spread
+from contestants import CORES, HERE, SOURCE, Field, spread
 from verdicts import verdicts
 
 LEAVABLE = ["pytorch", "torch.compile", "jax", "scikit-learn", "h5py", "storing", "scaling", "whole"]
@@ -27,6 +28,7 @@ LEAVABLE = ["pytorch", "torch.compile", "jax", "scikit-learn", "h5py", "storing"
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", default=os.path.join(SOURCE, "build"))
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where all train, sample and evaluate")
     parser.add_argument("--config", nargs="+", default=[f"run_{i}" for i in range(6)], help="names in configs/, or files")
     parser.add_argument("--whole", default="run_1", metavar="CONFIG", help="of the whole run, of storing and of scaling")
     parser.add_argument("--rounds", type=int, default=7, help="sampling and evaluation are in every other one")
@@ -52,15 +54,15 @@ def summary(values):
 
 def main():
     args, began = arguments(), time.perf_counter()
-    field = Field(os.path.abspath(args.build), args.python, set(args.leave_out))
+    field = Field(os.path.abspath(args.build), args.python, set(args.leave_out), args.device)
     for what, why in field.left_out.items():
         say(began, f"left out: {what}, {why}")
     os.makedirs(args.out, exist_ok=True)
-    result = {"machine": report.machine()[0], "cores": CORES, "date": datetime.date.today().isoformat(),
+    result = {"machine": report.machine(field), "device": args.device, "cores": CORES, "date": datetime.date.today().isoformat(),
               "command": "python3 " + " ".join(["bench/bench.py", *sys.argv[1:]]), "commit": commit(),
               "rounds": args.rounds, "left_out": field.left_out, "checks": [], "rows": [], "storing": None, "scaling": [],
               "whole": None}
-    peak, bandwidth = {str(n): [] for n in THREADS}, {str(n): [] for n in THREADS}
+    peak, bandwidth = {}, {}
     for given in args.config:
         config = report.config_path(given)
         name = os.path.splitext(os.path.basename(config))[0]
@@ -69,9 +71,9 @@ def main():
         say(began, f"{name}: training, sampling, evaluation")
         rows, peaks, bandwidths = measure.contest(field, name, config, args.rounds, args.seconds)
         result["rows"] += rows
-        for n in THREADS:
-            peak[str(n)] += peaks[n]
-            bandwidth[str(n)] += bandwidths[n]
+        for n in peaks:
+            peak.setdefault(str(n), []).extend(peaks[n])
+            bandwidth.setdefault(str(n), []).extend(bandwidths[n])
     result["peak"], result["bandwidth"] = summary(peak), summary(bandwidth)
     say(began, "KL estimate")
     rows, result["knn_difference"] = measure.contest_knn(field, args.rounds)
@@ -82,7 +84,7 @@ def main():
         say(began, f"{name}: storing")
         rows, result["storing"] = measure.contest_storing(field, name, config, args.rounds, args.out)
         result["rows"] += rows
-    if field.wanted("scaling"):
+    if args.device == "cpu" and field.wanted("scaling"):
         say(began, f"{name}: growth of cost")
         result["scaling"] = scaling.measure(field, config, max(args.rounds // 2, 1))
     if field.wanted("whole"):
@@ -93,7 +95,7 @@ def main():
     path = report.write(result, args.out)
     for v in result["verdicts"]:
         met = {True: "met", False: "NOT MET", None: "open"}[v["met"]]
-        print(f"{v['line']}. {v['what']}: {v['figure']} [bar: {v['bar']}] {met}")
+        print(f"{v['line']} {v['what']}: {v['figure']} [bar: {v['bar']}] {met}")
     say(began, path)
 
 

@@ -16,11 +16,12 @@ def losses(field, config, activation):
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         arrays = os.path.join(folder, "arrays.npz")
-        commands = {"dualdiff": [our_python(), os.path.join(HERE, "losses.py"), field.build, config, activation, str(STEPS),
-                                 arrays]}
+        commands = {"dualdiff": [our_python(), os.path.join(HERE, "losses.py"), field.build, field.device, config, activation,
+                                 str(STEPS), arrays]}
         for peer, script in (("PyTorch", "peer_torch.py"), ("JAX", "peer_jax.py")):
             if field.python[peer]:
-                commands[peer] = [field.python[peer], os.path.join(HERE, script), "--check", arrays, config, activation]
+                commands[peer] = [field.python[peer], os.path.join(HERE, script), "--check", arrays, config, activation,
+                                  field.device]
         for name, command in commands.items():
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:
@@ -30,7 +31,7 @@ def losses(field, config, activation):
 
 
 def check_losses(field, name, config):
-    """[{config, peer, activation, first, greatest}] relative differences; the program stops at one too large. Without
+    """[{config, peer, activation, first, greatest}] relative differences in float32; the program stops at one too large. Without
     ReLUs the losses agree to rounding for all steps. With them rounding flips a few and AdamW amplifies it, so that only
     the first step agrees so well."""
     if not field.python["PyTorch"] and not field.python["JAX"]:

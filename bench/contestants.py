@@ -12,7 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(HERE)
 CORES = len(os.sched_getaffinity(0))
 THREADS = sorted({1, min(2, CORES), CORES})  # of dualdiff and, but for 2 on larger machines, of the peers
-REPLICAS = [2, 8]
+REPLICAS = {"cpu": [2, 8], "cuda": [8, 32]}
 PEERS = {"PyTorch": "torch", "JAX": "jax", "scikit-learn": "sklearn", "h5py": "h5py"}  # and their modules
 
 
@@ -21,8 +21,8 @@ class Unavailable(Exception):
 
 
 class Contestant:
-    def __init__(self, name, threads, command, replicas=1, **options):
-        self.name, self.threads, self.replicas = name, threads, replicas
+    def __init__(self, name, threads, command, replicas=1, device="cpu", **options):
+        self.name, self.threads, self.replicas, self.device = name, threads, replicas, device
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "TF_CPP_MIN_LOG_LEVEL": "2"}
         self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
@@ -64,11 +64,11 @@ class Contestant:
         self.process.wait()
 
     def __str__(self):
-        return label(self.name, self.threads, self.replicas)
+        return label(self.name, self.threads, self.replicas, self.device)
 
 
-def label(name, threads, replicas):
-    used = "" if name.endswith("cuda") else f", {threads} thread{'s' * (threads > 1)}"
+def label(name, threads, replicas, device):
+    used = "" if device == "cuda" else f", {threads} thread{'s' * (threads > 1)}"
     return name + used + (f", {replicas} replicas" if replicas > 1 else "")
 
 
@@ -89,8 +89,8 @@ def our_python():
 class Field:
     """What takes part, and what was left out and why."""
 
-    def __init__(self, build, python, leave_out):
-        self.build, self.leave_out, self.left_out = build, leave_out, {}
+    def __init__(self, build, python, leave_out, device="cpu"):
+        self.build, self.leave_out, self.left_out, self.device = build, leave_out, {}, device
         self.server = os.path.join(build, "bench", "bench_server")
         if not os.path.exists(self.server):
             sys.exit(f"{self.server} is missing; build first: cmake -S . -B build && cmake --build build --parallel")
@@ -105,11 +105,14 @@ class Field:
                 cure = "./setup.sh test installs it" if peer == "h5py" else "bench/setup.sh installs it"
                 self.left_out[peer] = f"not installed ({cure})"
         self.compiles = self.python["PyTorch"] and self.wanted("torch.compile")
+        self.threads = THREADS if device == "cpu" else [1]
+        self.replicas = REPLICAS[device]
         try:
-            self.ours(os.path.join(SOURCE, "configs/run_0.toml"), 1, backend="cuda").ready().close()
-            self.cuda = True
+            ours = self.ours(os.path.join(SOURCE, "configs/run_0.toml"), 1).ready()
         except Unavailable as reason:
-            self.cuda, self.left_out["dualdiff on CUDA"] = False, str(reason).removeprefix("bench_server: ")
+            sys.exit(str(reason).removeprefix("bench_server: "))
+        self.name = ours.version  # of processor or device
+        ours.close()
 
     @staticmethod
     def has(path, module):
@@ -122,26 +125,24 @@ class Field:
             self.left_out[what] = "as asked"
         return what.lower() not in self.leave_out
 
-    def ours(self, config, threads, replicas=1, backend="cpu", overrides=(), **options):
-        name = "dualdiff" if backend == "cpu" else f"dualdiff {backend}"
-        return Contestant(name, threads, [self.server, config, backend, str(threads), str(replicas), *overrides], replicas,
-                          **options)
+    def ours(self, config, threads, replicas=1, backend=None, overrides=(), **options):
+        backend = backend or self.device
+        return Contestant("dualdiff", threads, [self.server, config, backend, str(threads), str(replicas), *overrides],
+                          replicas, backend, **options)
 
     def of_config(self, config):
         """Everybody who trains this configuration, but for torch.compile: ours first, with one replica and rising threads."""
-        found = [self.ours(config, n) for n in THREADS]
-        found += [self.ours(config, min(CORES, r) if r == 2 else CORES, r) for r in REPLICAS]
-        if self.cuda:
-            found += [self.ours(config, 1, r, "cuda") for r in (1, *REPLICAS)]
+        alone = sorted({self.threads[0], self.threads[-1]})  # a peer's numbers of threads
+        together = [(min(self.threads[-1], r) if r == 2 else self.threads[-1], r) for r in self.replicas]
+        found = [self.ours(config, n) for n in self.threads] + [self.ours(config, n, r) for n, r in together]
         if self.python["PyTorch"]:
-            found += [self.pytorch(config, "eager", n) for n in sorted({1, CORES})]
+            found += [self.pytorch(config, "eager", n) for n in alone]
         if self.python["JAX"]:
             peer = [self.python["JAX"], os.path.join(HERE, "peer_jax.py"), config]
-            found += [Contestant("JAX", n, [*peer, str(n), "1"]) for n in sorted({1, CORES})]
-            found += [Contestant("JAX", n, [*peer, str(n), str(r)], r)
-                      for r, n in ((r, min(CORES, r) if r == 2 else CORES) for r in REPLICAS)]
+            found += [Contestant("JAX", n, [*peer, str(n), str(r), self.device], r, self.device)
+                      for n, r in [*((n, 1) for n in alone), *together]]
         return [c.ready() for c in found]
 
     def pytorch(self, config, mode, threads):
-        command = [self.python["PyTorch"], os.path.join(HERE, "peer_torch.py"), config, str(threads), mode]
-        return Contestant(f"PyTorch {mode}", threads, command)
+        command = [self.python["PyTorch"], os.path.join(HERE, "peer_torch.py"), config, str(threads), mode, self.device]
+        return Contestant(f"PyTorch {mode}", threads, command, device=self.device)

@@ -1,4 +1,4 @@
-"""losses.py BUILD CONFIG ACTIVATION STEPS ARRAYS.npz: dualdiff's losses of the first steps, as JSON on standard output, and
+"""losses.py BUILD BACKEND CONFIG ACTIVATION STEPS ARRAYS.npz: dualdiff's losses of the first steps, as JSON on standard output, and
 in ARRAYS.npz what a peer needs to compute the same: initial parameters, and every step's noised points, timesteps and
 noise, from the NumPy reference in tests/, which the tests hold against dualdiff.
 """
@@ -17,12 +17,12 @@ import reference
 
 
 def main():
-    build, path, activation, steps, arrays_path = sys.argv[1:]
+    build, backend, path, activation, steps, arrays_path = sys.argv[1:]
     seed, steps = 1, int(steps)
     with tempfile.TemporaryDirectory() as folder:
         dump = os.path.join(folder, "dump.h5")
-        subprocess.run([os.path.join(build, "tests", "dump_training"), "cpu", path, dump, str(steps), "1",
-                        f"dino:5000:{seed}", f"model.activation={activation}"], check=True)
+        subprocess.run([os.path.join(build, "tests", "dump_training"), backend, path, dump, str(steps), "1",
+                        f"dino:5000:{seed}", f"model.activation={activation}", "training.precision=float32"], check=True)
         with h5py.File(dump) as file:
             losses, points = file["0/loss"][()].tolist(), file["0/points"][()]
     with open(path, "rb") as file:

@@ -1,7 +1,7 @@
 """The rounds: every one visits all contestants, so that a slow minute of the machine hits all alike, and asks for the
 machine's ceilings beside each.
 
-Each function returns rows, one a contestant and task: {config, contestant, threads, replicas, task, unit, seconds (median
+Each function returns rows, one a contestant and task: {config, contestant, device, threads, replicas, task, unit, seconds (median
 of the rounds), spread, gflops, share_of_peak, version, rounds (every round's seconds)}. Seconds are a replica's share.
 """
 import json
@@ -23,19 +23,21 @@ UNITS = {"train": "step", "sample": f"{SAMPLED} points", "evaluate": f"{EVALUATE
 def row(config, c, task, seconds, gflop=None, peak=None):
     middle = statistics.median(seconds)
     rate = gflop / middle if gflop else None
-    return {"config": config, "contestant": c.name, "threads": c.threads, "replicas": c.replicas, "task": task,
-            "unit": UNITS[task], "seconds": middle, "spread": spread(seconds), "gflops": rate,
+    return {"config": config, "contestant": c.name, "device": c.device, "threads": c.threads, "replicas": c.replicas,
+            "task": task, "unit": UNITS[task], "seconds": middle, "spread": spread(seconds), "gflops": rate,
             "share_of_peak": rate / peak if rate and peak else None, "version": c.version, "rounds": seconds}
 
 
-def points_for(replicas):
+def points_for(device, replicas):
     """How many points to generate and to evaluate a replica: enough for every core, and for peers to be at their best."""
+    if device == "cuda":
+        return SAMPLED, 76800 if replicas == 1 else 25600
     return max(512 * CORES // replicas, 256), max(25600 // replicas // 1024, 1) * 1024
 
 
 def requests(c):
     """{task: (request, factor to the unit's seconds)} of what it is asked in a round."""
-    generated, evaluated = points_for(c.replicas)
+    generated, evaluated = points_for(c.device, c.replicas)
     return {"train": (f"train {c.steps}", 1.), "sample": (f"sample {generated}", SAMPLED / generated),
             "evaluate": (f"evaluate {evaluated}", EVALUATED / evaluated)}
 
@@ -84,8 +86,8 @@ def contest(field, name, config, rounds, seconds):
     """Training, sampling and evaluation of one configuration. (rows, {threads: [peak]}, {threads: [bandwidth]})"""
     tasks = assemble(field, config, seconds)
     contestants = list(tasks)
-    peak, bandwidth = {n: [] for n in THREADS}, {n: [] for n in THREADS}
-    ceilings = {c.threads: c for c in contestants[:len(THREADS)]}
+    ceilings = {c.threads: c for c in contestants[:len(THREADS)] if c.device == "cpu"}
+    peak, bandwidth = {n: [] for n in ceilings}, {n: [] for n in ceilings}
     for turn in range(rounds):
         for task in ("train", "sample", "evaluate"):
             if task != "train" and turn % 2:  # the longer tasks in every other round
@@ -93,7 +95,7 @@ def contest(field, name, config, rounds, seconds):
             for c in contestants:
                 if task not in tasks[c]:
                     continue
-                if c.name == "dualdiff":
+                if c.name == "dualdiff" and c.threads in ceilings:
                     peak[c.threads].append(ceilings[c.threads].ask("peak"))
                 c.measure(task, *requests(c)[task])
         for n, c in ceilings.items():
@@ -103,7 +105,7 @@ def contest(field, name, config, rounds, seconds):
     point = contestants[0].ask("forward")
     gflop = {"train": contestants[0].ask("flops"), "sample": point * SAMPLED * timesteps, "evaluate": point * EVALUATED}
     middle = {n: statistics.median(values) for n, values in peak.items()}
-    rows = [row(name, c, task, c.measured[task], gflop[task], None if c.name == "dualdiff cuda" else middle[c.threads])
+    rows = [row(name, c, task, c.measured[task], gflop[task], middle.get(c.threads))
             for task in gflop for c in contestants if task in c.measured]
     for c in contestants:
         c.close()
@@ -113,9 +115,9 @@ def contest(field, name, config, rounds, seconds):
 def contest_knn(field, rounds):
     """The KL estimate of 100,000 points against 10,000; (rows, the greatest difference of the values in bits)."""
     config = os.path.join(SOURCE, "configs", "run_0.toml")
-    contestants = [field.ours(config, n) for n in THREADS]
-    if field.cuda:
-        contestants.append(field.ours(config, 1, backend="cuda"))
+    contestants = [field.ours(config, n, backend="cpu") for n in THREADS]
+    if field.device != "cpu":
+        contestants.append(field.ours(config, 1))
     if field.python["scikit-learn"]:
         contestants.append(Contestant("scikit-learn", 1, [field.python["scikit-learn"], os.path.join(HERE, "peer_sklearn.py"),
                                                           os.path.join(field.build, "tests", "dump_dataset")]))
@@ -172,7 +174,7 @@ def whole_run(field, config, scratch):
     program = os.path.join(field.build, "dualdiff")
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         began = time.perf_counter()
-        subprocess.run([program, "train", config, "--dataset", "dino", "--backend", "cpu", "--out", folder], check=True,
+        subprocess.run([program, "train", config, "--dataset", "dino", "--backend", field.device, "--out", folder], check=True,
                        capture_output=True)
         seconds = time.perf_counter() - began
         stem = os.path.splitext(os.path.basename(config))[0]

@@ -1,7 +1,7 @@
 """The same training step, sampling and evaluation in JAX, for bench.py to measure beside dualdiff.
 
-    peer_jax.py CONFIG THREADS REPLICAS
-    peer_jax.py --check ARRAYS.npz CONFIG ACTIVATION     losses of given steps from given parameters, as JSON
+    peer_jax.py CONFIG THREADS REPLICAS cpu|cuda
+    peer_jax.py --check ARRAYS.npz CONFIG ACTIVATION cpu|cuda     losses of given steps from given parameters, as JSON
 
 Speaks bench_server's protocol: `train STEPS`, `sample N`, `evaluate N`, in seconds a replica. Training is one jitted
 lax.scan over a block of steps, sampling one over the timesteps, replicas are a vmap inside; buffers are donated. XLA takes
@@ -14,7 +14,9 @@ import os
 import sys
 import time
 
-if sys.argv[1] != "--check":  # before JAX counts the processors
+os.environ["JAX_PLATFORMS"] = sys.argv[-1]
+os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # others use the device too
+if sys.argv[1] != "--check" and sys.argv[-1] == "cpu":  # before JAX counts the processors
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:int(sys.argv[2])])
 
 import jax
@@ -26,8 +28,8 @@ from peer_protocol import batches, read, serve
 
 ACTIVATIONS = {"relu": jax.nn.relu, "gelu": lambda x: jax.nn.gelu(x, approximate=False), "silu": jax.nn.silu,
                "tanh": jnp.tanh}
-BLOCK = 10        # steps a call
-EVALUATED = 1024  # points a batch where only the mean counts
+BLOCK = {"cpu": 10, "cuda": 50}           # steps a call
+EVALUATED = {"cpu": 1024, "cuda": 25600}  # points a batch where only the mean counts
 
 
 def towers_of(c):
@@ -169,7 +171,8 @@ class Recipe:
 class Peer:
     """Replicas that train together; every array has them in front, but where there is one."""
 
-    def __init__(self, config, replicas):
+    def __init__(self, config, replicas, device):
+        self.steps, self.evaluated = BLOCK[device], EVALUATED[device]
         self.recipe, self.replicas, self.size = Recipe(config), replicas, config["training"]["batch"]
         self.key, self.step = jax.random.key(0), 0
         self.state = self.each(lambda key: self.recipe.start(self.recipe.model.initial(key)), self.keys())
@@ -197,21 +200,21 @@ class Peer:
 
             return self.each(alone, state, points, keys)
 
-        return lax.scan(one, state, first_step + jnp.arange(BLOCK))
+        return lax.scan(one, state, first_step + jnp.arange(self.steps))
 
     def train(self, steps):
         """A whole number of blocks, at least `steps`."""
         began, first = time.perf_counter(), self.step
         while self.step < first + steps:
-            if self.step % self.batches < BLOCK or self.step == 0:
+            if self.step % self.batches < self.steps or self.step == 0:
                 self.shuffled = self.shuffle(self.keys())
             self.state, losses = self.block(self.state, self.shuffled, self.keys(), self.step)
-            self.step += BLOCK
+            self.step += self.steps
         losses.block_until_ready()
         return (time.perf_counter() - began) / (self.step - first) / self.replicas
 
     def evaluate_all(self, state, keys, n):
-        size = min(n, EVALUATED)
+        size = min(n, self.evaluated)
         batches = self.points[:n // size * size].reshape(-1, size, 2)
 
         def alone(state, key):
@@ -236,9 +239,10 @@ class Peer:
         return self.timed(self.sampling, n)
 
 
-def check(arrays, path, activation):
+def check(arrays, path, activation, device):
     """Losses of the given batches from the given parameters."""
     data, config = np.load(arrays), read(path)
+    set_precision("float32")
     config["model"]["activation"] = activation
     recipe = Recipe(config)
     state = recipe.start(recipe.model.named({key.removeprefix("parameter "): data[key] for key in data}))
@@ -249,12 +253,19 @@ def check(arrays, path, activation):
     print(json.dumps(losses))
 
 
+def set_precision(precision):
+    """On a device JAX multiplies in TF32 unless it is told otherwise."""
+    jax.config.update("jax_default_matmul_precision", {"tf32": "tensorfloat32"}.get(precision, precision))
+
+
 def main():
     if sys.argv[1] == "--check":
         check(*sys.argv[2:])
         return
-    peer = Peer(read(sys.argv[1]), int(sys.argv[3]))
-    serve(peer, f"JAX {jax.__version__}")
+    _, path, _, replicas, device = sys.argv
+    config = read(path)
+    set_precision(config["training"]["precision"])
+    serve(Peer(config, int(replicas), device), f"JAX {jax.__version__}")
 
 
 main()

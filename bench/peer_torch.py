@@ -1,10 +1,12 @@
 """The same training step, sampling and evaluation in PyTorch, for bench.py to measure beside dualdiff.
 
-    peer_torch.py CONFIG THREADS eager|compiled
-    peer_torch.py --check ARRAYS.npz CONFIG ACTIVATION     losses of given steps from given parameters, as JSON
+    peer_torch.py CONFIG THREADS eager|compiled cpu|cuda
+    peer_torch.py --check ARRAYS.npz CONFIG ACTIVATION cpu|cuda     losses of given steps from given parameters, as JSON
 
 Speaks bench_server's protocol: `train STEPS`, `sample N`, `evaluate N`. Nothing is held back: one forward pass for both
-experts and the gate, AdamW in its fused form, no data loader, no synchronisation, no logging.
+experts and the gate, AdamW in its fused form, no data loader, no synchronisation, no logging. Compiled on a device, a
+whole step (batch, loss, gradient, clip, update) is one CUDA graph, and so is all of sampling: eager mode there waits for
+its kernels to be started.
 """
 import json
 import math
@@ -18,7 +20,7 @@ from torch import nn
 from peer_protocol import batches, read, serve
 
 ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
-EVALUATED = 1024  # points a batch where only the mean counts
+EVALUATED = {"cpu": 1024, "cuda": 25600}  # points a batch where only the mean counts
 
 
 class Residual(nn.Module):
@@ -70,23 +72,34 @@ class Denoiser(nn.Module):
 
 
 class Peer:
-    def __init__(self, config, compiled=False, points=None):
-        self.c = config
-        self.model = Denoiser(config["model"])
+    def __init__(self, config, compiled=False, device="cpu"):
+        self.c, self.device = config, device
+        self.graphs = compiled and device == "cuda"
+        self.sampling = {}  # points: (graph, its result)
+        self.model = Denoiser(config["model"]).to(device)
         self.average = [p.detach().clone() for p in self.model.parameters()]
         self.parameters = list(self.model.parameters())
         t = config["training"]
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=t["learning_rate"], betas=(t["beta1"], t["beta2"]),
-                                           eps=t["epsilon"], weight_decay=t["weight_decay"], fused=True)
+        self.rate = torch.tensor(t["learning_rate"], device=device) if self.graphs else t["learning_rate"]
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=self.rate, betas=(t["beta1"], t["beta2"]), eps=t["epsilon"],
+                                           weight_decay=t["weight_decay"], fused=True, capturable=self.graphs)
         T = config["diffusion"]["timesteps"]
-        self.beta = torch.linspace(config["diffusion"]["beta_start"], config["diffusion"]["beta_end"], T,
-                                   dtype=torch.float64)
-        bar = torch.cumprod(1 - self.beta, 0)
-        self.bar, self.signal, self.noise = bar, bar.sqrt().float(), (1 - bar).sqrt().float()
-        self.points = torch.randn(100000, 2) if points is None else points
-        self.order, self.place, self.step = torch.randperm(len(self.points)), 0, 0
+        beta = np.linspace(config["diffusion"]["beta_start"], config["diffusion"]["beta_end"], T)
+        bar = np.cumprod(1 - beta)
+        before = np.concatenate([[1.], bar[:-1]])
+        signal, noise = np.sqrt(bar), np.sqrt(1 - bar)
+        c1, c2 = beta * np.sqrt(before) / (1 - bar), (1 - before) * np.sqrt(1 - beta) / (1 - bar)
+        sigma = np.sqrt(beta * (1 - before) / (1 - bar))
+        self.reverse = np.stack([c1 / signal + c2, c1 * noise / signal, sigma], axis=1).tolist()
+        self.signal, self.noise = (torch.tensor(a, dtype=torch.float32, device=device) for a in (signal, noise))
+        self.points = torch.randn(100000, 2, device=device)
+        self.order, self.place, self.step = torch.randperm(len(self.points), device=device), 0, 0
         self.loss = torch.compile(self.plain_loss) if compiled else self.plain_loss
         self.predict = torch.compile(self.model) if compiled else self.model
+        if self.graphs:
+            self.count = torch.zeros((), dtype=torch.int64, device=device)
+            self.within = torch.arange(t["batch"], device=device)
+            self.graph = captured(self.whole_step)[0]
 
     def plain_loss(self, x, t, noise):
         prediction = self.model(x, t)
@@ -105,69 +118,124 @@ class Peer:
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, c["clip_norm"])
         self.optimizer.step()
+        self.update_average()
+        self.step += 1
+        return loss
+
+    def update_average(self):
+        c = self.c["training"]
         if self.step % c["ema_every"] == 0:
             since = self.step - c["ema_start"]
             decay = 0 if since <= c["ema_every"] else min(1 - (1 + since) ** -c["ema_power"], c["ema_decay"])
             with torch.no_grad():
                 torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - decay)
-        self.step += 1
-        return loss
 
     def batch(self):
         size = self.c["training"]["batch"]
         if self.place >= len(self.points):
-            self.order, self.place = torch.randperm(len(self.points)), 0
+            self.order, self.place = torch.randperm(len(self.points), device=self.device), 0
         chosen = self.points[self.order[self.place:self.place + size]]
         self.place += size
-        t = torch.randint(0, self.c["diffusion"]["timesteps"], (len(chosen),))
+        t = torch.randint(0, self.c["diffusion"]["timesteps"], (len(chosen),), device=self.device)
         noise = torch.randn_like(chosen)
         return self.signal[t, None] * chosen + self.noise[t, None] * noise, t, noise
 
+    def whole_step(self):
+        """A step without a number from the host. An epoch's short last batch is left out."""
+        c, size = self.c["training"], self.c["training"]["batch"]
+        first = self.count % (len(self.points) // size) * size
+        x0 = self.points[self.order[first + self.within]]
+        t = torch.randint(0, self.c["diffusion"]["timesteps"], (size,), device=self.device)
+        noise = torch.randn_like(x0)
+        loss = self.loss(self.signal[t, None] * x0 + self.noise[t, None] * noise, t, noise)
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters, c["clip_norm"])
+        self.rate.copy_(.5 * c["learning_rate"] * (1 + torch.cos(math.pi * self.count / c["steps"])))
+        self.optimizer.step()
+        self.count += 1
+
+    def replay_step(self):
+        if self.step % (len(self.points) // self.c["training"]["batch"]) == 0:
+            self.order.copy_(torch.randperm(len(self.points), device=self.device))
+        self.graph.replay()
+        self.update_average()
+        self.step += 1
+
     def train(self, steps):
-        began = time.perf_counter()
+        began = self.now()
         for _ in range(steps):
-            self.train_on(*self.batch())
-        return (time.perf_counter() - began) / steps
+            if self.graphs:
+                self.replay_step()
+            else:
+                self.train_on(*self.batch())
+        return (self.now() - began) / steps
+
+    def now(self):
+        """Seconds, behind all work that was given to the device."""
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter()
 
     def evaluate(self, n):
         """Batches larger than in training, which is faster and leaves the mean what it is."""
-        began, size, losses = time.perf_counter(), min(n, EVALUATED), []
+        began, size, losses = self.now(), min(n, EVALUATED[self.device]), []
         with torch.inference_mode():
             for first in range(0, n // size * size, size):
                 x0 = self.points[first:first + size]
-                t = torch.randint(0, self.c["diffusion"]["timesteps"], (len(x0),))
+                t = torch.randint(0, self.c["diffusion"]["timesteps"], (len(x0),), device=self.device)
                 noise = torch.randn_like(x0)
                 x = self.signal[t, None] * x0 + self.noise[t, None] * noise
                 losses.append(nn.functional.mse_loss(self.predict(x, t), noise))
             torch.stack(losses).mean()
-        return time.perf_counter() - began
+        return self.now() - began
+
+    def samples(self, n):
+        x = torch.randn(n, 2, device=self.device)
+        for t, (keep, remove, sigma) in reversed(list(enumerate(self.reverse))):
+            x = keep * x - remove * self.predict(x, torch.full((n,), t, device=self.device))
+            if t:
+                x += sigma * torch.randn_like(x)
+        return x
 
     def sample(self, n):
-        began = time.perf_counter()
+        if self.graphs and n not in self.sampling:
+            with torch.no_grad():
+                self.sampling[n] = captured(lambda: self.samples(n))
+        began = self.now()
         with torch.inference_mode():
-            x = torch.randn(n, 2)
-            for t in reversed(range(len(self.beta))):
-                bar, before, beta = self.bar[t], self.bar[t - 1] if t else torch.tensor(1.), self.beta[t]
-                c1 = float(beta * before.sqrt() / (1 - bar))
-                c2 = float((1 - before) * (1 - beta).sqrt() / (1 - bar))
-                prediction = self.predict(x, torch.full((n,), t))
-                x = c1 * (x - self.noise[t] * prediction) / self.signal[t] + c2 * x
-                if t:
-                    x += float((beta * (1 - before) / (1 - bar)).sqrt()) * torch.randn_like(x)
-        return time.perf_counter() - began
+            if self.graphs:
+                self.sampling[n][0].replay()
+            else:
+                self.samples(n)
+        return self.now() - began
 
 
-def check(arrays, path, activation):
+def captured(work):
+    """(CUDA graph of `work`, what it returned). It runs on a stream of its own first, which compiles it."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            work()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        result = work()
+    return graph, result
+
+
+def check(arrays, path, activation, device):
     """Losses of the given batches from the given parameters."""
     data, config = np.load(arrays), read(path)
     config["model"]["activation"] = activation
-    peer = Peer(config)
+    peer = Peer(config, device=device)
     with torch.no_grad():
         for name, parameter in peer.model.named_parameters():
             parameter.copy_(torch.from_numpy(data[f"parameter {name}"]))
     losses = []
     for batch in batches(data):
-        losses.append(float(peer.train_on(*map(torch.from_numpy, batch)).detach()))
+        losses.append(float(peer.train_on(*(torch.from_numpy(array).to(device) for array in batch)).detach()))
     print(json.dumps(losses))
 
 
@@ -175,9 +243,11 @@ def main():
     if sys.argv[1] == "--check":
         check(*sys.argv[2:])
         return
-    torch.set_num_threads(int(sys.argv[2]))
-    peer = Peer(read(sys.argv[1]), compiled=sys.argv[3] == "compiled")
-    serve(peer, f"PyTorch {torch.__version__}")
+    _, path, threads, mode, device = sys.argv
+    torch.set_num_threads(int(threads))
+    config = read(path)
+    torch.backends.cuda.matmul.allow_tf32 = config["training"]["precision"] == "tf32"
+    serve(Peer(config, mode == "compiled", device), f"PyTorch {torch.__version__}")
 
 
 main()

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 
 INK, QUIET = "#222222", "#7c8594"
 COLOURS = {"dualdiff": "#1f57a4", "dualdiff, 1 thread": "#a9c6e8", "PyTorch eager": "#e0742c", "PyTorch compiled": "#f3b98f",
-           "JAX": "#2c9a6c", "dualdiff cuda": "#6a3fb0"}
+           "JAX": "#2c9a6c"}
 TITLES = {"train": "Training step", "sample": "Sampling", "evaluate": "Evaluation"}
 STYLE = {
     "font.size": 10, "axes.titlesize": 11.5, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.labelsize": 10,
@@ -37,7 +37,7 @@ def bars(axis, groups, values):
         at = [g + (i - (len(values) - 1) / 2) * width for g, group in enumerate(groups) if group in found]
         rows = [found[group] for group in groups if group in found]
         handles[name] = axis.bar(at, [row["gflops"] for row in rows], width * .92, color=COLOURS[name], linewidth=0)
-        if name == "dualdiff":
+        if name == "dualdiff" and rows[0]["share_of_peak"]:
             for x, row in zip(at, rows):
                 axis.annotate(f"{100 * row['share_of_peak']:.0f} %", (x, row["gflops"]), (0, -4), textcoords="offset points",
                               ha="center", va="top", fontsize=8, color="white", fontweight="bold",
@@ -66,9 +66,9 @@ def ceiling(axis, peaks, most):
 
 
 def rates(result, stem):
-    most = result["cores"]
+    on_cpu = bool(result["peak"])
+    most = result["cores"] if on_cpu else 1
     tasks = [task for task in TITLES if any(row["task"] == task for row in result["rows"])]
-    gpu = any(row["contestant"] == "dualdiff cuda" for row in result["rows"])
     figure, axes = plt.subplots(2, 2, figsize=(14, 8.6), gridspec_kw={"hspace": .34, "wspace": .22})
     for axis in axes[:, 0]:
         axis.set_ylabel("GFLOP/s")
@@ -78,7 +78,7 @@ def rates(result, stem):
         values = {}
         for name in COLOURS:
             for row in rows:
-                if named(row) == name and row["share_of_peak"] is not None:
+                if named(row) == name:
                     values.setdefault(name, {})[row[key]] = row
         return values
 
@@ -86,7 +86,8 @@ def rates(result, stem):
         rows = [row for row in result["rows"] if row["task"] == task and row["replicas"] == 1]
         groups = list(dict.fromkeys(row["config"] for row in rows))
         handles |= bars(axis, groups, collect(rows, "config", lambda row: series_of(row, most)))
-        ceiling(axis, result["peak"], most)
+        if on_cpu:
+            ceiling(axis, result["peak"], most)
         axis.set_title(TITLES[task], pad=12)
     configs = [row["config"] for row in result["rows"]]
     axis, config = axes.flat[3], "run_1" if "run_1" in configs else configs[0]
@@ -94,18 +95,17 @@ def rates(result, stem):
             and row["contestant"] in ("dualdiff", "JAX") and (row["threads"] == most or row["replicas"] > 1)]
     bars(axis, list(dict.fromkeys(row["replicas"] for row in rows)),
          collect(rows, "replicas", lambda row: row["contestant"]))
-    ceiling(axis, result["peak"], most)
+    if on_cpu:
+        ceiling(axis, result["peak"], most)
     axis.set_title(f"Replicas of {config.replace('_', ' ')}", pad=12)
     axis.set_xlabel("replicas that train together")
     names = {"dualdiff": f"dualdiff, {most} threads"} if most > 1 else {}
     figure.legend(handles.values(), [names.get(name, name) for name in handles], loc="upper center", ncol=len(handles),
                   bbox_to_anchor=(.5, .995), columnspacing=2, handlelength=1.1)
-    figure.suptitle(f"Dense operations a second: {result['machine']}, {most} core{'s' * (most > 1)}", y=1.03, fontsize=14,
-                    fontweight="bold")
-    note = (f"Medians of {result['rounds']} rounds taken in turn. Peers at the number of threads that suits them best. "
-            "Operations are the reference's: one that saves some may pass the peak.")
-    if gpu:
-        note += " GPU figures: in the table."
+    figure.suptitle(f"Dense operations a second: {result['machine']}", y=1.03, fontsize=14, fontweight="bold")
+    note = f"Medians of {result['rounds']} rounds taken in turn. Operations are the reference's"
+    note += (": one that saves some may pass the peak. Peers at the number of threads that suits them best." if on_cpu else
+             ", saved ones too.")
     figure.text(.5, .035, note, ha="center", color=QUIET, fontsize=9)
     figure.savefig(stem + ".png")
 
@@ -147,9 +147,7 @@ def growth(result, stem):
         axis.text(.98, .04, f"at most {100 * found['deviation']:.0f} % off the line", transform=axis.transAxes, ha="right",
                   color=QUIET, fontsize=9)
         axis.legend(loc="upper left")
-    threads = result["scaling"][0]["threads"]
-    figure.suptitle(f"How cost grows: {result['machine']}, {threads} thread{'s' * (threads > 1)}", y=.955, fontsize=14,
-                    fontweight="bold")
+    figure.suptitle(f"How cost grows: {result['machine']}", y=.955, fontsize=14, fontweight="bold")
     figure.savefig(stem + "_scaling.png")
 
 

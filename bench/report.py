@@ -14,11 +14,18 @@ TASKS = {"train": ("Training step", "ms", 1e3), "sample": (f"Sampling {SAMPLED:,
          "evaluate": (f"Evaluation, {EVALUATED:,} points", "s", 1)}
 
 
-def machine():
-    """(its name, the stem of file names)"""
+def machine(field):
+    """What it measured on: "NVIDIA H100 80GB HBM3, sm_90", or the processor and its cores."""
+    if field.device != "cpu":
+        return field.name
     with open("/proc/cpuinfo") as file:
         model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), platform.machine())
-    return model, re.sub(r"[^a-z0-9]+", "-", f"{model} {CORES} core{'s' * (CORES > 1)}".lower()).strip("-")
+    return f"{model}, {CORES} core{'s' * (CORES > 1)}"
+
+
+def stem_of(machine):
+    """Of file names."""
+    return re.sub(r"[^a-z0-9]+", "-", machine.lower()).strip("-")
 
 
 def config_path(name):
@@ -43,7 +50,7 @@ def table(header, rows):
 
 
 def who(row):
-    return label(row["contestant"], row["threads"], row["replicas"])
+    return label(row["contestant"], row["threads"], row["replicas"], row["device"])
 
 
 def digits(value):
@@ -79,12 +86,14 @@ def case_table(result):
     rows = []
     for case in result["cases"]:
         unit, factor = TASKS[case["task"]][1:]
-        threads = f"{case['peer_threads']} thread{'s' * (case['peer_threads'] > 1)}"
+        share, peer_share = (f" ({100 * case[key]:.0f} %)" if case[key] else "" for key in ("share", "peer_share"))
+        peer = label(case["peer"], case["peer_threads"], 1, result["device"])
         rows.append([case["config"], TASKS[case["task"]][0].split()[0].lower(), case["replicas"],
-                     f"{digits(factor * case['seconds'])} {unit} ({100 * case['share']:.0f} %)",
-                     f"{case['peer']}, {threads}: {digits(factor * case['peer_seconds'])} {unit} ({100 * case['peer_share']:.0f} %)",
+                     f"{digits(factor * case['seconds'])} {unit}{share}",
+                     f"{peer}: {digits(factor * case['peer_seconds'])} {unit}{peer_share}",
                      f"{case['ratio']:.2f}", case["bar"], "yes" if case["met"] else "no"])
-    return ["## Line 2, case by case", "", "Shares are of the peak of the threads that dualdiff uses here.", "",
+    shares = ["Shares are of the peak of the threads that dualdiff uses here.", ""] if result["peak"] else []
+    return ["## Beside the best peer, case by case", "", *shares,
             *table(["", "", "replicas", "dualdiff", "best peer", "times", "bar that applies", "met"], rows)]
 
 
@@ -114,17 +123,20 @@ def others(result):
 
 
 def markdown(result, stem, pictures):
-    lines = [f"# {result['machine']}, {result['cores']} core{'s' * (result['cores'] > 1)}", "",
+    shares = "; the share of the FMA peak of the threads used in brackets" if result["peak"] else ""
+    lines = [f"# {result['machine']}", "",
              f"`{result['command']}` took {result['seconds'] / 60:.0f} minutes; {result['rounds']} rounds, commit "
-             f"{result['commit']}. Medians; the share of the FMA peak of the threads used in brackets; spread (half the "
-             "distance of the quartiles) where it reaches 5 %. With replicas: seconds for each.", ""]
+             f"{result['commit']}. Medians{shares}; spread (half the distance of the quartiles) where it reaches 5 %. "
+             "With replicas: seconds for each.", ""]
     versions = dict.fromkeys(f"{row['contestant']}: {row['version']}" for row in result["rows"])
     lines += ["; ".join(versions) + ".", ""]
     for what, why in result["left_out"].items():
         lines += [f"Left out: {what}, {why}.", ""]
     if pictures:
         lines += [f"![{name}]({os.path.basename(stem)}{ending}.png)" for name, ending in pictures] + [""]
-    lines += verdict_table(result) + ceilings(result)
+    lines += verdict_table(result)
+    if result["peak"]:
+        lines += ceilings(result)
     for task in TASKS:
         lines += task_table(result, task)
     return "\n".join(lines + case_table(result) + others(result)).rstrip() + "\n"
@@ -164,7 +176,7 @@ def write_scaling_csv(path, scaling):
 def write(result, out):
     """Returns the path of the Markdown file."""
     os.makedirs(out, exist_ok=True)
-    stem = os.path.join(out, machine()[1])
+    stem = os.path.join(out, stem_of(result["machine"]))
     write_json(stem + ".json", result)
     with open(stem + ".csv", "w", newline="") as file:
         columns = [key for key in result["rows"][0] if key != "rounds"]

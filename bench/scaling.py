@@ -80,12 +80,13 @@ def main():
     args = parser.parse_args()
     field = Field(os.path.abspath(args.build), None, {"pytorch", "jax", "scikit-learn", "h5py"})
     scaling = measure(field, report.config_path(args.config), args.rounds)
-    model, stem = report.machine()
+    machine = report.machine(field)
+    stem = os.path.join(args.out, report.stem_of(machine))
     os.makedirs(args.out, exist_ok=True)
-    path = os.path.join(args.out, stem + "_scaling")
-    report.write_json(path + ".json", {"machine": model, "cores": CORES, "scaling": scaling})
+    path = stem + "_scaling"
+    report.write_json(path + ".json", {"machine": machine, "scaling": scaling})
     report.write_scaling_csv(path + ".csv", scaling)
-    report.draw(path + ".json", os.path.join(args.out, stem))
+    report.draw(path + ".json", stem)
     for axis in scaling:
         print(f"{axis['axis']}: {1e3 * axis['fixed']:.2f} ms + GFLOP / {axis['rate']:.0f}, at most "
               f"{100 * axis['deviation']:.0f} % off", file=sys.stderr)

@@ -61,8 +61,8 @@ def peer_cases(results):
                 if not ours or not peers:
                     continue
                 mine, best = (min(group, key=lambda row: row["seconds"]) for group in (ours, peers))
-                share = best["gflops"] / results.peak(mine["threads"])
-                near = share > .42
+                share = best["gflops"] / results.peak(mine["threads"]) if mine["share_of_peak"] else None
+                near = share and share > .42
                 ratio = best["seconds"] / mine["seconds"]
                 cases.append({"config": config, "task": task, "replicas": replicas, "peer": best["contestant"],
                               "peer_threads": best["threads"], "peer_seconds": best["seconds"], "peer_share": share,
@@ -74,13 +74,15 @@ def peer_cases(results):
 
 def beside_peers(results, cases):
     what = "against the best of PyTorch and JAX, training and sampling, every run, per replica"
-    bar = "2 times; where the peer stands above 42 % of the same peak, 85 % of it here instead"
+    bar = "2 times"
+    if results.result["peak"]:
+        bar += "; where the peer stands above 42 % of the same peak, 85 % of it here instead"
     if not cases:
         return not_measured(2, what, bar, "no peer took part")
     ratios = [case["ratio"] for case in cases]
     near = [case for case in cases if case["bar"] != "2 times the peer"]
     figure = (f"{min(ratios):.2f} to {max(ratios):.2f} times; met in {sum(case['met'] for case in cases)} of {len(cases)} "
-              f"cases; the 85 % apply in {len(near)} of them")
+              f"cases" + f"; the 85 % apply in {len(near)} of them" * bool(results.result["peak"]))
     return verdict(2, what, figure, bar, all(case["met"] for case in cases))
 
 
@@ -146,8 +148,10 @@ def whole(results):
 
 
 def verdicts(result):
-    """(verdicts, line 2's cases)"""
+    """(verdicts, line 2's cases). On a device only what does not speak of the CPU's threads and peak."""
     results = Results(result)
     cases = peer_cases(results)
+    if not result["peak"]:
+        return [beside_peers(results, cases), storing(results), whole(results)], cases
     return [utilisation(results), beside_peers(results, cases), *two_against_one(results), nearest_neighbours(results),
             storing(results), growth(results), whole(results)], cases

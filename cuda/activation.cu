@@ -48,20 +48,33 @@ static __device__ inline float *row_of(const dd_cuda_matrix &m, int r, int row)
     return m.at + (size_t)r * m.replica + (size_t)row * m.pitch;
 }
 
+/* value[i] = m's row first + i, of `rows` in all, at column c. The rows are asked for together: a thread that waited for
+ * each before the next would spend its time so. */
+static __device__ inline void load_rows(const dd_cuda_matrix &m, int r, int first, int rows, int c, float value[ROWS])
+{
+#pragma unroll
+    for (int i = 0; i < ROWS; i++)
+        value[i] = i < rows ? row_of(m, r, first + i)[c] : 0.f;
+}
+
 /* A thread takes 8 rows of a column; grid (rows / 8, R, towers). */
 static __global__ void activation_kernel(const dd_cuda_activation a)
 {
     const dd_cuda_hidden &t = a.tower[blockIdx.z];
-    int r = blockIdx.y, first = blockIdx.x * ROWS, last = first + ROWS < a.rows ? first + ROWS : a.rows;
+    int r = blockIdx.y, first = blockIdx.x * ROWS, rows = a.rows - first < ROWS ? a.rows - first : (int)ROWS;
     for (int c = threadIdx.x; c < t.width; c += COLUMNS) {
+        float value[ROWS], residual[ROWS] = {};
+        load_rows(t.hidden, r, first, rows, c, value);
+        if (t.residual.at)
+            load_rows(t.residual, r, first, rows, c, residual);
         float bias = t.bias[(size_t)r * t.bias_replica + c];
-        for (int row = first; row < last; row++) {
-            float *hidden = row_of(t.hidden, r, row) + c;
-            float value = *hidden + bias;
-            if (t.residual.at)
-                value += row_of(t.residual, r, row)[c];
-            *hidden = value;
-            row_of(t.active, r, row)[c] = activate(a.kind, value);
+#pragma unroll
+        for (int i = 0; i < ROWS; i++) {
+            if (i >= rows)
+                continue;
+            float sum = value[i] + bias + residual[i];
+            row_of(t.hidden, r, first + i)[c] = sum;
+            row_of(t.active, r, first + i)[c] = activate(a.kind, sum);
         }
     }
 }
@@ -76,27 +89,25 @@ extern "C" int dd_cuda_launch_activation(const dd_cuda_activation *args, cudaStr
 static __global__ void activation_gradient_kernel(const dd_cuda_activation a)
 {
     const dd_cuda_hidden &t = a.tower[blockIdx.z];
-    int r = blockIdx.y, first = blockIdx.x * ROWS, last = first + ROWS < a.rows ? first + ROWS : a.rows;
+    int r = blockIdx.y, first = blockIdx.x * ROWS, rows = a.rows - first < ROWS ? a.rows - first : (int)ROWS;
     for (int c = threadIdx.x; c < t.width; c += COLUMNS) {
-        float weight[DD_MAX_EXPERTS]; /* in registers: the loops over it are unrolled */
+        float hidden[ROWS], slope[ROWS] = {}, along[ROWS] = {};
+        load_rows(t.hidden, r, first, rows, c, hidden);
+        if (t.product.at)
+            load_rows(t.product, r, first, rows, c, slope);
+        if (t.along.at)
+            load_rows(t.along, r, first, rows, c, along);
+        for (int o = 0; o < t.outputs; o++) {
+            float weight = t.output_weight[(size_t)r * t.output_replica + (size_t)o * t.width + c], gradient[ROWS];
+            load_rows(t.output_gradient, r, first, rows, o, gradient);
 #pragma unroll
-        for (int o = 0; o < DD_MAX_EXPERTS; o++)
-            weight[o] = o < t.outputs ? t.output_weight[(size_t)r * t.output_replica + (size_t)o * t.width + c] : 0.f;
-        for (int row = first; row < last; row++) {
-            float *hidden = row_of(t.hidden, r, row) + c;
-            float slope = t.product.at ? row_of(t.product, r, row)[c] : 0.f;
-            if (t.outputs) {
-                const float *gradient = row_of(t.output_gradient, r, row);
-#pragma unroll
-                for (int o = 0; o < DD_MAX_EXPERTS; o++)
-                    if (o < t.outputs)
-                        slope += gradient[o] * weight[o];
-            }
-            float value = derivative(a.kind, *hidden) * slope;
-            if (t.along.at)
-                value += row_of(t.along, r, row)[c];
-            *hidden = value;
+            for (int i = 0; i < ROWS; i++)
+                slope[i] += gradient[i] * weight;
         }
+#pragma unroll
+        for (int i = 0; i < ROWS; i++)
+            if (i < rows)
+                row_of(t.hidden, r, first + i)[c] = derivative(a.kind, hidden[i]) * slope[i] + along[i];
     }
 }
 

@@ -29,12 +29,20 @@ static void close_context(void *context)
 {
     dd_cuda_context *c = (dd_cuda_context *)context;
     dd_cuda_room_free(&c->search);
+    if (c->blas_beside)
+        cublasDestroy(c->blas_beside);
     if (c->blas)
         cublasDestroy(c->blas);
     if (c->blas_memory)
         cudaFree(c->blas_memory);
+    if (c->merged)
+        cudaEventDestroy(c->merged);
+    if (c->branched)
+        cudaEventDestroy(c->branched);
     if (c->copies)
         cudaStreamDestroy(c->copies);
+    if (c->side)
+        cudaStreamDestroy(c->side);
     if (c->stream)
         cudaStreamDestroy(c->stream);
     free(c);
@@ -58,15 +66,24 @@ static int find_device(char device[128])
     return DD_OK;
 }
 
+static int open_blas(cublasHandle_t *blas, cudaStream_t stream, char *memory)
+{
+    DD_CUBLAS(cublasCreate(blas));
+    DD_CUBLAS(cublasSetStream(*blas, stream));
+    DD_CUBLAS(cublasSetWorkspace(*blas, memory, BLAS_MEMORY));
+    return DD_OK;
+}
+
 static int fill_context(dd_cuda_context *c)
 {
     DD_CUDA(cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking));
+    DD_CUDA(cudaStreamCreateWithFlags(&c->side, cudaStreamNonBlocking));
     DD_CUDA(cudaStreamCreateWithFlags(&c->copies, cudaStreamNonBlocking));
-    DD_CUDA(cudaMalloc(&c->blas_memory, BLAS_MEMORY));
-    DD_CUBLAS(cublasCreate(&c->blas));
-    DD_CUBLAS(cublasSetStream(c->blas, c->stream));
-    DD_CUBLAS(cublasSetWorkspace(c->blas, c->blas_memory, BLAS_MEMORY));
-    return DD_OK;
+    DD_CUDA(cudaEventCreateWithFlags(&c->branched, cudaEventDisableTiming));
+    DD_CUDA(cudaEventCreateWithFlags(&c->merged, cudaEventDisableTiming));
+    DD_CUDA(cudaMalloc((void **)&c->blas_memory, 2 * BLAS_MEMORY));
+    DD_TRY(open_blas(&c->blas, c->stream, c->blas_memory));
+    return open_blas(&c->blas_beside, c->side, c->blas_memory + BLAS_MEMORY);
 }
 
 /* Run the smallest kernel: a build without code for the device, or a device that is ill, shows when it is opened, where

@@ -1,15 +1,9 @@
 /* The mean distance between a batch's predictions, and the gradient of the whole loss at the towers' outputs. */
 #include "distance.cuh"
 #include "launch.h"
+#include "reduce.cuh"
 
-enum { LANES = 8, ROWS = 32, THREADS = LANES * ROWS, TILE = 256 };
-
-static __device__ inline float sum_of_lanes(float value)
-{
-    for (int offset = LANES / 2; offset > 0; offset /= 2)
-        value += __shfl_xor_sync(0xffffffffu, value, offset);
-    return value;
-}
+enum { TILE = 256 };
 
 static __device__ inline float sign(float x)
 {
@@ -32,11 +26,11 @@ static __device__ inline float pair_distance(dd_diversity_kind kind, float inver
 
 /* With n rows, predictions p and d the distance: d MSE / d p_i = weight_i (p_i - target_i) / n, and
  * d diversity / d p_i = 2 / n^2 sum_j d d(p_i, p_j) / d p_i.
- * Eight lanes a row i share out the rows j; grid (rows / 32, R). */
+ * A warp's lanes share out a row i's rows j; grid (rows / 8, R). */
 template <dd_diversity_kind kind> static __global__ void diversity_kernel(const dd_cuda_diversity d)
 {
     __shared__ float x[TILE], y[TILE];
-    int r = blockIdx.y, lane = threadIdx.x % LANES, row = blockIdx.x * ROWS + threadIdx.x / LANES;
+    int r = blockIdx.y, lane = threadIdx.x % DD_WARP, row = blockIdx.x * DD_WARPS + threadIdx.x / DD_WARP;
     int n = d.count[r], others = d.gram ? 0 : n;
     size_t first = (size_t)r * d.rows;
     const float *predicted = d.predicted + 2 * first;
@@ -44,12 +38,12 @@ template <dd_diversity_kind kind> static __global__ void diversity_kernel(const 
     float distance = 0.f, slope_x = 0.f, slope_y = 0.f, inverse = 1.f / (d.scale * d.scale);
     for (int start = 0; start < others; start += TILE) {
         int rows = others - start < TILE ? others - start : TILE;
-        for (int j = threadIdx.x; j < rows; j += THREADS) {
+        for (int j = threadIdx.x; j < rows; j += DD_BLOCK) {
             x[j] = predicted[2 * (start + j)];
             y[j] = predicted[2 * (start + j) + 1];
         }
         __syncthreads();
-        for (int j = lane; j < rows; j += LANES) {
+        for (int j = lane; j < rows; j += DD_WARP) {
             float2 along;
             distance += pair_distance(kind, inverse, own_x - x[j], own_y - y[j], &along);
             slope_x += along.x;
@@ -57,9 +51,9 @@ template <dd_diversity_kind kind> static __global__ void diversity_kernel(const 
         }
         __syncthreads();
     }
-    distance = sum_of_lanes(distance);
-    slope_x = sum_of_lanes(slope_x);
-    slope_y = sum_of_lanes(slope_y);
+    distance = dd_warp_sum(distance);
+    slope_x = dd_warp_sum(slope_x);
+    slope_y = dd_warp_sum(slope_y);
     if (lane || row >= d.rows)
         return;
     size_t at = first + row;
@@ -85,7 +79,7 @@ template <dd_diversity_kind kind> static __global__ void diversity_kernel(const 
 
 extern "C" int dd_cuda_launch_diversity(const dd_cuda_diversity *args, cudaStream_t stream)
 {
-    dim3 grid((unsigned)(args->rows + ROWS - 1) / ROWS, (unsigned)args->replicas), block(THREADS);
+    dim3 grid((unsigned)(args->rows + DD_WARPS - 1) / DD_WARPS, (unsigned)args->replicas), block(DD_BLOCK);
     switch (args->kind) {
     case DD_DIVERSITY_EUCLIDEAN:
         return DD_LAUNCH(diversity_kernel<DD_DIVERSITY_EUCLIDEAN>, grid, block, stream, *args);

@@ -23,12 +23,13 @@ typedef struct dd_cuda_room {
     size_t bytes;
 } dd_cuda_room;
 
-/* What is open: one device, a stream that computes and one that copies logs away. */
+/* What is open: one device, a stream that computes, one beside it and one that copies logs away. */
 typedef struct dd_cuda_context {
-    cudaStream_t stream, copies;
-    cublasHandle_t blas;
-    void *blas_memory;   /* cuBLAS' workspace: it must not allocate while a graph is captured */
-    dd_cuda_room search; /* of the search for neighbours */
+    cudaStream_t stream, side, copies;
+    cudaEvent_t branched, merged;     /* where `side` begins to wait for `stream`, and `stream` for `side` */
+    cublasHandle_t blas, blas_beside; /* of `stream` and `side` */
+    char *blas_memory;                /* their workspaces: cuBLAS must not allocate while a graph is captured */
+    dd_cuda_room search;              /* of the search for neighbours */
 } dd_cuda_context;
 
 /* Buffers for `rows` rows of every replica. For inference alone a group's layers take turns in them. */

@@ -3,16 +3,17 @@
 #include "launch.h"
 #include "reduce.cuh"
 
-/* Sum over the columns of a . w, in every lane. */
-static __device__ inline float dot(const float *a, const float *w, int columns, int lane)
+/* A lane's share of a . w. */
+static __device__ inline float share_of_dot(const float *a, const float *w, int columns, int lane)
 {
     float sum = 0.f;
     for (int c = lane; c < columns; c += DD_WARP)
         sum += a[c] * w[c];
-    return dd_warp_sum(sum);
+    return sum;
 }
 
-/* A warp a row; grid (rows / 8, R). A row's few weights lie in shared memory, where they can be indexed. */
+/* A warp a row; grid (rows / 8, R). A row's few weights lie in shared memory, where they can be indexed. All loads come
+ * before the first sum over lanes, so that they are waited for once. */
 static __global__ void mixture_kernel(const dd_cuda_mixture m)
 {
     __shared__ float logits[DD_WARPS][DD_MAX_EXPERTS], softs[DD_WARPS][DD_MAX_EXPERTS],
@@ -23,12 +24,34 @@ static __global__ void mixture_kernel(const dd_cuda_mixture m)
         return;
     size_t at = (size_t)r * m.rows + row;
     float *logit = logits[warp], *soft = softs[warp], *weight = weights[warp];
-    for (int k = 0; k < m.gates; k++) {
-        const dd_cuda_output &o = m.gate;
-        const float *row_weight = o.weight + r * o.weight_replica + (size_t)k * o.width;
-        float z = dot(o.active + at * o.width, row_weight, o.width, lane) + o.bias[r * o.bias_replica + k];
-        if (lane == 0)
-            logit[k] = z;
+    float gate[DD_MAX_EXPERTS], out0[DD_MAX_EXPERTS], out1[DD_MAX_EXPERTS];
+#pragma unroll
+    for (int i = 0; i < DD_MAX_EXPERTS; i++) {
+        if (i < m.gates) {
+            const dd_cuda_output &o = m.gate;
+            const float *out_weight = o.weight + r * o.weight_replica + (size_t)i * o.width;
+            gate[i] = share_of_dot(o.active + at * o.width, out_weight, o.width, lane);
+        }
+        if (i < members) {
+            const dd_cuda_output &o = m.expert;
+            const float *active = o.active + (((size_t)r * members + i) * m.rows + row) * o.width;
+            const float *out_weight = o.weight + r * o.weight_replica + i * o.weight_member;
+            out0[i] = share_of_dot(active, out_weight, o.width, lane);
+            out1[i] = share_of_dot(active, out_weight + o.width, o.width, lane);
+        }
+    }
+#pragma unroll
+    for (int i = 0; i < DD_MAX_EXPERTS; i++) {
+        if (i < m.gates) {
+            float z = dd_warp_sum(gate[i]) + m.gate.bias[r * m.gate.bias_replica + i];
+            if (lane == 0)
+                logit[i] = z;
+        }
+        if (i < members) {
+            const float *bias = m.expert.bias + r * m.expert.bias_replica + i * m.expert.bias_member;
+            out0[i] = dd_warp_sum(out0[i]) + bias[0];
+            out1[i] = dd_warp_sum(out1[i]) + bias[1];
+        }
     }
     if (lane == 0) {
         dd_gate_soft(members, m.gates, logit, soft);
@@ -44,20 +67,16 @@ static __global__ void mixture_kernel(const dd_cuda_mixture m)
     if (lane < m.gates)
         m.gate_out[at * m.gates + lane] = weight[lane];
     float predicted0 = 0.f, predicted1 = 0.f;
-    for (int i = 0; i < members; i++) {
-        const dd_cuda_output &o = m.expert;
-        size_t place = ((size_t)r * members + i) * m.rows + row;
-        const float *active = o.active + place * o.width;
-        const float *out_weight = o.weight + r * o.weight_replica + i * o.weight_member;
-        const float *bias = o.bias + r * o.bias_replica + i * o.bias_member;
-        float out0 = dot(active, out_weight, o.width, lane) + bias[0];
-        float out1 = dot(active, out_weight + o.width, o.width, lane) + bias[1];
-        predicted0 += weight[i] * out0;
-        predicted1 += weight[i] * out1;
+#pragma unroll
+    for (int i = 0; i < DD_MAX_EXPERTS; i++) {
+        if (i >= members)
+            continue;
+        predicted0 += weight[i] * out0[i];
+        predicted1 += weight[i] * out1[i];
         if (lane == 0) {
             float *out = m.expert_out + 2 * (at * members + i);
-            out[0] = out0;
-            out[1] = out1;
+            out[0] = out0[i];
+            out[1] = out1[i];
         }
     }
     if (lane == 0) {

@@ -27,43 +27,42 @@ static operand weights_of(const float *vector, const dd_cuda_slab *slab, int inp
     return o;
 }
 
-static int product_as(const dd_ensemble *e, cublasComputeType_t how, cublasOperation_t transpose_a,
-                      cublasOperation_t transpose_b, int m, int n, int k, operand a, operand b, float *c, int c_columns,
-                      size_t c_stride, int count)
+static int product(cublasHandle_t blas, cublasComputeType_t how, cublasOperation_t transpose_a,
+                   cublasOperation_t transpose_b, int m, int n, int k, operand a, operand b, float *c, int c_columns,
+                   size_t c_stride, int count)
 {
     const float one = 1.f, zero = 0.f;
-    DD_CUBLAS(cublasGemmStridedBatchedEx(e->context->blas, transpose_a, transpose_b, m, n, k, &one, a.at, CUDA_R_32F,
-                                         a.columns, (long long)a.stride, b.at, CUDA_R_32F, b.columns,
-                                         (long long)b.stride, &zero, c, CUDA_R_32F, c_columns, (long long)c_stride,
-                                         count, how, CUBLAS_GEMM_DEFAULT));
+    DD_CUBLAS(cublasGemmStridedBatchedEx(blas, transpose_a, transpose_b, m, n, k, &one, a.at, CUDA_R_32F, a.columns,
+                                         (long long)a.stride, b.at, CUDA_R_32F, b.columns, (long long)b.stride, &zero,
+                                         c, CUDA_R_32F, c_columns, (long long)c_stride, count, how,
+                                         CUBLAS_GEMM_DEFAULT));
     return DD_OK;
 }
 
-static int product(const dd_ensemble *e, cublasOperation_t transpose_a, cublasOperation_t transpose_b, int m, int n,
-                   int k, operand a, operand b, float *c, int c_columns, size_t c_stride, int count)
+static cublasComputeType_t precision_of(const dd_ensemble *e)
 {
-    cublasComputeType_t how = e->training->precision == DD_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
-    return product_as(e, how, transpose_a, transpose_b, m, n, k, a, b, c, c_columns, c_stride, count);
+    return e->training->precision == DD_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
 }
 
 static int product_forward(const dd_ensemble *e, int rows, int inputs, int outputs, operand weights, operand input,
                            float *output, int count)
 {
-    return product(e, CUBLAS_OP_T, CUBLAS_OP_N, outputs, rows, inputs, weights, input, output, outputs,
-                   (size_t)rows * (size_t)outputs, count);
+    return product(e->context->blas, precision_of(e), CUBLAS_OP_T, CUBLAS_OP_N, outputs, rows, inputs, weights, input,
+                   output, outputs, (size_t)rows * (size_t)outputs, count);
 }
 
 static int product_input_gradient(const dd_ensemble *e, int rows, int inputs, int outputs, operand weights,
                                   operand gradient, float *output, int count)
 {
-    return product(e, CUBLAS_OP_N, CUBLAS_OP_N, inputs, rows, outputs, weights, gradient, output, inputs,
-                   (size_t)rows * (size_t)inputs, count);
+    return product(e->context->blas, precision_of(e), CUBLAS_OP_N, CUBLAS_OP_N, inputs, rows, outputs, weights,
+                   gradient, output, inputs, (size_t)rows * (size_t)inputs, count);
 }
 
-static int product_weight_gradient(const dd_ensemble *e, int rows, int inputs, int outputs, operand input,
-                                   operand gradient, float *weights, size_t stride, int count)
+static int product_weight_gradient(const dd_ensemble *e, cublasHandle_t blas, int rows, int inputs, int outputs,
+                                   operand input, operand gradient, float *weights, size_t stride, int count)
 {
-    return product(e, CUBLAS_OP_N, CUBLAS_OP_T, inputs, outputs, rows, input, gradient, weights, inputs, stride, count);
+    return product(blas, precision_of(e), CUBLAS_OP_N, CUBLAS_OP_T, inputs, outputs, rows, input, gradient, weights,
+                   inputs, stride, count);
 }
 
 /* ---- matrices as the kernels see them ---- */
@@ -187,11 +186,11 @@ static int hidden_diversity(const dd_ensemble *e, const dd_cuda_workspace *w, co
     const dd_cuda_group *group = &e->layout.group[DD_CUDA_EXPERTS];
     int rows = w->rows, last = group->hidden - 1, width = group->width[last], count = e->replicas * group->members;
     operand h = rows_of(w->active[DD_CUDA_EXPERTS][last], rows, width);
-    DD_TRY(product_as(e, CUBLAS_COMPUTE_32F, CUBLAS_OP_T, CUBLAS_OP_N, rows, rows, width, h, h, d->gram, rows,
-                      (size_t)rows * (size_t)rows, count));
+    DD_TRY(product(e->context->blas, CUBLAS_COMPUTE_32F, CUBLAS_OP_T, CUBLAS_OP_N, rows, rows, width, h, h, d->gram,
+                   rows, (size_t)rows * (size_t)rows, count));
     DD_TRY(dd_cuda_launch_hidden_diversity(d, e->context->stream));
-    return product_as(e, CUBLAS_COMPUTE_32F, CUBLAS_OP_N, CUBLAS_OP_N, width, rows, rows, h,
-                      rows_of(d->gram, rows, rows), w->product[DD_CUDA_EXPERTS], width, h.stride, count);
+    return product(e->context->blas, CUBLAS_COMPUTE_32F, CUBLAS_OP_N, CUBLAS_OP_N, width, rows, rows, h,
+                   rows_of(d->gram, rows, rows), w->product[DD_CUDA_EXPERTS], width, h.stride, count);
 }
 
 /* The distances, and the gradient of the whole loss where it enters the towers. */
@@ -257,21 +256,39 @@ static int activation_gradient(const dd_ensemble *e, const dd_cuda_workspace *w,
     return dd_cuda_launch_activation_gradient(&a, e->context->stream);
 }
 
-/* Weight gradient of layer i >= 1 from the gradient at its outputs. */
+/* What is next on the side stream comes after what is on the main one so far. */
+static int branch(const dd_cuda_context *c)
+{
+    DD_CUDA(cudaEventRecord(c->branched, c->stream));
+    DD_CUDA(cudaStreamWaitEvent(c->side, c->branched, 0));
+    return DD_OK;
+}
+
+static int merge(const dd_cuda_context *c)
+{
+    DD_CUDA(cudaEventRecord(c->merged, c->side));
+    DD_CUDA(cudaStreamWaitEvent(c->stream, c->merged, 0));
+    return DD_OK;
+}
+
+/* Weight gradient of layer i >= 1 from the gradient at its outputs, on the side stream. */
 static int weight_gradient(const dd_ensemble *e, const dd_cuda_workspace *w, int g, int i, const float *gradient,
                            int outputs)
 {
     const dd_cuda_group *group = &e->layout.group[g];
     int inputs = group->width[i - 1];
-    return product_weight_gradient(e, w->rows, inputs, outputs, rows_of(w->active[g][i - 1], w->rows, inputs),
+    return product_weight_gradient(e, e->context->blas_beside, w->rows, inputs, outputs, rows_of(w->active[g][i - 1], w->rows, inputs),
                                    rows_of(gradient, w->rows, outputs), e->gradient + group->weight[i].at,
                                    group->weight[i].member, e->replicas * group->members);
 }
 
+/* Only the optimiser waits for the gradients of weights and biases: they are computed on the side stream, beside the
+ * chain of gradients at the layers' inputs. */
 extern "C" int dd_cuda_backward(dd_ensemble *e, const dd_cuda_workspace *w)
 {
     const dd_cuda_layout *l = &e->layout;
     const float *parameters = e->state[DD_STATE_ONLINE];
+    DD_TRY(branch(e->context));
     for (int g = 0; g < l->groups; g++)
         DD_TRY(weight_gradient(e, w, g, l->group[g].hidden, w->output_gradient[g], l->group[g].outputs));
     for (int i = deepest(l) - 1; i >= 0; i--) {
@@ -286,11 +303,13 @@ extern "C" int dd_cuda_backward(dd_ensemble *e, const dd_cuda_workspace *w)
                 rows_of(w->hidden[g][i + 1], w->rows, outputs), w->product[g], e->replicas * group->members));
         }
         DD_TRY(activation_gradient(e, w, i));
+        DD_TRY(branch(e->context));
     }
-    DD_TRY(product_weight_gradient(e, w->rows, l->input, l->first_width, rows_of(w->embedded, w->rows, l->input),
-                                   rows_of(w->first, w->rows, l->first_width), e->gradient + l->first_weight.at,
-                                   l->first_weight.replica, e->replicas));
-    return dd_cuda_launch_bias(e->bias_tiles, e->bias_tile, w->rows, e->replicas, e->context->stream);
+    DD_TRY(dd_cuda_launch_bias(e->bias_tiles, e->bias_tile, w->rows, e->replicas, e->context->side));
+    DD_TRY(product_weight_gradient(e, e->context->blas, w->rows, l->input, l->first_width,
+                                   rows_of(w->embedded, w->rows, l->input), rows_of(w->first, w->rows, l->first_width),
+                                   e->gradient + l->first_weight.at, l->first_weight.replica, e->replicas));
+    return merge(e->context);
 }
 
 extern "C" int dd_cuda_compute_gradient(dd_ensemble *e)

@@ -5,7 +5,7 @@
 #include "launch.h"
 #include "trigonometry.cuh"
 
-/* embedded [3 * width]. Each lane calls it with the same point. */
+/* embedded [3 * width], of which emb(t) stays as it is without a table of it. Each lane calls it with the same point. */
 static __device__ inline void dd_cuda_embed_row(const dd_cuda_embedding &e, float x0, float x1, int t, int lane,
                                                 float *embedded)
 {
@@ -19,6 +19,8 @@ static __device__ inline void dd_cuda_embed_row(const dd_cuda_embedding &e, floa
         embedded[2 * half + i] = sine;
         embedded[3 * half + i] = cosine;
     }
+    if (!e.time)
+        return;
     const float *time = e.time + (size_t)t * e.width;
     for (int i = lane; i < e.width; i += 32)
         embedded[2 * e.width + i] = time[i];

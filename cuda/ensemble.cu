@@ -138,6 +138,7 @@ static void plan(dd_ensemble *e, arena *a)
     int chunk = chunk_rows(e);
     plan_workspace(e, &inference, chunk, 0, &e->chunks);
     take(&inference, replicas * S * (size_t)chunk * gates, &e->sample_gate);
+    take(&inference, replicas * S * (size_t)l->first_width, &e->time_bias);
     if (inference.used > a->used)
         a->used = inference.used;
 }

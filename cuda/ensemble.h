@@ -36,6 +36,7 @@ typedef struct dd_cuda_context {
 typedef struct dd_cuda_workspace {
     int rows;                                     /* B */
     float *embedded;                              /* [R][B][input] */
+    const float *time_bias; /* [R][...][W] of a reverse step, in place of emb(t) and the first layers' bias; or NULL */
     float *first;                                 /* [R][B][W] output of the first layers; then its gradient */
     float *hidden[DD_CUDA_GROUPS][DD_MAX_LAYERS]; /* [R][M][B][width] of layers 1 .. hidden-1; then the gradient */
     float *active[DD_CUDA_GROUPS][DD_MAX_LAYERS]; /* [R][M][B][width] of layers 0 .. hidden-1 */
@@ -97,6 +98,7 @@ struct dd_ensemble {
     dd_cuda_workspace batch;  /* of training */
     dd_cuda_workspace chunks; /* of evaluation, sampling and prediction: the same memory */
     float *sample_gate;       /* [R][S][chunk rows][gates] */
+    float *time_bias;         /* [R][S][W] while sampling */
     dd_cuda_room guests;      /* points that were evaluated and are no training set */
 
     int block;                   /* steps of one graph at most, and rows of a ring slot */

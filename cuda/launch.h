@@ -63,7 +63,7 @@ typedef struct dd_cuda_matrix {
 typedef struct dd_cuda_embedding {
     int width;
     const float *frequency, *frequency_low; /* [width / 2] half turns per unit of a coordinate, in two parts */
-    const float *time;                      /* (T, width) */
+    const float *time;                      /* (T, width); NULL: emb(t) is left as it is */
 } dd_cuda_embedding;
 
 /* schedule.h's tables. */
@@ -248,6 +248,19 @@ int dd_cuda_launch_flatten(int tensors, const dd_cuda_place *place, size_t longe
                            float *flat, cudaStream_t stream);
 int dd_cuda_launch_unflatten(int tensors, const dd_cuda_place *place, size_t longest, int replica, const float *flat,
                              float *vector, cudaStream_t stream);
+
+/* ---- time_bias.cu ---- */
+
+typedef struct dd_cuda_time_bias {
+    int replicas, columns;                /* R, W */
+    const float *weight, *bias;           /* of the first layers, [W][3 * width] and [W]; replica r's at r * ..._replica */
+    size_t weight_replica, bias_replica;
+    dd_cuda_embedding embedding;
+    dd_cuda_schedule schedule;
+    float *time_bias; /* [R][S][W] bias + weight's part for emb(t) times emb(timestep[s]) */
+} dd_cuda_time_bias;
+
+int dd_cuda_launch_time_bias(const dd_cuda_time_bias *args, cudaStream_t stream);
 
 /* ---- sample.cu, predict.cu, evaluate.cu ---- */
 

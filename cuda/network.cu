@@ -111,7 +111,10 @@ static int activate(const dd_ensemble *e, const dd_cuda_workspace *w, const floa
             t->active = matrix(w->active[g][i], group->members, m, w->rows, t->width);
             if (group->residual[i])
                 t->residual = hidden_of(l, w, g, m, i - 1);
-            if (i == 0) {
+            if (i == 0 && w->time_bias) {
+                t->bias = w->time_bias + group->column + m * t->width;
+                t->bias_replica = (size_t)e->schedule.steps * (size_t)l->first_width;
+            } else if (i == 0) {
                 t->bias = parameters + l->first_bias.at + group->column + m * t->width;
                 t->bias_replica = l->first_bias.replica;
             } else {
@@ -144,8 +147,9 @@ extern "C" int dd_cuda_forward(dd_ensemble *e, const dd_cuda_workspace *w, const
 {
     const dd_cuda_layout *l = &e->layout;
     operand first = {parameters + l->first_weight.at, l->input, l->first_weight.replica};
-    DD_TRY(product_forward(e, w->rows, l->input, l->first_width, first, rows_of(w->embedded, w->rows, l->input),
-                           w->first, e->replicas));
+    int inputs = w->time_bias ? 2 * e->embedding.width : l->input; /* emb(x1), emb(x2), and emb(t) */
+    DD_TRY(product_forward(e, w->rows, inputs, l->first_width, first, rows_of(w->embedded, w->rows, l->input), w->first,
+                           e->replicas));
     DD_TRY(activate(e, w, parameters, 0));
     for (int i = 1; i < deepest(l); i++) {
         for (int g = 0; g < l->groups; g++) {

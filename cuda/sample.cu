@@ -64,6 +64,14 @@ extern "C" int dd_cuda_launch_reverse(const dd_cuda_reverse *args, int i, cudaSt
     return DD_LAUNCH(reverse_kernel, grid, dim3(DD_BLOCK), stream, *args, i);
 }
 
+/* Of a point alone: its timestep is in the first layers' bias. */
+static dd_cuda_embedding embedding_of_x(const dd_ensemble *e)
+{
+    dd_cuda_embedding embedding = e->embedding;
+    embedding.time = NULL;
+    return embedding;
+}
+
 static dd_cuda_reverse reverse_of(const dd_ensemble *e, const dd_cuda_workspace *w)
 {
     dd_cuda_reverse v = {};
@@ -72,7 +80,7 @@ static dd_cuda_reverse reverse_of(const dd_ensemble *e, const dd_cuda_workspace 
     v.gates = e->model->gates;
     v.seed = e->sample_seed;
     v.counter = e->counter;
-    v.embedding = e->embedding;
+    v.embedding = embedding_of_x(e);
     v.schedule = e->schedule;
     v.predicted = w->predicted;
     v.gate_out = w->gate_out;
@@ -82,12 +90,31 @@ static dd_cuda_reverse reverse_of(const dd_ensemble *e, const dd_cuda_workspace 
     return v;
 }
 
+/* The bias of every reverse step, from the parameters as they are. */
+static int fill_time_bias(const dd_ensemble *e, dd_state_part part)
+{
+    const dd_cuda_layout *l = &e->layout;
+    dd_cuda_time_bias b = {};
+    b.replicas = e->replicas;
+    b.columns = l->first_width;
+    b.weight = e->state[part] + l->first_weight.at;
+    b.bias = e->state[part] + l->first_bias.at;
+    b.weight_replica = l->first_weight.replica;
+    b.bias_replica = l->first_bias.replica;
+    b.embedding = e->embedding;
+    b.schedule = e->schedule;
+    b.time_bias = e->time_bias;
+    return dd_cuda_launch_time_bias(&b, e->context->stream);
+}
+
 /* All steps of one chunk whose start is embedded, onto the stream. */
 static int record_chunk(dd_ensemble *e, const dd_cuda_workspace *w, dd_state_part part)
 {
     dd_cuda_reverse v = reverse_of(e, w);
+    dd_cuda_workspace step = *w;
     for (int i = e->schedule.steps - 1; i >= 0; i--) {
-        DD_TRY(dd_cuda_forward(e, w, e->state[part], 0));
+        step.time_bias = e->time_bias + (size_t)i * (size_t)e->layout.first_width;
+        DD_TRY(dd_cuda_forward(e, &step, e->state[part], 0));
         DD_TRY(dd_cuda_launch_reverse(&v, i, e->context->stream));
     }
     return DD_OK;
@@ -104,8 +131,11 @@ static int find_graph(dd_ensemble *e, const dd_cuda_workspace *w, dd_state_part 
         graph->exec = NULL;
         /* cuBLAS loads a kernel when it first needs it, which a capture may not allow. */
         DD_CUDA(cudaMemsetAsync(w->x, 0, 2 * (size_t)e->replicas * (size_t)w->rows * sizeof *w->x, stream));
-        DD_TRY(dd_cuda_launch_embed(&e->embedding, e->replicas, w->rows, w->x, 0, w->embedded, stream));
-        DD_TRY(dd_cuda_forward(e, w, e->state[part], 0));
+        dd_cuda_embedding embedding = embedding_of_x(e);
+        dd_cuda_workspace step = *w;
+        step.time_bias = e->time_bias;
+        DD_TRY(dd_cuda_launch_embed(&embedding, e->replicas, w->rows, w->x, 0, w->embedded, stream));
+        DD_TRY(dd_cuda_forward(e, &step, e->state[part], 0));
         DD_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
         DD_TRY(dd_cuda_end_capture(stream, record_chunk(e, w, part), &graph->exec));
         graph->size = w->rows;
@@ -136,8 +166,8 @@ static int start_chunk(dd_ensemble *e, const dd_cuda_workspace *w, const float *
         dd_cuda_reverse v = reverse_of(e, w);
         DD_TRY(dd_cuda_launch_start(&v, stream));
     }
-    return dd_cuda_launch_embed(&e->embedding, e->replicas, w->rows, w->x, e->schedule.timesteps - 1, w->embedded,
-                                stream);
+    dd_cuda_embedding embedding = embedding_of_x(e);
+    return dd_cuda_launch_embed(&embedding, e->replicas, w->rows, w->x, 0, w->embedded, stream);
 }
 
 extern "C" int dd_cuda_sample(dd_ensemble *e, dd_state_part part, const uint64_t *seed, uint32_t n, dd_samples *samples)
@@ -147,6 +177,7 @@ extern "C" int dd_cuda_sample(dd_ensemble *e, dd_state_part part, const uint64_t
     dd_cuda_workspace w = e->chunks;
     w.rows = rows_for(e, n);
     size_t rows = (size_t)w.rows, replicas = (size_t)e->replicas, S = (size_t)e->schedule.steps;
+    DD_TRY(fill_time_bias(e, part));
     DD_TRY(find_graph(e, &w, part, &exec));
     DD_CUDA(cudaMemcpyAsync(e->sample_seed, seed, replicas * sizeof *seed, cudaMemcpyHostToDevice, stream));
     for (size_t first = 0; first < n; first += rows) {

@@ -95,9 +95,9 @@ static int try_kernel(const dd_cuda_context *c)
     return DD_OK;
 }
 
-static int open_context(int threads_wanted, void **out, int *threads, char device[128])
+static int open_context(dd_pool *pool, void **out, int *threads, char device[128])
 {
-    (void)threads_wanted; /* one host thread feeds the device */
+    (void)pool; /* one host thread feeds the device */
     DD_TRY(find_device(device));
     dd_cuda_context *c = (dd_cuda_context *)calloc(1, sizeof *c);
     if (!c)

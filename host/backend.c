@@ -9,11 +9,13 @@
 #include <unistd.h>
 
 #include "backend_ops.h"
+#include "pool.h"
 
 struct dd_backend {
     const dd_backend_ops *ops;
     void *context;
     void *library; /* of a backend that was loaded */
+    dd_pool *pool;
     int threads;
     char device[128], reason[256];
 };
@@ -59,21 +61,21 @@ static void *open_cuda_library(char *why, size_t size)
     return library;
 }
 
-static int open_ops(dd_backend *b, const dd_backend_ops *ops, int threads)
+static int open_ops(dd_backend *b, const dd_backend_ops *ops)
 {
-    DD_TRY(ops->open(threads, &b->context, &b->threads, b->device));
+    DD_TRY(ops->open(b->pool, &b->context, &b->threads, b->device));
     b->ops = ops;
     return DD_OK;
 }
 
-static int open_cuda(dd_backend *b, int threads)
+static int open_cuda(dd_backend *b)
 {
     char why[256] = "";
     b->library = open_cuda_library(why, sizeof why);
     if (!b->library)
         return dd_fail(DD_ERR_BACKEND, "backend cuda: %s; use --backend cpu, or build where nvcc is found", why);
     const dd_backend_ops *ops = dlsym(b->library, "dd_cuda_ops");
-    int status = ops ? open_ops(b, ops, threads)
+    int status = ops ? open_ops(b, ops)
                      : dd_fail(DD_ERR_BACKEND, "backend cuda: libdualdiff_cuda.so has no dd_cuda_ops; build it anew");
     if (status) {
         dlclose(b->library);
@@ -82,34 +84,41 @@ static int open_cuda(dd_backend *b, int threads)
     return status;
 }
 
+static int open_named(dd_backend *b, const char *name)
+{
+    if (!strcmp(name, "cpu"))
+        return open_ops(b, &dd_cpu_ops);
+    if (!strcmp(name, "cuda"))
+        return open_cuda(b);
+    if (strcmp(name, "auto")) {
+        const char *closest = dd_closest(name, backend_names, 3);
+        return dd_fail(DD_ERR_USAGE, "unknown backend '%s'; backends are auto, cpu and cuda%s%s%s", name,
+                       closest ? " (did you mean '" : "", closest ? closest : "", closest ? "'?)" : "");
+    }
+    if (open_cuda(b)) {
+        snprintf(b->reason, sizeof b->reason, "%.250s", dd_error_message());
+        return open_ops(b, &dd_cpu_ops);
+    }
+    snprintf(b->reason, sizeof b->reason, "a CUDA device answers");
+    return DD_OK;
+}
+
 int dd_backend_open(const char *name, int threads, dd_backend **backend)
 {
     *backend = NULL;
     dd_backend *b = calloc(1, sizeof *b);
     if (!b)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status;
-    if (!strcmp(name, "cpu")) {
-        status = open_ops(b, &dd_cpu_ops, threads);
-    } else if (!strcmp(name, "cuda")) {
-        status = open_cuda(b, threads);
-    } else if (!strcmp(name, "auto")) {
-        status = open_cuda(b, threads);
-        if (status) {
-            snprintf(b->reason, sizeof b->reason, "%.250s", dd_error_message());
-            status = open_ops(b, &dd_cpu_ops, threads);
-        } else {
-            snprintf(b->reason, sizeof b->reason, "a CUDA device answers");
-        }
-    } else {
-        const char *closest = dd_closest(name, backend_names, 3);
-        status = dd_fail(DD_ERR_USAGE, "unknown backend '%s'; backends are auto, cpu and cuda%s%s%s", name,
-                         closest ? " (did you mean '" : "", closest ? closest : "", closest ? "'?)" : "");
-    }
-    if (status)
-        free(b);
-    else
+    int status = dd_pool_create(threads > 0 ? threads : dd_cores(), &b->pool);
+    if (!status)
+        status = open_named(b, name);
+    if (!status) {
         *backend = b;
+        return DD_OK;
+    }
+    if (b->pool)
+        dd_pool_destroy(b->pool);
+    free(b);
     return status;
 }
 
@@ -120,6 +129,7 @@ void dd_backend_close(dd_backend *backend)
     backend->ops->close(backend->context);
     if (backend->library)
         dlclose(backend->library);
+    dd_pool_destroy(backend->pool);
     free(backend);
 }
 
@@ -138,6 +148,10 @@ const char *dd_backend_reason(const dd_backend *backend)
 int dd_backend_threads(const dd_backend *backend)
 {
     return backend->threads;
+}
+dd_pool *dd_backend_pool(const dd_backend *backend)
+{
+    return backend->pool;
 }
 
 int dd_backend_knn(dd_backend *backend, const float *query, uint32_t queries, const float *point, uint32_t n, int k,

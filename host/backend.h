@@ -40,12 +40,13 @@
 extern "C" {
 #endif
 
+typedef struct dd_pool dd_pool; /* pool.h */
 typedef struct dd_backend dd_backend;
 typedef struct dd_ensemble dd_ensemble;
 
 /* ---- backends ---- */
 
-/* Open "cpu", "cuda" or "auto" (CUDA where a device answers, else the CPU). threads: worker threads,
+/* Open "cpu", "cuda" or "auto" (CUDA where a device answers, else the CPU). threads: of the host,
  * 0 for one per core this process may use. An unknown name is answered with the closest one. */
 int dd_backend_open(const char *name, int threads, dd_backend **backend);
 void dd_backend_close(dd_backend *backend);
@@ -53,7 +54,11 @@ void dd_backend_close(dd_backend *backend);
 const char *dd_backend_name(const dd_backend *backend);   /* "cpu" */
 const char *dd_backend_device(const dd_backend *backend); /* "AMD EPYC 9654, AVX-512" */
 const char *dd_backend_reason(const dd_backend *backend); /* why "auto" chose it, "" if it did not choose */
-int dd_backend_threads(const dd_backend *backend);
+int dd_backend_threads(const dd_backend *backend);        /* that it trains with; CUDA: 1, which feeds the device */
+
+/* All threads that were asked for, whatever the backend trains with: for what the host computes beside it, between
+ * its calls. */
+dd_pool *dd_backend_pool(const dd_backend *backend);
 
 /* Distance (Chebyshev, float64) from each query to its k-th nearest point. Queries (queries, 2), points
  * (n, 2), distance [queries]. With exclude_self query i is point i and does not count itself (other

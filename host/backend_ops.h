@@ -16,8 +16,8 @@ extern "C" {
 
 typedef struct dd_backend_ops {
     const char *name;
-    /* Threads as in dd_backend_open; *threads and device are filled with what is used. */
-    int (*open)(int threads_wanted, void **context, int *threads, char device[128]);
+    /* The pool outlives the context; *threads, those of it that are used, and device are filled. */
+    int (*open)(dd_pool *pool, void **context, int *threads, char device[128]);
     void (*close)(void *context);
     int (*knn)(void *context, const float *query, uint32_t queries, const float *point, uint32_t n, int k,
                int exclude_self, double *distance);

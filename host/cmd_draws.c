@@ -8,7 +8,6 @@
 
 #include "clock.h"
 #include "cmd_config.h"
-#include "cpu/pool.h"
 #include "directories.h"
 #include "statistics.h"
 #include "store.h"
@@ -29,7 +28,6 @@ int dd_draws_open(const dd_args *args, dd_draws *d)
     DD_TRY(dd_args_integer(args, "draws", 1, 10000, 5, &draws));
     DD_TRY(dd_args_integer(args, "threads", 0, 4096, 0, &threads));
     d->draws = (int)draws;
-    d->threads = threads ? (int)threads : dd_cores();
     DD_TRY(dd_read_config(args, &d->config));
     dd_config_name(args->word[0], d->config_name);
     int status = dd_truth_create(d->dataset, &d->truth);

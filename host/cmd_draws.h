@@ -24,7 +24,6 @@ typedef struct dd_draws {
     const char *dataset, *out; /* out NULL: nothing is stored */
     int draws;
     dd_backend *backend;
-    int threads; /* for what the host computes, whatever the backend */
     dd_truth truth;
     dd_points points; /* the training set, against which draws are measured */
 } dd_draws;

@@ -42,7 +42,7 @@ static int draw(const dd_draws *d, const void *user, uint64_t seed, uint32_t n, 
     float *start = NULL;
     if (d->config.sampling.start == DD_START_DATA)
         DD_TRY(dd_start_create(&own->schedule, &d->points, seed, n, &start));
-    int status = dd_oracle_sample(own->oracle, seed, start, n, d->threads, x, initial_noise);
+    int status = dd_oracle_sample(own->oracle, seed, start, n, dd_backend_pool(d->backend), x, initial_noise);
     free(start);
     return status;
 }

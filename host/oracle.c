@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/pool.h"
 #include "error.h"
 #include "oracle_atoms.h"
 #include "oracle_box.h"
 #include "oracle_sum.h"
 #include "philox.h"
+#include "pool.h"
 
 enum { CHUNK = 64 }; /* points that go through the timesteps together */
 
@@ -264,12 +264,11 @@ static void sample_task(void *argument, const dd_team *team)
         sample_chunk(s, &s->lenses[team->rank], (uint32_t)chunk * CHUNK);
 }
 
-int dd_oracle_sample(const dd_oracle *oracle, uint64_t seed, const float *start, uint32_t n, int threads, float *x,
+int dd_oracle_sample(const dd_oracle *oracle, uint64_t seed, const float *start, uint32_t n, dd_pool *pool, float *x,
                      float *initial_noise)
 {
-    dd_pool *pool = NULL;
     sampling s = {.oracle = oracle, .seed = seed, .n = n, .start = start, .x = x, .initial_noise = initial_noise};
-    int status = DD_OK, lenses = 0;
+    int status = DD_OK, lenses = 0, threads = dd_pool_threads(pool);
     s.lenses = malloc((size_t)threads * sizeof *s.lenses);
     if (!s.lenses)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %d threads", threads);
@@ -278,11 +277,7 @@ int dd_oracle_sample(const dd_oracle *oracle, uint64_t seed, const float *start,
         lenses += !status;
     }
     if (!status)
-        status = dd_pool_create(threads, &pool);
-    if (!status) {
         dd_pool_run(pool, sample_task, &s);
-        dd_pool_destroy(pool);
-    }
     for (int i = 0; i < lenses; i++)
         lens_destroy(&s.lenses[i]);
     free(s.lenses);

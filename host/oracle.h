@@ -4,7 +4,7 @@
  *     DD_TRY(dd_truth_create("dino", &truth));
  *     dd_oracle *oracle;
  *     DD_TRY(dd_oracle_create(&truth, &schedule, &oracle));
- *     DD_TRY(dd_oracle_sample(oracle, seed, NULL, 10000, threads, x, NULL));
+ *     DD_TRY(dd_oracle_sample(oracle, seed, NULL, 10000, pool, x, NULL));
  *     dd_oracle_destroy(oracle);
  *
  * With a = sqrt(alpha_bar_t), b = sqrt(1 - alpha_bar_t) and x_t = a x_0 + b eps, each atom of the distribution makes
@@ -23,6 +23,7 @@
 
 #include <stdint.h>
 
+#include "pool.h"
 #include "schedule.h"
 #include "truth.h"
 
@@ -39,7 +40,7 @@ int dd_oracle_predict(const dd_oracle *oracle, int t, const double *x, uint32_t 
  * remove and sigma, so that a network and the oracle start from the same x_T and take the same noise; between steps
  * x_t is float64. start, x, initial_noise (n, 2); start (x_T, else drawn) and initial_noise may be NULL. The result
  * does not depend on the number of threads. */
-int dd_oracle_sample(const dd_oracle *oracle, uint64_t seed, const float *start, uint32_t n, int threads, float *x,
+int dd_oracle_sample(const dd_oracle *oracle, uint64_t seed, const float *start, uint32_t n, dd_pool *pool, float *x,
                      float *initial_noise);
 
 #endif

@@ -10,11 +10,14 @@
 #include "oracle_atoms.h"
 #include "oracle_box.h"
 #include "philox.h"
+#include "pool.h"
 #include "start.h"
 
 static const dd_diffusion_config linear = {
     .timesteps = 100, .schedule = DD_BETA_LINEAR, .beta_start = 1e-4, .beta_end = .02};
 static const dd_diffusion_config cosine = {.timesteps = 250, .schedule = DD_BETA_COSINE};
+
+static dd_pool *one, *three; /* of that many threads */
 
 /* Uniform in (0, 1). */
 static double uniform(uint32_t i)
@@ -235,17 +238,17 @@ static void check_sampling(void)
     static float x[2 * N], again[2 * N], start[2 * N];
     CHECK_OK(create_schedule(&linear, &s));
     CHECK_OK(dd_oracle_create(&t, &s, &oracle));
-    CHECK_OK(dd_oracle_sample(oracle, 17, NULL, N, 1, x, start));
-    CHECK_OK(dd_oracle_sample(oracle, 17, NULL, N, 3, again, NULL));
+    CHECK_OK(dd_oracle_sample(oracle, 17, NULL, N, one, x, start));
+    CHECK_OK(dd_oracle_sample(oracle, 17, NULL, N, three, again, NULL));
     CHECK(!memcmp(x, again, sizeof x), "the threads change the samples");
-    CHECK_OK(dd_oracle_sample(oracle, 18, NULL, N, 1, again, NULL));
+    CHECK_OK(dd_oracle_sample(oracle, 18, NULL, N, one, again, NULL));
     CHECK(memcmp(x, again, sizeof x), "the seed does not change the samples");
-    CHECK_OK(dd_oracle_sample(oracle, 17, start, N, 1, again, NULL));
+    CHECK_OK(dd_oracle_sample(oracle, 17, start, N, one, again, NULL));
     CHECK(!memcmp(x, again, sizeof x), "its own x_T gives other samples");
     static float shifted[2 * N], begun[2 * N];
     for (int i = 0; i < 2 * N; i++)
         shifted[i] = start[i] + 1.f;
-    CHECK_OK(dd_oracle_sample(oracle, 17, shifted, N, 1, again, begun));
+    CHECK_OK(dd_oracle_sample(oracle, 17, shifted, N, one, again, begun));
     CHECK(!memcmp(shifted, begun, sizeof begun) && again[0] > x[0] && again[1] > x[1], "x_T is not the given one");
     double worst = 0., worst_start = 0.;
     for (int i = 0; i < N; i++) {
@@ -288,7 +291,7 @@ static void sample(const dd_truth *t, const dd_config *c, const float *start, ui
     CHECK_OK(dd_config_validate(c));
     CHECK_OK(dd_schedule_create(c, &s));
     CHECK_OK(dd_oracle_create(t, &s, &oracle));
-    CHECK_OK(dd_oracle_sample(oracle, 3, start, n, 1, x, NULL));
+    CHECK_OK(dd_oracle_sample(oracle, 3, start, n, one, x, NULL));
     dd_oracle_destroy(oracle);
     dd_schedule_free(&s);
 }
@@ -431,6 +434,8 @@ static void check_without_signal(void)
 
 int main(void)
 {
+    CHECK_OK(dd_pool_create(1, &one));
+    CHECK_OK(dd_pool_create(3, &three));
     check_gaussian();
     check_box();
     check_mixture();
@@ -438,5 +443,7 @@ int main(void)
     check_predictions();
     check_moments();
     check_without_signal();
+    dd_pool_destroy(one);
+    dd_pool_destroy(three);
     return check_report();
 }

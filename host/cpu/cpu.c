@@ -47,7 +47,7 @@ static void processor_name(char *out, size_t size)
         fclose(file);
 }
 
-static int cpu_open(int threads_wanted, void **out, int *threads, char device[128])
+static int cpu_open(dd_pool *pool, void **out, int *threads, char device[128])
 {
     const dd_kernels *kernels = dd_kernels_select();
     if (!kernels)
@@ -59,24 +59,18 @@ static int cpu_open(int threads_wanted, void **out, int *threads, char device[12
     if (!c)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     c->kernels = kernels;
-    int status = dd_pool_create(threads_wanted > 0 ? threads_wanted : dd_cores(), &c->pool);
-    if (status) {
-        free(c);
-        return status;
-    }
+    c->pool = pool;
     char name[96];
     processor_name(name, sizeof name);
     snprintf(device, 128, "%s, %s", name, kernels->name);
-    *threads = dd_pool_threads(c->pool);
+    *threads = dd_pool_threads(pool);
     *out = c;
     return DD_OK;
 }
 
 static void cpu_close(void *context)
 {
-    dd_cpu_context *c = context;
-    dd_pool_destroy(c->pool);
-    free(c);
+    free(context);
 }
 
 static int cpu_knn(void *context, const float *query, uint32_t queries, const float *point, uint32_t n, int k,

@@ -7,7 +7,6 @@
  *   layout.c    packed parameters
  *   hidden_diversity.c  the diversity loss of hidden layers
  *   kernels.c   vector code
- *   pool.c      threads
  *   knn.c       nearest neighbours
  */
 #ifndef DD_CPU_H
@@ -19,7 +18,7 @@
 #include "pool.h"
 
 typedef struct dd_cpu_context {
-    dd_pool *pool;
+    dd_pool *pool; /* the backend's */
     const dd_kernels *kernels;
 } dd_cpu_context;
 

@@ -1,12 +1,13 @@
-/* Worker threads that wait in a spin loop while there is work close behind, and sleep when there is not.
+/* Worker threads that wait in a spin loop while there is work close behind, and sleep when there is not. A backend has
+ * them (dd_backend_pool); the CPU backend computes on them, and so does the host beside any backend.
  *
  *     dd_pool_run(pool, step_task, &job);          // step_task(&job, team) on every thread, then returns
  *
  * Inside a task dd_team_barrier waits for all threads of the team without a system call, which at six
  * barriers in a few milliseconds matters.
  */
-#ifndef DD_CPU_POOL_H
-#define DD_CPU_POOL_H
+#ifndef DD_POOL_H
+#define DD_POOL_H
 
 typedef struct dd_pool dd_pool;
 

@@ -125,10 +125,9 @@ class Field:
             self.left_out[what] = "as asked"
         return what.lower() not in self.leave_out
 
-    def ours(self, config, threads, replicas=1, backend=None, overrides=(), **options):
-        backend = backend or self.device
-        return Contestant("dualdiff", threads, [self.server, config, backend, str(threads), str(replicas), *overrides],
-                          replicas, backend, **options)
+    def ours(self, config, threads, replicas=1, overrides=(), **options):
+        return Contestant("dualdiff", threads, [self.server, config, self.device, str(threads), str(replicas), *overrides],
+                          replicas, self.device, **options)
 
     def of_config(self, config):
         """Everybody who trains this configuration, but for torch.compile: ours first, with one replica and rising threads."""

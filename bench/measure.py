@@ -115,9 +115,7 @@ def contest(field, name, config, rounds, seconds):
 def contest_knn(field, rounds):
     """The KL estimate of 100,000 points against 10,000; (rows, the greatest difference of the values in bits)."""
     config = os.path.join(SOURCE, "configs", "run_0.toml")
-    contestants = [field.ours(config, n, backend="cpu") for n in THREADS]
-    if field.device != "cpu":
-        contestants.append(field.ours(config, 1))
+    contestants = [field.ours(config, n) for n in THREADS]
     if field.python["scikit-learn"]:
         contestants.append(Contestant("scikit-learn", 1, [field.python["scikit-learn"], os.path.join(HERE, "peer_sklearn.py"),
                                                           os.path.join(field.build, "tests", "dump_dataset")]))

@@ -48,8 +48,8 @@ static __device__ inline float *row_of(const dd_cuda_matrix &m, int r, int row)
     return m.at + (size_t)r * m.replica + (size_t)row * m.pitch;
 }
 
-/* value[i] = m's row first + i, of `rows` in all, at column c. The rows are asked for together: a thread that waited for
- * each before the next would spend its time so. */
+/* value[i] = m's row first + i, of `rows` in all, at column c. The rows are asked for together: a thread that waited
+ * for each before the next would spend its time so. */
 static __device__ inline void load_rows(const dd_cuda_matrix &m, int r, int first, int rows, int c, float value[ROWS])
 {
 #pragma unroll

@@ -6,7 +6,7 @@
  *   network.cu   forward and backward: products by cuBLAS, kernels between them
  *   graph.cu     training: many steps in a CUDA graph
  *   log.cu       from the device's ring to the caller's pinned memory
- *   evaluate.cu, sample.cu, predict.cu, knn.cu
+ *   evaluate.cu, sample.cu, predict.cu
  *
  * Letters of shapes as in launch.h.
  */
@@ -29,15 +29,14 @@ typedef struct dd_cuda_context {
     cudaEvent_t branched, merged;     /* where `side` begins to wait for `stream`, and `stream` for `side` */
     cublasHandle_t blas, blas_beside; /* of `stream` and `side` */
     char *blas_memory;                /* their workspaces: cuBLAS must not allocate while a graph is captured */
-    dd_cuda_room search;              /* of the search for neighbours */
 } dd_cuda_context;
 
 /* Buffers for `rows` rows of every replica. For inference alone a group's layers take turns in them. */
 typedef struct dd_cuda_workspace {
-    int rows;                                     /* B */
-    float *embedded;                              /* [R][B][input] */
+    int rows;               /* B */
+    float *embedded;        /* [R][B][input] */
     const float *time_bias; /* [R][...][W] of a reverse step, in place of emb(t) and the first layers' bias; or NULL */
-    float *first;                                 /* [R][B][W] output of the first layers; then its gradient */
+    float *first;           /* [R][B][W] output of the first layers; then its gradient */
     float *hidden[DD_CUDA_GROUPS][DD_MAX_LAYERS]; /* [R][M][B][width] of layers 1 .. hidden-1; then the gradient */
     float *active[DD_CUDA_GROUPS][DD_MAX_LAYERS]; /* [R][M][B][width] of layers 0 .. hidden-1 */
     float *product[DD_CUDA_GROUPS];               /* [R][M][B][widest] gradient before the activation's derivative */
@@ -160,7 +159,7 @@ void dd_cuda_log_free(dd_ensemble *ensemble, void *memory);
 /* Rows of one ring slot to rows `row` .. row + steps - 1 of the log, behind e->computed[slot]. */
 int dd_cuda_log_copy(dd_ensemble *ensemble, int slot, int steps, dd_train_log *log, int row);
 
-/* ---- evaluate.cu, sample.cu, predict.cu, knn.cu ---- */
+/* ---- evaluate.cu, sample.cu, predict.cu ---- */
 
 int dd_cuda_evaluate(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
                      double *loss);
@@ -171,8 +170,6 @@ int dd_cuda_predict(dd_ensemble *ensemble, dd_state_part part, const float *x, u
  * `first` on; nothing where `out` is NULL. */
 int dd_cuda_copy_out(const dd_ensemble *ensemble, float *out, const float *from, size_t n, size_t first, size_t count,
                      size_t rows, size_t width, size_t planes);
-int dd_cuda_knn(void *context, const float *query, uint32_t queries, const float *point, uint32_t n, int k,
-                int exclude_self, double *distance);
 
 extern const dd_backend_ops dd_cuda_ops;
 

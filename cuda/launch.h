@@ -252,8 +252,8 @@ int dd_cuda_launch_unflatten(int tensors, const dd_cuda_place *place, size_t lon
 /* ---- time_bias.cu ---- */
 
 typedef struct dd_cuda_time_bias {
-    int replicas, columns;                /* R, W */
-    const float *weight, *bias;           /* of the first layers, [W][3 * width] and [W]; replica r's at r * ..._replica */
+    int replicas, columns;      /* R, W */
+    const float *weight, *bias; /* of the first layers, [W][3 * width] and [W]; replica r's at r * ..._replica */
     size_t weight_replica, bias_replica;
     dd_cuda_embedding embedding;
     dd_cuda_schedule schedule;

@@ -281,9 +281,10 @@ static int weight_gradient(const dd_ensemble *e, const dd_cuda_workspace *w, int
 {
     const dd_cuda_group *group = &e->layout.group[g];
     int inputs = group->width[i - 1];
-    return product_weight_gradient(e, e->context->blas_beside, w->rows, inputs, outputs, rows_of(w->active[g][i - 1], w->rows, inputs),
-                                   rows_of(gradient, w->rows, outputs), e->gradient + group->weight[i].at,
-                                   group->weight[i].member, e->replicas * group->members);
+    return product_weight_gradient(e, e->context->blas_beside, w->rows, inputs, outputs,
+                                   rows_of(w->active[g][i - 1], w->rows, inputs), rows_of(gradient, w->rows, outputs),
+                                   e->gradient + group->weight[i].at, group->weight[i].member,
+                                   e->replicas * group->members);
 }
 
 /* Only the optimiser waits for the gradients of weights and biases: they are computed on the side stream, beside the

@@ -1,4 +1,5 @@
-/* The timestep's share of the first layers, which is one for all samples: with their bias, a bias of each reverse step. */
+/* The timestep's share of the first layers, which is one for all samples: with their bias, a bias of each reverse step.
+ */
 #include "launch.h"
 #include "reduce.cuh"
 

@@ -154,15 +154,6 @@ dd_pool *dd_backend_pool(const dd_backend *backend)
     return backend->pool;
 }
 
-int dd_backend_knn(dd_backend *backend, const float *query, uint32_t queries, const float *point, uint32_t n, int k,
-                   int exclude_self, double *distance)
-{
-    uint32_t others = exclude_self && n ? n - 1 : n;
-    if (k < 1 || (uint32_t)k > others)
-        return dd_fail(DD_ERR_DATA, "nearest neighbours: k = %d needs more than %u points", k, others);
-    return backend->ops->knn(backend->context, query, queries, point, n, k, exclude_self, distance);
-}
-
 /* ---- ensembles ---- */
 
 static dd_ensemble_head *head_of(dd_ensemble *ensemble)

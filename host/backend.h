@@ -60,12 +60,6 @@ int dd_backend_threads(const dd_backend *backend);        /* that it trains with
  * its calls. */
 dd_pool *dd_backend_pool(const dd_backend *backend);
 
-/* Distance (Chebyshev, float64) from each query to its k-th nearest point. Queries (queries, 2), points
- * (n, 2), distance [queries]. With exclude_self query i is point i and does not count itself (other
- * points at the same place do). Exact. DD_ERR_DATA when there are fewer than k points to find. */
-int dd_backend_knn(dd_backend *backend, const float *query, uint32_t queries, const float *point, uint32_t n, int k,
-                   int exclude_self, double *distance);
-
 /* ---- ensembles ---- */
 
 typedef struct dd_replica {

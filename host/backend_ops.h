@@ -19,8 +19,6 @@ typedef struct dd_backend_ops {
     /* The pool outlives the context; *threads, those of it that are used, and device are filled. */
     int (*open)(dd_pool *pool, void **context, int *threads, char device[128]);
     void (*close)(void *context);
-    int (*knn)(void *context, const float *query, uint32_t queries, const float *point, uint32_t n, int k,
-               int exclude_self, double *distance);
 
     int (*create)(void *context, const dd_ensemble_spec *spec, dd_ensemble **ensemble);
     void (*destroy)(dd_ensemble *ensemble);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "distances.h"
+#include "knn.h"
 #include "modes.h"
 
 const dd_metric_info dd_metric_table[DD_METRICS] = {
@@ -72,8 +73,8 @@ int dd_kl_divergence(dd_backend *backend, const float *real, uint32_t n, const f
         status = dd_fail(DD_ERR_MEMORY, "out of memory for the KL divergence of %u points", n);
         goto done;
     }
-    DD_CHECK(dd_backend_knn(backend, real, n, real, n, k, 1, rho));
-    DD_CHECK(dd_backend_knn(backend, real, n, generated, m, k, 0, nu));
+    DD_CHECK(dd_knn(dd_backend_pool(backend), real, n, real, n, k, 1, rho));
+    DD_CHECK(dd_knn(dd_backend_pool(backend), real, n, generated, m, k, 0, nu));
     compensated logs = {0};
     uint32_t used = 0;
     for (uint32_t i = 0; i < n; i++) {

@@ -46,6 +46,8 @@ static outcome run(const small_run *s, const char *backend_name, int threads, co
 {
     dd_backend *backend = NULL;
     CHECK_OK(dd_backend_open(backend_name, threads, &backend));
+    if (!backend)
+        exit(check_report());
     dd_ensemble *e = small_ensemble(s, backend, number, replicas);
     dd_train_log *log = NULL;
     size_t n = (size_t)steps, batch = (size_t)s->config.training.batch, p = s->model.parameters;

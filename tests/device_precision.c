@@ -34,6 +34,8 @@ static void work(dd_precision first, dd_precision second, int count, const small
     const uint64_t seed = 5;
     dd_backend *backend = NULL;
     CHECK_OK(dd_backend_open("cuda", 1, &backend));
+    if (!backend)
+        exit(check_report());
     for (int i = 0; i < count; i++)
         create(s, backend, precision[i], &t[i]);
     for (int i = 0; i < count; i++)

@@ -6,9 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "backend.h"
 #include "check.h"
-#include "cpu/knn.h"
+#include "knn.h"
 #include "philox.h"
 
 typedef enum shape { RANDOM, CLUSTERED, DUPLICATE, GRID, LINE, DIAGONAL, WIDE, OUTLIERS, HUGE_BOX, SHAPES } shape;
@@ -82,7 +81,7 @@ static void check_set(shape of_queries, shape s, uint32_t queries, uint32_t n, i
     double *scratch = malloc(sizeof(double) * n);
     make(s, 1, n, point);
     make(of_queries, exclude_self ? 1 : 2, queries, query); /* the same set where a query leaves itself out */
-    CHECK_OK(dd_cpu_knn(pool[1], exclude_self ? point : query, queries, point, n, k, exclude_self, found));
+    CHECK_OK(dd_knn(pool[1], exclude_self ? point : query, queries, point, n, k, exclude_self, found));
     uint32_t wrong = 0, stride = queries > probes ? queries / probes : 1;
     for (uint32_t i = 0; i < queries; i += stride)
         wrong += found[i] != brute_force(query + 2 * i, exclude_self ? i : UINT32_MAX, point, n, k, scratch);
@@ -90,8 +89,8 @@ static void check_set(shape of_queries, shape s, uint32_t queries, uint32_t n, i
           shape_names[s], queries, n, k, exclude_self, wrong);
     for (int threads = 2; threads <= MOST_THREADS; threads += 3) {
         memset(threaded, 0xff, sizeof(double) * queries);
-        CHECK_OK(dd_cpu_knn(pool[threads], exclude_self && threads == 5 ? point : query, queries, point, n, k,
-                            exclude_self, threaded));
+        CHECK_OK(dd_knn(pool[threads], exclude_self && threads == 5 ? point : query, queries, point, n, k, exclude_self,
+                        threaded));
         CHECK(!memcmp(found, threaded, sizeof(double) * queries), "%s, %u queries, k = %d: %d threads differ",
               shape_names[s], queries, k, threads);
     }
@@ -118,11 +117,11 @@ static void check_speed(shape s)
         struct timespec from, to;
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
         if (i == 0)
-            CHECK_OK(dd_cpu_knn(pool[1], real, N, real, N, 5, 1, distance));
+            CHECK_OK(dd_knn(pool[1], real, N, real, N, 5, 1, distance));
         else if (i == 1)
-            CHECK_OK(dd_cpu_knn(pool[1], real, N, generated, M, 5, 0, distance));
+            CHECK_OK(dd_knn(pool[1], real, N, generated, M, 5, 0, distance));
         else
-            CHECK_OK(dd_cpu_knn(pool[1], spread, N, real, N, 5, 0, distance));
+            CHECK_OK(dd_knn(pool[1], spread, N, real, N, 5, 0, distance));
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
         seconds[i] = (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
         CHECK(seconds[i] < 5., "%s, search %d: %.3f s", shape_names[s], i, seconds[i]);
@@ -137,17 +136,14 @@ static void check_speed(shape s)
 
 static void check_too_few(void)
 {
-    dd_backend *backend;
     const float point[6] = {0.f, 0.f, 1.f, 0.f, 5.f, 5.f};
     double distance[3];
-    CHECK_OK(dd_backend_open("cpu", 1, &backend));
-    CHECK(dd_backend_knn(backend, point, 3, point, 3, 3, 1, distance) == DD_ERR_DATA, "two others, k = 3");
-    CHECK(dd_backend_knn(backend, point, 3, point, 3, 4, 0, distance) == DD_ERR_DATA, "three points, k = 4");
-    CHECK(dd_backend_knn(backend, point, 3, point, 3, 0, 0, distance) == DD_ERR_DATA, "k = 0");
-    CHECK_OK(dd_backend_knn(backend, point, 3, point, 3, 2, 1, distance));
+    CHECK(dd_knn(pool[1], point, 3, point, 3, 3, 1, distance) == DD_ERR_DATA, "two others, k = 3");
+    CHECK(dd_knn(pool[1], point, 3, point, 3, 4, 0, distance) == DD_ERR_DATA, "three points, k = 4");
+    CHECK(dd_knn(pool[1], point, 3, point, 3, 0, 0, distance) == DD_ERR_DATA, "k = 0");
+    CHECK_OK(dd_knn(pool[1], point, 3, point, 3, 2, 1, distance));
     CHECK(distance[0] == 5. && distance[1] == 5. && distance[2] == 5., "%g %g %g", distance[0], distance[1],
           distance[2]);
-    dd_backend_close(backend);
 }
 
 int main(void)

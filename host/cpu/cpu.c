@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "knn.h"
-
 /* ---- the processor ---- */
 
 extern const dd_kernels dd_kernels_plain;
@@ -71,13 +69,6 @@ static int cpu_open(dd_pool *pool, void **out, int *threads, char device[128])
 static void cpu_close(void *context)
 {
     free(context);
-}
-
-static int cpu_knn(void *context, const float *query, uint32_t queries, const float *point, uint32_t n, int k,
-                   int exclude_self, double *distance)
-{
-    const dd_cpu_context *c = context;
-    return dd_cpu_knn(c->pool, query, queries, point, n, k, exclude_self, distance);
 }
 
 /* ---- ensembles ---- */
@@ -170,7 +161,6 @@ const dd_backend_ops dd_cpu_ops = {
     .name = "cpu",
     .open = cpu_open,
     .close = cpu_close,
-    .knn = cpu_knn,
     .create = cpu_create,
     .destroy = cpu_destroy,
     .get = cpu_get,

@@ -7,7 +7,6 @@
  *   layout.c    packed parameters
  *   hidden_diversity.c  the diversity loss of hidden layers
  *   kernels.c   vector code
- *   knn.c       nearest neighbours
  */
 #ifndef DD_CPU_H
 #define DD_CPU_H

@@ -14,12 +14,12 @@ static int set_up(const small_run *s, dd_backend **backend, dd_ensemble **e, dd_
     return dd_train_log_create(*e, BLOCK, log);
 }
 
-static int work(const small_run *s, dd_backend *backend, dd_ensemble *e, dd_train_log *log)
+static int work(const small_run *s, dd_ensemble *e, dd_train_log *log)
 {
     float *values = calloc(REPLICAS * s->model.parameters, sizeof *values);
     const dd_points *points[REPLICAS] = {&s->points[1], &s->points[2]};
     const uint64_t seed[REPLICAS] = {1, 2};
-    double loss[REPLICAS], *distance = calloc(s->points[0].n, sizeof *distance);
+    double loss[REPLICAS];
     float *x = calloc(REPLICAS * SAMPLES * 2, sizeof *x), *expert = calloc(REPLICAS * SAMPLES * 4, sizeof *expert);
     int status = dd_ensemble_gradient(e, 4, values);
     for (int block = 0; block < 3 && !status; block++)
@@ -39,11 +39,7 @@ static int work(const small_run *s, dd_backend *backend, dd_ensemble *e, dd_trai
         status = dd_ensemble_sample(e, DD_STATE_EMA, seed, SAMPLES, &(dd_samples){.x = x});
     if (!status)
         status = dd_ensemble_predict(e, DD_STATE_EMA, x, SAMPLES, 3, &(dd_prediction){.expert = expert});
-    if (!status)
-        status =
-            dd_backend_knn(backend, s->points[0].xy, s->points[0].n, s->points[0].xy, s->points[0].n, 5, 1, distance);
     free(values);
-    free(distance);
     free(x);
     free(expert);
     return status;
@@ -60,13 +56,13 @@ static int attempt(const small_run *s, uint64_t n, int error, uint64_t *calls)
     substitute_fail_call(n, error);
     int status = set_up(s, &backend, &e, &log);
     if (!status)
-        status = work(s, backend, e, log);
+        status = work(s, e, log);
     substitute_get_counters(&c);
     *calls = c.calls;
     substitute_fail_call(0, 0);
     if (!status) {
         substitute_reset_counters();
-        CHECK_OK(work(s, backend, e, log));
+        CHECK_OK(work(s, e, log));
         substitute_get_counters(&c);
         CHECK(c.allocations == 0, "%d allocations the second time", (int)c.allocations);
     }

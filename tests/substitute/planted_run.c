@@ -5,7 +5,7 @@
 
 #include "../small_run.h"
 
-enum { REPLICAS = 2, EXPERTS = 3, BLOCK = 5, BLOCKS = 3, STEPS = BLOCK * BLOCKS, SAMPLES = 200, NEIGHBOURS = 5 };
+enum { REPLICAS = 2, EXPERTS = 3, BLOCK = 5, BLOCKS = 3, STEPS = BLOCK * BLOCKS, SAMPLES = 200 };
 
 static void die(const char *what)
 {
@@ -21,7 +21,7 @@ static void die(const char *what)
 
 typedef struct outcome {
     float *gradient, *state[DD_STATE_PARTS], *loss, *norm, *gate, *x, *expert;
-    double eval_loss[REPLICAS], *distance;
+    double eval_loss[REPLICAS];
 } outcome;
 
 static float *numbers(size_t n)
@@ -84,9 +84,6 @@ static outcome run(const small_run *s, const char *name)
     o.expert = numbers(REPLICAS * SAMPLES * 2 * EXPERTS);
     TRY(dd_ensemble_sample(e, DD_STATE_EMA, seed, SAMPLES, &(dd_samples){.x = o.x}));
     TRY(dd_ensemble_predict(e, DD_STATE_EMA, o.x, SAMPLES, 3, &(dd_prediction){.expert = o.expert}));
-    o.distance = calloc(s->points[0].n, sizeof *o.distance);
-    TRY(dd_backend_knn(backend, s->points[0].xy, s->points[0].n, s->points[0].xy, s->points[0].n, NEIGHBOURS, 1,
-                       o.distance));
     dd_ensemble_destroy(e);
     dd_backend_close(backend);
     return o;
@@ -116,7 +113,6 @@ static void outcome_free(outcome *o)
     free(o->gate);
     free(o->x);
     free(o->expert);
-    free(o->distance);
 }
 
 int main(int argc, char **argv)
@@ -151,11 +147,6 @@ int main(int argc, char **argv)
         }
     compare("samples", cuda.x, cpu.x, REPLICAS * SAMPLES * 2, 1e-4);
     compare("experts' outputs", cuda.expert, cpu.expert, REPLICAS * SAMPLES * 2 * EXPERTS, 1e-4);
-    for (uint32_t i = 0; i < s.points[0].n; i++)
-        if (cuda.distance[i] != cpu.distance[i]) {
-            printf("distances to neighbours differ\n");
-            exit(4);
-        }
     outcome_free(&cuda);
     outcome_free(&cpu);
     small_run_free(&s);

@@ -440,9 +440,12 @@ static void work(void *argument, const dd_team *team)
     }
 }
 
-int dd_cpu_knn(dd_pool *pool, const float *query, uint32_t queries, const float *point, uint32_t n, int k,
-               int exclude_self, double *distance)
+int dd_knn(dd_pool *pool, const float *query, uint32_t queries, const float *point, uint32_t n, int k, int exclude_self,
+           double *distance)
 {
+    uint32_t others = exclude_self && n ? n - 1 : n;
+    if (k < 1 || (uint32_t)k > others)
+        return dd_fail(DD_ERR_DATA, "nearest neighbours: k = %d needs more than %u points", k, others);
     if (!queries)
         return DD_OK;
     /* A point's distance to itself is 0 and nothing is below 0, so the k-th of the others is the

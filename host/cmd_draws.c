@@ -142,7 +142,9 @@ static int one_draw(const dd_draws *d, const dd_draw_source *source, uint64_t se
     double began = dd_now();
     DD_TRY(source->draw(d, source->user, seed, n, x, noise));
     double seconds = dd_now() - began;
-    DD_TRY(dd_metrics_of_samples(d->backend, &d->truth, &d->points, x, n, &d->config.evaluation, metrics));
+    int measured;
+    DD_TRY(dd_metrics_of_samples(d->backend, 1, (const dd_points *const[]){&d->points}, x, n, &d->config.evaluation,
+                                 metrics, &measured));
     if (source->diffuses)
         metrics->inference_time = seconds;
     if (!d->out)

@@ -5,6 +5,7 @@
 
 #include "args.h"
 #include "metrics.h"
+#include "truth.h"
 
 /* The options of both, for their tables. */
 #define DD_DRAWS_OPTIONS                                                                                               \

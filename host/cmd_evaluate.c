@@ -22,7 +22,7 @@ static const dd_option options[] = {
      "store samples and metrics as DIR/<config>/<dataset>/seed_<n>.h5, which `dualdiff "
      "compare DIR` shows beside the runs."},
     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
-    {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core."},
+    {"threads", "N", 0, "threads of the CPU backend, and of the metrics on any. Default: 0, one per core."},
     {0}};
 
 const dd_command dd_command_evaluate = {
@@ -52,7 +52,7 @@ static int measure(const char *path, const dd_stored *s, const dd_points *points
     uint32_t n = (uint32_t)c->evaluation.samples;
     dd_points fresh = {0};
     double eval_loss, heldout_loss = NAN;
-    int status = DD_OK;
+    int status = DD_OK, measured;
     DD_CHECK(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_EVALUATE, (const dd_points *const[]){points},
                                   &eval_loss));
     if (points->generated) {
@@ -63,7 +63,8 @@ static int measure(const char *path, const dd_stored *s, const dd_points *points
     double began = dd_now();
     DD_CHECK(dd_stored_sample(path, s, training ? points : NULL, s->header.seed, n, x));
     double inference_time = dd_now() - began;
-    status = dd_metrics_on_points(s->backend, points, x, n, &c->evaluation, m);
+    status =
+        dd_metrics_of_samples(s->backend, 1, (const dd_points *const[]){points}, x, n, &c->evaluation, m, &measured);
     if (status) {
         dd_fail_context("%s", dataset);
         goto done;

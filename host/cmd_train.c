@@ -16,7 +16,8 @@ static const dd_option options[] = {
     {"seeds", "LIST", 0, "seeds to train, for instance 0-4 or 1,5,7; one run each, trained together. Default: 0."},
     {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance training.steps=2000. May be given many times."},
     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto, CUDA where a device answers, else the CPU."},
-    {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core. Results do not depend on it."},
+    {"threads", "N", 0,
+     "threads of the CPU backend, and of the metrics on any. Default: 0, one per core. Results do not depend on it."},
     {"out", "DIR", 0, "where results go: DIR/<config>/<dataset>/seed_<n>.h5. Default: runs."},
     {"quiet", NULL, 0, "print nothing but errors."},
     {0}};

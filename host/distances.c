@@ -251,12 +251,24 @@ static double mean_within(quantity what, const float *a, uint32_t n)
     return total / ((double)n * (n - 1.));
 }
 
+double dd_mmd_within(const float *a, uint32_t n)
+{
+    return n < 2 ? NAN : mean_within(KERNELS, a, n);
+}
+
+double dd_mmd_between(const float *a, uint32_t n, const float *b, uint32_t m)
+{
+    return mean_between(KERNELS, a, n, b, m);
+}
+
+double dd_mmd_from_means(double within_a, double within_b, double between)
+{
+    return (within_a + within_b - 2. * between) / DD_MMD_WIDTHS;
+}
+
 double dd_mmd_squared(const float *a, uint32_t n, const float *b, uint32_t m)
 {
-    if (n < 2 || m < 2)
-        return NAN;
-    return (mean_within(KERNELS, a, n) + mean_within(KERNELS, b, m) - 2. * mean_between(KERNELS, a, n, b, m)) /
-           DD_MMD_WIDTHS;
+    return dd_mmd_from_means(dd_mmd_within(a, n), dd_mmd_within(b, m), dd_mmd_between(a, n, b, m));
 }
 
 double dd_mean_distance(const float *a, uint32_t n)

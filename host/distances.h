@@ -41,6 +41,12 @@ int dd_sliced_wasserstein(const float *a, uint32_t n, const float *b, uint32_t m
  * are single precision: within 1e-6 of the exact value. */
 double dd_mmd_squared(const float *a, uint32_t n, const float *b, uint32_t m);
 
+/* What it is made of, for who computes it in parts: the three means in the order of the formula, each of
+ * DD_MMD_WIDTHS times k, and the whole from them. NaN from a set of fewer than two points. */
+double dd_mmd_within(const float *a, uint32_t n);
+double dd_mmd_between(const float *a, uint32_t n, const float *b, uint32_t m);
+double dd_mmd_from_means(double within_a, double within_b, double between);
+
 /* Mean Euclidean distance between two different points of a, n (n-1) / 2 pairs; NaN with fewer than two points. Single
  * precision, relative error below 1e-6. */
 double dd_mean_distance(const float *a, uint32_t n);

@@ -1,13 +1,11 @@
-/* The k-nearest-neighbour estimate of the KL divergence, all metrics of samples, and the table of metrics. */
+/* The k-nearest-neighbour estimate of the KL divergence, and the table of metrics. */
 #include "metrics.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "distances.h"
 #include "knn.h"
-#include "modes.h"
 
 const dd_metric_info dd_metric_table[DD_METRICS] = {
     {"training_time", "s", "wall time of training, of the ensemble / replicas", offsetof(dd_metrics, training_time), 1},
@@ -97,65 +95,5 @@ int dd_kl_divergence(dd_backend *backend, const float *real, uint32_t n, const f
 done:
     free(rho);
     free(nu);
-    return status;
-}
-
-static int measure_distances(const float *points, uint32_t n, const float *x, uint32_t m, dd_metrics *metrics)
-{
-    int status = DD_OK;
-    float *real = malloc(4 * DD_MOST_COMPARED * sizeof *real), *generated = real + 2 * DD_MOST_COMPARED;
-    if (!real)
-        return dd_fail(DD_ERR_MEMORY, "out of memory for the metrics of %u samples", m);
-    uint32_t generated_n = dd_thin(x, m, DD_MOST_COMPARED, generated);
-    uint32_t real_n = dd_thin(points, n, generated_n, real); /* as many: coverage grows with generated / real */
-    DD_CHECK(dd_density_coverage(real, real_n, generated, generated_n, &metrics->density, &metrics->coverage));
-    DD_CHECK(dd_sliced_wasserstein(points, n, x, m, &metrics->sliced_wasserstein));
-    metrics->mmd_squared = dd_mmd_squared(real, real_n, generated, generated_n);
-    metrics->mean_distance = dd_mean_distance(generated, generated_n);
-done:
-    free(real);
-    return status;
-}
-
-int dd_all_finite(const float *value, size_t count)
-{
-    size_t i = 0;
-    while (i < count && isfinite(value[i]))
-        i++;
-    return i == count;
-}
-
-int dd_metrics_of_samples(dd_backend *backend, const dd_truth *truth, const dd_points *points, const float *x,
-                          uint32_t n, const dd_evaluation_config *evaluation, dd_metrics *metrics)
-{
-    dd_kl kl;
-    dd_modes modes;
-    for (int i = 0; i < DD_METRICS; i++)
-        *dd_metric(metrics, i) = NAN;
-    if (!dd_all_finite(x, 2 * (size_t)n))
-        return dd_fail(DD_ERR_NUMERIC, "a sample is NaN or infinite: nothing can be measured");
-    DD_TRY(dd_kl_divergence(backend, points->xy, points->n, x, n, evaluation->k, &kl));
-    metrics->kl_divergence = kl.bits;
-    metrics->kl_zero_distances = kl.zero_distances;
-    if (truth) {
-        DD_TRY(dd_modes_measure(truth, x, n, &modes));
-        metrics->modes = modes.modes;
-        metrics->modes_captured = modes.captured;
-        metrics->high_quality = modes.high_quality;
-        metrics->off_support = modes.off_support;
-        metrics->total_variation = modes.total_variation;
-    }
-    return measure_distances(points->xy, points->n, x, n, metrics);
-}
-
-int dd_metrics_on_points(dd_backend *backend, const dd_points *points, const float *x, uint32_t n,
-                         const dd_evaluation_config *evaluation, dd_metrics *metrics)
-{
-    dd_truth truth;
-    if (!points->generated)
-        return dd_metrics_of_samples(backend, NULL, points, x, n, evaluation, metrics);
-    DD_TRY(dd_truth_create(points->name, &truth));
-    int status = dd_metrics_of_samples(backend, &truth, points, x, n, evaluation, metrics);
-    dd_truth_free(&truth);
     return status;
 }

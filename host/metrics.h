@@ -1,7 +1,9 @@
 /* Metrics of generated samples; docs/metrics.md says how to read them.
  *
- *     dd_metrics metrics;                                                      // all NaN but what follows
- *     DD_TRY(dd_metrics_of_samples(backend, &truth, &points, x, n, &config.evaluation, &metrics));
+ *     dd_metrics metrics; // all NaN but what follows
+ *     int measured;
+ *     DD_TRY(dd_metrics_of_samples(backend, 1, (const dd_points *const[]){&points}, x, n, &config.evaluation,
+ *                                  &metrics, &measured));
  *     printf("%g of %g modes\n", metrics.modes_captured, metrics.modes);
  *
  * kl_divergence: the k-nearest-neighbour estimate of KL(real || generated) in bits with the Chebyshev
@@ -14,7 +16,6 @@
 #define DD_METRICS_H
 
 #include "backend.h"
-#include "truth.h"
 
 typedef struct dd_kl {
     double bits;             /* the estimate over the points whose two distances are positive */
@@ -48,17 +49,17 @@ typedef struct dd_metrics {
 /* 1 unless one of count values is NaN or infinite. */
 int dd_all_finite(const float *value, size_t count);
 
-/* All metrics of generated samples x (n, 2); the others (losses, times) become NaN. `points` are the training
- * set; density, coverage and MMD compare with at most DD_MOST_COMPARED of them, evenly spaced. `truth` NULL: it is not
- * known, so modes .. total_variation are NaN. So is, of the distances, what needs more points than there are; too few
- * for the KL estimate are DD_ERR_DATA, as there; a sample that is not finite is DD_ERR_NUMERIC. Depends on nothing but
- * its arguments, to the bit. */
-int dd_metrics_of_samples(dd_backend *backend, const dd_truth *truth, const dd_points *points, const float *x,
-                          uint32_t n, const dd_evaluation_config *evaluation, dd_metrics *metrics);
-
-/* The same with the truth of the points, where they are generated. */
-int dd_metrics_on_points(dd_backend *backend, const dd_points *points, const float *x, uint32_t n,
-                         const dd_evaluation_config *evaluation, dd_metrics *metrics);
+/* All metrics of `count` >= 1 sets of generated samples x [count][n][2]; the others (losses, times) become NaN.
+ * points [count] are the training sets, which may be the same; density, coverage and MMD compare with at most
+ * DD_MOST_COMPARED of them, evenly spaced. Of points that were not generated the truth is not known: modes ..
+ * total_variation are NaN. So is, of the distances, what needs more points than there are; too few for the KL estimate
+ * are DD_ERR_DATA, as there; a sample that is not finite is DD_ERR_NUMERIC.
+ *
+ * The first *measured sets were measured: all of them or, beside the failure's status and message, those before the
+ * first that cannot be. A set's values depend on nothing but the set, to the bit. All threads of the backend's pool
+ * work on all sets together, with some 160 kB a set, so count = threads keeps them busy and is soon done. */
+int dd_metrics_of_samples(dd_backend *backend, int count, const dd_points *const *points, const float *x, uint32_t n,
+                          const dd_evaluation_config *evaluation, dd_metrics *metrics, int *measured);
 
 /* Name, unit and meaning of each member of dd_metrics, in its order: the store, the tables and
  * final_info.json walk this. */

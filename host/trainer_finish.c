@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "pool.h"
 #include "start.h"
 #include "trainer_run.h"
 
@@ -21,6 +22,7 @@ typedef struct measurement {
     float *final_gate;   /* [count][n][gates] */
     float *online, *ema; /* [parameters] of one replica */
     double inference_time;
+    dd_metrics *metrics;
 } measurement;
 
 static void measurement_free(measurement *m)
@@ -35,6 +37,7 @@ static void measurement_free(measurement *m)
     free(m->samples.x);
     free(m->samples.gate);
     free(m->online);
+    free(m->metrics);
 }
 
 static int measurement_create(const dd_plan *plan, const dd_work *work, int count, measurement *m)
@@ -52,7 +55,8 @@ static int measurement_create(const dd_plan *plan, const dd_work *work, int coun
     m->samples.start = m->start = from_data ? malloc(2 * runs * n * sizeof *m->start) : NULL;
     m->samples.gate = gates ? malloc(runs * n * (steps + 1) * gates * sizeof *m->samples.gate) : NULL;
     m->online = malloc(2 * plan->model.parameters * sizeof *m->online);
-    if (!m->training || !m->heldout || !m->eval_loss || !m->seed || !m->samples.x || !m->online ||
+    m->metrics = malloc(runs * sizeof *m->metrics);
+    if (!m->training || !m->heldout || !m->eval_loss || !m->seed || !m->samples.x || !m->online || !m->metrics ||
         (gates && !m->samples.gate) || (from_data && !m->start))
         return dd_fail(DD_ERR_MEMORY, "out of memory for the samples of %d replicas; lower evaluation.samples", count);
     m->fresh = m->training + runs;
@@ -94,26 +98,26 @@ static int measure_ensemble(const dd_plan *plan, dd_ensemble *e, measurement *m)
 }
 
 /* The last step's update may have spoilt the parameters without a loss that shows it. */
-static int check_finite(const measurement *m, const dd_work *w, int i, size_t n)
+static int all_finite(const measurement *m, int i, size_t n)
 {
-    int good = isfinite(m->eval_loss[i]) && isfinite(m->heldout_loss[i]) &&
-               dd_all_finite(m->samples.x + 2 * n * (size_t)i, 2 * n);
-    return good ? DD_OK
-                : dd_fail(DD_ERR_NUMERIC,
-                          "%s, seed %llu: training came to its end, but the network's losses or samples are NaN or "
-                          "infinite; no result was written. Lower training.learning_rate (now %g) or look for "
-                          "extreme points in the data",
-                          w->run.dataset, (unsigned long long)w->run.seed, w->run.config->training.learning_rate);
+    return isfinite(m->eval_loss[i]) && isfinite(m->heldout_loss[i]) &&
+           dd_all_finite(m->samples.x + 2 * n * (size_t)i, 2 * n);
 }
 
-static int finish_run(const dd_plan *plan, dd_ensemble *e, measurement *m, const dd_work *w, int i)
+static int fail_not_finite(const dd_work *w)
+{
+    return dd_fail(DD_ERR_NUMERIC,
+                   "%s, seed %llu: training came to its end, but the network's losses or samples are NaN or "
+                   "infinite; no result was written. Lower training.learning_rate (now %g) or look for "
+                   "extreme points in the data",
+                   w->run.dataset, (unsigned long long)w->run.seed, w->run.config->training.learning_rate);
+}
+
+static int write_run(const dd_plan *plan, dd_ensemble *e, const measurement *m, const dd_work *w, int i)
 {
     const dd_config *c = plan->job->config;
     size_t n = (size_t)c->evaluation.samples, at = (size_t)i * n, gates = (size_t)plan->model.gates;
-    dd_metrics metrics;
-    DD_TRY(check_finite(m, w, i, n));
-    DD_TRY(
-        dd_metrics_on_points(plan->backend, w->points, m->samples.x + 2 * at, (uint32_t)n, &c->evaluation, &metrics));
+    dd_metrics metrics = m->metrics[i];
     metrics.training_time = w->training_time;
     metrics.eval_loss = m->eval_loss[i];
     metrics.heldout_loss = w->points->generated ? m->heldout_loss[i] : NAN;
@@ -141,6 +145,26 @@ static int finish_run(const dd_plan *plan, dd_ensemble *e, measurement *m, const
     return DD_OK;
 }
 
+/* Measure the next few runs, from *first on, as many as there are threads: a stop waits for these only. Writes what
+ * could be measured and moves *first behind it; what could not, behind others, is met again as the first. */
+static int finish_some(const dd_plan *plan, dd_ensemble *e, measurement *m, const dd_work *work, int *first)
+{
+    const dd_evaluation_config *evaluation = &plan->job->config->evaluation;
+    size_t n = (size_t)evaluation->samples;
+    int begin = *first, threads = dd_pool_threads(dd_backend_pool(plan->backend)), good = 0, measured;
+    while (good < threads && begin + good < m->count && all_finite(m, begin + good, n))
+        good++;
+    if (!good)
+        return fail_not_finite(&work[begin]);
+    int status = dd_metrics_of_samples(plan->backend, good, m->training + begin, m->samples.x + 2 * n * (size_t)begin,
+                                       (uint32_t)n, evaluation, m->metrics + begin, &measured);
+    if (!measured)
+        return status;
+    for (*first += measured; begin < *first; begin++)
+        DD_TRY(write_run(plan, e, m, &work[begin], begin));
+    return DD_OK;
+}
+
 int dd_finish(const dd_plan *plan, dd_ensemble *e, dd_work *work, int count)
 {
     const dd_job *job = plan->job;
@@ -149,13 +173,13 @@ int dd_finish(const dd_plan *plan, dd_ensemble *e, dd_work *work, int count)
     int status = measurement_create(plan, work, count, &m);
     if (!status)
         status = measure_ensemble(plan, e, &m);
-    for (int i = 0; i < count && !status; i++) {
+    for (int done = 0; done < count && !status;) {
         if (job->stop && *job->stop)
             status =
                 dd_fail(DD_STOPPED, "stopped after training, before all results were written; run the same command "
                                     "to write them");
         else
-            status = finish_run(plan, e, &m, &work[i], i);
+            status = finish_some(plan, e, &m, work, &done);
     }
     measurement_free(&m);
     return status;

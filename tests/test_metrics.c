@@ -1,0 +1,166 @@
+/* Several sets of samples measured together have the bits that the metrics' own functions give each of them, whatever
+ * the number of threads, and a set that cannot be measured takes no other one's place. */
+#include "metrics.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "distances.h"
+#include "modes.h"
+#include "pool.h"
+#include "truth.h"
+
+enum { SETS = 5, N = 700, K = 5, MOST_THREADS = 8 };
+static const dd_evaluation_config evaluation = {.samples = N, .k = K};
+
+/* The first and the fourth set share their points, the second and the last have the same points but not as one set, and
+ * the last's truth is not known. */
+static dd_points set_points[4];
+static const dd_points *const points[SETS] = {&set_points[0], &set_points[1], &set_points[2], &set_points[0],
+                                              &set_points[3]};
+static float x[SETS][2 * N];
+
+static void make_sets(void)
+{
+    static const char *const names[4] = {"eight_gaussians", "moons", "dino", "moons"};
+    static const uint32_t sizes[4] = {3000, 2000, 500, 2000}; /* more than samples, and fewer */
+    for (int i = 0; i < 4; i++)
+        CHECK_OK(dd_points_open(names[i], sizes[i], 42, DD_STREAM_TRAIN, &set_points[i]));
+    set_points[3].generated = 0;
+    for (int i = 0; i < SETS; i++) {
+        dd_points fresh;
+        CHECK_OK(dd_points_open(i == 3 ? "rings" : points[i]->name, N, (uint64_t)i, DD_STREAM_FLOOR, &fresh));
+        memcpy(x[i], fresh.xy, sizeof x[i]);
+        dd_points_free(&fresh);
+    }
+}
+
+/* One set, one metric after another. */
+static dd_metrics expected_of(dd_backend *backend, const dd_points *p, const float *sample)
+{
+    dd_metrics m;
+    dd_kl kl = {0};
+    float thinned[2 * N];
+    for (int i = 0; i < DD_METRICS; i++)
+        *dd_metric(&m, i) = NAN;
+    CHECK_OK(dd_kl_divergence(backend, p->xy, p->n, sample, N, K, &kl));
+    m.kl_divergence = kl.bits;
+    m.kl_zero_distances = kl.zero_distances;
+    if (p->generated) {
+        dd_truth truth;
+        dd_modes modes;
+        CHECK_OK(dd_truth_create(p->name, &truth));
+        CHECK_OK(dd_modes_measure(&truth, sample, N, &modes));
+        m.modes = modes.modes;
+        m.modes_captured = modes.captured;
+        m.high_quality = modes.high_quality;
+        m.off_support = modes.off_support;
+        m.total_variation = modes.total_variation;
+        dd_truth_free(&truth);
+    }
+    uint32_t n = dd_thin(p->xy, p->n, N, thinned);
+    CHECK_OK(dd_density_coverage(thinned, n, sample, N, &m.density, &m.coverage));
+    CHECK_OK(dd_sliced_wasserstein(p->xy, p->n, sample, N, &m.sliced_wasserstein));
+    m.mmd_squared = dd_mmd_squared(thinned, n, sample, N);
+    m.mean_distance = dd_mean_distance(sample, N);
+    return m;
+}
+
+static void compare(const dd_metrics *found, const dd_metrics *expected, int set, int count, int threads)
+{
+    dd_metrics a = *found, b = *expected;
+    for (int i = 0; i < DD_METRICS; i++) {
+        double value = *dd_metric(&a, i), alone = *dd_metric(&b, i);
+        CHECK(!memcmp(&value, &alone, sizeof value) || (isnan(value) && isnan(alone)),
+              "%s of set %d of %d, %d threads: %.17g, alone %.17g", dd_metric_table[i].name, set, count, threads, value,
+              alone);
+    }
+}
+
+/* Each number of threads measures all sets together, then each alone. */
+static void check_bits(int threads, const dd_metrics *expected)
+{
+    dd_backend *backend;
+    dd_metrics m[SETS];
+    int measured;
+    CHECK_OK(dd_backend_open("cpu", threads, &backend));
+    CHECK(dd_pool_threads(dd_backend_pool(backend)) == threads, "not %d threads", threads);
+    for (int round = 0; round < 3; round++) { /* threads meet differently every time */
+        memset(m, 0, sizeof m);
+        CHECK_OK(dd_metrics_of_samples(backend, SETS, points, x[0], N, &evaluation, m, &measured));
+        CHECK(measured == SETS, "measured %d", measured);
+        for (int i = 0; i < SETS; i++)
+            compare(&m[i], &expected[i], i, SETS, threads);
+    }
+    for (int i = 0; i < SETS; i++) {
+        CHECK_OK(dd_metrics_of_samples(backend, 1, &points[i], x[i], N, &evaluation, m, &measured));
+        compare(&m[0], &expected[i], 0, 1, threads);
+    }
+    dd_backend_close(backend);
+}
+
+/* `bad` and x_bad take the third set's place: the two before it are measured, and the message is its own, not that of
+ * the last set, which cannot be measured either. */
+static void check_failure(const dd_metrics *expected, const dd_points *bad, const float *x_bad, int status,
+                          const char *message)
+{
+    static float samples[SETS][2 * N];
+    const dd_points *p[SETS];
+    memcpy(samples, x, sizeof x);
+    memcpy(p, points, sizeof p);
+    dd_points last = set_points[3];
+    last.generated = 1;
+    strcpy(last.name, "no_other_set");
+    p[2] = bad;
+    p[SETS - 1] = &last;
+    memcpy(samples[2], x_bad, sizeof samples[2]);
+    for (int threads = 1; threads <= MOST_THREADS; threads *= 2) {
+        dd_backend *backend;
+        dd_metrics m[SETS];
+        int measured;
+        CHECK_OK(dd_backend_open("cpu", threads, &backend));
+        dd_fail(DD_ERR_IO, "another failure");
+        int found = dd_metrics_of_samples(backend, SETS, p, samples[0], N, &evaluation, m, &measured);
+        CHECK(found == status && strstr(dd_error_message(), message), "status %d: %s", found, dd_error_message());
+        CHECK(measured == 2, "measured %d", measured);
+        for (int i = 0; i < measured; i++)
+            compare(&m[i], &expected[i], i, SETS, threads);
+        found = dd_metrics_of_samples(backend, SETS - 2, p + 2, samples[2], N, &evaluation, m, &measured);
+        CHECK(found == status && measured == 0, "as the first: status %d, measured %d", found, measured);
+        dd_backend_close(backend);
+    }
+}
+
+static void check_failures(const dd_metrics *expected)
+{
+    /* Nothing is known of such a set: the thread that takes its modes fails. */
+    dd_points unknown = set_points[2], few = set_points[2];
+    strcpy(unknown.name, "no_such_set");
+    check_failure(expected, &unknown, x[2], DD_ERR_CONFIG, "no_such_set");
+    few.n = K;
+    check_failure(expected, &few, x[2], DD_ERR_DATA, "KL divergence");
+    static float broken[2 * N];
+    memcpy(broken, x[2], sizeof broken);
+    broken[2 * N - 1] = NAN;
+    check_failure(expected, &set_points[2], broken, DD_ERR_NUMERIC, "NaN");
+}
+
+int main(void)
+{
+    dd_backend *backend;
+    dd_metrics expected[SETS];
+    make_sets();
+    CHECK_OK(dd_backend_open("cpu", 1, &backend));
+    for (int i = 0; i < SETS; i++)
+        expected[i] = expected_of(backend, points[i], x[i]);
+    dd_backend_close(backend);
+    CHECK(expected[0].mmd_squared != expected[3].mmd_squared, "two sets of samples are the same");
+    for (int threads = 1; threads <= MOST_THREADS; threads++)
+        check_bits(threads, expected);
+    check_failures(expected);
+    for (int i = 0; i < 4; i++)
+        dd_points_free(&set_points[i]);
+    return check_report();
+}

@@ -57,7 +57,7 @@ static void squares(const plane *p, uint32_t first, uint32_t count, double x, do
 }
 
 /* Squared distance from point i to its k-th nearest other one. */
-static double ball(const plane *p, uint32_t n, uint32_t i)
+FOR_THIS_MACHINE static double ball(const plane *p, uint32_t n, uint32_t i)
 {
     enum { K = DD_DENSITY_NEIGHBOUR };
     double best[K], square[BLOCK]; /* best ascends */
@@ -80,7 +80,7 @@ static double ball(const plane *p, uint32_t n, uint32_t i)
     return best[K - 1];
 }
 
-static uint32_t count_within(const plane *p, uint32_t n, double x, double y, double limit)
+FOR_THIS_MACHINE static uint32_t count_within(const plane *p, uint32_t n, double x, double y, double limit)
 {
     double square[BLOCK];
     uint32_t within = 0;

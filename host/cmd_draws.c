@@ -143,8 +143,8 @@ static int one_draw(const dd_draws *d, const dd_draw_source *source, uint64_t se
     DD_TRY(source->draw(d, source->user, seed, n, x, noise));
     double seconds = dd_now() - began;
     int measured;
-    DD_TRY(dd_metrics_of_samples(d->backend, 1, (const dd_points *const[]){&d->points}, x, n, &d->config.evaluation,
-                                 metrics, &measured));
+    DD_TRY(dd_metrics_of_samples(dd_backend_pool(d->backend), 1, (const dd_points *const[]){&d->points}, x, n,
+                                 &d->config.evaluation, metrics, &measured));
     if (source->diffuses)
         metrics->inference_time = seconds;
     if (!d->out)

@@ -4,6 +4,7 @@
 #define DD_CMD_DRAWS_H
 
 #include "args.h"
+#include "backend.h"
 #include "metrics.h"
 #include "truth.h"
 

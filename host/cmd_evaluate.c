@@ -63,8 +63,8 @@ static int measure(const char *path, const dd_stored *s, const dd_points *points
     double began = dd_now();
     DD_CHECK(dd_stored_sample(path, s, training ? points : NULL, s->header.seed, n, x));
     double inference_time = dd_now() - began;
-    status =
-        dd_metrics_of_samples(s->backend, 1, (const dd_points *const[]){points}, x, n, &c->evaluation, m, &measured);
+    status = dd_metrics_of_samples(dd_backend_pool(s->backend), 1, (const dd_points *const[]){points}, x, n,
+                                   &c->evaluation, m, &measured);
     if (status) {
         dd_fail_context("%s", dataset);
         goto done;

@@ -454,7 +454,7 @@ int dd_knn(dd_pool *pool, const float *query, uint32_t queries, const float *poi
              .coordinates = {point, query},
              .k = exclude_self ? k + 1 : k,
              .distance = distance};
-    int status = DD_OK, threads = queries < FEW && n < FEW ? 1 : dd_pool_threads(pool);
+    int status = DD_OK, threads = !pool || (queries < FEW && n < FEW) ? 1 : dd_pool_threads(pool);
     DD_CHECK(tree_create(n, &a.tree[0]));
     if (a.trees == 2)
         DD_CHECK(tree_create(queries, &a.tree[1]));

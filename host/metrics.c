@@ -56,8 +56,7 @@ static void add(compensated *c, double term)
     c->sum = sum;
 }
 
-int dd_kl_divergence(dd_backend *backend, const float *real, uint32_t n, const float *generated, uint32_t m, int k,
-                     dd_kl *kl)
+int dd_kl_divergence(dd_pool *pool, const float *real, uint32_t n, const float *generated, uint32_t m, int k, dd_kl *kl)
 {
     const int dimensions = 2;
     if (k < 1 || (uint64_t)k + 1 > n || (uint32_t)k > m)
@@ -71,8 +70,8 @@ int dd_kl_divergence(dd_backend *backend, const float *real, uint32_t n, const f
         status = dd_fail(DD_ERR_MEMORY, "out of memory for the KL divergence of %u points", n);
         goto done;
     }
-    DD_CHECK(dd_knn(dd_backend_pool(backend), real, n, real, n, k, 1, rho));
-    DD_CHECK(dd_knn(dd_backend_pool(backend), real, n, generated, m, k, 0, nu));
+    DD_CHECK(dd_knn(pool, real, n, real, n, k, 1, rho));
+    DD_CHECK(dd_knn(pool, real, n, generated, m, k, 0, nu));
     compensated logs = {0};
     uint32_t used = 0;
     for (uint32_t i = 0; i < n; i++) {

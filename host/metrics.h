@@ -2,7 +2,7 @@
  *
  *     dd_metrics metrics; // all NaN but what follows
  *     int measured;
- *     DD_TRY(dd_metrics_of_samples(backend, 1, (const dd_points *const[]){&points}, x, n, &config.evaluation,
+ *     DD_TRY(dd_metrics_of_samples(pool, 1, (const dd_points *const[]){&points}, x, n, &config.evaluation,
  *                                  &metrics, &measured));
  *     printf("%g of %g modes\n", metrics.modes_captured, metrics.modes);
  *
@@ -15,16 +15,22 @@
 #ifndef DD_METRICS_H
 #define DD_METRICS_H
 
-#include "backend.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "dataset.h"
+#include "error.h"
+#include "pool.h"
 
 typedef struct dd_kl {
     double bits;             /* the estimate over the points whose two distances are positive */
     uint32_t zero_distances; /* real points left out because a distance was 0 (duplicates) */
 } dd_kl;
 
-/* real (n, 2), generated (m, 2). DD_ERR_DATA when k is too large for n - 1 or m, or when every point
- * was left out. */
-int dd_kl_divergence(dd_backend *backend, const float *real, uint32_t n, const float *generated, uint32_t m, int k,
+/* real (n, 2), generated (m, 2); pool as in knn.h, NULL for the calling thread alone. DD_ERR_DATA when k is too large
+ * for n - 1 or m, or when every point was left out. */
+int dd_kl_divergence(dd_pool *pool, const float *real, uint32_t n, const float *generated, uint32_t m, int k,
                      dd_kl *kl);
 
 /* Everything `train` and `evaluate` measure of one replica. NaN where a metric does not apply. */
@@ -56,9 +62,9 @@ int dd_all_finite(const float *value, size_t count);
  * are DD_ERR_DATA, as there; a sample that is not finite is DD_ERR_NUMERIC.
  *
  * The first *measured sets were measured: all of them or, beside the failure's status and message, those before the
- * first that cannot be. A set's values depend on nothing but the set, to the bit. All threads of the backend's pool
- * work on all sets together, with some 160 kB a set, so count = threads keeps them busy and is soon done. */
-int dd_metrics_of_samples(dd_backend *backend, int count, const dd_points *const *points, const float *x, uint32_t n,
+ * first that cannot be. A set's values depend on nothing but the set, to the bit. The pool's threads work on all
+ * sets together, with some 160 kB a set, so count = threads keeps them busy and is soon done. */
+int dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const *points, const float *x, uint32_t n,
                           const dd_evaluation_config *evaluation, dd_metrics *metrics, int *measured);
 
 /* Name, unit and meaning of each member of dd_metrics, in its order: the store, the tables and

@@ -1,5 +1,4 @@
-/* All metrics of sets of samples: the KL estimates by the backend, one after another, then the rest on the host's
- * threads, which take from one queue whatever is next of any set. */
+/* All metrics of sets of samples, on threads that take from one queue whatever is next of any set. */
 #include <limits.h>
 #include <math.h>
 #include <pthread.h>
@@ -10,11 +9,11 @@
 #include "distances.h"
 #include "metrics.h"
 #include "modes.h"
-#include "pool.h"
+#include "truth.h"
 
 /* What a thread computes of one set at a time; the longest first, so that threads end at about the same time. */
-typedef enum item { MMD_BETWEEN, MMD_GENERATED, MMD_REAL, WASSERSTEIN, DENSITY, MODES, MEAN_DISTANCE } item;
-enum { ITEMS = MEAN_DISTANCE + 1 };
+typedef enum item { MMD_BETWEEN, MMD_GENERATED, MMD_REAL, WASSERSTEIN, DENSITY, KL, MEAN_DISTANCE, MODES } item;
+enum { ITEMS = MODES + 1 };
 
 typedef struct sample_set {
     const dd_points *points;
@@ -30,6 +29,7 @@ typedef struct measuring {
     sample_set *set; /* [count] */
     int count;
     uint32_t n, generated_n;
+    int k;           /* of the KL estimate */
     atomic_int next; /* item of the queue: all sets' first item, then all sets' second, ... */
 
     /* The failure of the lowest set, of the lowest item there: which one does not depend on the threads. */
@@ -53,12 +53,23 @@ static void note_failure(measuring *m, int set, item what, int status)
     pthread_mutex_unlock(&m->mutex);
 }
 
-static int measure_modes(const sample_set *s, uint32_t n)
+static int measure_kl(const measuring *m, const sample_set *s)
+{
+    dd_kl kl;
+    DD_TRY(dd_kl_divergence(NULL, s->points->xy, s->points->n, s->x, m->n, m->k, &kl));
+    s->metrics->kl_divergence = kl.bits;
+    s->metrics->kl_zero_distances = kl.zero_distances;
+    return DD_OK;
+}
+
+static int measure_modes(const measuring *m, const sample_set *s)
 {
     dd_truth truth;
     dd_modes modes;
+    if (!s->points->generated)
+        return DD_OK;
     DD_TRY(dd_truth_create(s->points->name, &truth));
-    int status = dd_modes_measure(&truth, s->x, n, &modes);
+    int status = dd_modes_measure(&truth, s->x, m->n, &modes);
     dd_truth_free(&truth);
     if (status)
         return status;
@@ -70,28 +81,31 @@ static int measure_modes(const sample_set *s, uint32_t n)
     return DD_OK;
 }
 
-static int measure_item(sample_set *s, item what, uint32_t n, uint32_t generated_n)
+static int measure_item(const measuring *m, item what, sample_set *s)
 {
     switch (what) {
     case MMD_BETWEEN:
-        s->mmd_between = dd_mmd_between(s->real, s->real_n, s->generated, generated_n);
+        s->mmd_between = dd_mmd_between(s->real, s->real_n, s->generated, m->generated_n);
         break;
     case MMD_GENERATED:
-        s->mmd_generated = dd_mmd_within(s->generated, generated_n);
+        s->mmd_generated = dd_mmd_within(s->generated, m->generated_n);
         break;
     case MMD_REAL:
         if (s->same == s)
             s->mmd_real = dd_mmd_within(s->real, s->real_n);
         break;
     case WASSERSTEIN:
-        return dd_sliced_wasserstein(s->points->xy, s->points->n, s->x, n, &s->metrics->sliced_wasserstein);
+        return dd_sliced_wasserstein(s->points->xy, s->points->n, s->x, m->n, &s->metrics->sliced_wasserstein);
     case DENSITY:
-        return dd_density_coverage(s->real, s->real_n, s->generated, generated_n, &s->metrics->density,
+        return dd_density_coverage(s->real, s->real_n, s->generated, m->generated_n, &s->metrics->density,
                                    &s->metrics->coverage);
-    case MODES:
-        return s->points->generated ? measure_modes(s, n) : DD_OK;
+    case KL:
+        return measure_kl(m, s);
     case MEAN_DISTANCE:
-        s->metrics->mean_distance = dd_mean_distance(s->generated, generated_n);
+        s->metrics->mean_distance = dd_mean_distance(s->generated, m->generated_n);
+        break;
+    case MODES:
+        return measure_modes(m, s);
     }
     return DD_OK;
 }
@@ -102,7 +116,7 @@ static void measure_items(void *argument, const dd_team *team)
     (void)team; /* sharing out in advance would leave threads idle: items differ in length */
     for (int i = atomic_fetch_add(&m->next, 1); i < ITEMS * m->count; i = atomic_fetch_add(&m->next, 1)) {
         item what = (item)(i / m->count);
-        int set = i % m->count, status = measure_item(&m->set[set], what, m->n, m->generated_n);
+        int set = i % m->count, status = measure_item(m, what, &m->set[set]);
         if (status)
             note_failure(m, set, what, status);
     }
@@ -116,27 +130,23 @@ int dd_all_finite(const float *value, size_t count)
     return i == count;
 }
 
-/* What the calling thread does for a set, before others can: the backend has one caller at a time. */
-static int begin_set(dd_backend *backend, const measuring *m, int k, sample_set *s)
+static int begin_set(const measuring *m, sample_set *s)
 {
-    dd_kl kl;
     for (int i = 0; i < DD_METRICS; i++)
         *dd_metric(s->metrics, i) = NAN;
     if (!dd_all_finite(s->x, 2 * (size_t)m->n))
         return dd_fail(DD_ERR_NUMERIC, "a sample is NaN or infinite: nothing can be measured");
-    DD_TRY(dd_kl_divergence(backend, s->points->xy, s->points->n, s->x, m->n, k, &kl));
-    s->metrics->kl_divergence = kl.bits;
-    s->metrics->kl_zero_distances = kl.zero_distances;
     dd_thin(s->x, m->n, DD_MOST_COMPARED, s->generated);
     /* As many real ones: coverage grows with generated / real. */
     s->real_n = dd_thin(s->points->xy, s->points->n, m->generated_n, s->real);
     return DD_OK;
 }
 
-int dd_metrics_of_samples(dd_backend *backend, int count, const dd_points *const *points, const float *x, uint32_t n,
+int dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const *points, const float *x, uint32_t n,
                           const dd_evaluation_config *evaluation, dd_metrics *metrics, int *measured)
 {
-    measuring m = {.n = n, .generated_n = n < DD_MOST_COMPARED ? n : DD_MOST_COMPARED, .failed = INT_MAX};
+    measuring m = {
+        .n = n, .generated_n = n < DD_MOST_COMPARED ? n : DD_MOST_COMPARED, .k = evaluation->k, .failed = INT_MAX};
     size_t kept = 2 * (size_t)m.generated_n;
     float *thinned = malloc((size_t)count * 2 * kept * sizeof *thinned);
     m.set = calloc((size_t)count, sizeof *m.set);
@@ -157,13 +167,13 @@ int dd_metrics_of_samples(dd_backend *backend, int count, const dd_points *const
         s->same = m.set;
         while (s->same->points != s->points)
             s->same++;
-        int status = begin_set(backend, &m, evaluation->k, s);
+        int status = begin_set(&m, s);
         if (status)
             note_failure(&m, i, MMD_BETWEEN, status);
         else
             m.count++;
     }
-    dd_pool_run(dd_backend_pool(backend), measure_items, &m);
+    dd_pool_run(pool, measure_items, &m);
     *measured = m.failed < m.count ? m.failed : m.count;
     for (int i = 0; i < *measured; i++) {
         const sample_set *s = &m.set[i];

@@ -151,12 +151,13 @@ static int finish_some(const dd_plan *plan, dd_ensemble *e, measurement *m, cons
 {
     const dd_evaluation_config *evaluation = &plan->job->config->evaluation;
     size_t n = (size_t)evaluation->samples;
-    int begin = *first, threads = dd_pool_threads(dd_backend_pool(plan->backend)), good = 0, measured;
-    while (good < threads && begin + good < m->count && all_finite(m, begin + good, n))
+    dd_pool *pool = dd_backend_pool(plan->backend);
+    int begin = *first, good = 0, measured;
+    while (good < dd_pool_threads(pool) && begin + good < m->count && all_finite(m, begin + good, n))
         good++;
     if (!good)
         return fail_not_finite(&work[begin]);
-    int status = dd_metrics_of_samples(plan->backend, good, m->training + begin, m->samples.x + 2 * n * (size_t)begin,
+    int status = dd_metrics_of_samples(pool, good, m->training + begin, m->samples.x + 2 * n * (size_t)begin,
                                        (uint32_t)n, evaluation, m->metrics + begin, &measured);
     if (!measured)
         return status;

@@ -181,22 +181,22 @@ static void check_thin(void)
 
 /* ---- all metrics of samples ---- */
 
-static int measure(dd_backend *backend, const dd_points *points, const float *x, uint32_t n,
+static int measure(dd_pool *pool, const dd_points *points, const float *x, uint32_t n,
                    const dd_evaluation_config *evaluation, dd_metrics *metrics)
 {
     int measured;
-    return dd_metrics_of_samples(backend, 1, (const dd_points *const[]){points}, x, n, evaluation, metrics, &measured);
+    return dd_metrics_of_samples(pool, 1, (const dd_points *const[]){points}, x, n, evaluation, metrics, &measured);
 }
 
 static void check_all(void)
 {
     const dd_evaluation_config evaluation = {.samples = 3000, .k = 5, .heldout = 0};
-    dd_backend *backend;
+    dd_pool *pool;
     dd_points points, samples = fresh("moons", 3000, 7);
     dd_metrics m, with_truth;
-    CHECK_OK(dd_backend_open("cpu", 1, &backend));
+    CHECK_OK(dd_pool_create(1, &pool));
     CHECK_OK(dd_points_open("moons", 12000, 42, DD_STREAM_TRAIN, &points));
-    CHECK_OK(measure(backend, &points, samples.xy, samples.n, &evaluation, &m));
+    CHECK_OK(measure(pool, &points, samples.xy, samples.n, &evaluation, &m));
     CHECK(isnan(m.training_time) && isnan(m.eval_loss) && isnan(m.heldout_loss) && isnan(m.inference_time),
           "what samples do not tell");
     CHECK(isnan(m.modes) && isnan(m.modes_captured) && m.high_quality > .99 && m.off_support == 0. &&
@@ -209,12 +209,12 @@ static void check_all(void)
           m.sliced_wasserstein);
     CHECK(m.mean_distance == dd_mean_distance(samples.xy, samples.n), "mean distance %g", m.mean_distance);
     dd_kl kl;
-    CHECK_OK(dd_kl_divergence(backend, points.xy, points.n, samples.xy, samples.n, 5, &kl));
+    CHECK_OK(dd_kl_divergence(NULL, points.xy, points.n, samples.xy, samples.n, 5, &kl));
     CHECK(m.kl_divergence == kl.bits && m.kl_zero_distances == 0., "KL %g, alone %g", m.kl_divergence, kl.bits);
 
     with_truth = m;
     points.generated = 0; /* a user's file with the same points */
-    CHECK_OK(measure(backend, &points, samples.xy, samples.n, &evaluation, &m));
+    CHECK_OK(measure(pool, &points, samples.xy, samples.n, &evaluation, &m));
     for (int i = 0; i < DD_METRICS; i++) {
         double value = *dd_metric(&m, i), before = *dd_metric(&with_truth, i);
         int of_truth = i >= dd_metric_number("modes") && i <= dd_metric_number("total_variation");
@@ -222,14 +222,14 @@ static void check_all(void)
               dd_metric_table[i].name, value, before);
     }
     /* Too few for what compares all pairs, not for the KL estimate. */
-    CHECK_OK(measure(backend, &points, samples.xy, 1, &(dd_evaluation_config){.samples = 1, .k = 1}, &m));
+    CHECK_OK(measure(pool, &points, samples.xy, 1, &(dd_evaluation_config){.samples = 1, .k = 1}, &m));
     CHECK(isfinite(m.kl_divergence) && isfinite(m.sliced_wasserstein) && isnan(m.coverage) && isnan(m.density) &&
               isnan(m.mmd_squared) && isnan(m.mean_distance),
           "one sample: KL %g, coverage %g", m.kl_divergence, m.coverage);
-    CHECK(measure(backend, &points, samples.xy, 4, &evaluation, &m) == DD_ERR_DATA, "4 samples, k = 5");
+    CHECK(measure(pool, &points, samples.xy, 4, &evaluation, &m) == DD_ERR_DATA, "4 samples, k = 5");
     dd_points_free(&points);
     dd_points_free(&samples);
-    dd_backend_close(backend);
+    dd_pool_destroy(pool);
 }
 
 int main(void)

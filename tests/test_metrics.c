@@ -38,14 +38,14 @@ static void make_sets(void)
 }
 
 /* One set, one metric after another. */
-static dd_metrics expected_of(dd_backend *backend, const dd_points *p, const float *sample)
+static dd_metrics expected_of(const dd_points *p, const float *sample)
 {
     dd_metrics m;
     dd_kl kl = {0};
     float thinned[2 * N];
     for (int i = 0; i < DD_METRICS; i++)
         *dd_metric(&m, i) = NAN;
-    CHECK_OK(dd_kl_divergence(backend, p->xy, p->n, sample, N, K, &kl));
+    CHECK_OK(dd_kl_divergence(NULL, p->xy, p->n, sample, N, K, &kl));
     m.kl_divergence = kl.bits;
     m.kl_zero_distances = kl.zero_distances;
     if (p->generated) {
@@ -82,23 +82,22 @@ static void compare(const dd_metrics *found, const dd_metrics *expected, int set
 /* Each number of threads measures all sets together, then each alone. */
 static void check_bits(int threads, const dd_metrics *expected)
 {
-    dd_backend *backend;
+    dd_pool *pool;
     dd_metrics m[SETS];
     int measured;
-    CHECK_OK(dd_backend_open("cpu", threads, &backend));
-    CHECK(dd_pool_threads(dd_backend_pool(backend)) == threads, "not %d threads", threads);
+    CHECK_OK(dd_pool_create(threads, &pool));
     for (int round = 0; round < 3; round++) { /* threads meet differently every time */
         memset(m, 0, sizeof m);
-        CHECK_OK(dd_metrics_of_samples(backend, SETS, points, x[0], N, &evaluation, m, &measured));
+        CHECK_OK(dd_metrics_of_samples(pool, SETS, points, x[0], N, &evaluation, m, &measured));
         CHECK(measured == SETS, "measured %d", measured);
         for (int i = 0; i < SETS; i++)
             compare(&m[i], &expected[i], i, SETS, threads);
     }
     for (int i = 0; i < SETS; i++) {
-        CHECK_OK(dd_metrics_of_samples(backend, 1, &points[i], x[i], N, &evaluation, m, &measured));
+        CHECK_OK(dd_metrics_of_samples(pool, 1, &points[i], x[i], N, &evaluation, m, &measured));
         compare(&m[0], &expected[i], 0, 1, threads);
     }
-    dd_backend_close(backend);
+    dd_pool_destroy(pool);
 }
 
 /* `bad` and x_bad take the third set's place: the two before it are measured, and the message is its own, not that of
@@ -117,19 +116,19 @@ static void check_failure(const dd_metrics *expected, const dd_points *bad, cons
     p[SETS - 1] = &last;
     memcpy(samples[2], x_bad, sizeof samples[2]);
     for (int threads = 1; threads <= MOST_THREADS; threads *= 2) {
-        dd_backend *backend;
+        dd_pool *pool;
         dd_metrics m[SETS];
         int measured;
-        CHECK_OK(dd_backend_open("cpu", threads, &backend));
+        CHECK_OK(dd_pool_create(threads, &pool));
         dd_fail(DD_ERR_IO, "another failure");
-        int found = dd_metrics_of_samples(backend, SETS, p, samples[0], N, &evaluation, m, &measured);
+        int found = dd_metrics_of_samples(pool, SETS, p, samples[0], N, &evaluation, m, &measured);
         CHECK(found == status && strstr(dd_error_message(), message), "status %d: %s", found, dd_error_message());
         CHECK(measured == 2, "measured %d", measured);
         for (int i = 0; i < measured; i++)
             compare(&m[i], &expected[i], i, SETS, threads);
-        found = dd_metrics_of_samples(backend, SETS - 2, p + 2, samples[2], N, &evaluation, m, &measured);
+        found = dd_metrics_of_samples(pool, SETS - 2, p + 2, samples[2], N, &evaluation, m, &measured);
         CHECK(found == status && measured == 0, "as the first: status %d, measured %d", found, measured);
-        dd_backend_close(backend);
+        dd_pool_destroy(pool);
     }
 }
 
@@ -149,13 +148,10 @@ static void check_failures(const dd_metrics *expected)
 
 int main(void)
 {
-    dd_backend *backend;
     dd_metrics expected[SETS];
     make_sets();
-    CHECK_OK(dd_backend_open("cpu", 1, &backend));
     for (int i = 0; i < SETS; i++)
-        expected[i] = expected_of(backend, points[i], x[i]);
-    dd_backend_close(backend);
+        expected[i] = expected_of(points[i], x[i]);
     CHECK(expected[0].mmd_squared != expected[3].mmd_squared, "two sets of samples are the same");
     for (int threads = 1; threads <= MOST_THREADS; threads++)
         check_bits(threads, expected);

@@ -12,7 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(HERE)
 CORES = len(os.sched_getaffinity(0))
 THREADS = sorted({1, min(2, CORES), CORES})  # of dualdiff and, but for 2 on larger machines, of the peers
-REPLICAS = {"cpu": [2, 8], "cuda": [8, 32]}
+REPLICAS = {"cpu": [2, 8], "cuda": [8]}
 PEERS = {"PyTorch": "torch", "JAX": "jax", "scikit-learn": "sklearn", "h5py": "h5py"}  # and their modules
 
 

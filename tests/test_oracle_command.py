@@ -17,7 +17,7 @@ SMALL = ["--set", "evaluation.samples=300", "data.points=2000", "diffusion.times
 
 
 def call(name, *more, config=CONFIG, expect=0):
-    words = [PROGRAM, name, str(config), "--backend", "cpu", *map(str, more)]
+    words = [PROGRAM, name, str(config), *map(str, more)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=120)
     assert done.returncode == expect, done.stderr
     return done.stdout if not expect else done.stderr

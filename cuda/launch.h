@@ -279,8 +279,7 @@ typedef struct dd_cuda_reverse {
 
 /* x is drawn: x_T. */
 int dd_cuda_launch_start(const dd_cuda_reverse *args, cudaStream_t stream);
-/* The reverse step i from x and the networks' outputs at timestep[i]. Then, where i > 0, x is embedded for
- * timestep[i - 1]. */
+/* The reverse step i from x and the networks' outputs at timestep[i]. Then, where i > 0, x is embedded. */
 int dd_cuda_launch_reverse(const dd_cuda_reverse *args, int i, cudaStream_t stream);
 
 /* x [R][B][2] embedded at timestep t. */

@@ -55,7 +55,7 @@ static __global__ void reverse_kernel(const dd_cuda_reverse v, int i)
         return;
     x.x = __shfl_sync(0xffffffffu, x.x, 0);
     x.y = __shfl_sync(0xffffffffu, x.y, 0);
-    dd_cuda_embed_row(v.embedding, x.x, x.y, s.timestep[i - 1], lane, v.embedded + at * 3 * v.embedding.width);
+    dd_cuda_embed_row(v.embedding, x.x, x.y, 0, lane, v.embedded + at * 3 * v.embedding.width);
 }
 
 extern "C" int dd_cuda_launch_reverse(const dd_cuda_reverse *args, int i, cudaStream_t stream)

@@ -43,7 +43,7 @@ FAULTS = {
                         UNWRITTEN + ": shared memory"),
     "too few blocks": ("mixture.cu", "(args->rows + DD_WARPS - 1) / DD_WARPS", "(args->rows - 1) / DD_WARPS",
                        UNWRITTEN + "|differ"),
-    "wrong leading dimension": ("network.cu", "a.columns, (long long)a.stride", "a.columns - 1, (long long)a.stride",
+    "wrong leading dimension": ("network.cu", "CUDA_R_32F, a.columns,", "CUDA_R_32F, a.columns - 1,",
                                 "an unsupported value or parameter"),
     "wrong stride of a product": ("network.cu", "(long long)c_stride,", "(long long)c_stride - 1,",
                                   "the outputs of the batch overlap"),
@@ -68,7 +68,12 @@ FAULTS = {
     "recipe missing outside a graph": (
         "graph.cu", "    DD_CUDA(cudaMemcpyAsync(e->recipe + row, recipe, sizeof *recipe, cudaMemcpyHostToDevice, stream));\n",
         "", UNWRITTEN),
-    "embedded for the wrong step": ("sample.cu", "s.timestep[i - 1]", "s.timestep[i]", "samples differ"),
+    "bias of the wrong step": ("sample.cu", "e->time_bias + (size_t)i *", "e->time_bias + (size_t)(i / 2) *", "samples differ"),
+    "bias of the wrong timestep": ("time_bias.cu", "b.schedule.timestep[s] *", "s / 2 *", "samples differ"),
+    "weight gradients that do not wait": ("network.cu", "        DD_TRY(branch(e->context));\n    }", "    }",
+                                          UNWRITTEN + "|differ"),
+    "optimiser that does not wait": ("network.cu", "    DD_CUDA(cudaStreamWaitEvent(c->stream, c->merged, 0));\n", "",
+                                     UNWRITTEN + "|unjoined|differ"),
     "wrong number of a sample": ("sample.cu", "e->replicas, (int)first, 0, stream", "e->replicas, (int)first + 1, 0, stream",
                                  "samples differ"),
     "lengths read from where factors are written": ("hidden_diversity.cu", "own + square[j]",
@@ -98,16 +103,18 @@ def build(directory, file, old, new, compiled=None):
     shutil.copy(settings["program"], directory)
 
 
-def run(directory, *inside):
+def run(directory, inside, order):
     program = directory / Path(settings["program"]).name
-    result = subprocess.run([program, *inside], capture_output=True, text=True, timeout=120)
+    result = subprocess.run([program, *(["inside"] if inside else [])], capture_output=True, text=True, timeout=120,
+                            env={**os.environ, "DUALDIFF_SUBSTITUTE_ORDER": order})
     return result.returncode, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("inside", [[], ["inside"]])
-def test_nothing_planted(tmp_path, inside):
+@pytest.mark.parametrize("order", ["forward", "reversed", "random:1"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_nothing_planted(tmp_path, inside, order):
     build(tmp_path, "norm.cu", "float sum = 0.f;", "float sum = 0.f; /* as it was */")
-    status, said = run(tmp_path, *inside)
+    status, said = run(tmp_path, inside, order)
     assert status == 0 and said.startswith("agree"), said
 
 
@@ -115,7 +122,8 @@ def test_nothing_planted(tmp_path, inside):
 def test_fault_is_caught(name, tmp_path):
     file, old, new, says, *compiled = FAULTS[name]
     build(tmp_path, file, old, new, *compiled)
-    status, said = run(tmp_path, *(["inside"] if file == "hidden_diversity.cu" else []))
+    # A branch that does not wait for the other shows where it runs ahead.
+    status, said = run(tmp_path, file == "hidden_diversity.cu", "random:1" if "wait" in name else "forward")
     print(f"{name}: " + next((line for line in said.splitlines() if line.startswith("substitute:")), said[:150]))
     assert status != 0, "the fault was not noticed"
     assert re.search(says, said), said

@@ -104,7 +104,7 @@ gpu() {
     devices=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | tr -d . | sort -u | paste -s -d ';')
     build build-gpu all -DDD_CUDA=ON -DDD_GPU_TESTS=ON "-DDD_CUDA_ARCHITECTURES=$devices"
     ctest --test-dir build-gpu --output-on-failure -L gpu || fail "tests failed on the GPU"
-    .venv/bin/python3 bench/bench.py --build build-gpu
+    .venv/bin/python3 bench/bench.py --device cuda --build build-gpu
     say "all passed on $(build-gpu/dualdiff --version | grep 'backend cuda')"
 }
 

@@ -1,9 +1,10 @@
 #!/bin/sh
 # The study: which settings help. Every configuration on the four datasets with seeds 0 to 2, beside the exact denoiser of its
-# protocol and fresh true points; then the table and picture of results/study/. Some eight hours on two cores; stopped and
+# protocol and fresh true points; then the table and picture of results/study/. Nine to ten hours on two cores; stopped and
 # started again it goes on, and study.csv keeps what was done elsewhere. In the order of what the experiment's notes ask.
 #
 #     results/knobs.sh [SEEDS [CONFIG...]]     # 0-2 and all of them; CONFIG: only these (or floor), so that the work can be divided
+#     results/knobs.sh 0-4 mode_capture        # of this one the committed study has five seeds
 set -eu
 cd "$(dirname "$0")/.."
 seeds="${1:-0-2}"

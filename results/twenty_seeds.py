@@ -1,6 +1,6 @@
 """Run 1 and the exact denoiser, seed by seed: both start from the same noise.
 
-    python3 results/twenty_seeds.py [RUNS]
+    .venv/bin/python3 results/twenty_seeds.py [RUNS]
 
 Reads the result files that results/twenty_seeds.sh makes in RUNS into twenty_seeds.csv, then writes twenty_seeds.md from that;
 without RUNS from the csv as it is.
@@ -48,7 +48,7 @@ def main():
     with open(STEM + ".csv") as file:
         rows = list(csv.DictReader(file))
     lines = ["# Run 1 and the exact denoiser from the same starts", "",
-             "Made by `python3 results/twenty_seeds.py` from [twenty_seeds.csv](twenty_seeds.csv) (`results/twenty_seeds.sh`). KL divergence in bits, mean ± standard",
+             "Made by `.venv/bin/python3 results/twenty_seeds.py` from [twenty_seeds.csv](twenty_seeds.csv) (`results/twenty_seeds.sh`). KL divergence in bits, mean ± standard",
              "deviation over seeds; the difference, run 1 less the exact denoiser seed by seed, ± its standard error.", "",
              "| | seeds | run 1 | exact denoiser | difference | correlation | run 1, seeds 0 to 2 | exact denoiser, seeds 0 to 2 |",
              "|---|---|---|---|---|---|---|---|"]

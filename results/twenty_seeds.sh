@@ -1,9 +1,9 @@
 #!/bin/sh
 # Twenty seeds of run 1 on the four datasets, beside the exact denoiser from the same starts (twenty_seeds.md); and twenty of
-# each configuration that bears on whether experts help on dino (twenty_seeds_dino.md). On a GPU four minutes of training
-# and a quarter of an hour for the exact denoiser, which is the host's; on two cores two days.
+# each configuration that bears on whether experts help on dino (twenty_seeds_dino.md). Six minutes on a GPU with 16 cores;
+# some four hours on two cores.
 #
-#     results/twenty_seeds.sh [BUILD]
+#     results/twenty_seeds.sh [BUILD]     # build; after ./setup.sh gpu: build-gpu
 set -eu
 cd "$(dirname "$0")/.."
 program="${1:-build}/dualdiff"
@@ -17,4 +17,10 @@ $python results/twenty_seeds.py runs/twenty_seeds
 for config in run_0 fixed_gate run_1 run_3 single_690k single_790k; do
     "$program" train "configs/$config.toml" --dataset dino --seeds 0-19 --out runs/twenty_seeds_dino --quiet
 done
-"$program" compare runs/twenty_seeds_dino --format markdown --output results/twenty_seeds_dino.md
+{
+    echo "# Twenty seeds on dino"
+    echo
+    echo "Made by \`results/twenty_seeds.sh\` with $("$program" --version | tail -n 1), the twenty networks of a configuration together."
+    echo
+    "$program" compare runs/twenty_seeds_dino --format markdown
+} >results/twenty_seeds_dino.md

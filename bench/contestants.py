@@ -103,7 +103,7 @@ class Field:
                 self.python[peer] = None
             elif not self.python[peer]:
                 cure = "./setup.sh test installs it" if peer == "h5py" else "bench/setup.sh installs it"
-                self.left_out[peer] = f"not installed ({cure})"
+                self.left_out[peer] = f"not installed{', or not for the device' * (device == 'cuda')} ({cure})"
         self.compiles = self.python["PyTorch"] and self.wanted("torch.compile")
         self.threads = THREADS if device == "cpu" else [1]
         self.replicas = REPLICAS[device]
@@ -114,10 +114,13 @@ class Field:
         self.name = ours.version  # of processor or device
         ours.close()
 
-    @staticmethod
-    def has(path, module):
+    def has(self, path, module):
+        """The module; on a device one that can use it."""
         found = f"import importlib.util, sys; sys.exit(importlib.util.find_spec('{module}') is None)"
-        return os.path.exists(path) and not subprocess.run([path, "-c", found]).returncode
+        if self.device == "cuda":
+            found = {"torch": "import sys, torch; sys.exit(not torch.cuda.is_available())",
+                     "jax": "import jax; jax.devices('cuda')"}.get(module, found)
+        return os.path.exists(path) and not subprocess.run([path, "-c", found], capture_output=True).returncode
 
     def wanted(self, what):
         """False, and noted, if the user wants to do without."""

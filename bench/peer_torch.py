@@ -113,13 +113,17 @@ class Peer:
         c = self.c["training"]
         for group in self.optimizer.param_groups:
             group["lr"] = .5 * c["learning_rate"] * (1 + math.cos(math.pi * self.step / c["steps"]))
+        loss = self.learn(x, t, noise)
+        self.update_average()
+        self.step += 1
+        return loss
+
+    def learn(self, x, t, noise):
         loss = self.loss(x, t, noise)
         self.optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.parameters, c["clip_norm"])
+        nn.utils.clip_grad_norm_(self.parameters, self.c["training"]["clip_norm"])
         self.optimizer.step()
-        self.update_average()
-        self.step += 1
         return loss
 
     def update_average(self):
@@ -147,12 +151,8 @@ class Peer:
         x0 = self.points[self.order[first + self.within]]
         t = torch.randint(0, self.c["diffusion"]["timesteps"], (size,), device=self.device)
         noise = torch.randn_like(x0)
-        loss = self.loss(self.signal[t, None] * x0 + self.noise[t, None] * noise, t, noise)
-        self.optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.parameters, c["clip_norm"])
         self.rate.copy_(.5 * c["learning_rate"] * (1 + torch.cos(math.pi * self.count / c["steps"])))
-        self.optimizer.step()
+        self.learn(self.signal[t, None] * x0 + self.noise[t, None] * noise, t, noise)
         self.count += 1
 
     def replay_step(self):

@@ -5,3 +5,6 @@ set -eu
 cd "$(dirname "$0")/.."
 [ -x .bench-venv/bin/python3 ] || python3 -m venv .bench-venv
 .bench-venv/bin/python3 -m pip install --disable-pip-version-check -r bench/requirements.txt
+if command -v nvidia-smi >/dev/null; then # the same JAX, for the device
+    .bench-venv/bin/python3 -m pip install --disable-pip-version-check "$(grep '^jax==' bench/requirements.txt | sed 's/==/[cuda13]==/')"
+fi

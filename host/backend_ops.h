@@ -15,6 +15,7 @@ extern "C" {
 #endif
 
 typedef struct dd_backend_ops {
+    size_t size; /* of this table: another version's library is told by it */
     const char *name;
     /* The pool outlives the context; *threads, those of it that are used, and device are filled. */
     int (*open)(dd_pool *pool, void **context, int *threads, char device[128]);

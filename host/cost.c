@@ -8,24 +8,27 @@
 static const double START = .92e-6;
 
 const dd_cost_device dd_cost_devices[DD_COST_DEVICES] = {
-    {"H200", 66.9e12, 4.8e12},
-    {"H100 SXM", 66.9e12, 3.35e12},
-    {"A100 80 GB", 19.5e12, 2.04e12},
-    {"RTX 4090", 82.6e12, 1.008e12},
-    {"RTX 3060", 12.7e12, .360e12},
+    {"H200", 66.9e12, 4.8e12},       {"H100 SXM", 66.9e12, 3.35e12}, {"A100 80 GB", 19.5e12, 2.04e12},
+    {"RTX 4090", 82.6e12, 1.008e12}, {"RTX 3060", 12.7e12, .360e12},
 };
 
 static const double FLOAT = sizeof(float);
 
 static void add(dd_cost *c, const char *name, int product, double flops, double bytes)
 {
-    c->item[c->items++] = (dd_cost_item){name, product, flops, bytes};
+    c->item[c->items++] = (dd_cost_item){.name = name, .product = product, .flops = flops, .bytes = bytes};
 }
 
 /* `count` products (m, k) (k, n). */
 static void add_product(dd_cost *c, const char *name, double count, double m, double n, double k)
 {
     add(c, name, 1, 2 * count * m * n * k, FLOAT * count * (m * k + k * n + m * n));
+}
+
+/* What was added last is on the second stream. */
+static void put_beside(dd_cost *c)
+{
+    c->item[c->items - 1].beside = 1;
 }
 
 /* What the activation kernels of layer i touch: hidden values of all towers that are so deep, and those with a
@@ -91,6 +94,7 @@ void dd_cost_of_step(const dd_model *model, const dd_training_config *training, 
     for (int g = 0; g < count; g++) {
         const dd_layer *l = &model->tower[tower[g]].layer[model->tower[tower[g]].layers - 1];
         add_product(cost, "weight gradient, last layers", R * members[g], l->out, l->in, B);
+        put_beside(cost);
     }
     for (int i = deepest - 1; i >= 0; i--) {
         for (int g = 0; g < count; g++) {
@@ -99,6 +103,7 @@ void dd_cost_of_step(const dd_model *model, const dd_training_config *training, 
             if (i + 1 >= t->layers - 1)
                 continue;
             add_product(cost, "weight gradient", R * members[g], l->out, l->in, B);
+            put_beside(cost);
             add_product(cost, "input gradient", R * members[g], B, l->in, l->out);
         }
         double residuals = hidden_values(model, i, i + 1);
@@ -109,6 +114,7 @@ void dd_cost_of_step(const dd_model *model, const dd_training_config *training, 
     for (int i = 0; i < deepest; i++)
         all += hidden_values(model, i, -1);
     add(cost, "bias gradients", 0, R * B * all, FLOAT * R * B * all);
+    put_beside(cost);
     add(cost, "squares", 0, 2 * R * P, FLOAT * R * P);
     add(cost, "step", 0, 0, FLOAT * R * B * (2 + (G > 0. ? 2 * G + 1.5 : 0.)));
     /* Reads gradient, parameters, both moments, writes all but the gradient; the average now and then. */
@@ -128,9 +134,9 @@ dd_cost_floor dd_cost_least_time(const dd_cost *cost, const dd_cost_device *devi
         double arithmetic = cost->item[i].flops / device->flops, memory = cost->item[i].bytes / device->bandwidth;
         f.arithmetic += arithmetic;
         f.memory += memory;
-        f.starts += START;
-        f.step += fmax(START, fmax(arithmetic, memory));
+        f.starts += cost->item[i].beside ? 0. : START;
     }
+    f.step = fmax(f.starts, fmax(f.arithmetic, f.memory));
     return f;
 }
 

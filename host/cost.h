@@ -5,9 +5,10 @@
  *     dd_cost_of_step(&model, &config.training, 20, &cost);
  *     dd_cost_floor floor = dd_cost_least_time(&cost, &dd_cost_devices[0]);
  *
- * Nothing here is measured. Counts follow from the architecture as cuda/network.cu walks it, and a test compares them
- * with what runs; the time is a floor, with every product at the device's peak and every operand moved once between
- * device memory and the kernel that takes it. A cache that keeps operands between kernels can go below its memory part.
+ * Nothing but the time of a start is measured. Counts follow from the architecture as cuda/network.cu walks it, and a
+ * test compares them with what runs; the time is a floor, with every product at the device's peak and every operand
+ * moved once between device memory and the kernel that takes it. A cache that keeps operands between kernels can go
+ * below its memory part.
  */
 #ifndef DD_COST_H
 #define DD_COST_H
@@ -20,6 +21,7 @@ enum { DD_COST_ITEMS = 6 * DD_MAX_LAYERS + 16, DD_COST_DEVICES = 5 };
 typedef struct dd_cost_item {
     const char *name;
     int product;         /* 1: a product of matrices */
+    int beside;          /* 1: on the second stream, beside what follows */
     double flops, bytes; /* a multiply-add is two; bytes of device memory, each operand once */
 } dd_cost_item;
 
@@ -38,11 +40,12 @@ typedef struct dd_cost_device {
 
 extern const dd_cost_device dd_cost_devices[DD_COST_DEVICES];
 
-/* Least seconds a step. A kernel takes the longest of its arithmetic, its memory and its start; what follows in a graph
- * starts when the one before has ended. */
+/* Least seconds a step: the longest of three. Kernels that run at once may share out arithmetic and memory better than
+ * each alone could, so it is not the sum over the kernels of their own longest. */
 typedef struct dd_cost_floor {
-    double arithmetic, memory, starts; /* each summed over the kernels alone */
-    double step;                       /* sum over the kernels of the longest of the three */
+    double arithmetic, memory; /* summed over all kernels */
+    double starts;             /* of those that follow each other */
+    double step;
 } dd_cost_floor;
 
 void dd_cost_of_step(const dd_model *model, const dd_training_config *training, int replicas, dd_cost *cost);

@@ -154,6 +154,16 @@ def test_which_bar_applies():
         assert len(cases) == 4 and {(case["bar"], case["met"]) for case in cases} == {(bar, expected)}
 
 
+def test_verdicts_on_a_device():
+    """No peak of the CPU's: ours against the peers, storing and the whole run are what is left."""
+    result = {**made_up(), "peak": {}, "rows": [{**row, "share_of_peak": None} for row in made_up()["rows"]]}
+    found, cases = verdicts.verdicts(result)
+    assert [v["line"] for v in found] == [2, 5, 7] and found[0]["bar"] == "2 times"
+    assert len(cases) == 4 and all(case["bar"] == "2 times the peer" and case["share"] is None for case in cases)
+    result.update(device="cuda", cases=cases)
+    assert any("JAX: " in line and "thread" not in line for line in report.case_table(result))
+
+
 def test_line_of_growth():
     values = [{"gflop": g, "seconds": .002 + g / 150} for g in (.1, .5, 1., 4.)]
     fixed, rate, deviation = scaling.fit(values)

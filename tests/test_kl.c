@@ -8,7 +8,6 @@
 #include "metrics.h"
 #include "philox.h"
 
-
 /* Normal points with standard deviation `sigma` around (shift, 0). */
 static float *normal_points(uint64_t seed, uint32_t n, float sigma, float shift)
 {

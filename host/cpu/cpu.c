@@ -158,6 +158,7 @@ static int cpu_wait(dd_ensemble *e)
 }
 
 const dd_backend_ops dd_cpu_ops = {
+    .size = sizeof dd_cpu_ops,
     .name = "cpu",
     .open = cpu_open,
     .close = cpu_close,

@@ -71,6 +71,10 @@ static outcome run(const small_run *s, const char *name)
     TRY(dd_ensemble_create(backend, &spec, &e));
     o.gradient = numbers(REPLICAS * p);
     TRY(dd_ensemble_gradient(e, 4, o.gradient)); /* a short batch of one replica */
+    /* Samples of the untrained networks first: what a second call finds made must not be the first's. */
+    const uint64_t seed[REPLICAS] = {1, 2};
+    o.x = numbers(REPLICAS * SAMPLES * 2);
+    TRY(dd_ensemble_sample(e, DD_STATE_EMA, seed, SAMPLES, &(dd_samples){.x = o.x}));
     train(e, s, &o);
     for (int part = 0; part < DD_STATE_PARTS; part++) {
         o.state[part] = numbers(REPLICAS * p);
@@ -78,9 +82,7 @@ static outcome run(const small_run *s, const char *name)
             TRY(dd_ensemble_get(e, r, (dd_state_part)part, o.state[part] + (size_t)r * p));
     }
     const dd_points *points[REPLICAS] = {&s->points[1], &s->points[2]};
-    const uint64_t seed[REPLICAS] = {1, 2};
     TRY(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, points, o.eval_loss));
-    o.x = numbers(REPLICAS * SAMPLES * 2);
     o.expert = numbers(REPLICAS * SAMPLES * 2 * EXPERTS);
     TRY(dd_ensemble_sample(e, DD_STATE_EMA, seed, SAMPLES, &(dd_samples){.x = o.x}));
     TRY(dd_ensemble_predict(e, DD_STATE_EMA, o.x, SAMPLES, 3, &(dd_prediction){.expert = o.expert}));

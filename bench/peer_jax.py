@@ -24,12 +24,11 @@ import numpy as np
 from jax import lax
 from jax import numpy as jnp
 
-from peer_protocol import batches, read, serve
+from peer_protocol import EVALUATED, batches, read, schedule, serve
 
 ACTIVATIONS = {"relu": jax.nn.relu, "gelu": lambda x: jax.nn.gelu(x, approximate=False), "silu": jax.nn.silu,
                "tanh": jnp.tanh}
-BLOCK = {"cpu": 10, "cuda": 50}           # steps a call
-EVALUATED = {"cpu": 1024, "cuda": 25600}  # points a batch where only the mean counts
+BLOCK = {"cpu": 10, "cuda": 50}  # steps a call
 
 
 def towers_of(c):
@@ -101,14 +100,7 @@ class Recipe:
     def __init__(self, config):
         self.model, self.training, d = Denoiser(config["model"]), config["training"], config["diffusion"]
         self.T = d["timesteps"]
-        beta = np.linspace(d["beta_start"], d["beta_end"], self.T)
-        bar = np.cumprod(1 - beta)
-        before = np.concatenate([[1.], bar[:-1]])
-        c1, c2 = beta * np.sqrt(before) / (1 - bar), (1 - before) * np.sqrt(1 - beta) / (1 - bar)
-        self.signal, self.noise = np.sqrt(bar).astype(np.float32), np.sqrt(1 - bar).astype(np.float32)
-        keep, remove = c1 / self.signal + c2, c1 * self.noise / self.signal
-        sigma = np.sqrt(beta * (1 - before) / (1 - bar))  # 0 at t = 0
-        self.reverse = np.stack([keep, remove, sigma], axis=1).astype(np.float32)
+        self.signal, self.noise, self.reverse = (a.astype(np.float32) for a in schedule(d))
 
     def loss(self, parameters, x, t, noise):
         prediction = self.model(parameters, x, t.astype(jnp.float32))

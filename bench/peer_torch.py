@@ -17,10 +17,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from peer_protocol import batches, read, serve
+from peer_protocol import EVALUATED, batches, read, schedule, serve
 
 ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
-EVALUATED = {"cpu": 1024, "cuda": 25600}  # points a batch where only the mean counts
 
 
 class Residual(nn.Module):
@@ -75,7 +74,7 @@ class Peer:
     def __init__(self, config, compiled=False, device="cpu"):
         self.c, self.device = config, device
         self.graphs = compiled and device == "cuda"
-        self.sampling = {}  # points: (graph, its result)
+        self.sampling = {}  # points: graph
         self.model = Denoiser(config["model"]).to(device)
         self.average = [p.detach().clone() for p in self.model.parameters()]
         self.parameters = list(self.model.parameters())
@@ -83,15 +82,9 @@ class Peer:
         self.rate = torch.tensor(t["learning_rate"], device=device) if self.graphs else t["learning_rate"]
         self.optimizer = torch.optim.AdamW(self.parameters, lr=self.rate, betas=(t["beta1"], t["beta2"]), eps=t["epsilon"],
                                            weight_decay=t["weight_decay"], fused=True, capturable=self.graphs)
-        T = config["diffusion"]["timesteps"]
-        beta = np.linspace(config["diffusion"]["beta_start"], config["diffusion"]["beta_end"], T)
-        bar = np.cumprod(1 - beta)
-        before = np.concatenate([[1.], bar[:-1]])
-        signal, noise = np.sqrt(bar), np.sqrt(1 - bar)
-        c1, c2 = beta * np.sqrt(before) / (1 - bar), (1 - before) * np.sqrt(1 - beta) / (1 - bar)
-        sigma = np.sqrt(beta * (1 - before) / (1 - bar))
-        self.reverse = np.stack([c1 / signal + c2, c1 * noise / signal, sigma], axis=1).tolist()
-        self.signal, self.noise = (torch.tensor(a, dtype=torch.float32, device=device) for a in (signal, noise))
+        *scales, reverse = schedule(config["diffusion"])
+        self.signal, self.noise = (torch.tensor(a, dtype=torch.float32, device=device) for a in scales)
+        self.reverse = reverse.tolist()
         self.points = torch.randn(100000, 2, device=device)
         self.order, self.place, self.step = torch.randperm(len(self.points), device=device), 0, 0
         self.loss = torch.compile(self.plain_loss) if compiled else self.plain_loss
@@ -99,7 +92,7 @@ class Peer:
         if self.graphs:
             self.count = torch.zeros((), dtype=torch.int64, device=device)
             self.within = torch.arange(t["batch"], device=device)
-            self.graph = captured(self.whole_step)[0]
+            self.graph = captured(self.whole_step)
 
     def plain_loss(self, x, t, noise):
         prediction = self.model(x, t)
@@ -205,14 +198,14 @@ class Peer:
         began = self.now()
         with torch.inference_mode():
             if self.graphs:
-                self.sampling[n][0].replay()
+                self.sampling[n].replay()
             else:
                 self.samples(n)
         return self.now() - began
 
 
 def captured(work):
-    """(CUDA graph of `work`, what it returned). It runs on a stream of its own first, which compiles it."""
+    """The CUDA graph of `work`, which runs on a stream of its own first: that compiles it."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -221,8 +214,8 @@ def captured(work):
     torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        result = work()
-    return graph, result
+        work()
+    return graph
 
 
 def check(arrays, path, activation, device):

@@ -107,14 +107,26 @@ static int fill_time_bias(const dd_ensemble *e, dd_state_part part)
     return dd_cuda_launch_time_bias(&b, e->context->stream);
 }
 
+static int embed_x(const dd_ensemble *e, const dd_cuda_workspace *w)
+{
+    dd_cuda_embedding embedding = embedding_of_x(e);
+    return dd_cuda_launch_embed(&embedding, e->replicas, w->rows, w->x, 0, w->embedded, e->context->stream);
+}
+
+/* The networks at what is embedded, under the bias of reverse step i. */
+static int forward_at(dd_ensemble *e, const dd_cuda_workspace *w, dd_state_part part, int i)
+{
+    dd_cuda_workspace step = *w;
+    step.time_bias = e->time_bias + (size_t)i * (size_t)e->layout.first_width;
+    return dd_cuda_forward(e, &step, e->state[part], 0);
+}
+
 /* All steps of one chunk whose start is embedded, onto the stream. */
 static int record_chunk(dd_ensemble *e, const dd_cuda_workspace *w, dd_state_part part)
 {
     dd_cuda_reverse v = reverse_of(e, w);
-    dd_cuda_workspace step = *w;
     for (int i = e->schedule.steps - 1; i >= 0; i--) {
-        step.time_bias = e->time_bias + (size_t)i * (size_t)e->layout.first_width;
-        DD_TRY(dd_cuda_forward(e, &step, e->state[part], 0));
+        DD_TRY(forward_at(e, w, part, i));
         DD_TRY(dd_cuda_launch_reverse(&v, i, e->context->stream));
     }
     return DD_OK;
@@ -131,11 +143,8 @@ static int find_graph(dd_ensemble *e, const dd_cuda_workspace *w, dd_state_part 
         graph->exec = NULL;
         /* cuBLAS loads a kernel when it first needs it, which a capture may not allow. */
         DD_CUDA(cudaMemsetAsync(w->x, 0, 2 * (size_t)e->replicas * (size_t)w->rows * sizeof *w->x, stream));
-        dd_cuda_embedding embedding = embedding_of_x(e);
-        dd_cuda_workspace step = *w;
-        step.time_bias = e->time_bias;
-        DD_TRY(dd_cuda_launch_embed(&embedding, e->replicas, w->rows, w->x, 0, w->embedded, stream));
-        DD_TRY(dd_cuda_forward(e, &step, e->state[part], 0));
+        DD_TRY(embed_x(e, w));
+        DD_TRY(forward_at(e, w, part, 0));
         DD_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
         DD_TRY(dd_cuda_end_capture(stream, record_chunk(e, w, part), &graph->exec));
         graph->size = w->rows;
@@ -166,8 +175,7 @@ static int start_chunk(dd_ensemble *e, const dd_cuda_workspace *w, const float *
         dd_cuda_reverse v = reverse_of(e, w);
         DD_TRY(dd_cuda_launch_start(&v, stream));
     }
-    dd_cuda_embedding embedding = embedding_of_x(e);
-    return dd_cuda_launch_embed(&embedding, e->replicas, w->rows, w->x, 0, w->embedded, stream);
+    return embed_x(e, w);
 }
 
 extern "C" int dd_cuda_sample(dd_ensemble *e, dd_state_part part, const uint64_t *seed, uint32_t n, dd_samples *samples)

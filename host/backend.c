@@ -43,7 +43,7 @@ static void *open_cuda_library(char *why, size_t size)
         char *slash = strrchr(program, '/');
         if (slash)
             *slash = '\0';
-        for (int i = 0; i < 4 && !library; i++) {
+        for (size_t i = 0; i < sizeof places / sizeof *places && !library; i++) {
             snprintf(path, sizeof path, "%s%s", program, places[i]);
             if (access(path, R_OK) == 0) {
                 library = dlopen(path, RTLD_NOW | RTLD_LOCAL);

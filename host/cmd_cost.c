@@ -8,13 +8,13 @@
 
 static const dd_option options[] = {
     {"replicas", "LIST", 1, "numbers of networks trained together, as 1,20 or 1-4; default: 1,20,400"},
-    {"set", "KEY=VALUE", 1, "change a setting of the configuration"},
+    {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance training.batch=1024."},
     {0}};
 
 const dd_command dd_command_cost = {
     .name = "cost",
-    .summary = "tell what a training step costs on a GPU, and the least time it can take",
-    .synopsis = "CONFIG [options]",
+    .summary = "print what a training step costs on a GPU, and the least time it can take",
+    .synopsis = "CONFIG [--replicas LIST ...] [--set KEY=VALUE ...]",
     .description =
         "Counts what the CUDA backend starts, computes and moves in a training step, and from the data sheets of "
         "five devices the least time for that: every product at the peak of float32, every operand moved once between "

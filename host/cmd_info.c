@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "generators.h"
 #include "store.h"
 #include "store_h5.h"
 
@@ -12,17 +13,21 @@ static const dd_option options[] = {{0}};
 
 const dd_command dd_command_info = {
     .name = "info",
-    .summary = "tell what a configuration or a stored file is",
-    .synopsis = "CONFIG|RUN.h5",
+    .summary = "print what a configuration, a stored file or a dataset is",
+    .synopsis = "CONFIG|RUN.h5|DATASET",
     .description = "Prints the layers and parameters of the network, its floating point operations a step, the noise "
                    "schedule's ends and the resolved configuration; of a stored file also where it comes from, its "
                    "metrics and what it holds. Where a file has points that no training of its own made (`dualdiff "
-                   "oracle`, `floor`, `evaluate --config`), it says what they are in place of a network.",
+                   "oracle`, `floor`, `evaluate --config`), it says what they are in place of a network. Of a "
+                   "generated dataset (`dualdiff datasets` lists them): what "
+                   "it is, its modes, and the range of its points. A file that has a dataset's name is given as "
+                   "./NAME.",
     .least_words = 1,
     .most_words = 1,
-    .words_name = "CONFIG or RUN.h5",
+    .words_name = "CONFIG, RUN.h5 or DATASET",
     .options = options,
-    .examples = "    dualdiff info configs/run_1.toml\n    dualdiff info runs/run_1/dino/seed_0.h5\n",
+    .examples = "    dualdiff info configs/run_1.toml\n    dualdiff info runs/run_1/dino/seed_0.h5\n"
+                "    dualdiff info dino\n",
     .run = dd_cmd_info};
 
 static int print_network(const dd_config *c)
@@ -137,6 +142,32 @@ static int print_config(const dd_config *c)
     return DD_OK;
 }
 
+static int print_dataset(const dd_generator_info *g)
+{
+    enum { POINTS = 10000 };
+    dd_points points;
+    int modes = dd_generator_modes(g);
+    if (modes < 0)
+        return DD_ERR_MEMORY;
+    printf("%s: dataset that is made by name\n\n%-10s %s\n%-10s %s\n", g->name, "kind", dd_generator_kind_name[g->kind],
+           "what it is", g->what);
+    if (modes)
+        printf("%-10s %d\n", "modes", modes);
+    else
+        printf("%-10s none to count: its points fill an area or lie along curves\n", "modes");
+    DD_TRY(dd_points_open(g->name, POINTS, 0, DD_STREAM_TRAIN, &points));
+    for (int axis = 0; axis < 2; axis++) {
+        float least = points.xy[axis], most = points.xy[axis];
+        for (int i = 0; i < POINTS; i++) {
+            least = fminf(least, points.xy[2 * i + axis]);
+            most = fmaxf(most, points.xy[2 * i + axis]);
+        }
+        printf("x%d         from %.2f to %.2f (of %d points)\n", axis + 1, least, most, POINTS);
+    }
+    dd_points_free(&points);
+    return DD_OK;
+}
+
 int dd_cmd_info(int argc, char **argv)
 {
     dd_args args;
@@ -145,6 +176,11 @@ int dd_cmd_info(int argc, char **argv)
     if (status || args.help)
         goto done;
     const char *path = args.word[0], *ending = strrchr(path, '.');
+    const dd_generator_info *generator = dd_generator_find(path);
+    if (generator) {
+        status = print_dataset(generator);
+        goto done;
+    }
     if (ending && (!strcmp(ending, ".h5") || !strcmp(ending, ".hdf5"))) {
         dd_header header;
         DD_CHECK(print_file(path, &header));

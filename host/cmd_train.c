@@ -6,13 +6,14 @@
 #include "cmd_config.h"
 #include "commands.h"
 #include "error.h"
+#include "generators.h"
 #include "progress.h"
 #include "trainer.h"
 
 static const dd_option options[] = {
     {"dataset", "NAME|FILE", 1,
-     "what to train on: a generated set (circle, dino, line, moons, and others that README.md lists), or a file of 2-D "
-     "points (.csv, .npy, or FILE.h5:/path). Several make one run each. Default: circle, dino, line and moons."},
+     "what to train on: a generated set (`dualdiff datasets` lists them), or a file of 2-D points (.csv, .npy, or "
+     "FILE.h5:/path). Several make one run each. Default: the experiment's four, circle, dino, line and moons."},
     {"seeds", "LIST", 0, "seeds to train, for instance 0-4 or 1,5,7; one run each, trained together. Default: 0."},
     {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance training.steps=2000. May be given many times."},
     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto, CUDA where a device answers, else the CPU."},
@@ -91,7 +92,7 @@ int dd_cmd_train(int argc, char **argv)
     dd_args args;
     dd_config config;
     char name[64];
-    const char **datasets = NULL;
+    const char **datasets = NULL, *experiment[DD_MOST_GENERATORS];
     uint64_t *seeds = NULL;
     int dataset_count = 0, seed_count = 0;
     int status = dd_args_parse(&dd_command_train, argc, argv, &args);
@@ -100,13 +101,11 @@ int dd_cmd_train(int argc, char **argv)
     DD_CHECK(dd_read_config(&args, &config));
     DD_CHECK(dd_args_values(&args, "dataset", &datasets, &dataset_count));
     DD_CHECK(dd_args_seeds(&args, "seeds", &seeds, &seed_count));
-    int all = 0;
-    while (dd_experiment_datasets[all])
-        all++;
+    int all = dd_generator_names(DD_KIND_EXPERIMENT, experiment);
     dd_config_name(args.word[0], name);
     dd_job job = {.config = &config,
                   .config_name = name,
-                  .dataset = dataset_count ? datasets : dd_experiment_datasets,
+                  .dataset = dataset_count ? datasets : experiment,
                   .datasets = dataset_count ? dataset_count : all,
                   .seed = seed_count ? seeds : first_seed,
                   .seeds = seed_count ? seed_count : 1,

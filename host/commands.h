@@ -5,7 +5,8 @@
 #include "args.h"
 
 extern const dd_command dd_command_train, dd_command_sample, dd_command_evaluate, dd_command_compare, dd_command_plot,
-    dd_command_info, dd_command_analyze, dd_command_report, dd_command_cost, dd_command_oracle, dd_command_floor;
+    dd_command_info, dd_command_analyze, dd_command_report, dd_command_cost, dd_command_oracle, dd_command_floor,
+    dd_command_datasets;
 
 /* The entry points that the command structures point to; arguments behind the command's name. */
 int dd_cmd_train(int argc, char **argv);
@@ -19,5 +20,6 @@ int dd_cmd_report(int argc, char **argv);
 int dd_cmd_cost(int argc, char **argv);
 int dd_cmd_oracle(int argc, char **argv);
 int dd_cmd_floor(int argc, char **argv);
+int dd_cmd_datasets(int argc, char **argv);
 
 #endif

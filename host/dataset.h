@@ -5,11 +5,10 @@
  *     ... points.xy[2 * i], points.xy[2 * i + 1] ...
  *     dd_points_free(&points);
  *
- * Generated sets are computed in float64 and stored as float32, without standardisation; definitions stand above each
- * generator: those of the experiment (circle, dino, line, moons) in dataset.c, those of the literature on mode capture
- * (checkerboard, eight_gaussians, pinwheel, rings, swiss_roll, twentyfive_gaussians, two_spirals) in generator_sets.c,
- * drawings (bunny, cat, dog, gorilla, music, panda, pi, python, sheep, soccer_ball, superdatascience) in shapes.h.
- * Point i depends on (seed, stream, i) alone, of moons on how many there are too.
+ * Generated sets (generators.h lists them) are computed in float64 and stored as float32, without standardisation;
+ * their definitions are above each generator: those of the experiment in generator_experiment.c, those of the
+ * literature on mode capture and the drawings in generator_sets.c. Point i depends on (seed, stream, i) alone, of moons
+ * on how many there are too.
  */
 #ifndef DD_DATASET_H
 #define DD_DATASET_H
@@ -30,13 +29,9 @@ typedef struct dd_points {
     uint64_t checksum; /* FNV-1a over n and the bytes of xy: two sets with equal sums are taken for the same */
 } dd_points;
 
-/* The generators' names, sorted, NULL-terminated. */
-extern const char *const dd_dataset_names[];
-/* Whether `name` is one of them; the closest one to another name, NULL when none is close. */
+/* Whether `name` is a generator's; the closest generator's name to another word, NULL when none is close. */
 int dd_dataset_known(const char *name);
 const char *dd_closest_dataset(const char *name);
-/* The four of the experiment, which `train` takes without --dataset. */
-extern const char *const dd_experiment_datasets[];
 
 /* Make (`name` is a generator's) or read (`name` is a path) a set. Files: .csv (a header line is
  * allowed; comma, semicolon, tab or space), .npy (float32 or float64, C order, shape (n, 2)), and

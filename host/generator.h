@@ -1,4 +1,4 @@
-/* What the generators of dataset.c and generator_sets.c share. Point i takes its random numbers from blocks of
+/* What the generators of generator_experiment.c and generator_sets.c share; generators.h lists them all. Point i takes its random numbers from blocks of
  * DD_DRAW_DATA (step = stream, index = 4 i + j, j = 0..3); the words of a block are said above each generator.
  */
 #ifndef DD_GENERATOR_H
@@ -21,7 +21,14 @@ void dd_source_block(const dd_source *s, uint32_t i, uint32_t j, uint32_t word[4
 /* Two standard normals from a block's four words (Box-Muller in float64). */
 void dd_source_normal2(const uint32_t word[4], double out[2]);
 
-/* ---- generator_sets.c: the sets of the literature, defined above each there ---- */
+/* ---- generator_experiment.c: the experiment's own, defined above each there ---- */
+
+void dd_generate_circle(const dd_source *s, uint32_t i, double xy[2]);
+void dd_generate_dino(const dd_source *s, uint32_t i, double xy[2]);
+void dd_generate_line(const dd_source *s, uint32_t i, double xy[2]);
+void dd_generate_moons(const dd_source *s, uint32_t i, double xy[2]);
+
+/* ---- generator_sets.c: the sets of the literature and drawings, defined above each there ---- */
 
 void dd_generate_checkerboard(const dd_source *s, uint32_t i, double xy[2]);
 void dd_generate_eight_gaussians(const dd_source *s, uint32_t i, double xy[2]);

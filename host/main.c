@@ -11,7 +11,7 @@
 static const dd_command *const commands[] = {&dd_command_train,   &dd_command_sample, &dd_command_evaluate,
                                              &dd_command_compare, &dd_command_plot,   &dd_command_info,
                                              &dd_command_analyze, &dd_command_report, &dd_command_cost,
-                                             &dd_command_oracle,  &dd_command_floor};
+                                             &dd_command_oracle,  &dd_command_floor,  &dd_command_datasets};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_help(void)

@@ -20,7 +20,7 @@
  *                                               2: and its training point (start.h)
  *   DD_DRAW_PERMUTATION  epoch         0..1      round keys of the epoch's permutation (permutation.h)
  *   DD_DRAW_EVAL_ORDER   0             0..1      round keys of the evaluation pass's permutation
- *   DD_DRAW_DATA         stream        point     what the dataset's generator says (dataset.c)
+ *   DD_DRAW_DATA         stream        point     what the dataset's generator says (generator_*.c)
  */
 #ifndef DD_PHILOX_H
 #define DD_PHILOX_H

@@ -10,7 +10,6 @@
 #define DD_SHAPES_H
 
 typedef struct dd_shape {
-    const char *name;
     int points;
     const short (*point)[2]; /* thousandths, [points] */
 } dd_shape;
@@ -18,7 +17,7 @@ typedef struct dd_shape {
 /* The dino's noise, whose standard deviation there is .0111 and .0125. */
 static const double dd_shape_sigma[2] = {.012, .012};
 
-/* NULL for another name. */
-const dd_shape *dd_shape_find(const char *name);
+extern const dd_shape dd_shape_bunny, dd_shape_cat, dd_shape_dog, dd_shape_gorilla, dd_shape_music, dd_shape_panda,
+    dd_shape_pi, dd_shape_python, dd_shape_sheep, dd_shape_soccer_ball, dd_shape_superdatascience;
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "dataset.h"
 #include "error.h"
+#include "generators.h"
 #include "truth_build.h"
 
 /* ---- building ---- */
@@ -77,16 +78,16 @@ void dd_gauss_legendre(int n, double node[DD_MOST_NODES], double weight[DD_MOST_
 int dd_truth_create(const char *name, dd_truth *truth)
 {
     memset(truth, 0, sizeof *truth);
-    const dd_truth_definition *definition = dd_truth_definition_of(name);
-    if (!definition) {
+    const dd_generator_info *generator = dd_generator_find(name);
+    if (!generator) {
         const char *closest = dd_closest_dataset(name);
         return dd_fail(DD_ERR_CONFIG, "'%s' is not one of the generated datasets, whose distribution is known%s%s%s",
                        name, closest ? "; did you mean '" : "", closest ? closest : "", closest ? "'?" : "");
     }
     snprintf(truth->name, sizeof truth->name, "%s", name);
-    truth->countable = definition->countable;
+    truth->countable = generator->countable;
     dd_truth_builder b = {.truth = truth};
-    definition->build(&b, name);
+    generator->build(&b, generator->drawing);
     if (b.failed) {
         dd_truth_free(truth);
         return dd_fail(DD_ERR_MEMORY, "out of memory for the distribution of %s", name);

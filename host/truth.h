@@ -7,7 +7,7 @@
  *
  * Two views of one distribution. A region is what a person would call a mode, or the support: metrics count samples in
  * it. An atom is a Gaussian (of width 0 where it is a quadrature point) or a uniform box: the exact denoiser sums over
- * them. Blobs and curves become many atoms by quadrature; dataset.c's definitions say the rest.
+ * them. Blobs and curves become many atoms by quadrature; the definitions above the generators say the rest.
  */
 #ifndef DD_TRUTH_H
 #define DD_TRUTH_H

@@ -8,6 +8,7 @@
 #ifndef DD_TRUTH_BUILD_H
 #define DD_TRUTH_BUILD_H
 
+#include "shapes.h"
 #include "truth.h"
 
 typedef struct dd_truth_builder {
@@ -25,14 +26,19 @@ void dd_build_atom(dd_truth_builder *b, const double centre[2], const double sig
 enum { DD_MOST_NODES = 32 };
 void dd_gauss_legendre(int n, double node[DD_MOST_NODES], double weight[DD_MOST_NODES]);
 
-/* A generator's distribution. */
-typedef struct dd_truth_definition {
-    const char *name; /* "": of every drawing */
-    int countable;    /* as dd_truth.countable */
-    void (*build)(dd_truth_builder *b, const char *name);
-} dd_truth_definition;
+/* ---- truth_sets.c: the distribution of each generator (generators.h); `drawing` is for dd_build_shape ---- */
 
-/* The definition of a generator, NULL for another name. */
-const dd_truth_definition *dd_truth_definition_of(const char *name);
+void dd_build_checkerboard(dd_truth_builder *b, const dd_shape *drawing);
+void dd_build_circle(dd_truth_builder *b, const dd_shape *drawing);
+void dd_build_dino(dd_truth_builder *b, const dd_shape *drawing);
+void dd_build_eight_gaussians(dd_truth_builder *b, const dd_shape *drawing);
+void dd_build_line(dd_truth_builder *b, const dd_shape *drawing);
+void dd_build_moons(dd_truth_builder *b, const dd_shape *drawing);
+void dd_build_pinwheel(dd_truth_builder *b, const dd_shape *drawing);
+void dd_build_rings(dd_truth_builder *b, const dd_shape *drawing);
+void dd_build_shape(dd_truth_builder *b, const dd_shape *drawing);
+void dd_build_swiss_roll(dd_truth_builder *b, const dd_shape *drawing);
+void dd_build_twentyfive_gaussians(dd_truth_builder *b, const dd_shape *drawing);
+void dd_build_two_spirals(dd_truth_builder *b, const dd_shape *drawing);
 
 #endif

@@ -1,4 +1,4 @@
-/* The distributions of the generated datasets. Their definitions stand above the generators (dataset.c,
+/* The distributions of the generated datasets. Their definitions stand above the generators (generator_experiment.c,
  * generator_sets.c); here they become regions and atoms. A blob or curve without a closed form is a sum over quadrature
  * points: spaced closely enough that a sampler that ends with noise of .006 or more does not see them. */
 #include <math.h>
@@ -79,15 +79,15 @@ static void add_curve(dd_truth_builder *b, const curve *c)
 
 /* ---- the experiment's four ---- */
 
-static void line(dd_truth_builder *b, const char *name)
+void dd_build_line(dd_truth_builder *b, const dd_shape *drawing)
 {
-    (void)name;
+    (void)drawing;
     add_box(b, none, (double[]){2., 4.}, 1.);
 }
 
-static void circle(dd_truth_builder *b, const char *name)
+void dd_build_circle(dd_truth_builder *b, const dd_shape *drawing)
 {
-    (void)name;
+    (void)drawing;
     /* The 25 points of the lattice, by direction: (i, j) and its multiple fall together. */
     for (int i = -2; i <= 2; i++)
         for (int j = -2; j <= 2; j++) {
@@ -105,18 +105,18 @@ static void moon(int inner, double u, double xy[2])
     xy[1] = 3. * ((inner ? .5 - y : y) + .3) - 1.;
 }
 
-static void moons(dd_truth_builder *b, const char *name)
+void dd_build_moons(dd_truth_builder *b, const dd_shape *drawing)
 {
     static const double sigma[2] = {2. * .03, 3. * .03};
-    (void)name;
+    (void)drawing;
     for (int inner = 0; inner < 2; inner++)
         add_curve(b, &(curve){moon, inner, NULL, sigma, .5});
 }
 
-static void dino(dd_truth_builder *b, const char *name)
+void dd_build_dino(dd_truth_builder *b, const dd_shape *drawing)
 {
     static const double sigma[2] = {4. * .15 / 54., 4. * .15 / 48.};
-    (void)name;
+    (void)drawing;
     for (int i = 0; i < DD_DINO_POINTS; i++)
         add_gaussian(b, (double[]){4. * (dd_dino[i][0] / 54. - 1.), 4. * (dd_dino[i][1] / 48. - 1.)}, sigma,
                      1. / DD_DINO_POINTS);
@@ -124,9 +124,9 @@ static void dino(dd_truth_builder *b, const char *name)
 
 /* ---- the literature's ---- */
 
-static void eight_gaussians(dd_truth_builder *b, const char *name)
+void dd_build_eight_gaussians(dd_truth_builder *b, const dd_shape *drawing)
 {
-    (void)name;
+    (void)drawing;
     for (int i = 0; i < DD_EIGHT; i++) {
         double centre[2];
         dd_eight_gaussians_centre(i, centre);
@@ -134,9 +134,9 @@ static void eight_gaussians(dd_truth_builder *b, const char *name)
     }
 }
 
-static void twentyfive_gaussians(dd_truth_builder *b, const char *name)
+void dd_build_twentyfive_gaussians(dd_truth_builder *b, const dd_shape *drawing)
 {
-    (void)name;
+    (void)drawing;
     for (int i = 0; i < DD_TWENTYFIVE; i++) {
         double centre[2];
         dd_twentyfive_gaussians_centre(i, centre);
@@ -144,9 +144,9 @@ static void twentyfive_gaussians(dd_truth_builder *b, const char *name)
     }
 }
 
-static void checkerboard(dd_truth_builder *b, const char *name)
+void dd_build_checkerboard(dd_truth_builder *b, const dd_shape *drawing)
 {
-    (void)name;
+    (void)drawing;
     for (int i = 0; i < DD_SQUARES; i++) {
         double corner[2];
         dd_checkerboard_corner(i, corner);
@@ -165,18 +165,18 @@ static double arm_density(double u)
     return 1.5 * (3. - sum) * (3. - sum);
 }
 
-static void pinwheel(dd_truth_builder *b, const char *name)
+void dd_build_pinwheel(dd_truth_builder *b, const dd_shape *drawing)
 {
-    (void)name;
+    (void)drawing;
     for (int i = 0; i < DD_ARMS; i++)
         add_curve(b, &(curve){dd_pinwheel_arm, i, arm_density, dd_pinwheel_sigma, 1. / DD_ARMS});
 }
 
 /* The trapezoid rule; a ring's first and last point are one, so that its polyline closes. */
-static void rings(dd_truth_builder *b, const char *name)
+void dd_build_rings(dd_truth_builder *b, const dd_shape *drawing)
 {
     const double *sigma = dd_rings_sigma;
-    (void)name;
+    (void)drawing;
     for (int ring = 0; ring < DD_RINGS; ring++) {
         double point[2];
         dd_ring(ring, 0., point);
@@ -194,23 +194,22 @@ static double spiral_density(double u)
     return 2. * u;
 }
 
-static void two_spirals(dd_truth_builder *b, const char *name)
+void dd_build_two_spirals(dd_truth_builder *b, const dd_shape *drawing)
 {
-    (void)name;
+    (void)drawing;
     for (int i = 0; i < DD_SPIRALS; i++)
         add_curve(b, &(curve){dd_spiral, i, spiral_density, dd_spirals_sigma, 1. / DD_SPIRALS});
 }
 
-static void swiss_roll(dd_truth_builder *b, const char *name)
+void dd_build_swiss_roll(dd_truth_builder *b, const dd_shape *drawing)
 {
-    (void)name;
+    (void)drawing;
     add_curve(b, &(curve){dd_swiss_roll, 0, NULL, dd_swiss_roll_sigma, 1.});
 }
 
 /* A point that is in the drawing twice is one region of twice the share. */
-static void shape(dd_truth_builder *b, const char *name)
+void dd_build_shape(dd_truth_builder *b, const dd_shape *s)
 {
-    const dd_shape *s = dd_shape_find(name);
     for (int i = 0; i < s->points; i++) {
         int before = 0, times = 1;
         for (int j = 0; j < s->points; j++)
@@ -222,24 +221,4 @@ static void shape(dd_truth_builder *b, const char *name)
             add_gaussian(b, (double[]){s->point[i][0] / 1000., s->point[i][1] / 1000.}, dd_shape_sigma,
                          (double)times / s->points);
     }
-}
-
-const dd_truth_definition *dd_truth_definition_of(const char *name)
-{
-    static const dd_truth_definition definitions[] = {{"checkerboard", 1, checkerboard},
-                                                      {"circle", 1, circle},
-                                                      {"dino", 1, dino},
-                                                      {"eight_gaussians", 1, eight_gaussians},
-                                                      {"line", 0, line},
-                                                      {"moons", 0, moons},
-                                                      {"pinwheel", 1, pinwheel},
-                                                      {"rings", 1, rings},
-                                                      {"swiss_roll", 0, swiss_roll},
-                                                      {"twentyfive_gaussians", 1, twentyfive_gaussians},
-                                                      {"two_spirals", 0, two_spirals}};
-    static const dd_truth_definition drawing = {"", 1, shape};
-    for (size_t i = 0; i < sizeof definitions / sizeof *definitions; i++)
-        if (!strcmp(name, definitions[i].name))
-            return &definitions[i];
-    return dd_shape_find(name) ? &drawing : NULL;
 }

@@ -20,7 +20,7 @@ import small_job
 from small_job import CONFIG, PROGRAM, SOURCE, command, run
 
 INTERNAL, USAGE, CONFIGURATION, DATA, IO, CONFLICT, NUMERIC, MEMORY, BACKEND = range(1, 10)
-COMMANDS = ["train", "sample", "evaluate", "compare", "plot", "info"]
+COMMANDS = ["train", "sample", "evaluate", "compare", "plot", "info", "analyze", "report", "cost", "oracle", "floor", "datasets"]
 SHORT = {"training.steps": 120}
 
 
@@ -90,6 +90,24 @@ def test_help_and_version():
     assert done.returncode == 0 and re.match(r"dualdiff \d+\.\d+\.\d+ \(commit .+\)\n", done.stdout)
     assert re.search(r"^backend cpu: .+, \d+ threads?$", done.stdout, re.M)
     assert re.search(r"^backend cuda: ", done.stdout, re.M)
+
+
+# ---- datasets ----
+
+
+def test_datasets():
+    """One table: the command, README's list, and what `info` knows by name."""
+    done = program("datasets")
+    assert done.returncode == 0 and not done.stderr
+    with open(f"{SOURCE}/README.md") as file:
+        assert f"```\n{done.stdout}```\n" in file.read(), "copy what `dualdiff datasets` prints into README.md"
+    rows = {line.split()[0]: line.split(maxsplit=3)[1:] for line in done.stdout.splitlines()[1:]}
+    assert len(rows) == 22
+    assert rows["dino"] == ["experiment", "142", "the Datasaurus: a dinosaur"]
+    assert rows["moons"][:2] == ["experiment", "-"] and rows["eight_gaussians"][:2] == ["literature", "8"]
+    for name, (kind, modes, what) in rows.items():
+        info = program("info", name).stdout
+        assert kind in info and what in info and (modes == "-" or re.search(rf"^modes +{modes}$", info, re.M)), info
 
 
 # ---- mistakes on the command line and in a configuration ----

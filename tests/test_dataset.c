@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "dataset.h"
+#include "generators.h"
 
 static dd_points make(const char *name, uint32_t n, uint64_t seed, dd_stream stream)
 {
@@ -77,15 +78,13 @@ static void check_names(void)
     dd_points_name(longer, name);
     CHECK(strlen(name) == 63, "a long name has %zu letters", strlen(name));
     int count = 0;
-    for (; dd_dataset_names[count]; count++)
-        CHECK(!count || strcmp(dd_dataset_names[count - 1], dd_dataset_names[count]) < 0, "names are not sorted");
+    for (; dd_generators[count].name; count++)
+        CHECK(!count || strcmp(dd_generators[count - 1].name, dd_generators[count].name) < 0, "names are not sorted");
     CHECK(count == 22, "%d generators", count);
-    for (int i = 0; dd_experiment_datasets[i]; i++) {
-        int known = 0;
-        for (int j = 0; j < count; j++)
-            known |= !strcmp(dd_experiment_datasets[i], dd_dataset_names[j]);
-        CHECK(known, "%s is no generator", dd_experiment_datasets[i]);
-    }
+    const char *names[DD_MOST_GENERATORS];
+    CHECK(dd_generator_names(DD_KIND_EXPERIMENT, names) == 4, "the experiment has four sets");
+    for (int i = 0; i < 4; i++)
+        CHECK(!strcmp(names[i], (const char *const[]){"circle", "dino", "line", "moons"}[i]), "%d: %s", i, names[i]);
 }
 
 /* FNV-1a over n in four bytes (little endian) and the coordinates, from the definition. */
@@ -104,8 +103,8 @@ static void check_checksum(void)
 
 int main(void)
 {
-    for (int i = 0; dd_dataset_names[i]; i++)
-        check_determinism(dd_dataset_names[i]);
+    for (int i = 0; dd_generators[i].name; i++)
+        check_determinism(dd_generators[i].name);
     check_names();
     check_checksum();
     return check_report();

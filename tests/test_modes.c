@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "dataset.h"
+#include "generators.h"
 #include "modes.h"
 #include "philox.h"
 
@@ -181,8 +182,8 @@ static void check_generated(void)
     enum { N = 10000 };
     float *noise = malloc(2 * N * sizeof *noise);
     uniform(9, N, 8., 8., noise);
-    for (int i = 0; dd_dataset_names[i]; i++) {
-        const char *name = dd_dataset_names[i];
+    for (int i = 0; dd_generators[i].name; i++) {
+        const char *name = dd_generators[i].name;
         dd_truth t;
         dd_points points;
         CHECK_OK(dd_truth_create(name, &t));

@@ -6,11 +6,13 @@
 
 #include "error.h"
 
-void dd_config_name(const char *path, char out[64])
+int dd_config_name(const char *path, char out[DD_NAME])
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
     size_t length = dot && dot > name ? (size_t)(dot - name) : strlen(name);
-    snprintf(out, 64, "%.*s", (int)(length < 63 ? length : 63), name);
+    dd_name_copy(out, name, length);
+    return dd_name_check(out, DD_ERR_USAGE, "the configuration's name",
+                         "results are stored under it, so rename the configuration file");
 }
 
 int dd_override_config(const dd_args *args, dd_config *config)

@@ -29,7 +29,7 @@ int dd_draws_open(const dd_args *args, dd_draws *d)
     DD_TRY(dd_args_integer(args, "threads", 0, 4096, 0, &threads));
     d->draws = (int)draws;
     DD_TRY(dd_read_config(args, &d->config));
-    dd_config_name(args->word[0], d->config_name);
+    DD_TRY(dd_config_name(args->word[0], d->config_name));
     int status = dd_truth_create(d->dataset, &d->truth);
     if (!status)
         status = dd_points_open(d->dataset, (uint32_t)d->config.data.points, d->config.data.seed, DD_STREAM_TRAIN,

@@ -191,7 +191,7 @@ int dd_cmd_evaluate(int argc, char **argv)
     DD_CHECK(dd_args_integer(&args, "threads", 0, 4096, 0, &threads));
     DD_CHECK(configure(&args, args.word[0], &config));
     if (dd_args_value(&args, "config", NULL))
-        dd_config_name(dd_args_value(&args, "config", NULL), name);
+        DD_CHECK(dd_config_name(dd_args_value(&args, "config", NULL), name));
     DD_CHECK(dd_stored_open(args.word[0], &config, dd_args_value(&args, "backend", "auto"), (int)threads, &stored));
     status = evaluate(args.word[0], &stored, dd_args_value(&args, "dataset", NULL), dd_args_value(&args, "out", NULL),
                       *name ? name : NULL);

@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "generators.h"
+#include "names.h"
 #include "store.h"
 #include "store_h5.h"
 
@@ -67,7 +68,10 @@ static herr_t print_object(hid_t file, const char *name, const H5O_info_t *info,
     hid_t set = H5Dopen2(file, name, H5P_DEFAULT), space = H5Dget_space(set);
     hsize_t size[H5S_MAX_RANK];
     int rank = H5Sget_simple_extent_dims(space, size, NULL);
-    printf("    /%-44s%s", name, rank == 0 ? " scalar" : "");
+    char shown[256];
+    snprintf(shown, sizeof shown, "%s", name);
+    dd_clean_line(shown);
+    printf("    /%-44s%s", shown, rank == 0 ? " scalar" : "");
     for (int i = 0; i < rank; i++)
         printf(i ? " x %llu" : " %llu", (unsigned long long)size[i]);
     putchar('\n');

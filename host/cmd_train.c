@@ -102,7 +102,7 @@ int dd_cmd_train(int argc, char **argv)
     DD_CHECK(dd_args_values(&args, "dataset", &datasets, &dataset_count));
     DD_CHECK(dd_args_seeds(&args, "seeds", &seeds, &seed_count));
     int all = dd_generator_names(DD_KIND_EXPERIMENT, experiment);
-    dd_config_name(args.word[0], name);
+    DD_CHECK(dd_config_name(args.word[0], name));
     dd_job job = {.config = &config,
                   .config_name = name,
                   .dataset = dataset_count ? datasets : experiment,

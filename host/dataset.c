@@ -8,6 +8,7 @@
 #include "dataset_file.h"
 #include "error.h"
 #include "generators.h"
+#include "names.h"
 
 int dd_dataset_known(const char *name)
 {
@@ -88,7 +89,7 @@ void dd_points_name(const char *name, char out[64])
                 break;
             }
     }
-    snprintf(out, 64, "%.*s", (int)(length < 63 ? length : 63), name);
+    dd_name_copy(out, name, length);
 }
 
 void dd_points_free(dd_points *points)

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "names.h"
+
 static _Thread_local char message[2048];
 static _Thread_local dd_status code;
 
@@ -16,6 +18,7 @@ int dd_fail(dd_status status, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    dd_clean_text(text);
     memcpy(message, text, sizeof message);
     code = status;
     return status;

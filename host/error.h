@@ -32,7 +32,7 @@ typedef enum dd_status {
 } dd_status;
 
 /* Record a message (printf format) for the calling thread and return `status`. The message of an
- * earlier failure is replaced. */
+ * earlier failure is replaced. Control characters in it, which names and files may hold, become '?' (names.h). */
 int dd_fail(dd_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Put "<context>: " in front of the current message; returns the current status. */

@@ -3,34 +3,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "names.h"
 #include "report.h"
 #include "text_file.h"
-
-/* Length of the UTF-8 sequence at s, 0 if it is not one (RFC 3629). */
-static int utf8_length(const unsigned char *s)
-{
-    static const struct {
-        unsigned char first, last; /* of the leading byte */
-        int length;
-        unsigned char low, high; /* of the second byte */
-    } forms[] = {{0xC2, 0xDF, 2, 0x80, 0xBF}, {0xE0, 0xE0, 3, 0xA0, 0xBF}, {0xE1, 0xEC, 3, 0x80, 0xBF},
-                 {0xED, 0xED, 3, 0x80, 0x9F}, {0xEE, 0xEF, 3, 0x80, 0xBF}, {0xF0, 0xF0, 4, 0x90, 0xBF},
-                 {0xF1, 0xF3, 4, 0x80, 0xBF}, {0xF4, 0xF4, 4, 0x80, 0x8F}};
-    if (s[0] < 0x80)
-        return 1;
-    for (size_t f = 0; f < sizeof forms / sizeof forms[0]; f++) {
-        if (s[0] < forms[f].first || s[0] > forms[f].last)
-            continue;
-        if (s[1] < forms[f].low || s[1] > forms[f].high)
-            return 0;
-        for (int i = 2; i < forms[f].length; i++) {
-            if ((s[i] & 0xC0) != 0x80)
-                return 0;
-        }
-        return forms[f].length;
-    }
-    return 0;
-}
 
 /* A file's stem is any bytes; JSON is UTF-8: what is not becomes U+FFFD. */
 static void write_string(FILE *out, const char *text)
@@ -38,7 +13,7 @@ static void write_string(FILE *out, const char *text)
     const unsigned char *s = (const unsigned char *)text;
     fputc('"', out);
     while (*s) {
-        int length = utf8_length(s);
+        int length = dd_utf8_length(s);
         if (*s == '"' || *s == '\\')
             fprintf(out, "\\%c", *s);
         else if (*s < 0x20)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "names.h"
 #include "store.h"
 
 /* ---- names ---- */
@@ -141,6 +142,8 @@ int dd_entries_scan(const char *dir, int levels, dd_entries *entries)
 {
     DD_TRY(scan(dir, levels, entries));
     DD_TRY(name_runs(entries));
+    for (int i = 0; i < entries->count; i++)
+        dd_clean_line(entries->entry[i].run);
     if (entries->count)
         qsort(entries->entry, (size_t)entries->count, sizeof *entries->entry, compare_entries);
     return DD_OK;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "names.h"
 #include "store_driver.h"
 
 /* ---- errors ---- */
@@ -323,10 +324,8 @@ int dd_h5_read_text_attribute(hid_t file, const char *path, const char *name, ch
     char *text = NULL;
     hid_t type = text_type();
     int status = read_attribute(file, path, name, type, &text);
-    if (!status && text)
-        snprintf(out, size, "%s", text);
-    else
-        *out = '\0';
+    snprintf(out, size, "%s", !status && text ? text : "");
+    dd_clean_line(out);
     H5free_memory(text);
     H5Tclose(type);
     return status;

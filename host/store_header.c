@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "names.h"
 #include "store_run.h"
 #include "version.h"
 
@@ -70,6 +71,14 @@ static int read_config(hid_t file, const char *path, dd_config *config)
                   : DD_OK;
 }
 
+/* An attribute that becomes part of the paths of what is made from the file. */
+static int read_name(hid_t file, const char *path, const char *attribute, char name[DD_NAME])
+{
+    DD_TRY(dd_h5_read_text_attribute(file, path, attribute, name, DD_NAME));
+    int status = dd_name_check(name, DD_ERR_IO, attribute, "no run of dualdiff is called so");
+    return status ? dd_fail_context("%s", path) : DD_OK;
+}
+
 static int read_header(hid_t file, const char *path, dd_header *h)
 {
     char checksum[20];
@@ -79,8 +88,8 @@ static int read_header(hid_t file, const char *path, dd_header *h)
     DD_TRY(dd_h5_read_text_attribute(file, path, "git_commit", h->git_commit, sizeof h->git_commit));
     DD_TRY(dd_h5_read_text_attribute(file, path, "backend", h->backend, sizeof h->backend));
     DD_TRY(dd_h5_read_text_attribute(file, path, "device", h->device, sizeof h->device));
-    DD_TRY(dd_h5_read_text_attribute(file, path, "config_name", h->config_name, sizeof h->config_name));
-    DD_TRY(dd_h5_read_text_attribute(file, path, "dataset", h->dataset, sizeof h->dataset));
+    DD_TRY(read_name(file, path, "config_name", h->config_name));
+    DD_TRY(read_name(file, path, "dataset", h->dataset));
     DD_TRY(dd_h5_read_text_attribute(file, path, "data_checksum", checksum, sizeof checksum));
     h->data_checksum = strtoull(checksum, NULL, 16);
     DD_TRY(dd_h5_read_integer_attribute(file, path, "threads", &number));

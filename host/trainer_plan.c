@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "directories.h"
+#include "names.h"
 #include "trainer_run.h"
 
 void dd_tell(const dd_job *job, const char *format, ...)
@@ -18,6 +19,7 @@ void dd_tell(const dd_job *job, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
+    dd_clean_text(line);
     if (job->message)
         job->message(job->user, line);
 }
@@ -130,9 +132,8 @@ static int open_datasets(dd_plan *plan)
         if (points->n <= (uint32_t)c->evaluation.k)
             return dd_fail(DD_ERR_DATA, "%s: %u points; the KL estimate with evaluation.k = %d needs more than %d",
                            job->dataset[d], points->n, c->evaluation.k, c->evaluation.k);
-        if (!*points->name || !strcmp(points->name, ".") || !strcmp(points->name, ".."))
-            return dd_fail(DD_ERR_USAGE, "--dataset %s: '%s' is no name for a folder; rename the file", job->dataset[d],
-                           points->name);
+        if (dd_name_check(points->name, DD_ERR_USAGE, "the name of its points", "rename the file"))
+            return dd_fail_context("--dataset %s", job->dataset[d]);
         for (int other = 0; other < d; other++)
             if (!strcmp(points->name, plan->points[other].name))
                 return dd_fail(DD_ERR_USAGE, "--dataset %s and %s would both be stored as '%s'; rename one",

@@ -191,7 +191,7 @@ static void write_group(dd_h5_file *f, const dd_stored *stored, const dd_analysi
         write_values(f, &a->array[i]);
 }
 
-static int copy_bytes(int from, int to, const char *path, const char *copy)
+static int copy_bytes(int from, const char *path, const dd_output *out)
 {
     enum { BLOCK = 1 << 20 };
     char *block = malloc(BLOCK);
@@ -202,9 +202,9 @@ static int copy_bytes(int from, int to, const char *path, const char *copy)
         if (n < 0)
             status = dd_fail(DD_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
         for (ssize_t done = 0; done < n && !status;) {
-            ssize_t written = write(to, block + done, (size_t)(n - done));
+            ssize_t written = write(out->descriptor, block + done, (size_t)(n - done));
             if (written < 0)
-                status = dd_fail_writing(copy, errno);
+                status = dd_fail_writing(out->name, errno);
             else
                 done += written;
         }
@@ -213,35 +213,31 @@ static int copy_bytes(int from, int to, const char *path, const char *copy)
     return status;
 }
 
-static int copy_file(const char *path, const char *copy)
+static int copy_file(const char *path, const dd_output *out)
 {
     int from = open(path, O_RDONLY | O_CLOEXEC);
     if (from < 0)
         return dd_fail(DD_ERR_IO, "%s: %s", path, strerror(errno));
-    int to = open(copy, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    int status = to < 0 ? dd_fail_writing(copy, errno) : copy_bytes(from, to, path, copy);
-    if (to >= 0 && close(to) && !status)
-        status = dd_fail_writing(copy, errno);
+    int status = copy_bytes(from, path, out);
     close(from);
     return status;
 }
 
 int dd_analysis_write(const char *path, const dd_stored *stored, const dd_analysis *analysis)
 {
-    char *copy = dd_path_with(path, ".tmp");
-    if (!copy)
-        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_output out;
     dd_h5_file f;
-    int status = copy_file(path, copy);
+    DD_TRY(dd_output_open(&out, path));
+    int status = copy_file(path, &out);
     if (!status) { /* closed in between, the file gives up the space at its end where the old group lay */
-        dd_h5_edit(&f, copy);
+        dd_h5_edit(&f, &out);
         dd_h5_remove(&f, "/analysis");
         status = dd_h5_close(&f);
     }
     if (!status) {
-        dd_h5_edit(&f, copy);
+        dd_h5_edit(&f, &out);
         write_group(&f, stored, analysis);
         status = dd_h5_close(&f);
     }
-    return dd_publish_or_remove(status, copy, path);
+    return dd_output_close(&out, status);
 }

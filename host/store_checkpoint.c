@@ -59,8 +59,7 @@ int dd_checkpoint_commit(const char *path)
     char *next = dd_path_with(path, ".next");
     if (!next)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = rename(next, path) ? dd_fail(DD_ERR_IO, "%s: cannot be renamed: %s", next, strerror(errno))
-                                    : dd_sync_directory_of(path);
+    int status = dd_rename(next, path);
     free(next);
     return status;
 }

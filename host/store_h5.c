@@ -1,14 +1,11 @@
 #include "store_h5.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <hdf5_hl.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "names.h"
 #include "store_driver.h"
@@ -51,13 +48,6 @@ int dd_h5_fail(dd_status status, const char *format, ...)
 
 /* ---- writing ---- */
 
-int dd_fail_writing(const char *path, int error)
-{
-    int full = error == ENOSPC || error == EDQUOT || error == EFBIG;
-    return dd_fail(DD_ERR_IO, "%s: cannot be written: %s; what was there before is kept%s", path, strerror(error),
-                   full ? ". Make room, then run the command again" : "");
-}
-
 void dd_h5_check(dd_h5_file *f, int ok, const char *what)
 {
     if (f->status)
@@ -68,38 +58,54 @@ void dd_h5_check(dd_h5_file *f, int ok, const char *what)
         f->status = dd_h5_fail(DD_ERR_IO, "%s: cannot write %s", f->path, what);
 }
 
-void dd_h5_create(dd_h5_file *f, const char *path)
+static void create(dd_h5_file *f, const char *path)
 {
-    dd_h5_quiet();
-    *f = (dd_h5_file){.id = -1, .path = path};
     hid_t access = dd_driver_access(&f->error);
     f->id = access < 0 ? -1 : H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     if (f->id < 0)
-        f->status = dd_h5_fail(DD_ERR_IO, "%s: cannot be created", path);
+        f->status = dd_h5_fail(DD_ERR_IO, "%s: cannot be created", f->path);
     if (access >= 0)
         H5Pclose(access);
 }
 
+void dd_h5_create(dd_h5_file *f, const char *path)
+{
+    dd_h5_quiet();
+    *f = (dd_h5_file){.id = -1, .path = path};
+    create(f, path);
+}
+
+void dd_h5_create_output(dd_h5_file *f, const dd_output *out)
+{
+    dd_h5_quiet();
+    *f = (dd_h5_file){.id = -1, .path = out->name};
+    if (dd_output_is_in_place(out))
+        f->status = dd_fail(DD_ERR_IO, "%s: is no regular file, and HDF5 can be written to no other", out->name);
+    else
+        create(f, out->temporary);
+}
+
 static void open_to_write(dd_h5_file *f, const char *path, unsigned flags)
 {
-    *f = (dd_h5_file){.id = -1, .path = path};
     hid_t access = dd_driver_access(&f->error);
     f->id = access < 0 ? -1 : H5Fopen(path, H5F_ACC_RDWR | flags, access);
     if (f->id < 0)
-        f->status = dd_h5_fail(DD_ERR_IO, "%s: cannot be opened for writing", path);
+        f->status = dd_h5_fail(DD_ERR_IO, "%s: cannot be opened for writing", f->path);
     if (access >= 0)
         H5Pclose(access);
 }
 
 void dd_h5_open_swmr(dd_h5_file *f, const char *path)
 {
+    *f = (dd_h5_file){.id = -1, .path = path};
     open_to_write(f, path, H5F_ACC_SWMR_WRITE);
 }
 
-void dd_h5_edit(dd_h5_file *f, const char *path)
+void dd_h5_edit(dd_h5_file *f, const dd_output *out)
 {
     dd_h5_quiet();
-    open_to_write(f, path, 0);
+    *f = (dd_h5_file){.id = -1, .path = out->name};
+    open_to_write(f, out->temporary, 0);
 }
 
 void dd_h5_remove(dd_h5_file *f, const char *name)
@@ -384,67 +390,4 @@ int dd_h5_read_floats(hid_t file, const char *path, const char *name, int rank, 
     if (set >= 0)
         H5Dclose(set);
     return ok ? DD_OK : dd_h5_fail(DD_ERR_IO, "%s: %s is damaged; restore the file from a copy", path, name);
-}
-
-/* ---- files that appear whole ---- */
-
-char *dd_path_with(const char *path, const char *suffix)
-{
-    size_t n = strlen(path), m = strlen(suffix);
-    char *out = malloc(n + m + 1);
-    if (out) {
-        memcpy(out, path, n);
-        memcpy(out + n, suffix, m + 1);
-    }
-    return out;
-}
-
-static int sync_path(const char *path, int flags)
-{
-    int descriptor = open(path, flags | O_CLOEXEC);
-    int ok = descriptor >= 0 && fsync(descriptor) == 0;
-    int reason = errno;
-    if (descriptor >= 0)
-        close(descriptor);
-    return ok ? DD_OK : dd_fail_writing(path, reason);
-}
-
-int dd_sync_file(const char *path)
-{
-    return sync_path(path, O_RDONLY);
-}
-
-int dd_sync_directory_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash)
-        return sync_path(".", O_RDONLY | O_DIRECTORY);
-    char *directory = strndup(path, (size_t)(slash - path) + 1);
-    if (!directory)
-        return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = sync_path(directory, O_RDONLY | O_DIRECTORY);
-    free(directory);
-    return status;
-}
-
-int dd_publish(const char *temporary, const char *path)
-{
-    int status = dd_sync_file(temporary);
-    if (!status && rename(temporary, path))
-        status = dd_fail(DD_ERR_IO, "%s: cannot be renamed to %s: %s", temporary, path, strerror(errno));
-    if (status)
-        unlink(temporary);
-    else
-        status = dd_sync_directory_of(path);
-    return status;
-}
-
-int dd_publish_or_remove(int status, char *temporary, const char *path)
-{
-    if (status)
-        unlink(temporary);
-    else
-        status = dd_publish(temporary, path);
-    free(temporary);
-    return status;
 }

@@ -1,10 +1,12 @@
 /* What the store's files share: HDF5 with errors kept, dimension scales and text as every reader likes it.
  *
+ *     dd_output out;
  *     dd_h5_file f;
- *     dd_h5_create(&f, "seed_0.h5.tmp");
+ *     DD_TRY(dd_output_open(&out, "points.h5"));
+ *     dd_h5_create_output(&f, &out);
  *     dd_h5_group(&f, "/samples");
  *     dd_h5_dataset(&f, &(dd_h5_spec){.name = "/samples/x", ...}, x);
- *     DD_TRY(dd_h5_close(&f));
+ *     return dd_output_close(&out, dd_h5_close(&f));
  *
  * Writing functions do nothing once one has failed; dd_h5_close returns the first failure. HDF5's own
  * reason is part of the message.
@@ -15,6 +17,7 @@
 #include <hdf5.h>
 
 #include "error.h"
+#include "files.h"
 
 /* Switch off HDF5's printing of its error stack. */
 void dd_h5_quiet(void);
@@ -35,10 +38,12 @@ typedef struct dd_h5_file { /* must not move while it is open */
 
 /* Create, replacing what is there. */
 void dd_h5_create(dd_h5_file *f, const char *path);
+/* Create an output (files.h), which must be closed after this file; messages name its target. */
+void dd_h5_create_output(dd_h5_file *f, const dd_output *out);
 /* Open a file that is complete but for appended rows as the writer of HDF5's "single writer, multiple readers". */
 void dd_h5_open_swmr(dd_h5_file *f, const char *path);
-/* Open a closed file to change it: a copy, because a write that fails leaves it damaged. */
-void dd_h5_edit(dd_h5_file *f, const char *path);
+/* Open an output to change it, into which a file was copied: a write that fails leaves it damaged. */
+void dd_h5_edit(dd_h5_file *f, const dd_output *out);
 /* Remove a group or dataset if it is there. */
 void dd_h5_remove(dd_h5_file *f, const char *name);
 /* Record a failure (with HDF5's or the disk's reason) unless there is one. */
@@ -87,19 +92,5 @@ int dd_h5_read_double(hid_t file, const char *path, const char *name, double *ou
 int dd_h5_size(hid_t file, const char *path, const char *name, int rank, hsize_t size[DD_H5_RANK]);
 /* A whole float32 dataset; DD_ERR_IO also when its size is another. */
 int dd_h5_read_floats(hid_t file, const char *path, const char *name, int rank, const hsize_t *size, float *out);
-
-/* ---- files that appear whole ---- */
-
-/* DD_ERR_IO for a failed write, with the errno and, where there is one, the cure. */
-int dd_fail_writing(const char *path, int error);
-/* "<path><suffix>", malloc'ed; NULL when memory is out. */
-char *dd_path_with(const char *path, const char *suffix);
-/* Flush a closed file to disk and rename it, durably; on failure the temporary is removed. */
-int dd_publish(const char *temporary, const char *path);
-/* What ends the writing of such a file, whose status is given: publish it, or remove it on failure; frees `temporary`.
- */
-int dd_publish_or_remove(int status, char *temporary, const char *path);
-int dd_sync_file(const char *path);
-int dd_sync_directory_of(const char *path);
 
 #endif

@@ -225,7 +225,7 @@ struct dd_log {
 };
 
 /* A closed file with the rows of steps [0, from_step), which come from the log at `path`. */
-static int make_file(const char *temporary, const char *path, const dd_run *run, const dd_model *model, int from_step)
+static int make_file(const dd_output *out, const char *path, const dd_run *run, const dd_model *model, int from_step)
 {
     hid_t old = -1;
     if (from_step) {
@@ -241,7 +241,7 @@ static int make_file(const char *temporary, const char *path, const dd_run *run,
                                    from_step);
     }
     dd_h5_file f;
-    dd_h5_create(&f, temporary);
+    dd_h5_create_output(&f, out);
     dd_write_header(&f, run, DD_FILE_LOG);
     dd_write_log_layout(&f, run, model);
     if (from_step)
@@ -265,14 +265,13 @@ static int open_columns(dd_log *log, const char *temporary, const dd_model *mode
 /* Make the file, open it, and give it its name. */
 static int start(dd_log *log, const dd_run *run, const dd_model *model, int from_step)
 {
-    char *temporary = dd_path_with(log->path, ".tmp");
-    if (!temporary)
-        return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = make_file(temporary, log->path, run, model, from_step);
+    dd_output out;
+    DD_TRY(dd_output_open_locked(&out, log->path));
+    int status = make_file(&out, log->path, run, model, from_step);
     if (!status)
-        status = open_columns(log, temporary, model);
+        status = open_columns(log, out.temporary, model);
     log->file.path = log->path;
-    return dd_publish_or_remove(status, temporary, log->path);
+    return dd_output_close(&out, status);
 }
 
 int dd_log_create(const char *path, const dd_run *run, const dd_model *model, int from_step, dd_log **out)

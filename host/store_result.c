@@ -1,12 +1,11 @@
 /* The finished run, and reading from it. */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "store_run.h"
+#include "text_file.h"
 
 static const char from_network[] = "generated points, from the averaged parameters";
 
@@ -92,28 +91,28 @@ static void write_sample_gate(dd_h5_file *f, const float *gate, int gates, const
 
 int dd_result_write_samples(const char *path, const dd_run *run, const dd_result *r, const char *points)
 {
+    dd_output out;
     dd_h5_file f;
-    char *temporary = dd_path_with(path, ".tmp");
-    if (!temporary)
-        return dd_fail(DD_ERR_MEMORY, "out of memory");
-    dd_h5_create(&f, temporary);
+    DD_TRY(dd_output_open(&out, path));
+    dd_h5_create_output(&f, &out);
     dd_write_header(&f, run, DD_FILE_RESULT);
     write_samples(&f, points, r->x, r->initial_noise, NULL, 0, r->samples);
     write_metrics(&f, &r->metrics);
-    return dd_publish_or_remove(dd_h5_close(&f), temporary, path);
+    return dd_output_close(&out, dd_h5_close(&f));
 }
 
 int dd_result_write(const char *path, const dd_run *run, const dd_model *model, const dd_result *r)
 {
     hid_t log;
     DD_TRY(dd_h5_open(path, &log));
-    char *temporary = dd_path_with(path, ".tmp");
-    if (!temporary) {
+    dd_output out;
+    int status = dd_output_open_locked(&out, path);
+    if (status) {
         H5Fclose(log);
-        return dd_fail(DD_ERR_MEMORY, "out of memory");
+        return status;
     }
     dd_h5_file f;
-    dd_h5_create(&f, temporary);
+    dd_h5_create_output(&f, &out);
     dd_write_header(&f, run, DD_FILE_RESULT);
     dd_write_log_layout(&f, run, model);
     if (!f.status)
@@ -126,7 +125,7 @@ int dd_result_write(const char *path, const dd_run *run, const dd_model *model, 
     dd_h5_group(&f, "/parameters");
     dd_write_parameters(&f, model, "/parameters", "online", r->online);
     dd_write_parameters(&f, model, "/parameters", "ema", r->ema);
-    return dd_publish_or_remove(dd_h5_close(&f), temporary, path);
+    return dd_output_close(&out, dd_h5_close(&f));
 }
 
 /* ---- reading ---- */
@@ -221,46 +220,59 @@ int dd_samples_print(FILE *file, const float *x, const float *gate, int gates, u
 }
 
 /* Version 1.0 of numpy.lib.format: magic, version, length, and a header padded to a multiple of 64. */
-static int write_npy(FILE *file, const float *x, uint32_t n)
+static void write_npy_points(FILE *file, const float *x, uint32_t n)
 {
     enum { LENGTH = 128 - 10 };
     static const unsigned char magic[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, LENGTH, 0};
     char header[LENGTH + 1], shape[LENGTH];
     snprintf(shape, sizeof shape, "{'descr': '<f4', 'fortran_order': False, 'shape': (%u, 2), }", n);
     snprintf(header, sizeof header, "%-*s\n", LENGTH - 1, shape);
-    return fwrite(magic, 1, sizeof magic, file) == sizeof magic && fwrite(header, 1, LENGTH, file) == LENGTH &&
-           fwrite(x, 2 * sizeof *x, n, file) == n;
+    fwrite(magic, 1, sizeof magic, file);
+    fwrite(header, 1, LENGTH, file);
+    fwrite(x, 2 * sizeof *x, n, file);
 }
 
-static int write_h5(const char *temporary, const dd_run *run, const float *x, const float *gate, int gates, uint32_t n)
+static int write_h5(const char *path, const dd_run *run, const float *x, const float *gate, int gates, uint32_t n)
 {
+    dd_output out;
     dd_h5_file f;
-    dd_h5_create(&f, temporary);
+    DD_TRY(dd_output_open(&out, path));
+    dd_h5_create_output(&f, &out);
     dd_write_header(&f, run, DD_FILE_SAMPLES);
     write_samples(&f, from_network, x, NULL, gate, gates, n);
-    return dd_h5_close(&f);
+    return dd_output_close(&out, dd_h5_close(&f));
+}
+
+typedef struct points {
+    const float *x, *gate;
+    int gates;
+    uint32_t n;
+} points;
+
+/* A failure is the stream's, which the caller looks at. */
+static int print_points(FILE *file, const void *data)
+{
+    const points *p = data;
+    dd_samples_print(file, p->x, p->gate, p->gates, p->n);
+    return DD_OK;
+}
+
+static int write_npy(FILE *file, const void *data)
+{
+    const points *p = data;
+    write_npy_points(file, p->x, p->n);
+    return DD_OK;
 }
 
 int dd_samples_write(const char *path, const dd_run *run, const float *x, const float *gate, int gates, uint32_t n)
 {
     const char *ending = strrchr(path, '.');
-    int csv = ending && !strcmp(ending, ".csv"), npy = ending && !strcmp(ending, ".npy");
-    int h5 = ending && (!strcmp(ending, ".h5") || !strcmp(ending, ".hdf5"));
-    if (!csv && !npy && !h5)
-        return dd_fail(DD_ERR_USAGE, "%s: unknown kind of file; samples are written as .h5, .csv or .npy", path);
-    char *temporary = dd_path_with(path, ".tmp");
-    if (!temporary)
-        return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = DD_OK;
-    if (h5) {
-        status = write_h5(temporary, run, x, gate, gates, n);
-    } else {
-        FILE *file = fopen(temporary, "wb");
-        int ok = file && (csv ? dd_samples_print(file, x, gate, gates, n) : write_npy(file, x, n)) && !fflush(file);
-        if (!ok)
-            status = dd_fail_writing(temporary, errno);
-        if (file)
-            fclose(file);
-    }
-    return dd_publish_or_remove(status, temporary, path);
+    points p = {x, gate, gates, n};
+    if (ending && !strcmp(ending, ".csv"))
+        return dd_text_file_write(path, print_points, &p);
+    if (ending && !strcmp(ending, ".npy"))
+        return dd_text_file_write(path, write_npy, &p);
+    if (ending && (!strcmp(ending, ".h5") || !strcmp(ending, ".hdf5")))
+        return write_h5(path, run, x, gate, gates, n);
+    return dd_fail(DD_ERR_USAGE, "%s: unknown kind of file; samples are written as .h5, .csv or .npy", path);
 }

@@ -1,31 +1,26 @@
 #include "text_file.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
+#include <unistd.h>
 
-#include "store_h5.h"
+#include "error.h"
+#include "files.h"
+
+static int write_text(const dd_output *out, int (*print)(FILE *out, const void *data), const void *data)
+{
+    errno = 0;
+    int copy = dup(out->descriptor);
+    FILE *file = copy < 0 ? NULL : fdopen(copy, "w");
+    if (!file)
+        return dd_fail_writing(out->name, errno);
+    int status = print(file, data), broken = ferror(file) != 0;
+    broken = fclose(file) || broken;
+    return status || !broken ? status : dd_fail_writing(out->name, errno ? errno : EIO);
+}
 
 int dd_text_file_write(const char *path, int (*print)(FILE *out, const void *data), const void *data)
 {
-    char *beside = dd_path_with(path, ".tmp");
-    if (!beside)
-        return dd_fail(DD_ERR_MEMORY, "out of memory");
-    errno = 0;
-    int status = DD_OK, broken = 1;
-    FILE *out = fopen(beside, "w");
-    if (out) {
-        status = print(out, data);
-        broken = ferror(out) != 0;
-        broken = fclose(out) || broken;
-    }
-    if (!status && broken)
-        status = dd_fail(DD_ERR_IO, "%s: cannot be written: %s; choose another directory, or free space", beside,
-                         strerror(errno));
-    if (!status)
-        status = dd_publish(beside, path);
-    else if (out)
-        remove(beside);
-    free(beside);
-    return status;
+    dd_output out;
+    DD_TRY(dd_output_open(&out, path));
+    return dd_output_close(&out, write_text(&out, print, data));
 }

@@ -4,8 +4,9 @@
 
 #include <stdio.h>
 
-/* Let print(out, data) write beside `path`, flush to disk and rename over `path`; what was there stays on failure.
- * print returns a dd_status. DD_ERR_IO when the file cannot be written. */
+/* Let print(out, data) write an output (files.h): `path` is replaced when all is written, and stays as it was on
+ * failure. print returns a dd_status, and leaves errors of the stream to this function. DD_ERR_IO when the file cannot
+ * be written. */
 int dd_text_file_write(const char *path, int (*print)(FILE *out, const void *data), const void *data);
 
 #endif

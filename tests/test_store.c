@@ -31,6 +31,20 @@ static const char *in_folder(const char *name)
     return strcpy(known[i], path);
 }
 
+/* Temporary files in a folder. */
+static int left_over(const char *where)
+{
+    DIR *dir = opendir(where);
+    int found = 0;
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        size_t n = strlen(e->d_name);
+        found += n > 4 && !strcmp(e->d_name + n - 4, ".tmp");
+    }
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
 /* ---- files as bytes ---- */
 
 typedef struct bytes {
@@ -340,7 +354,7 @@ static void check_cut_log(stored_run *r)
         if (status) {
             bytes cut = {whole.data, n};
             CHECK_FAILS(status, DD_ERR_IO, "kl.h5", "anew");
-            CHECK(unchanged(path, &cut) && !there(in_folder("kl.h5.tmp")), "%zu bytes", n);
+            CHECK(unchanged(path, &cut) && !left_over(folder), "%zu bytes", n);
             bad++;
         } else {
             CHECK_OK(stored_run_append(r, log, 10, 23));
@@ -421,7 +435,7 @@ static void check_log(stored_run *r)
     CHECK(dd_log_chunk(&r->config.training) == 5, "%d", dd_log_chunk(&r->config.training));
     CHECK(dd_log_chunk(&(dd_training_config){.checkpoint_every = 1000}) == 50, "50");
     CHECK_OK(dd_log_create(path, &r->run, &r->model, 0, &log));
-    CHECK(there(path) && !there(in_folder("l.h5.tmp")), "the log has its name at once");
+    CHECK(there(path) && !left_over(folder), "the log has its name at once");
     CHECK_OK(stored_run_append(r, log, 0, 10));
     r->block.steps = 3; /* not a chunk */
     r->block.first_step = 10;
@@ -442,7 +456,7 @@ static void check_log(stored_run *r)
     dd_run other = r->run;
     other.seed = 1;
     CHECK_FAILS(dd_log_create(path, &other, &r->model, 5, &log), DD_ERR_CONFLICT, "l.h5", "seed");
-    CHECK(unchanged(path, &before) && !there(in_folder("l.h5.tmp")) && !there(in_folder("none.h5")), "files");
+    CHECK(unchanged(path, &before) && !left_over(folder) && !there(in_folder("none.h5")), "files");
     free(before.data);
 
     CHECK_OK(dd_log_create(path, &r->run, &r->model, 10, &log));
@@ -461,7 +475,7 @@ static void check_result(stored_run *r)
     dd_metrics m;
     dd_header h;
     CHECK_OK(stored_run_result(r, path));
-    CHECK(!there(in_folder("l.h5.tmp")), "l.h5.tmp");
+    CHECK(!left_over(folder), "a temporary file");
     CHECK_OK(dd_header_read(path, &h));
     CHECK(h.kind == DD_FILE_RESULT && h.step == 23, "kind %d, step %d", (int)h.kind, h.step);
     CHECK_OK(dd_result_read_parameters(path, &r->model, DD_STATE_ONLINE, parameters));
@@ -549,11 +563,11 @@ static int write_samples_to(stored_run *r, const char *path)
 }
 
 /* At every limit a file stays as it was and nothing is left beside it. */
-static void check_full(stored_run *r, const char *name, const char *temporary, int (*call)(stored_run *, const char *))
+static void check_full(stored_run *r, const char *name, int (*call)(stored_run *, const char *))
 {
     const char *path = in_folder(name);
-    char beside[128];
-    snprintf(beside, sizeof beside, "%s%s", path, temporary);
+    char next[128];
+    snprintf(next, sizeof next, "%s.next", path);
     bytes before = load(path);
     int failures = 0, status = DD_ERR_IO;
     for (rlim_t limit = 0; status; limit += limit < 4000 ? 501 : 7919) {
@@ -562,7 +576,7 @@ static void check_full(stored_run *r, const char *name, const char *temporary, i
             break;
         failures++;
         CHECK_FAILS(status, DD_ERR_IO, name, "File too large", "Make room");
-        CHECK(!there(beside), "%s at limit %llu", beside, (unsigned long long)limit);
+        CHECK(!left_over(folder) && !there(next), "%s at limit %llu", path, (unsigned long long)limit);
         CHECK(unchanged(path, &before), "%s at limit %llu", path, (unsigned long long)limit);
     }
     CHECK(failures > 10, "%s: %d failures", name, failures);
@@ -582,7 +596,7 @@ static void check_full_log(stored_run *r)
         if (!status)
             break;
         CHECK_FAILS(status, DD_ERR_IO, "full.h5", "File too large");
-        CHECK(!there(in_folder("full.h5.tmp")), "full.h5.tmp");
+        CHECK(!left_over(folder), "a temporary file");
         if (!there(path))
             continue;
         CHECK_OK(dd_header_read(path, &h));
@@ -622,7 +636,7 @@ static void check_small_disk(stored_run *r)
     bytes log = load(result), good = load(path);
     CHECK_FAILS(write_checkpoint(r, path), DD_ERR_IO, "disk/d.ckpt.h5", "No space left", "Make room");
     CHECK_FAILS(stored_run_result(r, result), DD_ERR_IO, "disk/d.h5", "No space left");
-    CHECK(!there(in_folder("disk/d.ckpt.h5.next")) && !there(in_folder("disk/d.h5.tmp")), "left beside");
+    CHECK(!left_over(place) && !there(in_folder("disk/d.ckpt.h5.next")), "a temporary file");
     CHECK(unchanged(path, &good) && read_equals(r, path, 15), "checkpoint");
     CHECK(unchanged(result, &log), "log");
 
@@ -653,7 +667,7 @@ static void check_no_folder(stored_run *r)
     CHECK_FAILS(write_samples_to(r, path), DD_ERR_IO, "plain/x.h5", "Not a directory");
     CHECK_FAILS(write_samples_to(r, in_folder("plain/x.npy")), DD_ERR_IO, "plain/x.npy", "Not a directory");
     CHECK_FAILS(write_samples_to(r, in_folder("samples.txt")), DD_ERR_USAGE, "samples.txt", ".csv");
-    CHECK(!there(in_folder("samples.txt")) && !there(in_folder("samples.txt.tmp")), "samples.txt");
+    CHECK(!there(in_folder("samples.txt")) && !left_over(folder), "samples.txt");
 }
 
 /* ---- two writers ---- */
@@ -721,11 +735,11 @@ int main(void)
     in_child(check_flipped_checkpoint, &r);
     in_child(check_cut_result, &r);
     in_child(check_cut_log, &r);
-    check_full(&r, "c.ckpt.h5", ".next", write_checkpoint);
-    check_full(&r, "samples.h5", ".tmp", write_samples_to);
-    check_full(&r, "samples.csv", ".tmp", write_samples_to);
+    check_full(&r, "c.ckpt.h5", write_checkpoint);
+    check_full(&r, "samples.h5", write_samples_to);
+    check_full(&r, "samples.csv", write_samples_to);
     CHECK_OK(stored_run_log(&r, in_folder("l.h5"), 23));
-    check_full(&r, "l.h5", ".tmp", stored_run_result);
+    check_full(&r, "l.h5", stored_run_result);
     check_full_log(&r);
     in_child(check_small_disk, &r);
     check_no_folder(&r);

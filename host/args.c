@@ -41,27 +41,33 @@ static void print_wrapped(const char *text, int indent)
     putchar('\n');
 }
 
+const dd_note dd_exit_status[] = {
+    {"0", "success"},
+    {"1", "a fault of the program's own; please report it"},
+    {"2", "wrong command line"},
+    {"3", "wrong configuration file or --set"},
+    {"4", "wrong data in a file of points"},
+    {"5", "a file is missing, unreadable, damaged, or cannot be written"},
+    {"6", "what is on disk belongs to another configuration, or another process is writing it"},
+    {"7", "a loss became NaN or infinite"},
+    {"8", "out of memory"},
+    {"9", "the backend is not available, or the device failed"},
+    {"10", "a helper program (python3 for pictures) is missing or failed"},
+    {"130", "stopped by a signal after a checkpoint; the same command goes on"},
+    {0}};
+
 void dd_exit_status_help(void)
 {
-    printf("EXIT STATUS\n"
-           "    0    success\n"
-           "    1    a fault of the program's own; please report it\n"
-           "    2    wrong command line\n"
-           "    3    wrong configuration file or --set\n"
-           "    4    wrong data in a file of points\n"
-           "    5    a file is missing, unreadable, damaged, or cannot be written\n"
-           "    6    what is on disk belongs to another configuration, or another process is writing it\n"
-           "    7    a loss became NaN or infinite\n"
-           "    8    out of memory\n"
-           "    9    the backend is not available, or the device failed\n"
-           "    10   a helper program (python3 for pictures) is missing or failed\n"
-           "    130  stopped by a signal after a checkpoint; the same command goes on\n");
+    printf("EXIT STATUS\n");
+    for (const dd_note *note = dd_exit_status; note->name; note++)
+        printf("    %-4s %s\n", note->name, note->text);
 }
 
-void dd_command_help(const dd_command *c)
+void dd_print_help(const dd_command *c)
 {
     printf("NAME\n    dualdiff %s - %s\n\nSYNOPSIS\n    dualdiff %s\n", c->name, c->summary, c->name);
-    print_wrapped(c->synopsis, 8);
+    if (*c->synopsis)
+        print_wrapped(c->synopsis, 8);
     printf("\nDESCRIPTION\n");
     print_wrapped(c->description, 4);
     printf("\nOPTIONS\n");
@@ -147,7 +153,7 @@ int dd_args_parse(const dd_command *command, int argc, char **argv, dd_args *arg
     *args = (dd_args){.command = command};
     for (int i = 0; i < argc; i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-            dd_command_help(command);
+            dd_print_help(command);
             args->help = 1;
             return DD_OK;
         }

@@ -18,6 +18,11 @@ typedef struct dd_option {
     const char *help;
 } dd_option;
 
+/* A word and what it means. */
+typedef struct dd_note {
+    const char *name, *text;
+} dd_note;
+
 typedef struct dd_command {
     const char *name, *summary;
     const char *synopsis; /* behind the name */
@@ -56,7 +61,9 @@ int dd_args_values(const dd_args *args, const char *option, const char ***values
  * option. */
 int dd_args_seeds(const dd_args *args, const char *option, uint64_t **seeds, int *count);
 
-void dd_command_help(const dd_command *command);
+extern const dd_note dd_exit_status[]; /* ends with a NULL name */
+
+void dd_print_help(const dd_command *command);
 void dd_exit_status_help(void);
 
 #endif

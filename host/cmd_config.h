@@ -1,4 +1,5 @@
-/* The configuration of a command that takes CONFIG and --set. */
+/* The configuration of a command that takes CONFIG and --set: a file, or the name of one that comes with the program.
+ */
 #ifndef DD_CMD_CONFIG_H
 #define DD_CMD_CONFIG_H
 
@@ -6,7 +7,12 @@
 #include "config.h"
 #include "names.h"
 
-/* Read the file that the command's first word names, override it by its --set, and check it. */
+/* The file that `word` names. A word without a slash may be a name: a file `word` or `word`.toml in the current folder comes first, then the program's own configuration of that name. malloc'ed.
+ * DD_ERR_IO names the closest one and where was looked. */
+int dd_config_find(const char *word, char **path);
+
+/* Read and check the configuration that `word` names, without and with the command's --set. */
+int dd_config_open(const char *word, dd_config *config);
 int dd_read_config(const dd_args *args, dd_config *config);
 
 /* Override `config` by the command's --set, and check it. */
@@ -14,5 +20,17 @@ int dd_override_config(const dd_args *args, dd_config *config);
 
 /* The name that results go by: "configs/run_1.toml" is run_1. DD_ERR_USAGE where it cannot be part of a path. */
 int dd_config_name(const char *path, char out[DD_NAME]);
+
+/* ---- the program's own ---- */
+
+typedef struct dd_config_names {
+    char *folder;
+    int count;
+    char **name; /* sorted */
+} dd_config_names;
+
+/* A folder that isn't there has none. */
+int dd_config_names_read(dd_config_names *names);
+void dd_config_names_free(dd_config_names *names);
 
 #endif

@@ -25,7 +25,7 @@ const dd_command dd_command_cost = {
     .most_words = 1,
     .words_name = "CONFIG",
     .options = options,
-    .examples = "    dualdiff cost configs/run_1.toml\n    dualdiff cost configs/run_3.toml --replicas 1,8,64\n",
+    .examples = "    dualdiff cost run_1\n    dualdiff cost run_3 --replicas 1,8,64\n",
     .run = dd_cmd_cost};
 
 static void print_counts(const dd_model *model, const dd_training_config *t, const uint64_t *replicas, int count)

@@ -162,7 +162,7 @@ static int configure(const dd_args *args, const char *path, dd_config *config)
     DD_TRY(dd_header_read(path, &header));
     *config = header.config;
     if (file)
-        DD_TRY(dd_config_read(file, config));
+        DD_TRY(dd_config_open(file, config));
     DD_TRY(dd_override_config(args, config));
     char *difference = dd_config_difference(config, &header.config, fixed);
     if (!difference)

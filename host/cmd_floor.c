@@ -19,7 +19,7 @@ const dd_command dd_command_floor = {
     .most_words = 1,
     .words_name = "CONFIG",
     .options = options,
-    .examples = "    dualdiff floor configs/run_1.toml --dataset dino --draws 40\n",
+    .examples = "    dualdiff floor run_1 --dataset dino --draws 40\n",
     .run = dd_cmd_floor};
 
 static int draw(const dd_draws *d, const void *user, uint64_t seed, uint32_t n, float *x, float *initial_noise)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd_config.h"
 #include "commands.h"
 #include "generators.h"
 #include "names.h"
@@ -27,7 +28,7 @@ const dd_command dd_command_info = {
     .most_words = 1,
     .words_name = "CONFIG, RUN.h5 or DATASET",
     .options = options,
-    .examples = "    dualdiff info configs/run_1.toml\n    dualdiff info runs/run_1/dino/seed_0.h5\n"
+    .examples = "    dualdiff info run_1\n    dualdiff info runs/run_1/dino/seed_0.h5\n"
                 "    dualdiff info dino\n",
     .run = dd_cmd_info};
 
@@ -190,8 +191,7 @@ int dd_cmd_info(int argc, char **argv)
         DD_CHECK(print_file(path, &header));
         config = header.config;
     } else {
-        DD_CHECK(dd_config_read(path, &config));
-        DD_CHECK(dd_config_validate(&config));
+        DD_CHECK(dd_config_open(path, &config));
         DD_CHECK(print_network(&config));
         putchar('\n');
     }

@@ -26,8 +26,8 @@ const dd_command dd_command_oracle = {
     .most_words = 1,
     .words_name = "CONFIG",
     .options = options,
-    .examples = "    dualdiff oracle configs/run_1.toml --dataset dino\n"
-                "    dualdiff oracle configs/run_1.toml --dataset moons --set diffusion.schedule=cosine\n",
+    .examples = "    dualdiff oracle run_1 --dataset dino\n"
+                "    dualdiff oracle run_1 --dataset moons --set diffusion.schedule=cosine\n",
     .run = dd_cmd_oracle};
 
 typedef struct denoiser {

@@ -1,14 +1,14 @@
-#define _GNU_SOURCE /* asprintf */
 #include "cmd_tool.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "share.h"
 
 extern char **environ;
 
@@ -20,16 +20,9 @@ enum {
 /* malloc'ed; NULL when memory is out. */
 static char *find_script(const char *script)
 {
-    char program[PATH_MAX], *path;
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program);
-    while (length > 0 && program[length - 1] != '/')
-        length--;
-    if (asprintf(&path, "%.*s../share/dualdiff/%s", (int)(length > 0 ? length : 0), program, script) < 0)
-        return NULL;
-    if (length > 0 && !access(path, R_OK))
-        return path;
-    free(path);
-    return asprintf(&path, "%s/results/%s", DD_SOURCE_DIR, script) < 0 ? NULL : path;
+    char in_source[64];
+    snprintf(in_source, sizeof in_source, "results/%s", script);
+    return dd_share_path(script, in_source);
 }
 
 static const char *find_interpreter(void)
@@ -57,16 +50,26 @@ static FILE *list_entries(const dd_entry *entry, int count)
     return list;
 }
 
+static int missing_package(const char *interpreter, const char *script)
+{
+    char *needed = dd_share_path("requirements.txt", "requirements.txt");
+    if (!needed)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int status = dd_fail(DD_ERR_TOOL,
+                         "%s lacks a package that %s needs: python3 -m pip install -r %s, or name a Python that has "
+                         "numpy, h5py and matplotlib in DUALDIFF_PYTHON",
+                         interpreter, script, needed);
+    free(needed);
+    return status;
+}
+
 static int failed(const char *interpreter, const char *script, int wait_status)
 {
     if (WIFSIGNALED(wait_status))
         return dd_fail(DD_ERR_TOOL, "%s %s was ended by signal %d; run the same command again", interpreter, script,
                        WTERMSIG(wait_status));
     if (WEXITSTATUS(wait_status) == MISSING_PACKAGE)
-        return dd_fail(DD_ERR_TOOL,
-                       "%s lacks a package that %s needs: python3 -m pip install -r %s/requirements.txt, or name a "
-                       "Python that has numpy, h5py and matplotlib in DUALDIFF_PYTHON",
-                       interpreter, script, DD_SOURCE_DIR);
+        return missing_package(interpreter, script);
     return dd_fail(DD_ERR_TOOL, "%s %s failed with exit status %d; what it said is above", interpreter, script,
                    WEXITSTATUS(wait_status));
 }

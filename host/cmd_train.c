@@ -29,7 +29,8 @@ const dd_command dd_command_train = {
     .synopsis = "CONFIG [--dataset NAME|FILE ...] [--seeds LIST] [--set KEY=VALUE ...] [--backend auto|cpu|cuda] "
                 "[--threads N] [--out DIR] [--quiet]",
     .description =
-        "Trains the network that CONFIG (a TOML file, see configs/) describes, once for every dataset and seed, all "
+        "Trains the network that CONFIG describes (a TOML file, or a name from `dualdiff configs`), once for every "
+        "dataset and seed, all "
         "together. While training, seed_<n>.h5 is a log that h5py can watch (swmr=True) and seed_<n>.ckpt.h5 the "
         "newest checkpoint; at the end seed_<n>.h5 is the result: parameters, losses, gating weights, samples and "
         "metrics. "
@@ -41,8 +42,8 @@ const dd_command dd_command_train = {
     .most_words = 1,
     .words_name = "CONFIG",
     .options = options,
-    .examples = "    dualdiff train configs/run_1.toml --dataset dino --seeds 0-4\n"
-                "    dualdiff train configs/run_0.toml --dataset points.csv --set training.steps=2000\n",
+    .examples = "    dualdiff train run_1 --dataset dino --seeds 0-4\n"
+                "    dualdiff train run_0 --dataset points.csv --set training.steps=2000\n",
     .run = dd_cmd_train};
 
 static volatile sig_atomic_t stop_requested;

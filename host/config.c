@@ -108,6 +108,15 @@ static void *member_of(dd_config *config, const key_info *key)
     return (char *)config + key->offset;
 }
 
+int dd_config_key(int i, const char **section, const char **key)
+{
+    if (i < 0 || i >= KEYS)
+        return 0;
+    *section = keys[i].section;
+    *key = keys[i].key;
+    return 1;
+}
+
 void dd_config_defaults(dd_config *config)
 {
     *config = (dd_config){
@@ -283,8 +292,8 @@ int dd_config_read(const char *path, dd_config *config)
 {
     FILE *file = fopen(path, "r");
     if (!file)
-        return dd_fail(DD_ERR_IO, "%s: %s; name a configuration file, for instance configs/run_1.toml", path,
-                       strerror(errno));
+        return dd_fail(DD_ERR_IO, "%s: %s; `dualdiff configs` lists the configurations that come with the program",
+                       path, strerror(errno));
     char *text = NULL;
     size_t length = 0, room = 0;
     int status = DD_OK;

@@ -163,6 +163,9 @@ int dd_config_parse(const char *text, const char *origin, dd_config *config);
  * string, so that --set model.activation=silu works in a shell. */
 int dd_config_set(dd_config *config, const char *assignment);
 
+/* The name of key number i of all; 0 beyond the last. */
+int dd_config_key(int i, const char **section, const char **key);
+
 /* Bounds between keys (those of a single key are checked where it is read). */
 int dd_config_validate(const dd_config *config);
 

@@ -1,0 +1,16 @@
+# Let the program write its manual pages (man1/) and its completions for bash (dualdiff), zsh (_dualdiff) and fish
+# (dualdiff.fish) into OUT. A program for another machine needs EMULATOR; without one they are left out.
+file(REMOVE_RECURSE ${OUT})
+file(MAKE_DIRECTORY ${OUT})
+execute_process(COMMAND ${EMULATOR} ${PROGRAM} help --man ${OUT}/man1 RESULT_VARIABLE result ERROR_VARIABLE error)
+if(result)
+    message("manual pages and completions: left out, the program cannot run here: ${error}")
+    file(REMOVE_RECURSE ${OUT})
+    return()
+endif()
+foreach(shell bash zsh fish)
+    set(bash dualdiff)
+    set(zsh _dualdiff)
+    set(fish dualdiff.fish)
+    execute_process(COMMAND ${EMULATOR} ${PROGRAM} completion ${shell} OUTPUT_FILE ${OUT}/${${shell}})
+endforeach()

@@ -118,7 +118,7 @@ static int fill_entropy(dd_scene *s, const dd_logged_gates *g)
 int dd_analyse_training(dd_scene *s)
 {
     dd_logged_gates g;
-    DD_TRY(dd_logged_gates_read(s->path, &s->stored->model, s->timesteps, &g));
+    DD_TRY(dd_logged_gates_read(s->path, &s->stored->model, &s->stored->header.config, &g));
     int status = fill_phases(s, &g);
     if (!status)
         status = fill_entropy(s, &g);

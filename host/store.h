@@ -119,7 +119,7 @@ int dd_result_write_samples(const char *path, const dd_run *run, const dd_result
 /* Read from a result. part: DD_STATE_ONLINE or DD_STATE_EMA; parameters [model.parameters]. */
 int dd_result_read_parameters(const char *path, const dd_model *model, dd_state_part part, float *parameters);
 int dd_result_read_metrics(const char *path, dd_metrics *metrics);
-/* *x is malloc'ed, (*n, 2). */
+/* *x is malloc'ed, (*n, 2), as many as [evaluation] says. */
 int dd_result_read_samples(const char *path, float **x, uint32_t *n);
 
 /* ---- samples on their own (`dualdiff sample --out`) ---- */

@@ -36,33 +36,34 @@ static int read_weights(hid_t file, const char *path, const char *name, const dd
     return status;
 }
 
-static int read_logged(hid_t file, const char *path, const dd_model *model, int timesteps, dd_logged_gates *g)
+/* The sizes are the configuration's, whose keys are bounded; what the file says of its arrays is compared with them. */
+static int read_logged(hid_t file, const char *path, const dd_model *model, const dd_config *config, dd_logged_gates *g)
 {
-    hsize_t size[DD_H5_RANK];
-    DD_TRY(dd_h5_size(file, path, "/gate/train/timestep", 2, size));
-    if (!size[0] || !size[1])
-        return dd_fail(DD_ERR_IO, "%s: no gate was logged while training", path);
-    g->rows = (int)size[0];
-    g->batch = (int)size[1];
-    g->step = malloc((size_t)size[0] * sizeof *g->step);
-    g->timestep = malloc((size_t)(size[0] * size[1]) * sizeof *g->timestep);
+    const dd_training_config *t = &config->training;
+    const hsize_t size[2] = {((hsize_t)t->steps + (hsize_t)t->gate_every - 1) / (hsize_t)t->gate_every,
+                             (hsize_t)t->batch};
+    size_t rows = (size_t)size[0], n = rows * (size_t)t->batch;
+    g->rows = (int)rows;
+    g->batch = t->batch;
+    g->step = malloc(rows * sizeof *g->step);
+    g->timestep = malloc(n * sizeof *g->timestep);
     if (!g->step || !g->timestep)
         return dd_fail(DD_ERR_MEMORY, "out of memory for the gates of %s", path);
     DD_TRY(dd_h5_read_floats(file, path, "/gate/train/step", 1, size, g->step));
     DD_TRY(dd_h5_read_floats(file, path, "/gate/train/timestep", 2, size, g->timestep));
-    for (size_t i = 0; i < (size_t)(size[0] * size[1]); i++)
-        if (!(g->timestep[i] >= -1.f && g->timestep[i] < (float)timesteps))
+    for (size_t i = 0; i < n; i++)
+        if (!(g->timestep[i] >= -1.f && g->timestep[i] < (float)config->diffusion.timesteps))
             return dd_fail(DD_ERR_IO, "%s: damaged: /gate/train/timestep holds %g, and there are %d timesteps", path,
-                           (double)g->timestep[i], timesteps);
+                           (double)g->timestep[i], config->diffusion.timesteps);
     return read_weights(file, path, "/gate/train/weight", model, size[0], size[1], &g->weight);
 }
 
-int dd_logged_gates_read(const char *path, const dd_model *model, int timesteps, dd_logged_gates *g)
+int dd_logged_gates_read(const char *path, const dd_model *model, const dd_config *config, dd_logged_gates *g)
 {
     hid_t file;
     *g = (dd_logged_gates){0};
     DD_TRY(dd_h5_open(path, &file));
-    int status = read_logged(file, path, model, timesteps, g);
+    int status = read_logged(file, path, model, config, g);
     H5Fclose(file);
     if (status)
         dd_logged_gates_free(g);

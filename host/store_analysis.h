@@ -12,8 +12,9 @@ typedef struct dd_logged_gates {
     float *timestep; /* [rows][batch]; -1 there */
 } dd_logged_gates;
 
-/* DD_ERR_IO: nothing was logged, or a timestep is not below `timesteps`. */
-int dd_logged_gates_read(const char *path, const dd_model *model, int timesteps, dd_logged_gates *gates);
+/* The gates of a whole training with `config`. DD_ERR_IO: the file has not the size that follows from it, or a timestep
+ * that it does not have. */
+int dd_logged_gates_read(const char *path, const dd_model *model, const dd_config *config, dd_logged_gates *gates);
 void dd_logged_gates_free(dd_logged_gates *gates);
 
 /* The stored samples and the gates they were made with: /samples/x, /samples/initial_noise and /gate/sample. */

@@ -316,10 +316,25 @@ static int read_attribute(hid_t file, const char *path, const char *name, hid_t 
                         name);
 }
 
+/* Whether the file can hold n values of the dataset: deflate, the densest filter that a copy of ours may have, packs
+ * 1032 bytes into one. A dataset that is larger is a claim alone, and reading it would fill memory with nothing. */
+static int holds_values(hid_t set, hsize_t n)
+{
+    static const double densest = 1032;
+    hid_t type = H5Dget_type(set), file = H5Iget_file_id(set);
+    hsize_t stored = H5Dget_storage_size(set), whole = 0;
+    size_t size = H5Tget_size(type);
+    H5Fget_filesize(file, &whole);
+    H5Fclose(file);
+    H5Tclose(type);
+    return (double)n * (double)size <= densest * (double)(stored < whole ? stored : whole);
+}
+
 static int read_scalar(hid_t file, const char *name, hid_t type, void *out)
 {
     hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
-    int ok = set >= 0 && is_one(H5Dget_space(set)) && H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0;
+    int ok = set >= 0 && is_one(H5Dget_space(set)) && holds_values(set, 1) &&
+             H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0;
     if (set >= 0)
         H5Dclose(set);
     return ok;
@@ -385,8 +400,12 @@ int dd_h5_read_floats(hid_t file, const char *path, const char *name, int rank, 
         if (there[i] != size[i])
             return dd_fail(DD_ERR_IO, "%s: dimension %d of %s has %llu elements, not %llu", path, i, name,
                            (unsigned long long)there[i], (unsigned long long)size[i]);
+    hsize_t n = 1;
+    for (int i = 0; i < rank; i++)
+        n *= size[i];
     hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
-    int ok = set >= 0 && H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0;
+    int ok =
+        set >= 0 && holds_values(set, n) && H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0;
     if (set >= 0)
         H5Dclose(set);
     return ok ? DD_OK : dd_h5_fail(DD_ERR_IO, "%s: %s is damaged; restore the file from a copy", path, name);

@@ -105,7 +105,7 @@ static int read_header(hid_t file, const char *path, dd_header *h)
     if (h->kind == DD_FILE_LOG) {
         hsize_t rows[DD_H5_RANK];
         DD_TRY(dd_h5_size(file, path, "/train/step", 1, rows));
-        h->step = (int)rows[0];
+        h->step = rows[0] <= (hsize_t)h->config.training.steps ? (int)rows[0] : -1;
     } else if (h->kind == DD_FILE_CHECKPOINT) {
         DD_TRY(dd_h5_read_integer_attribute(file, path, "step", &number));
         h->step = number <= (unsigned)h->config.training.steps ? (int)number : -1;

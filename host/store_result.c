@@ -130,23 +130,23 @@ int dd_result_write(const char *path, const dd_run *run, const dd_model *model, 
 
 /* ---- reading ---- */
 
-static int open_result(const char *path, hid_t *file)
+static int open_result(const char *path, dd_header *header, hid_t *file)
 {
-    dd_header header;
-    DD_TRY(dd_header_read(path, &header));
-    if (header.kind == DD_FILE_LOG)
+    DD_TRY(dd_header_read(path, header));
+    if (header->kind == DD_FILE_LOG)
         return dd_fail(DD_ERR_IO, "%s: this run is not finished (%d of %d steps); run the same train command to go on",
-                       path, header.step, header.config.training.steps);
-    if (header.kind != DD_FILE_RESULT)
+                       path, header->step, header->config.training.steps);
+    if (header->kind != DD_FILE_RESULT)
         return dd_fail(DD_ERR_IO, "%s: not the result of a training run (seed_<n>.h5) but %s", path,
-                       header.kind == DD_FILE_CHECKPOINT ? "a checkpoint" : "samples");
+                       header->kind == DD_FILE_CHECKPOINT ? "a checkpoint" : "samples");
     return dd_h5_open(path, file);
 }
 
 int dd_result_read_parameters(const char *path, const dd_model *model, dd_state_part part, float *parameters)
 {
     hid_t file;
-    DD_TRY(open_result(path, &file));
+    dd_header header;
+    DD_TRY(open_result(path, &header, &file));
     if (H5Lexists(file, "/parameters", H5P_DEFAULT) == 0) {
         H5Fclose(file);
         return dd_fail(
@@ -164,7 +164,8 @@ int dd_result_read_parameters(const char *path, const dd_model *model, dd_state_
 int dd_result_read_metrics(const char *path, dd_metrics *metrics)
 {
     hid_t file;
-    DD_TRY(open_result(path, &file));
+    dd_header header;
+    DD_TRY(open_result(path, &header, &file));
     int status = DD_OK;
     for (int i = 0; i < DD_METRICS && !status; i++) {
         char name[96];
@@ -180,19 +181,13 @@ int dd_result_read_metrics(const char *path, dd_metrics *metrics)
 int dd_result_read_samples(const char *path, float **x, uint32_t *n)
 {
     hid_t file;
-    hsize_t size[DD_H5_RANK] = {0};
+    dd_header header;
     *x = NULL;
-    DD_TRY(open_result(path, &file));
-    int status = dd_h5_size(file, path, "/samples/x", 2, size);
-    if (!status && (size[0] > UINT32_MAX || size[1] != 2))
-        status = dd_fail(DD_ERR_IO, "%s: /samples/x is (%llu, %llu), not (samples, 2)", path,
-                         (unsigned long long)size[0], (unsigned long long)size[1]);
-    if (!status) {
-        *n = (uint32_t)size[0];
-        *x = malloc(2 * size[0] * sizeof **x);
-        status = *x ? dd_h5_read_floats(file, path, "/samples/x", 2, size, *x)
+    DD_TRY(open_result(path, &header, &file));
+    *n = (uint32_t)header.config.evaluation.samples;
+    *x = malloc(2 * (size_t)*n * sizeof **x);
+    int status = *x ? dd_h5_read_floats(file, path, "/samples/x", 2, (const hsize_t[2]){*n, 2}, *x)
                     : dd_fail(DD_ERR_MEMORY, "%s: out of memory for %u samples", path, *n);
-    }
     if (status) {
         free(*x);
         *x = NULL;

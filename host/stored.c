@@ -5,22 +5,23 @@
 #include "metrics.h"
 #include "start.h"
 
+/* The file's parameters are read before an ensemble takes memory for as many as its configuration claims. */
 static int load(const char *path, dd_stored *s)
 {
     const dd_training_config *t = &s->header.config.training;
     dd_replica replica = {.seed = s->header.seed, .learning_rate = t->learning_rate};
     dd_ensemble_spec spec = {
         .model = &s->model, .schedule = &s->schedule, .training = t, .replicas = 1, .replica = &replica};
-    DD_TRY(dd_ensemble_create(s->backend, &spec, &s->ensemble));
     float *parameters = malloc(s->model.parameters * sizeof *parameters);
     if (!parameters)
-        return dd_fail(DD_ERR_MEMORY, "out of memory");
+        return dd_fail(DD_ERR_MEMORY, "%s: out of memory for its %zu parameters", path, s->model.parameters);
     int status = DD_OK;
-    for (int part = DD_STATE_ONLINE; part <= DD_STATE_EMA && !status; part++) {
-        status = dd_result_read_parameters(path, &s->model, (dd_state_part)part, parameters);
-        if (!status)
-            status = dd_ensemble_set(s->ensemble, 0, (dd_state_part)part, parameters);
-    }
+    DD_CHECK(dd_result_read_parameters(path, &s->model, DD_STATE_ONLINE, parameters));
+    DD_CHECK(dd_ensemble_create(s->backend, &spec, &s->ensemble));
+    DD_CHECK(dd_ensemble_set(s->ensemble, 0, DD_STATE_ONLINE, parameters));
+    DD_CHECK(dd_result_read_parameters(path, &s->model, DD_STATE_EMA, parameters));
+    DD_CHECK(dd_ensemble_set(s->ensemble, 0, DD_STATE_EMA, parameters));
+done:
     free(parameters);
     return status;
 }

@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import dataclass
 
 MISSING_PACKAGE = 3  # exit status by which the program knows that installing one is the cure
+DENSEST = 1032  # bytes that deflate, the densest filter, packs into one
 # Keys that runs stored by older programs lack, and what those runs did.
 BEFORE_KEY = {
     "model.gate": "learned", "diffusion.terminal_snr": "kept", "diffusion.prediction": "noise",
@@ -53,7 +54,12 @@ class Result:
     def read(self, name):
         """A whole dataset of the file as an array, None where it has none of that name."""
         with h5py.File(self.path, "r") as file:
-            return np.asarray(file[name]) if name in file else None
+            if name not in file:
+                return None
+            item = file[name]
+            if item.nbytes > DENSEST * min(item.id.get_storage_size(), os.path.getsize(self.path)):
+                raise OSError(f"{self.path}: damaged: {name} claims {item.nbytes} bytes, more than the file can hold")
+            return np.asarray(item)
 
     def has(self, name):
         with h5py.File(self.path, "r") as file:

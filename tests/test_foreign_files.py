@@ -1,6 +1,7 @@
 """Files that come from elsewhere are not trusted: names in them that would become paths or reach the terminal."""
 import os
 import re
+import resource
 import shutil
 import subprocess
 from pathlib import Path
@@ -120,3 +121,68 @@ def test_escape_codes_of_folders_and_words(tmp_path, run):
     os.rename(folder / "run_1", folder / "run\x1b[31m")
     done = program("compare", folder)
     assert done.returncode == 0 and b"run?[31m" in done.stdout, done
+
+
+# ---- sizes that a file claims ----
+
+HUGE = 2**60
+
+
+def claim(path, name, shape):
+    """The dataset is there, of any size, and the file does not grow by it."""
+    with h5py.File(path, "r+") as file:
+        kind = file[name].dtype
+        del file[name]
+        file.create_dataset(name, shape, kind, chunks=tuple(max(1, min(n, 8)) for n in shape), fillvalue=0)
+
+
+@pytest.mark.parametrize("name, shape", [
+    ("/gate/train/timestep", (20, HUGE)), ("/gate/train/timestep", (HUGE + 20, 8)), ("/gate/train/timestep", (20, 8)),
+    ("/gate/train/step", (HUGE,)), ("/gate/train/weight", (20, HUGE)),
+    ("/gate/sample/weight", (HUGE // 4, 20)), ("/gate/sample/weight", (4, HUGE)), ("/samples/x", (2**33, 2)),
+    ("/samples/x", (20, HUGE)), ("/samples/initial_noise", (HUGE, 2)), ("/samples/x", (2**31, 2)),
+])
+def test_analyze_of_a_size_that_is_not_the_configurations(run, name, shape):
+    claim(run, name, shape)
+    before = run.read_bytes()
+    refused(program("analyze", run), IO, run, name)
+    assert run.read_bytes() == before
+
+
+@pytest.mark.parametrize("command, option, name, shape", [
+    ("plot", "--out", "/samples/x", (2**31, 2)), ("report", "--out", "/train/loss", (2**34,)),
+    ("compare", "--reference", "/samples/gate", (HUGE,)),
+])
+def test_pictures_of_a_size_that_the_file_cannot_hold(tmp_path, run, command, option, name, shape):
+    claim(run, name, shape)
+    done = program(command, run.parents[2], option, tmp_path / "out")
+    assert f"{run}: damaged: {name}".encode() in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("keys", [{"hidden_width": 8192, "hidden_depth": 16, "experts": 8}, {"embedding_width": 4096}])
+def test_a_network_that_the_file_does_not_hold(run, keys):
+    """Memory is taken for what is there, not for what the configuration claims."""
+    with h5py.File(run, "r+") as file:
+        text = file["config"][()].decode()
+        for key, value in keys.items():
+            text = re.sub(rf"^{key} = \d+", f"{key} = {value}", text, flags=re.M)
+        del file["config"]
+        file["config"] = text
+    limit = lambda: resource.setrlimit(resource.RLIMIT_DATA, (2**31, 2**31))
+    for command in ("sample", "evaluate", "analyze"):
+        done = program(command, run, "--threads", 1, preexec_fn=limit)
+        assert done.returncode in (IO, 8) and str(run).encode() in done.stderr, done.stderr
+
+
+def test_a_log_of_more_rows_than_steps(run):
+    """The number of rows is compared before it becomes an int."""
+    with_attribute(run, "kind", "log")
+    claim(run, "/train/step", (2**32 + 5,))
+    refused(program("info", run), IO, run, "more steps")
+
+
+def test_a_text_that_the_file_does_not_hold(run):
+    with h5py.File(run, "r+") as file:
+        del file["config"]
+        file.create_dataset("config", (1,), "S2000000000", chunks=(1,))
+    refused(program("info", run, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (2**30, 2**30))), IO, run, "/config")

@@ -92,7 +92,7 @@ static int parse_metrics(const dd_args *args, dd_table_options *options)
     return status;
 }
 
-static int write_reference(const char *dir, const dd_entries *entries)
+static int write_reference(const char *dir, dd_entries *entries)
 {
     for (int first = 0, size; first < entries->count; first += size) {
         char *file;
@@ -107,7 +107,7 @@ static int write_reference(const char *dir, const dd_entries *entries)
         DD_TRY(status);
     }
     const char *const arguments[] = {"--out", dir, NULL};
-    return dd_tool_run("reference_files.py", arguments, entries->entry, entries->count);
+    return dd_tool_run("reference_files.py", arguments, entries, entries->count);
 }
 
 /* The sections that a result depends on: fresh true points have no loss and were not sampled step by step, samples of
@@ -147,6 +147,9 @@ static int compare(const dd_args *args, dd_entries *entries)
     DD_TRY(parse_metrics(args, &options));
     for (int i = 0; i < args->words; i++)
         DD_TRY(dd_entries_scan(args->word[i], 2, entries));
+    dd_entries_print_left_out(stderr, entries);
+    if (!entries->count)
+        DD_TRY(dd_entries_complete(entries));
     if (!entries->count)
         return dd_fail(DD_ERR_IO,
                        "compare: no finished run under %s; `dualdiff train` makes them, and `dualdiff info "
@@ -157,7 +160,9 @@ static int compare(const dd_args *args, dd_entries *entries)
         DD_TRY(warn_of_mixture(&entries->entry[first], size));
     }
     DD_TRY(output ? dd_table_write(output, entries, &options) : dd_table_print(stdout, entries, &options));
-    return reference ? write_reference(reference, entries) : DD_OK;
+    if (reference)
+        DD_TRY(write_reference(reference, entries));
+    return dd_entries_complete(entries);
 }
 
 int dd_cmd_compare(int argc, char **argv)

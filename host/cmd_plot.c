@@ -75,6 +75,9 @@ static int plot(const dd_args *args, dd_entries *entries)
     char *beside_runs = NULL;
     for (int i = 0; i < args->words; i++)
         DD_TRY(dd_entries_scan(args->word[i], 2, entries));
+    dd_entries_print_left_out(stderr, entries);
+    if (!entries->count)
+        DD_TRY(dd_entries_complete(entries));
     if (!entries->count)
         return dd_fail(DD_ERR_IO,
                        "plot: no finished run under %s; `dualdiff train` makes them, and `dualdiff info FILE` "
@@ -86,9 +89,9 @@ static int plot(const dd_args *args, dd_entries *entries)
     if (asprintf(&beside_runs, "%s/plots", args->word[0]) < 0)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     const char *out[] = {"--out", dd_args_value(args, "out", beside_runs), NULL};
-    int status = dd_tool_run("plot.py", out, entries->entry, count);
+    int status = dd_tool_run("plot.py", out, entries, count);
     free(beside_runs);
-    return status;
+    return status ? status : dd_entries_complete(entries);
 }
 
 int dd_cmd_plot(int argc, char **argv)

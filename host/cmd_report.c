@@ -36,7 +36,7 @@ static int temporary_failed(void)
 }
 
 /* The script gets the comparison as CSV, so that its numbers are those of `compare`. */
-static int make_report(const char *out, const dd_entries *entries)
+static int make_report(const char *out, dd_entries *entries)
 {
     char table[] = "/tmp/dualdiff_table.XXXXXX";
     int descriptor = mkstemp(table);
@@ -54,7 +54,7 @@ static int make_report(const char *out, const dd_entries *entries)
     }
     if (!status) {
         const char *arguments[] = {"--out", out, "--table", table, "--program", "dualdiff " DD_VERSION, NULL};
-        status = dd_tool_run("report.py", arguments, entries->entry, entries->count);
+        status = dd_tool_run("report.py", arguments, entries, entries->count);
     }
     unlink(table);
     return status;
@@ -65,13 +65,16 @@ static int report(const dd_args *args, dd_entries *entries)
     char *in_first = NULL;
     for (int i = 0; i < args->words; i++)
         DD_TRY(dd_entries_scan(args->word[i], 2, entries));
+    dd_entries_print_left_out(stderr, entries);
+    if (!entries->count)
+        DD_TRY(dd_entries_complete(entries));
     if (!entries->count)
         return dd_fail(DD_ERR_IO, "report: no finished run under %s; `dualdiff train` makes them", args->word[0]);
     if (asprintf(&in_first, "%s/report.html", args->word[0]) < 0)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     int status = make_report(dd_args_value(args, "out", in_first), entries);
     free(in_first);
-    return status;
+    return status ? status : dd_entries_complete(entries);
 }
 
 int dd_cmd_report(int argc, char **argv)

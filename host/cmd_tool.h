@@ -5,9 +5,11 @@
 #include "report.h"
 
 /* Run `script` of share/dualdiff (or of the source's results/) with the arguments ["--option", value, ...], NULL at
- * the end, and wait for it. Its standard input gets the entries, each as run, dataset, seed and path with a NUL
- * behind each. The interpreter is that of DUALDIFF_PYTHON, of the source's .venv, or python3. DD_ERR_TOOL: script
- * or interpreter is missing, or it failed. */
-int dd_tool_run(const char *script, const char *const *argument, const dd_entry *entry, int count);
+ * the end, and wait for it. Its standard input gets the first `count` entries, each as run, dataset, seed and path
+ * with a NUL after each. Files that it finds damaged are added to entries->left_out.
+ *
+ * The interpreter is that of DUALDIFF_PYTHON, of the source's .venv, or python3. Of the user's settings for Python it
+ * gets only those that say where packages are. DD_ERR_TOOL: script or interpreter is missing, or it failed. */
+int dd_tool_run(const char *script, const char *const *argument, dd_entries *entries, int count);
 
 #endif

@@ -74,7 +74,7 @@ static int write_run(FILE *out, const void *data)
 
 int dd_final_info_write_entries(const char *out_dir, const dd_entry *entry, int count)
 {
-    const dd_entries run = {count, (dd_entry *)entry};
+    const dd_entries run = {.count = count, .entry = (dd_entry *)entry};
     char *path = NULL;
     if (asprintf(&path, "%s/final_info.json", out_dir) < 0)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
@@ -87,10 +87,12 @@ int dd_final_info_write(const char *run_dir)
 {
     dd_entries entries = {0};
     int status = dd_entries_scan(run_dir, 1, &entries);
-    if (!status && !entries.count)
+    if (!status && !entries.count && !entries.left_out_count)
         status = dd_fail(DD_ERR_IO, "%s: no finished result (<dataset>/seed_<n>.h5) to summarise", run_dir);
-    if (!status)
+    if (!status && entries.count)
         status = dd_final_info_write_entries(run_dir, entries.entry, entries.count);
+    if (!status)
+        status = dd_entries_complete(&entries);
     dd_entries_free(&entries);
     return status;
 }

@@ -76,6 +76,40 @@ static int compare_entries(const void *left, const void *right)
 
 /* ---- files ---- */
 
+/* Both runs and runs/run_1 may be given. */
+static int is_entry(const char *path, const dd_entries *e)
+{
+    int known = 0;
+    for (int i = 0; i < e->count && !known; i++)
+        known = !strcmp(e->entry[i].path, path);
+    return known;
+}
+
+static int is_left_out(const char *path, const dd_entries *e)
+{
+    int known = 0;
+    for (int i = 0; i < e->left_out_count && !known; i++)
+        known = !strcmp(e->left_out[i].path, path);
+    return known;
+}
+
+int dd_entries_leave_out(dd_entries *e, const char *path, const char *why)
+{
+    char *real = realpath(path, NULL);
+    dd_left_out noted = {.path = real ? real : strdup(path), .why = strdup(why)}, *grown = NULL;
+    int known = noted.path && is_left_out(noted.path, e);
+    if (noted.path && noted.why && !known)
+        grown = realloc(e->left_out, ((size_t)e->left_out_count + 1) * sizeof *grown);
+    if (!grown) {
+        free(noted.path);
+        free(noted.why);
+        return known ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
+    }
+    e->left_out = grown;
+    e->left_out[e->left_out_count++] = noted;
+    return DD_OK;
+}
+
 static int add_file(const char *path, dd_entries *e)
 {
     dd_entry entry = {0};
@@ -86,11 +120,9 @@ static int add_file(const char *path, dd_entries *e)
     entry.path = realpath(path, NULL);
     if (!entry.path)
         return dd_fail(DD_ERR_IO, "%s: %s", path, strerror(errno));
-    for (int i = 0; i < e->count; i++) {
-        if (!strcmp(e->entry[i].path, entry.path)) { /* both runs and runs/run_1 were given */
-            free(entry.path);
-            return DD_OK;
-        }
+    if (is_entry(entry.path, e)) {
+        free(entry.path);
+        return DD_OK;
     }
     memcpy(entry.dataset, header.dataset, sizeof entry.dataset);
     entry.seed = header.seed;
@@ -108,6 +140,13 @@ static int add_file(const char *path, dd_entries *e)
     e->entry = grown;
     e->entry[e->count++] = entry;
     return DD_OK;
+}
+
+/* Add the result, or note that it cannot be read. */
+static int take_file(const char *path, dd_entries *e)
+{
+    int status = add_file(path, e);
+    return !status || status == DD_ERR_MEMORY ? status : dd_entries_leave_out(e, path, dd_error_message());
 }
 
 static int scan(const char *dir, int levels, dd_entries *e)
@@ -130,7 +169,7 @@ static int scan(const char *dir, int levels, dd_entries *e)
             if (S_ISDIR(about.st_mode) && levels)
                 status = scan(path, levels - 1, e);
             else if (S_ISREG(about.st_mode) && is_result_name(item->d_name))
-                status = add_file(path, e);
+                status = take_file(path, e);
         }
         free(path);
     }
@@ -156,7 +195,36 @@ void dd_entries_free(dd_entries *entries)
         free(entries->entry[i].run);
     }
     free(entries->entry);
+    for (int i = 0; i < entries->left_out_count; i++) {
+        free(entries->left_out[i].path);
+        free(entries->left_out[i].why);
+    }
+    free(entries->left_out);
     *entries = (dd_entries){0};
+}
+
+void dd_entries_print_left_out(FILE *out, const dd_entries *entries)
+{
+    for (int i = 0; i < entries->left_out_count; i++)
+        fprintf(out, "dualdiff: left out: %s\n", entries->left_out[i].why);
+}
+
+int dd_entries_complete(const dd_entries *entries)
+{
+    enum { LIST = 1024 };
+    char list[LIST] = "";
+    int named = 0, all = entries->left_out_count;
+    for (size_t used = 0; named < all; named++) {
+        const char *path = entries->left_out[named].path;
+        if (named && used + strlen(path) + 2 >= LIST)
+            break;
+        used += (size_t)snprintf(list + used, LIST - used, "%s%s", named ? ", " : "", path);
+        used = used < LIST ? used : LIST - 1;
+    }
+    if (!all)
+        return DD_OK;
+    return dd_fail(DD_ERR_IO, "%d file%s could not be read and %s left out: %s%s", all, all > 1 ? "s" : "",
+                   all > 1 ? "were" : "was", list, named < all ? " and those named above" : "");
 }
 
 int dd_entries_group(const dd_entries *entries, int first, int dataset)

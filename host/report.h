@@ -26,17 +26,35 @@ typedef struct dd_entry {
     dd_metrics metrics;
 } dd_entry;
 
+/* A file that is named as a result and cannot be read. */
+typedef struct dd_left_out {
+    char *path; /* absolute */
+    char *why;  /* the message, which names the file */
+} dd_left_out;
+
 typedef struct dd_entries {
     int count;
     dd_entry *entry; /* sorted by run (run_2 before run_10), dataset, seed */
+    int left_out_count;
+    dd_left_out *left_out;
 } dd_entries;
 
 /* Add every finished result under `dir` that is not there yet, going down `levels` folders: 2 for a DIR of train
  * --out (<config>/<dataset> below it), which takes a DIR/<config> or DIR/<config>/<dataset> too;
- * logs of runs that are still training and checkpoints are passed over. DD_ERR_IO: `dir` cannot be read, or a
- * file that is named as a result cannot. */
+ * logs of runs that are still training and checkpoints are passed over. Files that are named as results and cannot be
+ * read are noted in left_out; the others are added. DD_ERR_IO: `dir` cannot be read. */
 int dd_entries_scan(const char *dir, int levels, dd_entries *entries);
 void dd_entries_free(dd_entries *entries);
+
+/* DD_OK where every file could be read, else DD_ERR_IO with a message that lists those that were left out. A command
+ * calls it last, when it has done its work with the others. */
+int dd_entries_complete(const dd_entries *entries);
+
+/* Note a file that something else than the scan could not read, with the reason. DD_ERR_MEMORY. */
+int dd_entries_leave_out(dd_entries *entries, const char *path, const char *why);
+
+/* Write one line for each file that was left out: which, and why. */
+void dd_entries_print_left_out(FILE *out, const dd_entries *entries);
 
 /* Entries from `first` on that share its run, and its dataset too if `dataset` is not 0. */
 int dd_entries_group(const dd_entries *entries, int first, int dataset);
@@ -46,7 +64,8 @@ dd_summary dd_entries_summary(const dd_entry *entry, int count, int metric);
 
 /* Write `run_dir`/final_info.json in the reference's form, {dataset: {"means": {metric: value}}}, with
  * "stderrs" (standard error of the mean) beside "means" where there are several seeds. Replaced atomically.
- * DD_ERR_IO also when there is no result under `run_dir`. */
+ * DD_ERR_IO also when there is no result under `run_dir`, and, after the file is written, when results could not be
+ * read and are not in it; the message names them. */
 int dd_final_info_write(const char *run_dir);
 
 /* The same of `count` entries of one run, into any directory. */

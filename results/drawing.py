@@ -5,14 +5,12 @@ import os
 from dataclasses import dataclass
 from typing import Callable
 
-from runs import MISSING_PACKAGE, fail, in_order, lowest_seeds, write_whole
+from files import write_whole
+from runs import MISSING_PACKAGE, fail, in_order, lowest_seeds
 
 try:
-    import matplotlib
     import numpy as np
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from mpl import matplotlib, plt
     from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
     from PIL import Image
 except ImportError as missing:
@@ -152,8 +150,7 @@ def shown(name, longest=34):
 
 
 def metric(result, name):
-    value = result.read(f"/metrics/{name}")
-    return np.nan if value is None else float(value)
+    return result.metrics.get(name, np.nan)
 
 
 def seed_note(results):
@@ -272,6 +269,7 @@ def svg_bytes(figure):
 
 
 def save_picture(picture, out):
+    """Write the picture's files; returns their names."""
     drawn = picture.draw()
     for ending in picture.endings:
         content = drawn if ending == "gif" else png_bytes(drawn, 160) if ending == "png" else svg_bytes(drawn)
@@ -279,3 +277,4 @@ def save_picture(picture, out):
         if ending != "gif":
             drawn.set_layout_engine("none")  # the second file keeps the layout of the first
     plt.close("all")
+    return [f"{picture.stem}.{ending}" for ending in picture.endings]

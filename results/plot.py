@@ -2,14 +2,20 @@
 
 The pictures go into the directory --out; `dualdiff plot --help` names them. Those of analyses are in analysis_plots.py.
 """
-import argparse
 import os
 import sys
 
-from runs import fail, read_list
+from loading import load, run_script, script_parser
+from progress import Progress
+from runs import fail
+from workers import Failed, in_parallel
 from drawing import (DATA, GATE, MANY, NEUTRAL, STYLE, Normalize, Picture, Study, common_limits, expert_colour, expert_handles, gate_colours,
                      matplotlib, metric, np, panels, plt, row_limits, row_mark, rows, save_picture, sd, seed_note, shown)
 import analysis_plots
+
+WINDOW = 0.03  # of a loss curve: the smoothing's share of the steps
+PARTS = 4000
+NAMED = 24  # files that are named one by one
 
 # ---- the pictures ----
 
@@ -143,26 +149,36 @@ def generated_samples(study, dataset):
     return figure
 
 
-def smooth(values, window):
-    """Running mean under a Hann window, over what there is of it at both ends."""
-    weight = np.hanning(window + 2)[1:-1]
+def in_parts(values, most):
+    """Of `most` equal parts (of each value where there are fewer): (middle, sum, number) of the finite values in each."""
+    edges = np.unique(np.linspace(0, len(values), min(most, len(values)) + 1).astype(int))
     kept = np.isfinite(values)
-    total = np.convolve(np.where(kept, values, 0.0), weight, mode="same")
-    return total / np.convolve(kept.astype(float), weight, mode="same")
+    total, number = (np.add.reduceat(found, edges[:-1]) for found in (np.where(kept, values, 0.0), kept.astype(float)))
+    return (edges[1:] + edges[:-1] - 1) // 2, total, number
+
+
+def smooth(total, number, window):
+    """Running mean under a Hann window of sums over numbers of values, over what there is of it at both ends; NaN where there is none."""
+    weight = np.hanning(window + 2)[1:-1]
+    total, number = (np.convolve(values, weight, mode="same") for values in (total, number))
+    return np.divide(total, number, where=number > 0, out=np.full(len(total), np.nan))
 
 
 def smoothed_seeds(results, name):
-    """(steps, mean, standard deviation) of a log's smoothed curve over seeds, thinned to what a picture shows."""
-    curves = [result.read(name) for result in results]
-    curves = [curve.astype(float) for curve in curves if curve is not None and len(curve)]
+    """(steps, mean, standard deviation) of a log's smoothed curve over seeds, thinned to what a picture shows. Of a long log means over
+    PARTS are smoothed, which are a hundredth of the window: the work is that of reading it."""
+    curves = [curve for result in results if (curve := result.read(name)) is not None and len(curve)]
     if not curves:
         return None
     length = min(len(curve) for curve in curves)
-    window = max(1, min(length // 3, round(0.03 * length))) | 1
-    smoothed = np.stack([smooth(curve[:length], window) for curve in curves])
-    steps = np.unique(np.linspace(0, length - 1, min(length, 400)).astype(int))
-    deviation = smoothed.std(axis=0, ddof=1) if len(curves) > 1 else np.zeros(length)
-    return steps, smoothed.mean(axis=0)[steps], deviation[steps]
+    parts = [in_parts(curve[:length].astype(float), PARTS) for curve in curves]
+    middle = parts[0][0]
+    window = max(1, min(len(middle) // 3, round(WINDOW * len(middle)))) | 1
+    smoothed = np.stack([smooth(total, number, window) for _, total, number in parts])
+    shown_parts = np.unique(np.linspace(0, len(middle) - 1, min(len(middle), 400)).astype(int))
+    smoothed = smoothed[:, shown_parts]
+    deviation = smoothed.std(axis=0, ddof=1) if len(curves) > 1 else np.zeros(len(shown_parts))
+    return middle[shown_parts], smoothed.mean(axis=0), deviation
 
 
 def loss_panel(axis, study, curves):
@@ -296,22 +312,33 @@ def pictures(study):
     return found
 
 
+def draw_all(found, out):
+    """Returns the files' names, and what could not be drawn {name: why}."""
+    written, failed = {}, {}
+    with Progress("drawing", len(found), "pictures") as progress:
+        for number, answer in in_parallel(range(len(found)), lambda number: save_picture(found[number], out)):
+            (failed if isinstance(answer, Failed) else written)[number] = answer
+            progress.step()
+    return [name for number in sorted(written) for name in written[number]], {found[number].stem: why for number, why in sorted(failed.items())}
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = script_parser(__doc__)
     parser.add_argument("--out", required=True, help="directory of the pictures")
-    out = parser.parse_args().out
-    study = Study(read_list(sys.stdin.buffer))
+    arguments = parser.parse_args()
+    study = Study(load(arguments))
     plt.rcParams.update(STYLE)
-    os.makedirs(out, exist_ok=True)
-    found = pictures(study)
-    for picture in found:
-        save_picture(picture, out)
-    counts = {ending: sum(ending in picture.endings for picture in found) for ending in ("png", "svg", "gif")}
-    print(", ".join(f"{count} {ending.upper()}" for ending, count in counts.items() if count) + f" in {out}")
+    os.makedirs(arguments.out, exist_ok=True)
+    written, failed = draw_all(pictures(study), arguments.out)
+    for name in written if len(written) <= NAMED else ():
+        print(os.path.join(arguments.out, name))
+    counts = {ending: sum(name.endswith(f".{ending}") for name in written) for ending in ("png", "svg", "gif")}
+    print(", ".join(f"{count} {ending.upper()}" for ending, count in counts.items() if count) + f" in {arguments.out}")
+    for name, why in failed.items():
+        print(f"dualdiff: {name} could not be drawn: {why}", file=sys.stderr)
+    if failed:
+        fail("the other pictures are complete")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except OSError as problem:
-        fail(problem)
+    run_script(main)

@@ -2,18 +2,18 @@
 
 Everything is inside the file; it needs no network. --table is what `dualdiff compare --format csv` prints.
 """
-import argparse
 import base64
 import csv
 import datetime
 import os
-import sys
 from html import escape
 
 import analysis_plots
 import plot
 from drawing import STYLE, Study, np, plt, png_bytes
-from runs import INFORMATION, fail, in_order, read_list, write_whole
+from files import write_whole
+from loading import load, run_script, script_parser
+from runs import INFORMATION, in_order
 
 # What is looked at first; the others follow folded up.
 FIRST = ("kl_divergence", "modes_captured", "off_support", "eval_loss", "heldout_loss", "training_time", "inference_time")
@@ -244,12 +244,12 @@ def page(study, comparison, program):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = script_parser(__doc__)
     parser.add_argument("--out", required=True, help="the HTML file")
     parser.add_argument("--table", required=True, help="the comparison as CSV")
     parser.add_argument("--program", required=True, help="name and version of the program")
     arguments = parser.parse_args()
-    study = Study(read_list(sys.stdin.buffer))
+    study = Study(load(arguments))
     plt.rcParams.update(STYLE)
     text = page(study, read_comparison(arguments.table), arguments.program)
     os.makedirs(os.path.dirname(os.path.abspath(arguments.out)), exist_ok=True)
@@ -258,7 +258,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except OSError as problem:
-        fail(problem)
+    run_script(main)

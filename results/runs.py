@@ -22,6 +22,7 @@ def fail(message, status=1):
     sys.exit(status)
 
 
+os.environ.setdefault("HDF5_USE_FILE_LOCKING", "BEST_EFFORT")  # a file system without locks is no obstacle to reading
 try:
     import h5py
     import numpy as np
@@ -42,6 +43,32 @@ ANALYSIS = {
 }
 
 
+def open_result(path):
+    """A file to read from. A file system that has no locks (ENOLCK, EOPNOTSUPP) is no obstacle."""
+    try:
+        return h5py.File(path, "r")
+    except BlockingIOError:
+        raise
+    except OSError as problem:
+        if "unable to lock file" not in str(problem):
+            raise
+        return h5py.File(path, "r", locking=False)
+
+
+def claims_too_much(item):
+    """Whether a dataset of an open file says that it holds more than its bytes can."""
+    return item.nbytes > DENSEST * min(item.id.get_storage_size(), os.path.getsize(item.file.filename))
+
+
+def words_of(problem):
+    """An exception in a user's words."""
+    if isinstance(problem, BlockingIOError):
+        return "another program has it open for writing; close it there, then run the same command again"
+    if isinstance(problem, OSError) and problem.strerror and problem.filename is not None:
+        return f"{os.fsdecode(problem.filename)}: {problem.strerror}"
+    return str(problem).strip("'\"") or type(problem).__name__
+
+
 @dataclass(eq=False)
 class Result:
     """One seed of one run on one dataset."""
@@ -53,16 +80,21 @@ class Result:
 
     def read(self, name):
         """A whole dataset of the file as an array, None where it has none of that name."""
-        with h5py.File(self.path, "r") as file:
+        with open_result(self.path) as file:
             if name not in file:
                 return None
-            item = file[name]
-            if item.nbytes > DENSEST * min(item.id.get_storage_size(), os.path.getsize(self.path)):
-                raise OSError(f"{self.path}: damaged: {name} claims {item.nbytes} bytes, more than the file can hold")
-            return np.asarray(item)
+            if claims_too_much(file[name]):
+                raise OSError(f"{self.path}: damaged: {name} claims {file[name].nbytes} bytes, more than the file can hold")
+            return np.asarray(file[name])
+
+    @functools.cached_property
+    def metrics(self):
+        """{name: value}"""
+        with open_result(self.path) as file:
+            return {name: float(item[()]) for name, item in file["/metrics"].items()} if "/metrics" in file else {}
 
     def has(self, name):
-        with h5py.File(self.path, "r") as file:
+        with open_result(self.path) as file:
             return name in file
 
     @functools.cached_property
@@ -99,12 +131,12 @@ class Result:
 
     def attributes(self, name="/"):
         """Those of a group, {} where there is none of that name."""
-        with h5py.File(self.path, "r") as file:
+        with open_result(self.path) as file:
             return dict(file[name].attrs) if name in file else {}
 
     def long_names(self, group):
         """{dataset of the group: its long_name}"""
-        with h5py.File(self.path, "r") as file:
+        with open_result(self.path) as file:
             return {name: str(item.attrs.get("long_name", "")) for name, item in file[group].items()} if group in file else {}
 
     def analysis(self, name):
@@ -123,13 +155,6 @@ def settings_of(config_text):
     sections = tomllib.loads(config_text)
     found = {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
     return found | {key: value for key, value in BEFORE_KEY.items() if key not in found}
-
-
-def write_whole(path, content):
-    """A file that appears whole, from bytes."""
-    with open(f"{path}.tmp", "wb") as file:
-        file.write(content)
-    os.replace(f"{path}.tmp", path)
 
 
 def read_list(stream):

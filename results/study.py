@@ -24,7 +24,8 @@ import tomllib
 from pathlib import Path
 
 from drawing import STYLE, matplotlib, np, plt, png_bytes, row_limits, row_mark, rows as row_panels, shown
-from runs import ANALYSIS, BEFORE_KEY, INFORMATION, fail, h5py, in_order, settings_of, write_whole
+from files import write_whole
+from runs import ANALYSIS, BEFORE_KEY, INFORMATION, fail, h5py, in_order, settings_of
 
 METRICS = ("kl_divergence", "modes_captured", "modes", "off_support", "high_quality", "total_variation", "density", "coverage",
            "sliced_wasserstein", "mmd_squared", "mean_distance", "eval_loss", "heldout_loss", "training_time", "inference_time")

@@ -84,7 +84,7 @@ static char *table_text(const dd_entry *e, int count, const dd_table_options *op
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    CHECK_OK(dd_table_print(out, &(dd_entries){count, (dd_entry *)e}, options));
+    CHECK_OK(dd_table_print(out, &(dd_entries){.count = count, .entry = (dd_entry *)e}, options));
     fclose(out);
     return text;
 }

@@ -1,0 +1,142 @@
+"""Whether a result holds what pictures read: every array is there, has its shape, and can be read to its end.
+
+What the checksums of HDF5 do not cover (attributes, text, scalars) may hold anything after damage; so may a file from elsewhere. A file is
+checked once, in a process of its own (workers.py), and everything after that can rely on the layout of docs/file-format.md.
+"""
+from runs import claims_too_much, h5py, np, open_result, settings_of, words_of
+from workers import Failed
+
+# Arrays and their axes. An axis has one size wherever it is named; numbers are sizes.
+ANALYSIS = {
+    "map/x1": ("x1",), "map/x2": ("x2",), "map/timestep": ("shown",), "map/weight": ("shown", "x2", "x1", "expert"),
+    "map/noise": ("shown", "x2", "x1", "expert", 2), "map/disagreement": ("shown", "x2", "x1"),
+    "by_timestep/timestep": ("timestep",), "by_timestep/loss_gated": ("timestep",), "by_timestep/loss_equal": ("timestep",),
+    "by_timestep/loss_alone": ("timestep", "expert"), "by_timestep/disagreement": ("timestep",),
+    "by_region/centre": ("region", 2), "by_region/points": ("region",), "by_region/weight": ("region", "expert"),
+    "by_region/loss_gated": ("region",), "by_region/loss_alone": ("region", "expert"),
+    "information/data_region": ("expert",), "information/data_timestep": ("expert",), "data/x": ("point", 2),
+    "trajectory/x": ("row", "path", 2), "trajectory/weight": ("row", "path", "expert"), "trajectory/step": ("row",),
+}
+LEARNED = {  # where a gate is learned
+    "by_timestep/weight_quantile": ("sampled", "expert", 5), "by_timestep/weight_mean": ("sampled", "expert"),
+    "by_timestep/information_region": ("sampled", "expert"), "by_region/weight_sampling": ("sampled", "region", "expert"),
+    "information/sampling_region": ("expert",), "information/sampling_timestep": ("expert",), "training/phase": ("phase",),
+    "training/step": ("window",), "training/weight_quantile": ("phase", "timestep", "expert", 5), "training/entropy": ("window",),
+    "training/entropy_of_mean": ("window",),
+}
+OPTIONAL = {"by_timestep/sampling_timestep": ("sampled",), "training/weight_mean": ("phase", "timestep", "expert"), "trajectory/timestep": ("row",)}
+RISING = ("map/x1", "map/x2", "by_timestep/timestep", "by_timestep/sampling_timestep", "training/phase", "trajectory/step")
+
+
+def damaged(name, what):
+    return Failed(f"damaged: {name} {what}")
+
+
+def read_array(file, name):
+    """All of a dataset of numbers."""
+    if name not in file:
+        raise damaged(name, "is missing")
+    array = file[name]
+    if not isinstance(array, h5py.Dataset) or array.dtype.kind not in "iuf" or array.shape is None:
+        raise damaged(name, "does not hold numbers")
+    if claims_too_much(array):
+        raise damaged(name, f"claims {array.size} numbers and holds fewer")
+    try:
+        return array[()]
+    except OSError as problem:
+        raise damaged(name, "cannot be read: its checksum is wrong, or its bytes are not there") from problem
+
+
+def check_shape(name, shape, axes, sizes):
+    """`sizes` {axis: size} grows by the axes that are new."""
+    wanted = [sizes.setdefault(axis, size) if isinstance(axis, str) else axis for axis, size in zip(axes, shape)]
+    if len(shape) != len(axes) or list(shape) != wanted:
+        raise damaged(name, f"has the shape {shape}, which does not fit the rest of the file")
+
+
+def check_arrays(file, group, arrays, sizes):
+    """Read them; NumPy values whose name is in RISING must rise."""
+    for name, axes in arrays.items():
+        values = read_array(file, f"{group}/{name}")
+        check_shape(f"{group}/{name}", values.shape, axes, sizes)
+        if name in RISING and not (len(values) and np.isfinite(values).all() and (np.diff(values) > 0).all()):
+            raise damaged(f"{group}/{name}", "does not rise")
+
+
+def check_text(file, name):
+    """Attributes of text are text, so that tables and titles can show them."""
+    for key, value in file[name].attrs.items():
+        try:
+            str(value).encode()
+        except UnicodeEncodeError:
+            raise damaged(f"attribute {key} of {name}", "is not UTF-8") from None
+
+
+def check_config(file):
+    """Returns {"section.key": value}."""
+    try:
+        config = settings_of(file["/config"][()].decode())
+    except (KeyError, ValueError, AttributeError, TypeError) as problem:
+        raise damaged("/config", f"is no configuration ({problem})") from problem
+    experts, weight = config.get("model.experts"), config.get("training.diversity_weight")
+    if not isinstance(experts, int) or experts < 1 or not isinstance(weight, (int, float)):
+        raise damaged("/config", "lacks model.experts or training.diversity_weight")
+    return config
+
+
+def check_samples(file, config, trained):
+    sizes = {"expert": config["model.experts"]}
+    check_arrays(file, "/samples", {"x": ("sample", 2)}, sizes)
+    if not sizes["sample"]:
+        raise damaged("/samples/x", "is empty")
+    learned = config["model.experts"] > 1 and config["model.gate"] != "fixed"
+    if "/samples/gate" in file or trained and learned:
+        check_arrays(file, "/samples", {"gate": ("sample",) if config["model.experts"] <= 2 else ("sample", "expert")}, sizes)
+
+
+def check_metrics(file):
+    if not isinstance(file.get("/metrics"), h5py.Group):
+        raise damaged("/metrics", "is missing")
+    for name in file["/metrics"]:
+        check_text(file, f"/metrics/{name}")
+        check_shape(f"/metrics/{name}", read_array(file, f"/metrics/{name}").shape, (), {})
+
+
+def check_analysis(file, config):
+    experts = config["model.experts"]
+    if file["/analysis"].attrs.get("regions") not in ("modes", "cells"):
+        raise damaged("attribute regions of /analysis", "is neither modes nor cells")
+    check_text(file, "/analysis")
+    sizes = {"expert": experts}
+    check_arrays(file, "/analysis", ANALYSIS, sizes)
+    if "/analysis/by_timestep/sampling_timestep" not in file:
+        sizes["sampled"] = sizes["timestep"]
+    if "/analysis/information/sampling_region" in file or experts > 1 and config["model.gate"] != "fixed":
+        check_arrays(file, "/analysis", LEARNED, sizes)
+    check_arrays(file, "/analysis", {name: axes for name, axes in OPTIONAL.items() if f"/analysis/{name}" in file}, sizes)
+    for axis, least in ("x1", 2), ("x2", 2), ("region", 1), ("point", 1), ("path", 1):
+        if sizes[axis] < least:
+            raise damaged(f"the axis {axis} of /analysis", "is too short")
+
+
+def check_result(file):
+    check_text(file, "/")
+    config = check_config(file)
+    trained = "/train" in file
+    if not trained and "/parameters" in file:
+        raise damaged("/train", "is missing")
+    if trained:
+        check_arrays(file, "/train", {"loss": ("step",), "mse": ("step",)}, {})
+    check_samples(file, config, trained)
+    check_metrics(file)
+    if "/analysis" in file:
+        check_analysis(file, config)
+
+
+def check_file(path):
+    """None; raises Failed with what is wrong."""
+    try:
+        with open_result(path) as file:
+            check_result(file)
+    except (OSError, KeyError, RuntimeError) as problem:
+        raise Failed(words_of(problem)) from problem

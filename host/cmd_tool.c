@@ -16,7 +16,7 @@ enum {
     SCRIPT = 3, /* its place in the command line, after the interpreter and its own options */
     MOST_ARGUMENTS = 16,
     OWN_ARGUMENTS = SCRIPT + 1 + 2, /* before and after those of the caller */
-    MISSING_PACKAGE = 3 /* exit status of a script, as in results/runs.py */
+    MISSING_PACKAGE = 3             /* exit status of a script, as in results/runs.py */
 };
 
 /* malloc'ed; NULL when memory is out. */
@@ -51,8 +51,8 @@ static int begins_with_any(const char *text, const char *const *beginnings)
 static int is_for_tools(const char *variable, int own)
 {
     static const char *const harmless[] = {"PYTHONDONTWRITEBYTECODE=", "PYTHONPYCACHEPREFIX=", NULL};
-    static const char *const places[] = {"PYTHONPATH=", "PYTHONHOME=", "PYTHONUSERBASE=", "PYTHONNOUSERSITE=",
-                                         "PYTHONPLATLIBDIR=", NULL};
+    static const char *const places[] = {
+        "PYTHONPATH=", "PYTHONHOME=", "PYTHONUSERBASE=", "PYTHONNOUSERSITE=", "PYTHONPLATLIBDIR=", NULL};
     return strncmp(variable, "PYTHON", 6) || begins_with_any(variable, harmless) ||
            (!own && begins_with_any(variable, places));
 }
@@ -146,10 +146,12 @@ static int start_and_wait(const char *interpreter, const char *const *words, FIL
                        interpreter, strerror(problem));
     while (waitpid(child, &wait_status, 0) < 0 && errno == EINTR)
         continue;
-    return WIFEXITED(wait_status) && !WEXITSTATUS(wait_status) ? DD_OK : failed(interpreter, words[SCRIPT], wait_status);
+    return WIFEXITED(wait_status) && !WEXITSTATUS(wait_status) ? DD_OK
+                                                               : failed(interpreter, words[SCRIPT], wait_status);
 }
 
-/* Names and paths are bytes: -X utf8 hands them through as they are, whatever the locale is. `left_out` is inherited. */
+/* Names and paths are bytes: -X utf8 hands them through as they are, whatever the locale is. `left_out` is inherited.
+ */
 static int run_script(const char *path, const char *const *argument, FILE *list, FILE *left_out)
 {
     const char *interpreter = find_interpreter();

@@ -34,16 +34,19 @@ def damaged(name, what):
 
 def read_array(file, name):
     """All of a dataset of numbers."""
-    if name not in file:
+    try:
+        array = file[name] if name in file else None
+    except (OSError, KeyError) as problem:
+        raise damaged(name, f"cannot be opened: {words_of(problem)}") from problem
+    if array is None:
         raise damaged(name, "is missing")
-    array = file[name]
     if not isinstance(array, h5py.Dataset) or array.dtype.kind not in "iuf" or array.shape is None:
         raise damaged(name, "does not hold numbers")
-    if claims_too_much(array):
-        raise damaged(name, f"claims {array.size} numbers and holds fewer")
     try:
+        if claims_too_much(array):
+            raise damaged(name, f"claims {array.size} numbers and holds fewer")
         return array[()]
-    except OSError as problem:
+    except (OSError, RuntimeError) as problem:
         raise damaged(name, "cannot be read: its checksum is wrong, or its bytes are not there") from problem
 
 
@@ -138,5 +141,7 @@ def check_file(path):
     try:
         with open_result(path) as file:
             check_result(file)
-    except (OSError, KeyError, RuntimeError) as problem:
+    except BlockingIOError as problem:
         raise Failed(words_of(problem)) from problem
+    except (OSError, KeyError, RuntimeError) as problem:
+        raise Failed(f"damaged: {words_of(problem)}") from problem

@@ -149,7 +149,11 @@ static int one_draw(const dd_draws *d, const dd_draw_source *source, uint64_t se
         metrics->inference_time = seconds;
     if (!d->out)
         return DD_OK;
-    dd_result result = {.metrics = *metrics, .samples = n, .x = x, .initial_noise = source->diffuses ? noise : NULL};
+    dd_result result = {.metrics = *metrics,
+                        .samples = n,
+                        .x = x,
+                        .initial_noise = source->diffuses ? noise : NULL,
+                        .training = &d->points};
     return store(d, source, seed, &result);
 }
 

@@ -94,8 +94,8 @@ static void print_metrics(const dd_metrics *computed, const dd_metrics *stored)
 }
 
 /* What is stored under a result's name is one, of samples without a network. */
-static int store(const dd_stored *s, const char *out, const char *config_name, const float *x,
-                 const dd_metrics *computed)
+static int store(const dd_stored *s, const char *out, const char *config_name, const dd_points *training,
+                 const float *x, const dd_metrics *computed)
 {
     dd_run run = dd_stored_run(s);
     if (config_name)
@@ -103,7 +103,8 @@ static int store(const dd_stored *s, const char *out, const char *config_name, c
     char *path = dd_run_path(out, run.config_name, run.dataset, run.seed, ".h5");
     if (!path)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    dd_result result = {.metrics = *computed, .samples = (uint32_t)s->header.config.evaluation.samples, .x = x};
+    dd_result result = {
+        .metrics = *computed, .samples = (uint32_t)s->header.config.evaluation.samples, .x = x, .training = training};
     int status = dd_make_directories(path, "--out");
     if (!status && !access(path, F_OK))
         status = dd_fail(DD_ERR_CONFLICT, "%s is there; use another --out", path);
@@ -143,7 +144,7 @@ static int evaluate(const char *path, const dd_stored *s, const char *asked, con
     if (!status)
         status = measure(path, s, &points, same, dataset, x, &computed);
     if (!status && out)
-        status = store(s, out, config_name, x, &computed);
+        status = store(s, out, config_name, &points, x, &computed);
     if (!status) {
         printf("%s on %s%s\n\n", path, points.name, same ? "" : " (not the points it was trained on)");
         print_metrics(&computed, &stored);

@@ -19,6 +19,7 @@
 #include <stdio.h>
 
 #include "backend.h"
+#include "dataset.h"
 #include "metrics.h"
 
 enum { DD_SCHEMA_VERSION = 1 };
@@ -106,14 +107,17 @@ typedef struct dd_result {
     const float *gate;           /* [n][gates] EMA gate at t = 0 on x; NULL without a gate */
     const float *sample_gate;    /* [S][n][gates]; NULL without a gate */
     const float *online, *ema;   /* [parameters] */
+    const dd_points *training;   /* the training points; DD_STORED_POINTS of them are kept for pictures. NULL: none */
 } dd_result;
+
+enum { DD_STORED_POINTS = 10000 };
 
 /* Write the finished run beside `path`, with the log's /train and /gate/train that are there now, and
  * rename it over. The log must be closed. */
 int dd_result_write(const char *path, const dd_run *run, const dd_model *model, const dd_result *result);
 
 /* A result without a network, of samples that come from elsewhere: `points` says what they are. Of the result metrics,
- * samples, x and initial_noise (may be NULL) are written. */
+ * samples, x, initial_noise and training (both may be NULL) are written. */
 int dd_result_write_samples(const char *path, const dd_run *run, const dd_result *result, const char *points);
 
 /* Read from a result. part: DD_STATE_ONLINE or DD_STATE_EMA; parameters [model.parameters]. */

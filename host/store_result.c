@@ -67,6 +67,45 @@ static void write_samples(dd_h5_file *f, const char *points, const float *x, con
                   gate);
 }
 
+/* The i-th of `kept` among n training points: one from each of `kept` equal parts, at a place that changes from part to
+ * part (the golden ratio's), so that sets in which kinds of points take turns lose none of them. */
+static int kept_point(uint32_t i, uint32_t kept, uint32_t n)
+{
+    double place = 0.6180339887498949 * i;
+    if (kept == n)
+        return (int)i;
+    return (int)((i + (place - floor(place))) * ((double)n / kept));
+}
+
+/* Training points, for pictures of the data without the data's file. */
+static void write_training_points(dd_h5_file *f, const dd_points *points)
+{
+    uint32_t kept = points->n < DD_STORED_POINTS ? points->n : DD_STORED_POINTS;
+    int *index = malloc(kept * sizeof *index);
+    float *x = malloc(2 * (size_t)kept * sizeof *x);
+    if (!index || !x)
+        f->status = f->status ? f->status : dd_fail(DD_ERR_MEMORY, "out of memory for %u points", kept);
+    for (uint32_t i = 0; i < kept && !f->status; i++) {
+        index[i] = kept_point(i, kept, points->n);
+        memcpy(x + 2 * i, points->xy + 2 * (size_t)index[i], 2 * sizeof *x);
+    }
+    dd_h5_group(f, "/data");
+    dd_h5_whole_scale(f, "/data/point", kept, index, "number of the point in the training set, from 0");
+    dd_h5_index_scale(f, "/data/coordinate", 2, "coordinate of a point");
+    dd_h5_dataset(f,
+                  &(dd_h5_spec){.name = "/data/x",
+                                .type = H5T_NATIVE_FLOAT,
+                                .rank = 2,
+                                .size = {kept, 2},
+                                .dimension = {"/data/point", "/data/coordinate"},
+                                .units = "1",
+                                .long_name = kept == points->n ? "training points, all of them"
+                                                               : "training points, evenly chosen from all"},
+                  x);
+    free(index);
+    free(x);
+}
+
 static void write_sample_gate(dd_h5_file *f, const float *gate, int gates, const dd_schedule *sampling, hsize_t n)
 {
     enum { ROWS = 10 };
@@ -97,6 +136,8 @@ int dd_result_write_samples(const char *path, const dd_run *run, const dd_result
     dd_h5_create_output(&f, &out);
     dd_write_header(&f, run, DD_FILE_RESULT);
     write_samples(&f, points, r->x, r->initial_noise, NULL, 0, r->samples);
+    if (r->training)
+        write_training_points(&f, r->training);
     write_metrics(&f, &r->metrics);
     return dd_output_close(&out, dd_h5_close(&f));
 }
@@ -121,6 +162,8 @@ int dd_result_write(const char *path, const dd_run *run, const dd_model *model, 
     if (r->sample_gate)
         write_sample_gate(&f, r->sample_gate, model->gates, r->sampling, r->samples);
     write_samples(&f, from_network, r->x, r->initial_noise, r->gate, model->gates, r->samples);
+    if (r->training)
+        write_training_points(&f, r->training);
     write_metrics(&f, &r->metrics);
     dd_h5_group(&f, "/parameters");
     dd_write_parameters(&f, model, "/parameters", "online", r->online);

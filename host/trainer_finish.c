@@ -134,6 +134,7 @@ static int write_run(const dd_plan *plan, dd_ensemble *e, const measurement *m, 
         .sample_gate = m->samples.gate ? m->samples.gate + at * gates * (size_t)plan->schedule.steps : NULL,
         .online = m->online,
         .ema = m->ema,
+        .training = w->points,
     };
     DD_TRY(dd_result_write(w->result, &w->run, &plan->model, &result));
     char modes[64] = "";

@@ -19,9 +19,11 @@ except ImportError as missing:
 NEUTRAL = "#7c8594"  # runs without a gate
 UNTRAINED = {"exact denoiser": "#242c38", "fresh true points": "#a9b1bd"}
 DATA = "#4a4f57"
-COLOURS = ["#2f6fb5", "#e0742c", "#2c9a6c", "#b5428b", "#8a6fd1", "#c9a227", "#38a9c4", "#a3402f", "#6f8f2f", "#d9699a",
-           "#1e3a5f", "#5c4a3a"]
-LINES = ["-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5))]  # tell runs of one colour apart
+# Of runs and experts, in this order: with NEUTRAL any two differ by 15 (CIEDE2000) or more, also for people with protanopia,
+# deuteranopia or tritanopia (tests/test_colours.py). Lines and markers show the difference once more.
+COLOURS = ["#0072b2", "#d55e00", "#74b98b", "#5d175d", "#a22e46", "#b98bff", "#004600", "#ffa2d1", "#0000d1", "#b9d100"]
+LINES = ["-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5))]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 MANY = 8  # runs; more of them stand in rows, and legends have their names alone
 # Cool to warm like coolwarm, but dark enough in the middle to be seen on white.
 GATE = LinearSegmentedColormap.from_list("gate", ["#173f9f", "#3f86d2", "#8f86a8", "#e8813b", "#b3131f"])
@@ -44,6 +46,11 @@ class Picture:
     endings: tuple = ("png", "svg")
 
 
+def way(i):
+    """(colour, line, marker) of the i-th run: no two are the same among the first 140."""
+    return COLOURS[i % len(COLOURS)], LINES[(i + i // 20) % len(LINES)], MARKERS[i % len(MARKERS)]
+
+
 class Study:
     """All results, and what they share in every picture: order of runs, their colours and descriptions."""
 
@@ -55,12 +62,12 @@ class Study:
         first = {run: next(result for result in results if result.run == run) for run in self.runs}
         untrained = {run: first[run].untrained for run in self.runs}
         gated = {result.run for result in self.lowest.values() if result.has("/samples/gate")}
-        palette = itertools.cycle((colour, line) for line in LINES for colour in COLOURS)
-        self.colour, self.line = {}, {}
+        self.colour, self.line, self.marker = {}, {}, {}
+        ways = itertools.count()
         for run in self.runs:
             plain = NEUTRAL if run not in gated and NEUTRAL not in self.colour.values() else None
             plain = UNTRAINED.get(untrained[run]) or plain
-            self.colour[run], self.line[run] = (plain, LINES[0]) if plain else next(palette)
+            self.colour[run], self.line[run], self.marker[run] = (plain, LINES[0], ".") if plain else way(next(ways))
         self.config = {run: first[run].config for run in self.runs}
         keys = in_order(key for config in self.config.values() for key in config)
         self.varying = [key for key in keys if len({str(config.get(key)) for config in self.config.values()}) > 1]

@@ -1,6 +1,7 @@
 #include "cmd_tool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -115,6 +116,15 @@ static int missing_package(const char *interpreter, const char *script)
     return status;
 }
 
+/* A stream that was closed when this program began cannot be written (main.c), which a script would take for a fault.
+ */
+static void replace_closed(posix_spawn_file_actions_t *actions)
+{
+    for (int i = STDOUT_FILENO; i <= STDERR_FILENO; i++)
+        if ((fcntl(i, F_GETFL) & O_ACCMODE) == O_RDONLY)
+            posix_spawn_file_actions_addopen(actions, i, "/dev/null", O_WRONLY, 0);
+}
+
 static int failed(const char *interpreter, const char *script, int wait_status)
 {
     if (WIFSIGNALED(wait_status))
@@ -137,6 +147,7 @@ static int start_and_wait(const char *interpreter, const char *const *words, FIL
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     fflush(stdout);
     posix_spawn_file_actions_init(&actions);
+    replace_closed(&actions);
     posix_spawn_file_actions_adddup2(&actions, fileno(list), STDIN_FILENO);
     int problem = posix_spawnp(&child, interpreter, &actions, NULL, (char *const *)words, environment);
     posix_spawn_file_actions_destroy(&actions);

@@ -1,4 +1,5 @@
 /* dualdiff: the program. Only this file ends it. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,8 +43,18 @@ static int run(int argc, char **argv)
     return command->run(argc - 2, argv + 2);
 }
 
+/* Where a standard stream is closed (a daemon's, or `>&-`), the first file that is opened would take its number, and
+ * messages would be written into it. /dev/null takes it instead, so that using the stream fails as it would have. */
+static void keep_standard_descriptors(void)
+{
+    for (int i = 0; i < 3; i++)
+        if (fcntl(i, F_GETFD) < 0 && open("/dev/null", i ? O_RDONLY : O_WRONLY) < 0)
+            return;
+}
+
 int main(int argc, char **argv)
 {
+    keep_standard_descriptors();
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is a failed write, which is reported */
 
     int status = run(argc, argv);

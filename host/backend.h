@@ -126,6 +126,8 @@ int dd_ensemble_gradient(dd_ensemble *ensemble, int step, float *gradient);
 
 /* ---- evaluation and sampling ---- */
 
+/* DD_STOPPED where the backend looks at the wish to stop (cancel.h: the CPU does), with outputs unfinished. */
+
 /* Mean squared error of the predicted noise (of that which a prediction of x_0 or v implies) over one pass through
  * points[r], shuffled by DD_DRAW_EVAL_ORDER, with the noise and timesteps of `purpose` (DD_DRAW_EVALUATE or
  * DD_DRAW_HELDOUT): the unweighted mean of the batches' means, loss [R]. part: DD_STATE_ONLINE or DD_STATE_EMA. */

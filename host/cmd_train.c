@@ -1,4 +1,3 @@
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "error.h"
 #include "generators.h"
 #include "progress.h"
+#include "signals.h"
 #include "trainer.h"
 
 static const dd_option options[] = {
@@ -35,9 +35,12 @@ const dd_command dd_command_train = {
         "newest checkpoint; at the end seed_<n>.h5 is the result: parameters, losses, gating weights, samples and "
         "metrics. "
         "DIR/<config>/final_info.json sums up.\n\n"
-        "The same command goes on where an interrupted one was (Ctrl-C, a signal, a crash, a power cut), to the same "
-        "bits, or says that all is done. It refuses to go on with another [model], [diffusion], [training] or data; "
-        "backend, threads and [evaluation] may change.",
+        "The same command resumes where an interrupted one was (Ctrl-C, a signal, a crash, a power cut), to the same "
+        "bits, or says that all is done. It refuses to resume with another [model], [diffusion], [training] or data; "
+        "backend, threads and [evaluation] may change.\n\n"
+        "Signals: INT (Ctrl-C), TERM, HUP (the terminal was closed) and XCPU (a limit on CPU time) write a checkpoint "
+        "and end the program; a second INT or TERM ends it at once. USR1 and USR2 write a checkpoint, and training "
+        "continues: let a batch system send one before its time limit. Under nohup, HUP is ignored.",
     .least_words = 1,
     .most_words = 1,
     .words_name = "CONFIG",
@@ -46,22 +49,7 @@ const dd_command dd_command_train = {
                 "    dualdiff train run_0 --dataset points.csv --set training.steps=2000\n",
     .run = dd_cmd_train};
 
-static volatile sig_atomic_t stop_requested;
-
-/* The first signal asks for a stop at the next good place, the second one ends the program. */
-static void on_signal(int number)
-{
-    stop_requested = 1;
-    signal(number, SIG_DFL);
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
+static volatile sig_atomic_t stop_requested, checkpoint_requested;
 
 static int run_job(const dd_args *args, dd_job *job)
 {
@@ -81,7 +69,7 @@ static int run_job(const dd_args *args, dd_job *job)
              *reason ? "; " : "", reason);
     dd_progress_message(&view, line);
     signal(SIGPIPE, SIG_IGN); /* who reads the progress may leave; training goes on */
-    catch_signals();
+    dd_signals_catch(&stop_requested, &checkpoint_requested);
     int status = dd_train(backend, job);
     dd_backend_close(backend);
     return status;
@@ -111,7 +99,8 @@ int dd_cmd_train(int argc, char **argv)
                   .seed = seed_count ? seeds : first_seed,
                   .seeds = seed_count ? seed_count : 1,
                   .out = dd_args_value(&args, "out", "runs"),
-                  .stop = &stop_requested};
+                  .stop = &stop_requested,
+                  .checkpoint = &checkpoint_requested};
     status = run_job(&args, &job);
 done:
     free(datasets);

@@ -30,7 +30,7 @@ int dd_density_coverage(const float *real, uint32_t n, const float *generated, u
 
 /* The mean over DD_DIRECTIONS directions, at angles pi d / DD_DIRECTIONS, of the Wasserstein-1 distance between the
  * projected sets, the area between their distribution functions (Bonneel, Rabin, Peyre & Pfister 2015 with p = 1), in
- * the coordinates' unit. n, m >= 1. DD_ERR_MEMORY. */
+ * the coordinates' unit. n, m >= 1. DD_ERR_MEMORY, DD_STOPPED (cancel.h). */
 int dd_sliced_wasserstein(const float *a, uint32_t n, const float *b, uint32_t m, double *distance);
 
 /* Squared maximum mean discrepancy, the unbiased estimate (Gretton et al. 2012, "A kernel two-sample test", equation

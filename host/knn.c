@@ -20,6 +20,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "cancel.h"
 #include "error.h"
 
 enum {
@@ -430,7 +431,7 @@ static void work(void *argument, const dd_team *team)
         q.best = (pair *)memory;
     else
         q.heap = memory;
-    for (uint64_t next; (next = atomic_fetch_add(&a->query, HANDED_OUT)) < queries->n;) {
+    for (uint64_t next; !dd_cancelled() && (next = atomic_fetch_add(&a->query, HANDED_OUT)) < queries->n;) {
         for (uint64_t first = next; first < next + HANDED_OUT && first < queries->n; first += BLOCK) {
             load(&q, queries, (uint32_t)first);
             search(points, &q);
@@ -467,6 +468,7 @@ int dd_knn(dd_pool *pool, const float *query, uint32_t queries, const float *poi
         work(&a, &(dd_team){.rank = 0, .size = 1});
     else
         dd_pool_run(pool, work, &a);
+    status = dd_check_cancelled();
 done:
     free(a.best);
     tree_free(&a.tree[1]);

@@ -10,7 +10,7 @@
  * point; query (queries, 2), point (n, 2), all finite. With exclude_self, query and point are the same
  * set and point i is no neighbour of query i; duplicates of it are. The same bits for every number of threads. The pool
  * must be idle, or NULL: the calling thread does it alone, as it does a small search. DD_ERR_DATA when there are fewer
- * than k points to find, DD_ERR_MEMORY. */
+ * than k points to find, DD_ERR_MEMORY, DD_STOPPED (cancel.h). */
 int dd_knn(dd_pool *pool, const float *query, uint32_t queries, const float *point, uint32_t n, int k, int exclude_self,
            double *distance);
 

@@ -63,7 +63,8 @@ int dd_all_finite(const float *value, size_t count);
  *
  * The first *measured sets were measured: all of them or, beside the failure's status and message, those before the
  * first that cannot be. A set's values depend on nothing but the set, to the bit. The pool's threads work on all
- * sets together, with some 160 kB a set, so count = threads keeps them busy and is soon done. */
+ * sets together, with some 160 kB a set, so count = threads keeps them busy and is soon done. DD_STOPPED (cancel.h):
+ * nothing was measured. */
 int dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const *points, const float *x, uint32_t n,
                           const dd_evaluation_config *evaluation, dd_metrics *metrics, int *measured);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cancel.h"
 #include "distances.h"
 #include "metrics.h"
 #include "modes.h"
@@ -114,7 +115,7 @@ static void measure_items(void *argument, const dd_team *team)
 {
     measuring *m = argument;
     (void)team; /* sharing out in advance would leave threads idle: items differ in length */
-    for (int i = atomic_fetch_add(&m->next, 1); i < ITEMS * m->count; i = atomic_fetch_add(&m->next, 1)) {
+    for (int i; !dd_cancelled() && (i = atomic_fetch_add(&m->next, 1)) < ITEMS * m->count;) {
         item what = (item)(i / m->count);
         int set = i % m->count, status = measure_item(m, what, &m->set[set]);
         if (status)
@@ -174,6 +175,7 @@ int dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const *poin
             m.count++;
     }
     dd_pool_run(pool, measure_items, &m);
+    int cancelled = dd_cancelled();
     *measured = m.failed < m.count ? m.failed : m.count;
     for (int i = 0; i < *measured; i++) {
         const sample_set *s = &m.set[i];
@@ -182,5 +184,9 @@ int dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const *poin
     pthread_mutex_destroy(&m.mutex);
     free(thinned);
     free(m.set);
+    if (cancelled) {
+        *measured = 0;
+        return dd_check_cancelled();
+    }
     return m.failed == INT_MAX ? DD_OK : dd_fail(m.status, "%s", m.message);
 }

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "report.h"
+#include "signals.h"
 #include "store_h5.h"
 #include "trainer_run.h"
 
@@ -195,10 +196,16 @@ static void report_progress(const session *s, const dd_train_log *block, int fir
     job->progress(job->user, &p);
 }
 
+static int flag(const volatile sig_atomic_t *signal)
+{
+    return signal ? *signal : 0;
+}
+
 /* One block is computed while the one before it is written, on a backend that works on its own. */
 static int train(session *s)
 {
-    const dd_training_config *t = &s->plan->job->config->training;
+    const dd_job *job = s->plan->job;
+    const dd_training_config *t = &job->config->training;
     int chunk = dd_log_chunk(t), first_step = s->step;
     dd_train_log *computed = NULL;
     double began = s->since = dd_now();
@@ -212,18 +219,23 @@ static int train(session *s)
         }
         computed = s->log[turn];
         s->step += count;
-        int stopping = s->plan->job->stop && *s->plan->job->stop;
-        if (!stopping && s->step < t->steps && s->step - s->checkpoint_step < t->checkpoint_every)
+        int stopping = flag(job->stop), asked = flag(job->checkpoint);
+        if (!stopping && !asked && s->step < t->steps && s->step - s->checkpoint_step < t->checkpoint_every)
             continue;
         DD_TRY(dd_ensemble_wait(s->ensemble));
         DD_TRY(append_block(s, computed));
         report_progress(s, computed, first_step, began);
         computed = NULL;
+        if (asked)
+            *job->checkpoint = 0;
         DD_TRY(checkpoint(s));
         if (stopping)
             return dd_fail(DD_STOPPED,
-                           "stopped at step %d of %d after writing a checkpoint; run the same command to go on",
-                           s->step, t->steps);
+                           "stopped by %s at step %d of %d after writing a checkpoint; run the same command to resume",
+                           dd_signal_name(stopping), s->step, t->steps);
+        if (asked)
+            dd_tell(job, "checkpoint of step %d written, as %s asked; training continues", s->step,
+                    dd_signal_name(asked));
     }
     return DD_OK;
 }
@@ -233,7 +245,7 @@ static int run_ensemble(const dd_plan *plan, int number, int first, int end)
     session s = {.plan = plan, .work = plan->work + first, .count = end - first, .number = number};
     s.step = s.work[0].start;
     if (s.step)
-        dd_tell(plan->job, "going on from step %d", s.step);
+        dd_tell(plan->job, "resuming from step %d", s.step);
     int status = set_up(&s);
     if (!status && (status = train(&s)))
         dd_ensemble_wait(s.ensemble); /* a block may be running on; what it leaves is not wanted */

@@ -32,7 +32,8 @@ typedef struct dd_job {
     const uint64_t *seed; /* [seeds] */
     int seeds;
     const char *out;
-    const volatile sig_atomic_t *stop;                         /* becomes nonzero when the user wants to stop */
+    const volatile sig_atomic_t *stop; /* becomes a signal's number when the user wants to stop; may be NULL */
+    volatile sig_atomic_t *checkpoint; /* the same for a checkpoint now; dd_train sets it back to 0; may be NULL */
     void (*progress)(void *user, const dd_progress *progress); /* after every block; may be NULL */
     void (*message)(void *user, const char *line);             /* what happened, a line at a time; may be NULL */
     void *user;

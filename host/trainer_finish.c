@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cancel.h"
 #include "clock.h"
 #include "pool.h"
+#include "signals.h"
 #include "start.h"
 #include "trainer_run.h"
 
@@ -146,7 +148,7 @@ static int write_run(const dd_plan *plan, dd_ensemble *e, const measurement *m, 
     return DD_OK;
 }
 
-/* Measure the next few runs, from *first on, as many as there are threads: a stop waits for these only. Writes what
+/* Measure the next few runs, from *first on, as many as there are threads. Writes what
  * could be measured and moves *first behind it; what could not, behind others, is met again as the first. */
 static int finish_some(const dd_plan *plan, dd_ensemble *e, measurement *m, const dd_work *work, int *first)
 {
@@ -162,8 +164,10 @@ static int finish_some(const dd_plan *plan, dd_ensemble *e, measurement *m, cons
                                        (uint32_t)n, evaluation, m->metrics + begin, &measured);
     if (!measured)
         return status;
-    for (*first += measured; begin < *first; begin++)
-        DD_TRY(write_run(plan, e, m, &work[begin], begin));
+    for (int end = begin + measured; *first < end; ++*first) {
+        DD_TRY(dd_check_cancelled());
+        DD_TRY(write_run(plan, e, m, &work[*first], *first));
+    }
     return DD_OK;
 }
 
@@ -172,17 +176,18 @@ int dd_finish(const dd_plan *plan, dd_ensemble *e, dd_work *work, int count)
     const dd_job *job = plan->job;
     measurement m;
     dd_tell(job, "trained; evaluating and sampling");
+    dd_cancel_watch(job->stop);
     int status = measurement_create(plan, work, count, &m);
     if (!status)
         status = measure_ensemble(plan, e, &m);
-    for (int done = 0; done < count && !status;) {
-        if (job->stop && *job->stop)
-            status =
-                dd_fail(DD_STOPPED, "stopped after training, before all results were written; run the same command "
-                                    "to write them");
-        else
-            status = finish_some(plan, e, &m, work, &done);
-    }
+    for (int done = 0; done < count && !status;)
+        status = finish_some(plan, e, &m, work, &done);
+    if (status == DD_STOPPED)
+        dd_fail(DD_STOPPED,
+                "stopped by %s after training, before all results were written; the checkpoint of the last step was "
+                "kept, and the same command writes the results",
+                dd_signal_name(*job->stop));
+    dd_cancel_watch(NULL);
     measurement_free(&m);
     return status;
 }

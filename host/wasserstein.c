@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cancel.h"
 #include "distances.h"
 #include "error.h"
 
@@ -84,11 +85,11 @@ int dd_sliced_wasserstein(const float *a, uint32_t n, const float *b, uint32_t m
     if (!room)
         return dd_fail(DD_ERR_MEMORY, "out of memory for the Wasserstein distance of %u and %u points", n, m);
     double sum = 0.;
-    for (int d = 0; d < DD_DIRECTIONS; d++) {
+    for (int d = 0; d < DD_DIRECTIONS && !dd_cancelled(); d++) {
         float c = (float)cos(pi * d / DD_DIRECTIONS), s = (float)sin(pi * d / DD_DIRECTIONS);
         sum += area_between(project(a, n, c, s, room), n, project(b, m, c, s, room + 2 * (size_t)n), m);
     }
     free(room);
     *distance = sum / DD_DIRECTIONS;
-    return DD_OK;
+    return dd_check_cancelled();
 }

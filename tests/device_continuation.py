@@ -41,7 +41,7 @@ def stop_after(words, out, step):
 def test_cuda_goes_on_bit_equal(tmp_path):
     step = stop_after(command(tmp_path / "cut", "cuda"), tmp_path / "cut", 80)
     assert 80 <= step < 400
-    assert f"going on from step {step}" in small_job.run(command(tmp_path / "cut", "cuda"))
+    assert f"resuming from step {step}" in small_job.run(command(tmp_path / "cut", "cuda"))
     small_job.run(command(tmp_path / "whole", "cuda"))
     small_job.assert_equal_results(log(tmp_path / "cut"), log(tmp_path / "whole"))
 
@@ -52,7 +52,7 @@ def test_across_backends(tmp_path, first, second):
     mixed, whole = tmp_path / "mixed", tmp_path / "whole"
     one = stop_after(command(mixed, first), mixed, 80)
     two = stop_after(command(mixed, second), mixed, one + 80)
-    assert f"going on from step {two}" in small_job.run(command(mixed, first))
+    assert f"resuming from step {two}" in small_job.run(command(mixed, first))
     small_job.run(command(whole, first))
     a, b = small_job.contents(log(mixed)), small_job.contents(log(whole))
     assert a.keys() == b.keys()

@@ -44,6 +44,10 @@ def appears(path):
     return lambda: number() not in (None, before)
 
 
+# A shell that started the tests in its background had SIGINT ignored, and the program would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def interrupt(words, after, number):
     """Start, send a signal and wait. `after` is a time in seconds, or a condition to wait for.
     Returns (exit code, standard error)."""

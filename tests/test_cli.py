@@ -379,7 +379,7 @@ def test_threads_and_evaluation_may_change(tmp_path, unfinished):
     words = command(out, "--dataset", "dino", "--threads", "2",
                     settings={"training.steps": 100000, "evaluation.samples": 77})
     code, errors = small_job.interrupt(words, small_job.appears(out / "run_3/dino/seed_0.h5"), signal.SIGTERM)
-    assert code == 130 and "going on from step" in errors, errors
+    assert code == 130 and "resuming from step" in errors, errors
 
 
 def test_two_writers(tmp_path):
@@ -439,7 +439,7 @@ def test_no_space_left(tmp_path, unfinished):
     assert step > 0
     code, errors = small_job.interrupt(command(out, "--dataset", "dino", settings={"training.steps": 100000}),
                                        small_job.appears(log), signal.SIGINT)
-    assert code == 130 and f"going on from step {step}" in errors, errors
+    assert code == 130 and f"resuming from step {step}" in errors, errors
 
 
 def test_samples_to_a_full_device(finished, tmp_path):

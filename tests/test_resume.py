@@ -27,10 +27,10 @@ def test_signal_leaves_a_checkpoint_and_the_same_command_goes_on(tmp_path, name)
     job = ["--dataset", "dino"]
     words = small_job.command(tmp_path / "stopped", *job, settings=LONG)
     code, errors = small_job.interrupt(words, small_job.appears(log(tmp_path / "stopped")), small_job.SIGNALS[name])
-    assert code == 130 and "run the same command to go on" in errors
+    assert code == 130 and "run the same command to resume" in errors
     step = checkpoint_step(tmp_path / "stopped")
     assert 0 < step < 2500
-    assert f"going on from step {step}" in small_job.run(words)
+    assert f"resuming from step {step}" in small_job.run(words)
     small_job.run(small_job.command(tmp_path / "whole", *job, settings=LONG))
     small_job.assert_equal_results(log(tmp_path / "stopped"), log(tmp_path / "whole"))
 
@@ -45,7 +45,7 @@ def test_other_gates_go_on_to_the_same_end(tmp_path, settings):
     words = small_job.command(tmp_path / "stopped", *job, settings=settings)
     code, errors = small_job.interrupt(words, small_job.appears(log(tmp_path / "stopped")), signal.SIGINT)
     assert code == 130 and 0 < checkpoint_step(tmp_path / "stopped") < 2500, errors
-    assert "going on from step" in small_job.run(words)
+    assert "resuming from step" in small_job.run(words)
     small_job.run(small_job.command(tmp_path / "whole", *job, settings=settings))
     small_job.assert_equal_results(log(tmp_path / "stopped"), log(tmp_path / "whole"))
 
@@ -65,7 +65,7 @@ def test_a_checkpoint_written_but_not_renamed_is_gone_on_from(tmp_path):
     checkpoint.rename(unnamed)
     step = checkpoint_step(tmp_path)
     errors = small_job.run(words)
-    assert errors.count("going on from step") == 1 and f"going on from step {step}" in errors
+    assert errors.count("resuming from step") == 1 and f"resuming from step {step}" in errors
     assert "2500/2500 x 2 networks" in errors, "in one ensemble"
     assert checkpoint.exists() and not unnamed.exists()
 
@@ -113,10 +113,10 @@ def test_a_newer_checkpoint_of_one_replica_alone(tmp_path):
     while process.poll() is None and not cut_back():
         time.sleep(.0002)
     process.kill()
-    assert f"going on from step {step}\n" in process.communicate()[1]
+    assert f"resuming from step {step}\n" in process.communicate()[1]
     alone = small_job.command(tmp_path, "--dataset", "dino", settings=settings)
     code, errors = small_job.interrupt(alone, small_job.appears(log(tmp_path)), signal.SIGINT)
-    assert code == 130 and "going on from step" in errors, errors
+    assert code == 130 and "resuming from step" in errors, errors
 
 
 def test_a_half_written_checkpoint_is_passed_over(tmp_path):
@@ -129,7 +129,7 @@ def test_a_half_written_checkpoint_is_passed_over(tmp_path):
     for length in (0, 100, len(whole) // 2, len(whole) - 1):
         (good.parent / "seed_0.ckpt.h5.next").write_bytes(whole[:length])
         code, errors = small_job.interrupt(words, .2, signal.SIGKILL)
-        assert code == -signal.SIGKILL or f"going on from step {step}" in errors, errors
+        assert code == -signal.SIGKILL or f"resuming from step {step}" in errors, errors
         if code == 0:
             break  # a fast machine was at the end before the signal
         step = checkpoint_step(tmp_path / "cut")

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cancel.h"
 #include "cpu.h"
 #include "permutation.h"
 #include "recipe.h"
@@ -112,7 +113,7 @@ static void evaluate_task(void *argument, const dd_team *team)
     dd_permutation_init(&order, p->seed, DD_DRAW_EVAL_ORDER, 0, n);
     int first, last;
     dd_team_share(team, (int)dd_batches(n, size), &first, &last);
-    for (int b = first; b < last; b++) {
+    for (int b = first; b < last && !dd_cancelled(); b++) {
         dd_batch batch = dd_batch_of_step((uint32_t)b, n, size);
         double square = 0;
         for (int chunk = 0; chunk < chunks(batch.rows); chunk++) {
@@ -157,6 +158,7 @@ int dd_cpu_evaluate(dd_ensemble *e, dd_state_part part, dd_purpose purpose, cons
         }
         pass_select(&p, r, part);
         dd_pool_run(e->context->pool, evaluate_task, &p);
+        status = dd_check_cancelled();
         double sum = 0;
         for (uint32_t b = 0; b < batches; b++)
             sum += p.batch_loss[b];
@@ -189,7 +191,7 @@ static void sample_chunk(const pass *p, lane *l, int chunk)
             dd_draw_normals(p->seed, DD_DRAW_SAMPLE, (uint32_t)s->timesteps, base + (uint32_t)i, l->x + 2 * i);
     if (p->initial_noise)
         memcpy(p->initial_noise + 2 * (size_t)base, l->x, 2 * (size_t)count * sizeof(float));
-    for (int step = s->steps - 1; step >= 0; step--) {
+    for (int step = s->steps - 1; step >= 0 && !dd_cancelled(); step--) {
         for (int i = 0; i < count; i++)
             l->t[i] = s->timestep[step];
         run_lane(p, l, count);
@@ -217,7 +219,8 @@ int dd_cpu_sample(dd_ensemble *e, dd_state_part part, const uint64_t *seed, uint
     pass p;
     DD_TRY(pass_create(e, &p));
     p.n = n;
-    for (int r = 0; r < e->head.replicas; r++) {
+    int status = DD_OK;
+    for (int r = 0; r < e->head.replicas && !status; r++) {
         size_t place = (size_t)r * n;
         p.seed = seed[r];
         p.x_in = samples->start ? samples->start + 2 * place : NULL;
@@ -226,9 +229,10 @@ int dd_cpu_sample(dd_ensemble *e, dd_state_part part, const uint64_t *seed, uint
         p.gate = samples->gate ? samples->gate + place * (size_t)(e->schedule->steps * e->layout.model->gates) : NULL;
         pass_select(&p, r, part);
         dd_pool_run(e->context->pool, sample_task, &p);
+        status = dd_check_cancelled();
     }
     pass_free(&p);
-    return DD_OK;
+    return status;
 }
 
 /* ---- prediction ---- */

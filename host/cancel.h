@@ -1,0 +1,23 @@
+/* A user's wish to stop, which long computations look at between their parts.
+ *
+ *     dd_cancel_watch(&stop_requested);             // the flag of a signal handler
+ *     status = dd_ensemble_sample(...);             // DD_STOPPED soon after the flag is set
+ *     dd_cancel_watch(NULL);
+ *
+ * There is one flag for the process, because signals are sent to the process. What was cancelled left its outputs
+ * unfinished: forget them.
+ */
+#ifndef DD_CANCEL_H
+#define DD_CANCEL_H
+
+#include <signal.h>
+
+/* Look at this flag from now on: nonzero asks for a stop. NULL: nothing is cancelled. Call it while no thread works. */
+void dd_cancel_watch(const volatile sig_atomic_t *flag);
+
+int dd_cancelled(void);
+
+/* Returns DD_STOPPED with a message, if a stop is wanted; else DD_OK. */
+int dd_check_cancelled(void);
+
+#endif

@@ -1,0 +1,54 @@
+#include "signals.h"
+
+#include <stddef.h>
+
+typedef enum wish { STOP, CHECKPOINT } wish;
+
+static const struct {
+    int number;
+    const char *name;
+    wish wish;
+    int flags; /* SA_RESETHAND: the second one has the default's effect */
+} table[] = {
+    {SIGINT, "SIGINT", STOP, SA_RESETHAND},
+    {SIGTERM, "SIGTERM", STOP, SA_RESETHAND},
+    {SIGHUP, "SIGHUP", STOP, 0},   /* the kernel and the shell may both send it */
+    {SIGXCPU, "SIGXCPU", STOP, 0}, /* comes again every second */
+    {SIGUSR1, "SIGUSR1", CHECKPOINT, 0},
+    {SIGUSR2, "SIGUSR2", CHECKPOINT, 0},
+};
+enum { SIGNALS = sizeof table / sizeof *table };
+
+static volatile sig_atomic_t *stop_flag, *checkpoint_flag;
+
+static void on_stop(int number)
+{
+    if (!*stop_flag)
+        *stop_flag = number;
+}
+
+static void on_checkpoint(int number)
+{
+    *checkpoint_flag = number;
+}
+
+void dd_signals_catch(volatile sig_atomic_t *stop, volatile sig_atomic_t *checkpoint)
+{
+    stop_flag = stop;
+    checkpoint_flag = checkpoint;
+    for (int i = 0; i < SIGNALS; i++) {
+        struct sigaction before, action = {.sa_handler = table[i].wish == STOP ? on_stop : on_checkpoint,
+                                           .sa_flags = SA_RESTART | table[i].flags};
+        sigemptyset(&action.sa_mask);
+        if (!sigaction(table[i].number, NULL, &before) && before.sa_handler != SIG_IGN)
+            sigaction(table[i].number, &action, NULL);
+    }
+}
+
+const char *dd_signal_name(int number)
+{
+    for (int i = 0; i < SIGNALS; i++)
+        if (table[i].number == number)
+            return table[i].name;
+    return "a signal";
+}

@@ -1,0 +1,169 @@
+"""A training run from its start to its end as a batch system, a daemon or a closing terminal sees it."""
+import os
+import resource
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import h5py
+import pytest
+
+import small_job
+from small_job import PROGRAM
+
+IO, STOPPED = 5, 130
+LONG = {"training.steps": 2500, "training.checkpoint_every": 100000}  # no checkpoint but one that is asked for
+ENDLESS = {"training.steps": 1000000}
+
+
+def result(out, dataset="dino", seed=0):
+    return out / f"run_3/{dataset}/seed_{seed}.h5"
+
+
+def has_checkpoint(out, seed=0):
+    return any((out / "run_3/dino").glob(f"seed_{seed}.c*"))
+
+
+def words_of(out, settings, *more):
+    return small_job.command(out, "--dataset", "dino", *more, settings=settings)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of LONG that nobody disturbed."""
+    out = tmp_path_factory.mktemp("whole")
+    small_job.run(words_of(out, LONG))
+    return result(out)
+
+
+@pytest.fixture
+def start():
+    """Start a command; what still runs at the end of the test is killed."""
+    processes = []
+
+    def started(words, **options):
+        processes.append(subprocess.Popen(words, stderr=subprocess.PIPE, text=True, **options))
+        return processes[-1]
+
+    yield started
+    for process in processes:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def wait_for(process, condition):
+    while process.poll() is None and not condition():
+        time.sleep(.005)
+    assert process.poll() is None, process.communicate()[1]
+
+
+# ---- standard streams that are closed ----
+
+
+def with_closed(redirection, words, **options):
+    return subprocess.run(["sh", "-c", f'exec "$@" {redirection}', "sh", *map(str, words)], capture_output=True, text=True,
+                          timeout=60, **options)
+
+
+@pytest.mark.parametrize("redirection", [">&- 2>&-", "<&-", "<&- >&- 2>&-"])
+def test_messages_do_not_reach_files_where_streams_are_closed(tmp_path, whole, redirection):
+    out = tmp_path / "out"
+    done = with_closed(redirection, words_of(out, LONG))
+    assert done.returncode == 0, done.stderr
+    small_job.assert_equal_results(result(out), whole)
+
+
+def test_a_log_is_whole_while_streams_are_closed(tmp_path, start):
+    words = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *words_of(tmp_path, ENDLESS)]
+    process = start(words)
+    wait_for(process, lambda: has_checkpoint(tmp_path))
+    with h5py.File(result(tmp_path), swmr=True) as file:
+        assert file.attrs["kind"] == "log" and len(file["train/loss"]) >= 90
+    process.terminate()
+    assert process.wait(timeout=60) == STOPPED
+
+
+def test_what_cannot_be_printed_is_said(whole):
+    runs = whole.parents[2]
+    done = with_closed(">&-", [PROGRAM, "compare", runs])
+    assert done.returncode == IO and "be written" in done.stderr
+
+
+def test_python_helpers_run_where_streams_are_closed(tmp_path, whole):
+    done = with_closed("<&- >&- 2>&-", [PROGRAM, "compare", whole.parents[2], "--output", tmp_path / "table",
+                                         "--reference", tmp_path / "reference"])
+    assert done.returncode == 0
+    assert (tmp_path / "reference/run_3/all_results.pkl").stat().st_size > 0
+
+
+# ---- signals ----
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGXCPU", "SIGTERM"])
+def test_a_signal_ends_training_with_a_checkpoint(tmp_path, whole, name):
+    words = words_of(tmp_path, LONG)
+    code, errors = small_job.interrupt(words, small_job.appears(result(tmp_path)), getattr(signal, name))
+    assert code == STOPPED and f"stopped by {name}" in errors, errors
+    assert "resuming from step" in small_job.run(words)
+    small_job.assert_equal_results(result(tmp_path), whole)
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGXCPU"])
+def test_the_same_signal_again_does_not_kill(tmp_path, start, name):
+    """The kernel and the shell both send SIGHUP; SIGXCPU comes every second."""
+    process = start(words_of(tmp_path, ENDLESS))
+    wait_for(process, result(tmp_path).exists)
+    while process.poll() is None:
+        process.send_signal(getattr(signal, name))
+    assert process.returncode == STOPPED and has_checkpoint(tmp_path)
+
+
+def test_a_limit_on_cpu_time(tmp_path):
+    done = subprocess.run(words_of(tmp_path, ENDLESS), capture_output=True, text=True, timeout=120,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (1, 60)))
+    assert done.returncode == STOPPED and "stopped by SIGXCPU" in done.stderr and has_checkpoint(tmp_path), done.stderr
+
+
+@pytest.mark.parametrize("name", ["SIGUSR1", "SIGUSR2"])
+def test_a_signal_asks_for_a_checkpoint_alone(tmp_path, whole, start, name):
+    words = words_of(tmp_path, LONG)
+    process = start(words)
+    wait_for(process, result(tmp_path).exists)
+    process.send_signal(getattr(signal, name))
+    line = next(line for line in process.stderr if "checkpoint of step" in line)
+    assert name in line and "training continues" in line
+    process.kill()
+    process.wait()
+    assert "resuming from step" in small_job.run(words)
+    small_job.assert_equal_results(result(tmp_path), whole)
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGINT", "SIGUSR1"])
+def test_an_ignored_signal_stays_ignored(tmp_path, whole, start, name):
+    number = getattr(signal, name)
+    process = start(words_of(tmp_path, LONG), preexec_fn=lambda: signal.signal(number, signal.SIG_IGN))
+    wait_for(process, result(tmp_path).exists)
+    process.send_signal(number)
+    errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 0 and name not in errors, errors
+    small_job.assert_equal_results(result(tmp_path), whole)
+
+
+@pytest.mark.parametrize("pause, settings", [(0, {}), (1, {"sampling.steps": 1})], ids=["sampling", "measuring"])
+def test_a_stop_does_not_wait_for_the_end_of_the_measurement(tmp_path, start, pause, settings):
+    """A million samples take many seconds to make and to measure."""
+    few = {"training.steps": 100, **settings}
+    process = start(words_of(tmp_path / "cut", {**few, "evaluation.samples": 1000000, "data.points": 100000}))
+    next(line for line in process.stderr if line.startswith("trained"))
+    time.sleep(pause)
+    process.terminate()
+    began = time.monotonic()
+    errors = process.communicate()[1]
+    assert process.returncode == STOPPED and "stopped by SIGTERM after training" in errors, errors
+    assert time.monotonic() - began < 3
+    few["data.points"] = 100000
+    small_job.run(words_of(tmp_path / "cut", few))
+    small_job.run(words_of(tmp_path / "whole", few))
+    small_job.assert_equal_results(result(tmp_path / "cut"), result(tmp_path / "whole"))

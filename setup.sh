@@ -1,8 +1,8 @@
 #!/bin/sh
 # Install what is missing, build, and run the main job or the tests. Running it again is cheap and safe.
 #
-#     ./setup.sh demo    runs 0 and 1 of the experiment on dino, full length; table and pictures under runs/
-#     ./setup.sh test    the whole test suite, then all but the slow tests under the sanitizers
+#     ./setup.sh demo    runs 0 and 1 of the experiment on dino, full length; table, pictures and report under runs/
+#     ./setup.sh test    the whole test suite, all but the slow tests under the sanitizers, a build for 64-bit Arm
 #     ./setup.sh gpu     with a CUDA device: the tests of the backends on it, then timings
 #
 # Made for Debian 12. Packages come from apt (with sudo where the user is not root) and only when they are
@@ -10,8 +10,11 @@
 set -eu
 cd "$(dirname "$0")"
 
-packages="build-essential cmake git libhdf5-dev libtomlplusplus-dev libopenblas-dev hdf5-tools python3 python3-venv ca-certificates"
+packages="build-essential cmake libhdf5-dev libtomlplusplus-dev zlib1g-dev python3 python3-venv ca-certificates"
+test_packages="git libopenblas-dev hdf5-tools"
+arm_packages="gcc-aarch64-linux-gnu g++-aarch64-linux-gnu qemu-user"
 jobs=$(nproc 2>/dev/null || echo 2)
+python=.venv/bin/python3
 
 say() { printf '== %s\n' "$*"; }
 fail() {
@@ -29,73 +32,125 @@ quietly() {
     fi
 }
 
+# missing PACKAGE...: prints those that are not installed.
+missing() {
+    for package in "$@"; do
+        state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+        [ "$state" = installed ] || printf ' %s' "$package"
+    done
+}
+
+have_apt() { command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; }
+
 install_packages() {
-    if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-        say "no apt here; going on in the hope that there is what Debian calls: $packages"
+    if ! have_apt; then
+        say "no apt here; these packages of Debian are assumed to be installed: $*"
         return
     fi
-    missing=
-    for package in $packages; do
-        state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
-        [ "$state" = installed ] || missing="$missing $package"
-    done
-    [ -n "$missing" ] || return 0
-    say "installing$missing"
+    new=$(missing "$@")
+    [ -n "$new" ] || return 0
+    say "installing$new"
     root=
     if [ "$(id -u)" -ne 0 ]; then
-        command -v sudo >/dev/null || fail "run as root, or install sudo, or install these packages yourself:$missing"
+        command -v sudo >/dev/null || fail "run as root, or install sudo, or install these packages yourself:$new"
         root=sudo
     fi
     mkdir -p build
     quietly build/apt.log $root env DEBIAN_FRONTEND=noninteractive apt-get update
-    quietly build/apt.log $root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
+    quietly build/apt.log $root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $new
 }
 
+# install_python_packages FILE: pip's list of packages, into .venv.
 install_python_packages() {
-    cmp -s requirements.txt .venv/installed.txt && return
-    say "installing the Python packages of requirements.txt into .venv"
+    stamp=.venv/installed-$1
+    cat requirements.txt "$1" | cmp -s - "$stamp" && return
+    say "installing the Python packages of $1 into .venv"
     mkdir -p build
     [ -x .venv/bin/pip ] || quietly build/venv.log python3 -m venv .venv
-    quietly build/pip.log .venv/bin/python3 -m pip install --disable-pip-version-check -r requirements.txt
-    cp requirements.txt .venv/installed.txt
+    quietly build/pip.log $python -m pip install --disable-pip-version-check -r "$1"
+    cat requirements.txt "$1" >"$stamp"
 }
 
-# build DIR TARGET OPTION...
+# build DIR TARGETS OPTION...
 build() {
     directory=$1
-    target=$2
+    targets=$2
     shift 2
     say "building into $directory (its build.log grows)"
     mkdir -p "$directory"
     quietly "$directory/configure.log" cmake -S . -B "$directory" -DCMAKE_BUILD_TYPE=Release "$@"
-    quietly "$directory/build.log" cmake --build "$directory" --target "$target" --parallel "$jobs"
+    quietly "$directory/build.log" cmake --build "$directory" --parallel "$jobs" --target $targets
 }
 
 demo() {
     build build dualdiff
     for run in run_0 run_1; do
-        say "training $run on dino (stop with Ctrl-C; the same command goes on)"
+        say "training $run on dino (stop with Ctrl-C; the same command resumes)"
         build/dualdiff train "configs/$run.toml" --dataset dino --backend cpu
     done
+    for command in floor oracle; do
+        say "what perfect samples get: dualdiff $command"
+        build/dualdiff $command configs/run_1.toml --dataset dino --draws 1 --out runs >build/$command.log
+    done
+    say "what the gate and the experts do: dualdiff analyze"
+    build/dualdiff analyze runs/run_1/dino/seed_0.h5 >build/analyze.log
     build/dualdiff compare runs
     build/dualdiff compare runs --format markdown --output runs/table.md
     build/dualdiff plot runs
-    say "results: runs/run_0/dino/seed_0.h5, runs/run_1/dino/seed_0.h5; table: runs/table.md; pictures: runs/plots/"
+    build/dualdiff report runs
+    say "open this file in a browser: $PWD/runs/report.html"
+    say "results: runs/*/dino/seed_0.h5; table: runs/table.md; pictures: runs/plots/"
 }
 
-# run_tests DIR OPTION...
+# A test that is too slow is stopped. The limit grows with what else the machine is doing.
+time_limit() {
+    load=$(cut -d . -f 1 /proc/loadavg 2>/dev/null || echo 0)
+    echo $((1200 * (1 + load / jobs)))
+}
+
+failed=
+
+# run_tests DIR OPTION...: a failure is reported, and the next stage runs.
 run_tests() {
     directory=$1
     shift
     say "tests in $directory"
-    ctest --test-dir "$directory" --output-on-failure --parallel "$jobs" "$@" || fail "tests failed in $directory"
+    if ! ctest --test-dir "$directory" --output-on-failure --parallel "$jobs" --repeat after-timeout:2 "$@"; then
+        say "tests failed in $directory; again, these alone: ctest --test-dir $directory --rerun-failed --output-on-failure"
+        failed="$failed $directory"
+    fi
+}
+
+# Where Debian's cross compiler and the emulator cannot be had, a word and no failure.
+arm_tests() {
+    if ! command -v qemu-aarch64 >/dev/null || ! command -v aarch64-linux-gnu-g++ >/dev/null; then
+        say "64-bit Arm: left out; it needs $arm_packages"
+        return
+    fi
+    sysroot=$PWD/build-aarch64/sysroot
+    mkdir -p build-aarch64
+    if [ ! -d "$sysroot" ]; then
+        say "unpacking Debian's arm64 libraries into $sysroot"
+        if ! tests/aarch64/sysroot.sh "$sysroot.part" >build-aarch64/sysroot.log 2>&1; then
+            say "64-bit Arm: left out; the libraries cannot be had (build-aarch64/sysroot.log)"
+            return
+        fi
+        mv "$sysroot.part" "$sysroot"
+    fi
+    tests=$(grep -v '^#' tests/aarch64/tests.txt | tr '\n' ' ')
+    build build-aarch64 "dualdiff $tests" -DDD_WERROR=ON -DDD_CUDA=OFF "-DDD_SYSROOT=$sysroot" \
+        "-DCMAKE_TOOLCHAIN_FILE=$PWD/tests/aarch64/toolchain.cmake"
+    run_tests build-aarch64 -R "^($(echo $tests | tr ' ' '|'))\$"
 }
 
 tests() {
-    build build all -DDD_WERROR=ON
+    limit=-DDD_TEST_TIMEOUT=$(time_limit)
+    build build all -DDD_WERROR=ON "$limit"
     run_tests build
-    build build-sanitize all -DDD_WERROR=ON -DDD_SANITIZE=ON
+    build build-sanitize all -DDD_WERROR=ON -DDD_SANITIZE=ON "$limit"
     run_tests build-sanitize -LE slow
+    arm_tests
+    [ -z "$failed" ] || fail "tests failed in:$failed"
     say "all passed"
 }
 
@@ -104,7 +159,7 @@ gpu() {
     devices=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | tr -d . | sort -u | paste -s -d ';')
     build build-gpu all -DDD_CUDA=ON -DDD_GPU_TESTS=ON "-DDD_CUDA_ARCHITECTURES=$devices"
     ctest --test-dir build-gpu --output-on-failure -L gpu || fail "tests failed on the GPU"
-    .venv/bin/python3 bench/bench.py --device cuda --build build-gpu
+    $python bench/bench.py --device cuda --build build-gpu
     say "all passed on $(build-gpu/dualdiff --version | grep 'backend cuda')"
 }
 
@@ -116,10 +171,21 @@ demo | test | gpu) ;;
     ;;
 esac
 [ $# -eq 1 ] || fail "one argument: demo, test or gpu"
-install_packages
-install_python_packages
 case "$1" in
-demo) demo ;;
-test) tests ;;
-gpu) gpu ;;
+demo)
+    install_packages $packages
+    install_python_packages requirements.txt
+    demo
+    ;;
+test)
+    install_packages $packages $test_packages
+    (install_packages $arm_packages) || say "64-bit Arm: its packages cannot be installed"
+    install_python_packages requirements-test.txt
+    tests
+    ;;
+gpu)
+    install_packages $packages $test_packages
+    install_python_packages requirements-test.txt
+    gpu
+    ;;
 esac

@@ -159,7 +159,7 @@ INLINE vf tanh_vector(vf x)
 
 INLINE vf log1p_lanes(vf x)
 {
-    vf out;
+    vf out = x;
     for (int i = 0; i < LANES; i++)
         out[i] = log1pf(x[i]);
     return out;
@@ -167,7 +167,7 @@ INLINE vf log1p_lanes(vf x)
 
 INLINE vf erf_lanes(vf x)
 {
-    vf out;
+    vf out = x;
     for (int i = 0; i < LANES; i++)
         out[i] = erff(x[i]);
     return out;

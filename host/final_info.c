@@ -83,16 +83,16 @@ int dd_final_info_write_entries(const char *out_dir, const dd_entry *entry, int 
     return status;
 }
 
-int dd_final_info_write(const char *run_dir)
+int dd_final_info_write(const char *run_dir, void (*left_out)(const void *user, const char *message), const void *user)
 {
     dd_entries entries = {0};
     int status = dd_entries_scan(run_dir, 1, &entries);
-    if (!status && !entries.count && !entries.left_out_count)
+    for (int i = 0; i < entries.left_out_count; i++)
+        left_out(user, entries.left_out[i].why);
+    if (!status && !entries.count)
         status = dd_fail(DD_ERR_IO, "%s: no finished result (<dataset>/seed_<n>.h5) to summarise", run_dir);
-    if (!status && entries.count)
-        status = dd_final_info_write_entries(run_dir, entries.entry, entries.count);
     if (!status)
-        status = dd_entries_complete(&entries);
+        status = dd_final_info_write_entries(run_dir, entries.entry, entries.count);
     dd_entries_free(&entries);
     return status;
 }

@@ -64,9 +64,9 @@ dd_summary dd_entries_summary(const dd_entry *entry, int count, int metric);
 
 /* Write `run_dir`/final_info.json in the reference's form, {dataset: {"means": {metric: value}}}, with
  * "stderrs" (standard error of the mean) beside "means" where there are several seeds. Replaced atomically.
- * DD_ERR_IO also when there is no result under `run_dir`, and, after the file is written, when results could not be
- * read and are not in it; the message names them. */
-int dd_final_info_write(const char *run_dir);
+ * A result that cannot be read is left out, and its message is given to `left_out`. DD_ERR_IO also when there is no
+ * result under `run_dir`. */
+int dd_final_info_write(const char *run_dir, void (*left_out)(const void *user, const char *message), const void *user);
 
 /* The same of `count` entries of one run, into any directory. */
 int dd_final_info_write_entries(const char *out_dir, const dd_entry *entry, int count);

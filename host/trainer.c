@@ -259,26 +259,31 @@ static int run_ensemble(const dd_plan *plan, int number, int first, int end)
 }
 
 /* Another process that trains other seeds may be writing final_info.json: wait a moment for it. */
-static int lock_info(const char *path, int *lock)
+static int lock_info(const char *path, int most_tries, int *lock)
 {
     static const struct timespec moment = {.tv_nsec = 50000000};
     int status = dd_lock_acquire(path, lock);
-    for (int tries = 0; status == DD_ERR_CONFLICT && tries < 200; tries++) {
+    for (int tries = 0; status == DD_ERR_CONFLICT && tries < most_tries; tries++) {
         nanosleep(&moment, NULL);
         status = dd_lock_acquire(path, lock);
     }
     return status;
 }
 
-/* final_info.json beside the configuration's datasets, of all results that are there. */
-static int write_info(const dd_job *job)
+static void tell_left_out(const void *job, const char *message)
+{
+    dd_tell(job, "warning: final_info.json leaves a result out: %s", message);
+}
+
+/* final_info.json next to the configuration's datasets, of all results that are there. */
+static int write_info(const dd_job *job, int most_tries)
 {
     char *folder = dd_path_with(job->out, "/");
     char *run = folder ? dd_path_with(folder, job->config_name) : NULL;
     char *info = run ? dd_path_with(run, "/final_info.json") : NULL;
-    int lock = -1, status = info ? lock_info(info, &lock) : dd_fail(DD_ERR_MEMORY, "out of memory");
+    int lock = -1, status = info ? lock_info(info, most_tries, &lock) : dd_fail(DD_ERR_MEMORY, "out of memory");
     if (!status)
-        status = dd_final_info_write(run);
+        status = dd_final_info_write(run, tell_left_out, job);
     dd_lock_release(lock);
     free(folder);
     free(run);
@@ -286,20 +291,33 @@ static int write_info(const dd_job *job)
     return status;
 }
 
+/* After all ensembles: what is wrong with it concerns no run. A job that ends early keeps its own message. */
+static int end_job(const dd_plan *plan, int status)
+{
+    const dd_outcome *o = plan->outcome;
+    char message[2048];
+    if (!o->written && !plan->unfinished)
+        return status;
+    if (!status)
+        return write_info(plan->job, 200);
+    snprintf(message, sizeof message, "%s", dd_error_message());
+    if (o->written && write_info(plan->job, 0))
+        dd_tell(plan->job, "warning: %s", dd_error_message());
+    return dd_fail((dd_status)status, "%s", message);
+}
+
 int dd_train(dd_backend *backend, const dd_job *job)
 {
     dd_plan plan;
+    dd_outcome outcome = {0};
     int status = dd_plan_create(backend, job, &plan);
+    plan.outcome = &outcome;
     if (!status && plan.unfinished)
         dd_tell(job, "%d of %d runs were finished before%s", plan.unfinished, plan.works,
                 plan.ensembles ? "" : "; nothing is left to do");
-    if (!status && !plan.ensembles) /* the process that wrote the last result may have been killed before this */
-        status = write_info(job);
-    for (int e = 0, first = plan.unfinished; e < plan.ensembles && !status; first = plan.ensemble_end[e++]) {
+    for (int e = 0, first = plan.unfinished; e < plan.ensembles && !status; first = plan.ensemble_end[e++])
         status = run_ensemble(&plan, e, first, plan.ensemble_end[e]);
-        if (!status)
-            status = write_info(job);
-    }
+    status = end_job(&plan, status);
     dd_plan_free(&plan);
     return status;
 }

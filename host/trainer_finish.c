@@ -139,6 +139,7 @@ static int write_run(const dd_plan *plan, dd_ensemble *e, const measurement *m, 
         .training = w->points,
     };
     DD_TRY(dd_result_write(w->result, &w->run, &plan->model, &result));
+    plan->outcome->written++;
     char modes[64] = "";
     if (!isnan(metrics.modes))
         snprintf(modes, sizeof modes, ", %g of %g modes", metrics.modes_captured, metrics.modes);

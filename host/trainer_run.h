@@ -20,6 +20,14 @@ typedef struct dd_work {
     dd_log *log;
 } dd_work;
 
+/* What became of the job so far. */
+typedef struct dd_outcome {
+    int written;  /* results */
+    int troubles; /* runs whose measurement failed; the others are not held up by it */
+    int status;   /* of the first of them, and its message */
+    char message[1024];
+} dd_outcome;
+
 typedef struct dd_plan {
     const dd_job *job;
     dd_backend *backend;
@@ -31,6 +39,7 @@ typedef struct dd_plan {
     int ensembles;
     int *ensemble_end; /* [ensembles] index behind its last work; finished works come first */
     int unfinished;    /* index of the first work that is not */
+    dd_outcome *outcome;
 } dd_plan;
 
 int dd_plan_create(dd_backend *backend, const dd_job *job, dd_plan *plan);

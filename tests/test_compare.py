@@ -135,7 +135,7 @@ def test_errors(runs, tmp_path):
     assert "'markdown'" in compare(out, "--format", "markdwn", status=ERR_USAGE)
     damaged = out / "run_1" / "dino" / "seed_2.h5"
     damaged.write_bytes(damaged.read_bytes()[:700])
-    assert str(damaged) in compare(out, status=ERR_IO)
+    assert str(damaged) in compare(out, status=ERR_IO)  # and the table of the others: test_train_lifecycle.py
 
 
 def test_output_file(runs, tmp_path):

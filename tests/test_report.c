@@ -241,8 +241,8 @@ static void check_final_info(void)
         "\"stderrs\": {\"training_time\": 0.5, \"eval_loss\": 0.0, \"kl_divergence\": 0.25}}}";
     CHECK(!strcmp(text, expected), "%s\nexpected\n%s", text, expected);
     unlink(path);
-    CHECK(dd_final_info_write(dir) == DD_ERR_IO && strstr(dd_error_message(), dir), "a directory without results: %s",
-          dd_error_message());
+    CHECK(dd_final_info_write(dir, NULL, NULL) == DD_ERR_IO && strstr(dd_error_message(), dir),
+          "a directory without results: %s", dd_error_message());
     CHECK(access(path, F_OK), "%s was made of nothing", path);
     rmdir(dir);
     CHECK(dd_final_info_write_entries(dir, e, 3) == DD_ERR_IO, "a directory that is not there");

@@ -1,6 +1,8 @@
 """A training run from its start to its end as a batch system, a daemon or a closing terminal sees it."""
+import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -167,3 +169,64 @@ def test_a_stop_does_not_wait_for_the_end_of_the_measurement(tmp_path, start, pa
     small_job.run(words_of(tmp_path / "cut", few))
     small_job.run(words_of(tmp_path / "whole", few))
     small_job.assert_equal_results(result(tmp_path / "cut"), result(tmp_path / "whole"))
+
+
+# ---- a damaged file says nothing about the others ----
+
+SHORT = {"training.steps": 60}
+
+
+def damage(out, dataset="dino", seed=9):
+    path = result(out, dataset, seed)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\x89HDF\r\n\x1a\n and nothing more")
+    return path
+
+
+def summed_up(out):
+    return json.loads((out / "run_3/final_info.json").read_text())
+
+
+def test_a_damaged_file_does_not_fail_a_training(tmp_path):
+    broken = [damage(tmp_path), damage(tmp_path, "line", 3)]
+    errors = small_job.run(words_of(tmp_path, SHORT))
+    for path in broken:
+        assert f"warning: final_info.json leaves a result out: {path}" in errors, errors
+    assert list(summed_up(tmp_path)) == ["dino"]
+    again = small_job.run(words_of(tmp_path, SHORT))
+    assert "nothing is left to do" in again and str(broken[0]) in again
+
+
+def two_ensembles(out):
+    """The command of a job in which seed 1 begins and seed 0 resumes, because they share no step."""
+    code, errors = small_job.interrupt(words_of(out, LONG), small_job.appears(result(out)), signal.SIGTERM)
+    assert code == STOPPED, errors
+    return words_of(out, LONG, "--seeds", "0-1")
+
+
+def test_a_damaged_file_does_not_stop_a_job_of_two_ensembles(tmp_path, whole):
+    words = two_ensembles(tmp_path)
+    broken = damage(tmp_path)
+    assert str(broken) in small_job.run(words)
+    small_job.assert_equal_results(result(tmp_path), whole)
+    assert "stderrs" in summed_up(tmp_path)["dino"], "of two seeds"
+
+
+def test_a_job_that_is_stopped_leaves_a_summary_of_what_is_finished(tmp_path, start):
+    process = start(two_ensembles(tmp_path))
+    next(line for line in process.stderr if line.startswith(str(result(tmp_path, seed=1))))
+    process.terminate()
+    errors = process.communicate()[1]
+    assert process.returncode == STOPPED and "stopped by SIGTERM" in errors, errors
+    assert "kl_divergence" in summed_up(tmp_path)["dino"]["means"]
+
+
+def test_a_table_of_a_folder_with_a_damaged_file(tmp_path, whole):
+    out = tmp_path / "runs"
+    shutil.copytree(whole.parents[1], out / "run_3")
+    good = subprocess.run([PROGRAM, "compare", out], capture_output=True, text=True)
+    assert good.returncode == 0
+    broken = [damage(out), damage(out, "line", 3)]
+    done = subprocess.run([PROGRAM, "compare", out], capture_output=True, text=True)
+    assert done.returncode == IO and done.stdout == good.stdout
+    assert all(f"left out: {path}" in done.stderr for path in broken) and "2 files could not be read" in done.stderr

@@ -12,8 +12,10 @@
 
 static const dd_option options[] = {
     {"dataset", "NAME|FILE", 1,
-     "what to train on: a generated set (`dualdiff datasets` lists them), or a file of 2-D points (.csv, .npy, or "
-     "FILE.h5:/path). Several make one run each. Default: the experiment's four, circle, dino, line and moons."},
+     "what to train on: a generated set (`dualdiff datasets` lists them), or a file of 2-D points (.csv, .tsv, .txt, "
+     "also with .gz, .npy, .npz, FILE.h5:/path, or - for text on standard input). Several make one run each. Default: "
+     "the experiment's four, circle, dino, line and moons."},
+    DD_HEADER_OPTION,
     {"seeds", "LIST", 0, "seeds to train, for instance 0-4 or 1,5,7; one run each, trained together. Default: 0."},
     {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance training.steps=2000. May be given many times."},
     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto, CUDA where a device answers, else the CPU."},
@@ -26,7 +28,8 @@ static const dd_option options[] = {
 const dd_command dd_command_train = {
     .name = "train",
     .summary = "train a configuration on datasets, measure and store the result",
-    .synopsis = "CONFIG [--dataset NAME|FILE ...] [--seeds LIST] [--set KEY=VALUE ...] [--backend auto|cpu|cuda] "
+    .synopsis = "CONFIG [--dataset NAME|FILE ...] [--header yes|no|auto] [--seeds LIST] [--set KEY=VALUE ...] "
+                "[--backend auto|cpu|cuda] "
                 "[--threads N] [--out DIR] [--quiet]",
     .description =
         "Trains the network that CONFIG describes (a TOML file, or a name from `dualdiff configs`), once for every "
@@ -80,6 +83,7 @@ int dd_cmd_train(int argc, char **argv)
     static const uint64_t first_seed[] = {0};
     dd_args args;
     dd_config config;
+    dd_reading reading = {DD_HEADER_ROW_AUTO};
     char name[64];
     const char **datasets = NULL, *experiment[DD_MOST_GENERATORS];
     uint64_t *seeds = NULL;
@@ -89,6 +93,7 @@ int dd_cmd_train(int argc, char **argv)
         goto done;
     DD_CHECK(dd_read_config(&args, &config));
     DD_CHECK(dd_args_values(&args, "dataset", &datasets, &dataset_count));
+    DD_CHECK(dd_reading_option(&args, &reading));
     DD_CHECK(dd_args_seeds(&args, "seeds", &seeds, &seed_count));
     int all = dd_generator_names(DD_KIND_EXPERIMENT, experiment);
     DD_CHECK(dd_config_name(args.word[0], name));
@@ -96,6 +101,7 @@ int dd_cmd_train(int argc, char **argv)
                   .config_name = name,
                   .dataset = dataset_count ? datasets : experiment,
                   .datasets = dataset_count ? dataset_count : all,
+                  .reading = reading,
                   .seed = seed_count ? seeds : first_seed,
                   .seeds = seed_count ? seed_count : 1,
                   .out = dd_args_value(&args, "out", "runs"),

@@ -4,11 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#include "dataset_file.h"
 #include "error.h"
 #include "generators.h"
 #include "names.h"
+#include "points_file.h"
 
 int dd_dataset_known(const char *name)
 {
@@ -53,13 +54,31 @@ static uint64_t checksum(const dd_points *points)
     return sum;
 }
 
+const char *const dd_header_row_names[] = {"auto", "yes", "no"};
+
+int dd_header_row_parse(const char *word, dd_header_row *header)
+{
+    for (int i = 0; i < 3; i++)
+        if (!strcmp(word, dd_header_row_names[i])) {
+            *header = (dd_header_row)i;
+            return 0;
+        }
+    return -1;
+}
+
 int dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points)
+{
+    return dd_points_open_as(name, &(dd_reading){DD_HEADER_ROW_AUTO}, n, seed, stream, points);
+}
+
+int dd_points_open_as(const char *name, const dd_reading *reading, uint32_t n, uint64_t seed, dd_stream stream,
+                      dd_points *points)
 {
     memset(points, 0, sizeof *points);
     dd_points_name(name, points->name);
     const dd_generator_info *generator = dd_generator_find(name);
     dd_source source = {seed, (uint32_t)stream, n, generator ? generator->drawing : NULL};
-    int status = generator ? generate(generator, &source, points) : dd_points_read(name, points);
+    int status = generator ? generate(generator, &source, points) : dd_points_read(name, reading, points);
     if (status) {
         dd_points_free(points);
         return status;
@@ -68,28 +87,33 @@ int dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream
     return DD_OK;
 }
 
+/* Of a file: without folders, without what is behind its colon, without its ending, also two of them as in .csv.gz. */
+static void file_name(const char *name, char out[64])
+{
+    const char *inner = dd_points_inner_path(name);
+    size_t length = inner ? (size_t)(inner - 1 - name) : strlen(name), begin = length;
+    while (begin && name[begin - 1] != '/')
+        begin--;
+    name += begin;
+    length -= begin;
+    if (length > 3 && !strncasecmp(name + length - 3, ".gz", 3))
+        length -= 3;
+    for (size_t i = length; i > 1; i--)
+        if (name[i - 1] == '.') {
+            length = i - 1;
+            break;
+        }
+    dd_name_copy(out, name, length);
+}
+
 void dd_points_name(const char *name, char out[64])
 {
-    const char *slash = NULL;
-    size_t length = strlen(name);
-    if (!dd_generator_find(name)) {
-        const char *inside = dd_points_hdf5_path(name);
-        if (inside)
-            length = (size_t)(inside - 1 - name); /* without ":/path" */
-        for (size_t i = 0; i < length; i++)
-            if (name[i] == '/')
-                slash = name + i;
-        if (slash) {
-            length -= (size_t)(slash + 1 - name);
-            name = slash + 1;
-        }
-        for (size_t i = length; i > 1; i--)
-            if (name[i - 1] == '.') {
-                length = i - 1;
-                break;
-            }
-    }
-    dd_name_copy(out, name, length);
+    if (dd_generator_find(name))
+        dd_name_copy(out, name, strlen(name));
+    else if (!strcmp(name, "-"))
+        dd_name_copy(out, "stdin", strlen("stdin"));
+    else
+        file_name(name, out);
 }
 
 void dd_points_free(dd_points *points)

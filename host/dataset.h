@@ -21,8 +21,20 @@ typedef enum dd_stream {
     DD_STREAM_FLOOR = 2    /* and others, for what metrics say of true points (`dualdiff floor`) */
 } dd_stream;
 
+/* What the first row of a CSV is. AUTO: a header if it holds no number, else a point; in doubt DD_ERR_DATA asks. */
+typedef enum dd_header_row { DD_HEADER_ROW_AUTO, DD_HEADER_ROW_YES, DD_HEADER_ROW_NO } dd_header_row;
+
+/* "auto", "yes" and "no"; nonzero where `word` is none of them. */
+extern const char *const dd_header_row_names[];
+int dd_header_row_parse(const char *word, dd_header_row *header);
+
+/* How a file is read, as far as the user decides it. */
+typedef struct dd_reading {
+    dd_header_row header;
+} dd_reading;
+
 typedef struct dd_points {
-    char name[64];     /* generator's name, or the file's stem */
+    char name[64];     /* generator's name, the file's stem, or stdin */
     uint32_t n;        /* points */
     float *xy;         /* (n, 2) */
     int generated;     /* 1: made by name, 0: read from a file */
@@ -33,12 +45,18 @@ typedef struct dd_points {
 int dd_dataset_known(const char *name);
 const char *dd_closest_dataset(const char *name);
 
-/* Make (`name` is a generator's) or read (`name` is a path) a set. Files: .csv (a header line is
- * allowed; comma, semicolon, tab or space), .npy (float32 or float64, C order, shape (n, 2)), and
- * FILE.h5:/path/to/dataset. `n`, `seed` and `stream` are for generators. A NaN, an infinite value or a
- * row of another width is DD_ERR_DATA with the row's number; an unknown name that is no file either is
- * answered with the closest generator. */
+/* Make (`name` is a generator's) or read (`name` is a path) a set. `n`, `seed` and `stream` are for generators. Files:
+ *   .csv, .tsv, .txt, .dat, also with .gz, and "-" for standard input: numbers separated by comma, semicolon, tab or
+ *       blanks, in quotes or not, with a header or not, decimal commas where semicolon or tab separates
+ *   .npy, and FILE.npz or FILE.npz:array: floating point or integers of any size and byte order, C or Fortran order
+ *   FILE:/path/to/dataset or FILE:dataset of an HDF5 file with any ending (netCDF-4, MATLAB 7.3)
+ * A NaN, an infinite value or a row of another width is DD_ERR_DATA with the row's number; an unknown name that is no
+ * file either is answered with the closest generators; a damaged HDF5 file, also one on which the HDF5 library
+ * crashes, is DD_ERR_IO. */
 int dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points);
+/* The same for a file that is to be read as `reading` says. */
+int dd_points_open_as(const char *name, const dd_reading *reading, uint32_t n, uint64_t seed, dd_stream stream,
+                      dd_points *points);
 
 /* The name dd_points_open would give the set, without making it. */
 void dd_points_name(const char *name, char out[64]);

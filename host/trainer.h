@@ -29,6 +29,7 @@ typedef struct dd_job {
     const char *config_name;
     const char *const *dataset; /* [datasets] names or files, as given */
     int datasets;
+    dd_reading reading;   /* of the files among them */
     const uint64_t *seed; /* [seeds] */
     int seeds;
     const char *out;

@@ -127,7 +127,8 @@ static int open_datasets(dd_plan *plan)
     const dd_config *c = job->config;
     for (int d = 0; d < job->datasets; d++) {
         dd_points *points = &plan->points[d];
-        DD_TRY(dd_points_open(job->dataset[d], (uint32_t)c->data.points, c->data.seed, DD_STREAM_TRAIN, points));
+        DD_TRY(dd_points_open_as(job->dataset[d], &job->reading, (uint32_t)c->data.points, c->data.seed,
+                                 DD_STREAM_TRAIN, points));
         warn_of_scale(job, points);
         if (points->n <= (uint32_t)c->evaluation.k)
             return dd_fail(DD_ERR_DATA, "%s: %u points; the KL estimate with evaluation.k = %d needs more than %d",

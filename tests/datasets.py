@@ -9,13 +9,14 @@ from scipy import stats
 PROGRAM = os.path.join(os.environ["DUALDIFF_BUILD"], "tests", "dump_dataset")
 
 
-def run(name, n=100_000, seed=42, stream=0):
-    return subprocess.run([PROGRAM, str(name), str(n), str(seed), str(stream)], capture_output=True, timeout=60)
+def run(name, n=100_000, seed=42, stream=0, header="auto", **options):
+    return subprocess.run([PROGRAM, str(name), str(n), str(seed), str(stream), header], capture_output=True, timeout=60,
+                          **options)
 
 
-def points(name, n=100_000, seed=42, stream=0):
+def points(name, n=100_000, seed=42, stream=0, **options):
     """(n, 2) in float64."""
-    done = run(name, n, seed, stream)
+    done = run(name, n, seed, stream, **options)
     assert done.returncode == 0, done.stderr.decode()
     return np.frombuffer(done.stdout, np.float32).reshape(-1, 2).astype(np.float64)
 

@@ -110,14 +110,14 @@ def test_same_points_same_checksum(tmp_path):
 @pytest.mark.parametrize(
     "array, say",
     [
-        (np.asfortranarray(GOOD), ["Fortran order", "ascontiguousarray"]),
-        (GOOD.astype(int), ["not float32 or float64"]),
-        (GOOD[:3].astype(np.float16), ["not float32 or float64"]),
-        (GOOD.astype(np.longdouble), ["not float32 or float64"]),
-        (GOOD.astype(complex), ["not float32 or float64"]),
-        (np.array(["a", "b"]), ["not float32 or float64"]),
-        (np.zeros(3, dtype=[("x", "<f4"), ("y", "<f4")]), ["not float32 or float64"]),
-        (GOOD.T.copy(), ["shape (2, 4);", "(n, 2)"]),
+        (GOOD > 0, ["type '|b1'", "astype('float32')"]),
+        (GOOD.astype(np.longdouble), ["type '<f16'", "astype('float32')"]),
+        (GOOD.astype(complex), ["type '<c16'", "astype('float32')"]),
+        (np.array(["a", "b"]), ["type '<U1'"]),
+        (np.array([["2020-01-01", "2020-01-02"]], "M8[D]"), ["type '<M8[D]'"]),
+        (np.array([[1.5, None]], object), ["Python objects"]),
+        (np.zeros(3, dtype=[("x", "<f4"), ("y", "<f4")]), ["fields", "structured_to_unstructured"]),
+        (GOOD.T.copy(), ["shape (2, 4);", "(n, 2)", "save points.T"]),
         (GOOD.ravel(), ["shape (8,)"]),
         (np.zeros((3, 2, 2)), ["shape (3, 2, 2)"]),
         (np.zeros((3, 3)), ["shape (3, 3)"]),
@@ -188,13 +188,13 @@ def test_bad_hdf5(tmp_path):
         file.create_dataset("endless", shape=(2**60, 2), chunks=(1024, 2), dtype="f4")
     refused(f"{path}:/nan", DATA, f"{path}:/nan", "row 2, column 1: NaN")
     for name in ["flat", "wide", "deep", "scalar"]:
-        refused(f"{path}:/{name}", DATA, f"{path}:/{name}", "shape is not (n, 2)")
+        refused(f"{path}:/{name}", DATA, f"{path}:/{name}", "points have shape (n, 2)")
     refused(f"{path}:/text", DATA, "does not hold numbers")
     refused(f"{path}:/one", DATA, "1 points")
     refused(f"{path}:/endless", MEMORY, "1152921504606846976 rows")
     refused(f"{path}:/none", DATA, "no dataset /none", "h5ls")
     refused(f"{path}:/group", DATA, "no dataset /group")
-    refused(path, DATA, "say which dataset", f"{path}:/path")
+    refused(path, DATA, "say which dataset", f"{path}:/endless", "/endless, /good, /nan, /one")
     refused(f"{tmp_path}/none.h5:/good", IO, "none.h5")
     whole = path.read_bytes()
     for damaged in [whole[: len(whole) // 2], b"", b"not HDF5 at all" * 100]:
@@ -220,8 +220,8 @@ def test_damaged_chunk(tmp_path):
 def test_neither_name_nor_file(tmp_path):
     refused("dinno", DATA, "'dinno'", "did you mean 'dino'?")
     refused("Moons", DATA, "did you mean 'moons'?")
-    refused("spiral", IO, "spiral", "circle, dino, line, moons")
+    refused("nothing_like_it", IO, "nothing_like_it", "`dualdiff datasets`")
     refused(tmp_path / "dino", IO, "No such file")
-    refused(tmp_path, DATA, str(tmp_path), "unknown kind of file")
+    refused(tmp_path, DATA, str(tmp_path), "a folder")
     (tmp_path / "points.xlsx").write_bytes(b"1,2\n3,4\n")
-    refused(tmp_path / "points.xlsx", DATA, "unknown kind of file", ".csv, .npy or FILE.h5:/path")
+    refused(tmp_path / "points.xlsx", DATA, "unknown kind of file", ".npz or FILE.h5:/path", "--dataset - < FILE")

@@ -1,0 +1,43 @@
+/* Work that may crash, hang or take all memory, done in a child process that sends its result through a pipe.
+ *
+ *     dd_child child;
+ *     DD_TRY(dd_child_start(&child, &limits, work, &job));       // work(job, pipe) runs in the child
+ *     while (dd_child_read(&child, &part, sizeof part)) ...      // 0: the child sends no more
+ *     status = dd_child_end(&child, path);                       // how it ended
+ *
+ * For the HDF5 library on files from elsewhere: it crashes on some damaged ones.
+ */
+#ifndef DD_CHILD_H
+#define DD_CHILD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+typedef struct dd_child_limits {
+    uint64_t memory; /* bytes beyond what the process has mapped at the start */
+    uint64_t time;   /* s of computing */
+} dd_child_limits;
+
+typedef struct dd_child {
+    pid_t pid;
+    FILE *data; /* what `work` writes */
+    int ending; /* a pipe for status and message */
+    dd_child_limits limits;
+} dd_child;
+
+/* Start `work` in a child; what it returns is its status, and its message (dd_fail) reaches the parent. The child's
+ * standard output and error lead nowhere. DD_ERR_IO: no process can be started. */
+int dd_child_start(dd_child *child, const dd_child_limits *limits, int (*work)(void *user, int pipe), void *user);
+
+/* For the child, which ends here when nobody reads any more. */
+void dd_child_write(int pipe, const void *data, size_t n);
+/* For the parent: exactly n bytes that the child wrote; 0 where there are no more. */
+int dd_child_read(dd_child *child, void *data, size_t n);
+
+/* Wait for the end; what was not read is lost. To be called once after each dd_child_start. Returns the status of
+ * `work` and its message, or DD_ERR_IO, which says how the child died, of the file at `path`. */
+int dd_child_end(dd_child *child, const char *path);
+
+#endif

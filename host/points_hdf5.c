@@ -1,0 +1,210 @@
+/* Points from a dataset of an HDF5 file, read in a child process (child.h). */
+#include <hdf5.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "error.h"
+#include "points_file.h"
+#include "store_h5.h"
+
+typedef struct job {
+    const char *path, *dataset;
+    const dd_rows *rows; /* name and columns */
+} job;
+
+/* ---- in the child: which datasets there are ---- */
+
+/* Whether `set` holds numbers in `columns` columns; its size. */
+static int rank_and_size(hid_t set, unsigned long long size[H5S_MAX_RANK])
+{
+    hsize_t extent[H5S_MAX_RANK] = {0};
+    hid_t space = H5Dget_space(set);
+    int rank = space < 0 ? -1 : H5Sget_simple_extent_dims(space, extent, NULL);
+    for (int i = 0; i < rank; i++)
+        size[i] = extent[i];
+    H5Sclose(space);
+    return rank;
+}
+
+static int holds_numbers(hid_t set)
+{
+    hid_t type = H5Dget_type(set);
+    H5T_class_t class = type < 0 ? H5T_NO_CLASS : H5Tget_class(type);
+    H5Tclose(type);
+    return class == H5T_FLOAT || class == H5T_INTEGER;
+}
+
+typedef struct list {
+    int columns, count;
+    char text[800];
+} list;
+
+static herr_t add_to_list(hid_t group, const char *name, const H5L_info_t *info, void *user)
+{
+    list *l = user;
+    unsigned long long size[H5S_MAX_RANK];
+    (void)info;
+    hid_t set = H5Dopen2(group, name, H5P_DEFAULT);
+    if (set < 0)
+        return 0; /* a group, or a link to nothing */
+    if (rank_and_size(set, size) == 2 && size[1] == (unsigned)l->columns && holds_numbers(set)) {
+        size_t at = strlen(l->text);
+        if (at + strlen(name) + 8 < sizeof l->text)
+            snprintf(l->text + at, sizeof l->text - at, "%s/%s", l->count ? ", " : "", name);
+        l->count++;
+    }
+    H5Dclose(set);
+    return 0;
+}
+
+static int say_which(hid_t file, const job *j)
+{
+    list l = {.columns = j->rows->columns};
+    H5Lvisit(file, H5_INDEX_NAME, H5_ITER_NATIVE, add_to_list, &l);
+    if (!l.count)
+        return dd_fail(DD_ERR_DATA, "%s: no dataset of shape (n, %d) in it; `h5ls -r %s` lists what there is", j->path,
+                       l.columns, j->path);
+    return dd_fail(DD_ERR_DATA, "%s: say which dataset in it: %s:%.*s%s%s", j->path, j->path, (int)strcspn(l.text, ","),
+                   l.text, l.count > 1 ? "; there is: " : "", l.count > 1 ? l.text : "");
+}
+
+/* ---- in the child: values ---- */
+
+enum { BLOCK = 1 << 15 }; /* rows that are sent together */
+
+/* A dataset whose chunks are many times larger than a block is decompressed once: its chunks stay in memory while
+ * they are in use. */
+static hid_t keep_chunks(hid_t set)
+{
+    hsize_t chunk[2] = {0};
+    hid_t access = H5Dget_access_plist(set), created = H5Dget_create_plist(set), type = H5Dget_type(set);
+    if (H5Pget_layout(created) == H5D_CHUNKED && H5Pget_chunk(created, 2, chunk) == 2) {
+        double bytes = 1.1 * (double)chunk[0] * (double)(chunk[1] < 2 ? 2 : chunk[1]) * (double)H5Tget_size(type);
+        if (bytes > 1 << 20 && bytes < 4e9)
+            H5Pset_chunk_cache(access, H5D_CHUNK_CACHE_NSLOTS_DEFAULT, (size_t)bytes, 1.);
+    }
+    H5Tclose(type);
+    H5Pclose(created);
+    return access;
+}
+
+static int send_block(hid_t set, hid_t space, const job *j, hsize_t first, hsize_t n, double *values, int pipe)
+{
+    hsize_t start[2] = {first, 0}, count[2] = {n, (hsize_t)j->rows->columns};
+    hid_t memory = H5Screate_simple(2, count, NULL);
+    int ok = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
+             H5Dread(set, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, values) >= 0;
+    H5Sclose(memory);
+    if (!ok)
+        return dd_h5_fail(DD_ERR_IO, "%s: cannot be read; if it is damaged, restore it from a copy", j->rows->name);
+    dd_child_write(pipe, values, n * count[1] * sizeof *values);
+    return DD_OK;
+}
+
+static int send_rows(hid_t set, const job *j, uint64_t n, int pipe)
+{
+    double *values = malloc((size_t)BLOCK * (size_t)j->rows->columns * sizeof *values);
+    hid_t space = H5Dget_space(set);
+    int status = values ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_child_write(pipe, &n, sizeof n);
+    for (hsize_t first = 0; first < n && !status; first += BLOCK)
+        status = send_block(set, space, j, first, n - first < BLOCK ? n - first : BLOCK, values, pipe);
+    free(values);
+    return status;
+}
+
+/* A size is told from what is there: a damaged one may be any, and values never written would be read as zeros. No
+ * filter makes points a thousand times smaller. */
+static int has_values(hid_t set, uint64_t values)
+{
+    enum { MOST_COMPRESSION = 2000 };
+    hid_t created = H5Dget_create_plist(set), type = H5Dget_type(set);
+    uint64_t there = H5Dget_storage_size(set), size = H5Tget_size(type);
+    uint64_t ratio = H5Pget_nfilters(created) > 0 ? MOST_COMPRESSION : 1;
+    int virtual = H5Pget_layout(created) == H5D_VIRTUAL;
+    H5Tclose(type);
+    H5Pclose(created);
+    return virtual || values <= there * ratio / size;
+}
+
+static int check_dataset(hid_t set, const job *j, uint64_t *n)
+{
+    unsigned long long size[H5S_MAX_RANK] = {0};
+    int rank = rank_and_size(set, size);
+    if (!holds_numbers(set))
+        return dd_fail(DD_ERR_DATA, "%s: the dataset does not hold numbers", j->rows->name);
+    if (rank != 2 || size[1] != (unsigned)j->rows->columns)
+        return dd_rows_wrong_shape(j->rows, "a dataset", rank, size,
+                                   "store the transposed array (MATLAB stores its own so)");
+    if (size[0] > UINT32_MAX)
+        return dd_fail(DD_ERR_MEMORY, "%s: out of memory for %llu rows", j->rows->name, size[0]);
+    if (!has_values(set, size[0] * size[1]))
+        return dd_fail(DD_ERR_IO, "%s: damaged, or not filled yet: fewer values are stored than its %llu rows have",
+                       j->rows->name, size[0]);
+    *n = size[0];
+    return DD_OK;
+}
+
+static int send_dataset(hid_t file, const job *j, int pipe)
+{
+    uint64_t n;
+    hid_t set = H5Dopen2(file, j->dataset, H5P_DEFAULT);
+    if (set < 0)
+        return dd_fail(DD_ERR_DATA, "%s: no dataset %s in it; `h5ls -r %s` lists what there is", j->path, j->dataset,
+                       j->path);
+    DD_TRY(check_dataset(set, j, &n));
+    hid_t access = keep_chunks(set);
+    H5Dclose(set);
+    set = H5Dopen2(file, j->dataset, access);
+    return send_rows(set, j, n, pipe);
+}
+
+static int in_child(void *user, int pipe)
+{
+    const job *j = user;
+    hid_t file;
+    DD_TRY(dd_h5_open(j->path, &file));
+    return j->dataset ? send_dataset(file, j, pipe) : say_which(file, j); /* nothing is closed: the child ends */
+}
+
+/* ---- here ---- */
+
+/* The rows that come, which may be fewer than the child promised. */
+static int receive(dd_child *child, dd_rows *rows)
+{
+    uint64_t n;
+    double row[DD_MOST_COLUMNS];
+    size_t width = (size_t)rows->columns * sizeof *row;
+    if (!dd_child_read(child, &n, sizeof n))
+        return DD_OK;
+    for (uint64_t i = 0; i < n && dd_child_read(child, row, width); i++)
+        DD_TRY(dd_rows_add(rows, (size_t)i + 1, row));
+    return DD_OK;
+}
+
+/* Room for what a whole file decompresses to and for chunks; a damaged size asks for more. A file is read at 100 MB/s
+ * and more. */
+static dd_child_limits limits_for(const char *path)
+{
+    struct stat status;
+    uint64_t size = stat(path, &status) ? 0 : (uint64_t)status.st_size;
+    return (dd_child_limits){.memory = (512u << 20) + 4 * size, .time = 20 + (size >> 22)};
+}
+
+int dd_points_read_hdf5(const char *path, const char *dataset, dd_rows *rows)
+{
+    dd_child child;
+    job j = {path, dataset, rows};
+    dd_child_limits limits = limits_for(path);
+    DD_TRY(dd_child_start(&child, &limits, in_child, &j));
+    int received = receive(&child, rows);
+    char message[2048];
+    snprintf(message, sizeof message, "%s", dd_error_message());
+    int status = dd_child_end(&child, path);
+    return received ? dd_fail((dd_status)received, "%s", message) : status;
+}

@@ -151,6 +151,8 @@ static int common_axes(dd_scene *s)
 
 static int analyse(dd_scene *s, const dd_points *points)
 {
+    dd_pool *pool = dd_backend_pool(s->stored->backend);
+    dd_pool_phase(pool, "regions of the data");
     DD_TRY(open_fresh(s, points));
     DD_TRY(dd_regions_create(&s->fresh, &s->regions));
     DD_TRY(dd_sample_gates_read(s->path, &s->stored->model, s->stored->schedule.steps, &s->samples));
@@ -158,11 +160,16 @@ static int analyse(dd_scene *s, const dd_points *points)
     s->out->gated = s->stored->model.gates > 0;
     s->out->points_per_timestep = (int)s->per_timestep;
     DD_TRY(common_axes(s));
+    dd_pool_phase(pool, "map");
     DD_TRY(dd_analyse_map(s));
+    dd_pool_phase(pool, "timesteps");
     DD_TRY(dd_analyse_points(s));
+    dd_pool_phase(pool, "weights while sampling");
     DD_TRY(dd_analyse_sampling(s));
+    dd_pool_phase(pool, "weights while training");
     if (s->out->gated)
         DD_TRY(dd_analyse_training(s));
+    dd_pool_phase(pool, "trajectories");
     return dd_analyse_trajectory(s);
 }
 

@@ -79,6 +79,7 @@ int dd_analyse_map(dd_scene *s)
         for (size_t i = first; i < first + n; i++)
             disagreement[i] = (float)dd_disagreement(s, time, expert + 2 * i * experts);
         imply_noise(s, time, x, n, expert + 2 * first * experts);
+        dd_pool_tell(dd_backend_pool(s->stored->backend), k + 1, t->size);
     }
     free(x);
     return status;

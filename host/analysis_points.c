@@ -136,6 +136,7 @@ static int fill_timesteps(pass *p)
         for (int e = 0; e < s->experts; e++)
             alone[t * s->experts + e] = (float)loss[ALONE + e];
         disagreement[t] = (float)apart;
+        dd_pool_tell(dd_backend_pool(s->stored->backend), t + 1, s->timesteps);
     }
     return DD_OK;
 }

@@ -3,6 +3,7 @@
 #define DD_ANALYSIS_RUN_H
 
 #include "analysis.h"
+#include "pool.h"
 #include "store_analysis.h"
 #include "truth.h"
 

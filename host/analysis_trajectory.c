@@ -46,6 +46,7 @@ int dd_analyse_trajectory(dd_scene *s)
         }
         for (uint32_t i = 0; i < (uint32_t)n && done < steps; i++)
             dd_reverse_step(schedule, place, seed, i, mixture + 2 * (size_t)i, now + 2 * (size_t)i);
+        dd_pool_tell(dd_backend_pool(s->stored->backend), done + 1, steps + 1);
     }
     for (size_t i = 0; i < row_x; i++)
         *difference = fmaxf(*difference, fabsf(now[i] - s->samples.x[i]));

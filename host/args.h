@@ -34,6 +34,12 @@ typedef struct dd_command {
     int (*run)(int argc, char **argv); /* argv[0] is the first word behind the command's name */
 } dd_command;
 
+/* For the tables of commands that show progress. */
+#define DD_OPTION_QUIET                                                                                                \
+    {                                                                                                                  \
+        "quiet", NULL, 0, "show no progress, and do not say what was written."                                         \
+    }
+
 typedef struct dd_args {
     const dd_command *command;
     int help; /* --help was asked for and printed; there is nothing left to do */

@@ -5,18 +5,20 @@
 #include "analysis.h"
 #include "clock.h"
 #include "commands.h"
+#include "progress.h"
 
 static const dd_option options[] = {
     {"dataset", "NAME|FILE", 0,
      "the points the run was trained on: to be told again of a run that was trained on a FILE."},
     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
     {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core."},
+    DD_OPTION_QUIET,
     {0}};
 
 const dd_command dd_command_analyze = {
     .name = "analyze",
     .summary = "what gate and experts of a stored run do",
-    .synopsis = "RUN.h5... [--dataset NAME|FILE] [--backend auto|cpu|cuda] [--threads N]",
+    .synopsis = "RUN.h5... [--dataset NAME|FILE] [--backend auto|cpu|cuda] [--threads N] [--quiet]",
     .description =
         "Computes, with the averaged parameters of finished runs that have several experts, and stores in each run's "
         "own file (group /analysis, replaced if it is there; the rest of the file is not changed):\n\n"
@@ -67,7 +69,7 @@ static void print_summary(const char *path, const dd_analysis *a, double seconds
            (double)dd_analysis_find(a, "trajectory/difference")->value[0]);
 }
 
-static int analyze(const char *path, const dd_args *args, int threads)
+static int analyze(const char *path, const dd_args *args, int threads, dd_progress_view *view)
 {
     dd_stored stored;
     dd_points points = {0};
@@ -75,6 +77,7 @@ static int analyze(const char *path, const dd_args *args, int threads)
     int lock, status;
     double began = dd_now();
     DD_TRY(dd_stored_open(path, NULL, dd_args_value(args, "backend", "auto"), threads, &stored));
+    dd_progress_watch(view, dd_backend_pool(stored.backend));
     status = dd_lock_acquire(path, &lock);
     if (status) {
         dd_stored_close(&stored);
@@ -87,6 +90,7 @@ static int analyze(const char *path, const dd_args *args, int threads)
     if (!status)
         status = dd_analysis_write(path, &stored, &analysis);
     dd_lock_release(lock);
+    dd_progress_clear(view);
     if (!status)
         print_summary(path, &analysis, dd_now() - began);
     dd_analysis_free(&analysis);
@@ -103,9 +107,12 @@ int dd_cmd_analyze(int argc, char **argv)
     if (status || args.help)
         goto done;
     DD_CHECK(dd_args_integer(&args, "threads", 0, 4096, 0, &threads));
+    dd_progress_view view;
+    dd_progress_start(&view, dd_args_has(&args, "quiet"));
     int failed = 0;
     for (int i = 0; i < args.words; i++) {
-        int one = analyze(args.word[i], &args, (int)threads);
+        dd_progress_part(&view, i, args.words);
+        int one = analyze(args.word[i], &args, (int)threads, &view);
         if (!one)
             continue;
         status = failed++ ? status : one;

@@ -160,8 +160,12 @@ static int compare(const dd_args *args, dd_entries *entries)
         DD_TRY(warn_of_mixture(&entries->entry[first], size));
     }
     DD_TRY(output ? dd_table_write(output, entries, &options) : dd_table_print(stdout, entries, &options));
-    if (reference)
+    if (output)
+        fprintf(stderr, "wrote %s\n", output);
+    if (reference) {
         DD_TRY(write_reference(reference, entries));
+        fprintf(stderr, "wrote %s/<run>/final_info.json and all_results.pkl\n", reference);
+    }
     return dd_entries_complete(entries);
 }
 

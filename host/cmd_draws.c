@@ -13,12 +13,14 @@
 #include "store.h"
 #include "trainer.h"
 
-int dd_draws_open(const dd_args *args, dd_draws *d)
+int dd_draws_open(const dd_args *args, dd_progress_view *view, dd_draws *d)
 {
     long long draws, threads;
     const char **datasets;
     int count;
-    *d = (dd_draws){.dataset = dd_args_value(args, "dataset", NULL), .out = dd_args_value(args, "out", NULL)};
+    dd_progress_start(view, dd_args_has(args, "quiet"));
+    *d = (dd_draws){
+        .view = view, .dataset = dd_args_value(args, "dataset", NULL), .out = dd_args_value(args, "out", NULL)};
     if (!d->dataset)
         return dd_fail(DD_ERR_USAGE, "%s: --dataset NAME is missing, for instance --dataset dino", args->command->name);
     DD_TRY(dd_args_values(args, "dataset", &datasets, &count));
@@ -36,6 +38,8 @@ int dd_draws_open(const dd_args *args, dd_draws *d)
                                 &d->points);
     if (!status)
         status = dd_backend_open("cpu", (int)threads, &d->backend);
+    if (!status)
+        dd_progress_watch(view, dd_backend_pool(d->backend));
     return status;
 }
 
@@ -164,10 +168,16 @@ int dd_draws_run(const dd_draws *d, const dd_draw_source *source)
     dd_metrics *metrics = malloc((size_t)d->draws * sizeof *metrics);
     float *x = malloc(4 * n * sizeof *x);
     int status = metrics && x ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %d draws", d->draws);
-    for (int i = 0; i < d->draws && !status; i++)
+    for (int i = 0; i < d->draws && !status; i++) {
+        dd_progress_part(d->view, i, d->draws);
         status = one_draw(d, source, (uint64_t)i, x, &metrics[i]);
+    }
+    dd_progress_clear(d->view);
     if (!status)
         status = print_metrics(d, source, metrics);
+    if (!status && d->out)
+        dd_progress_wrote(d->view, "wrote %s/%s/%s: %d draw%s in %.1f s", d->out, source->run, d->dataset, d->draws,
+                          d->draws == 1 ? "" : "s", dd_progress_seconds(d->view));
     free(metrics);
     free(x);
     return status;

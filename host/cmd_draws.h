@@ -6,6 +6,7 @@
 #include "args.h"
 #include "backend.h"
 #include "metrics.h"
+#include "progress.h"
 #include "truth.h"
 
 /* The options of both, for their tables. */
@@ -14,7 +15,7 @@
         {"out", "DIR", 0, "write each draw as a result file, which `dualdiff compare DIR` shows beside the runs."},    \
         {"draws", "N", 0, "how many; draw i has seed i, from 0 on. Default: 5."},                                      \
         {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance diffusion.timesteps=250."},                  \
-        {"threads", "N", 0, "threads. Default: 0, one per core. Results do not depend on it."},                        \
+        {"threads", "N", 0, "threads. Default: 0, one per core. Results do not depend on it."}, DD_OPTION_QUIET,       \
     {                                                                                                                  \
         0                                                                                                              \
     }
@@ -27,10 +28,11 @@ typedef struct dd_draws {
     dd_backend *backend;
     dd_truth truth;
     dd_points points; /* the training set, against which draws are measured */
+    dd_progress_view *view;
 } dd_draws;
 
-/* From the parsed command line. */
-int dd_draws_open(const dd_args *args, dd_draws *d);
+/* From the parsed command line. The view is the caller's for as long as d is open. */
+int dd_draws_open(const dd_args *args, dd_progress_view *view, dd_draws *d);
 void dd_draws_close(dd_draws *d);
 
 typedef struct dd_draw_source {

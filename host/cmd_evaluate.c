@@ -7,6 +7,8 @@
 #include "cmd_config.h"
 #include "commands.h"
 #include "directories.h"
+#include "pool.h"
+#include "progress.h"
 #include "stored.h"
 #include "trainer.h"
 
@@ -23,13 +25,14 @@ static const dd_option options[] = {
      "compare DIR` shows beside the runs."},
     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
     {"threads", "N", 0, "threads of the CPU backend, and of the metrics on any. Default: 0, one per core."},
+    DD_OPTION_QUIET,
     {0}};
 
 const dd_command dd_command_evaluate = {
     .name = "evaluate",
     .summary = "recompute the metrics of a stored run",
     .synopsis = "RUN.h5 [--dataset NAME|FILE] [--config CONFIG] [--set KEY=VALUE ...] [--out DIR] [--backend "
-                "auto|cpu|cuda] [--threads N]",
+                "auto|cpu|cuda] [--threads N] [--quiet]",
     .description =
         "Computes the metrics of a finished run (all but training_time) from its stored parameters, and prints them "
         "beside the stored ones; docs/metrics.md says what they are. On the points it was trained on, and the machine "
@@ -53,18 +56,20 @@ static int measure(const char *path, const dd_stored *s, const dd_points *points
     dd_points fresh = {0};
     double eval_loss, heldout_loss = NAN;
     int status = DD_OK, measured;
+    dd_pool *pool = dd_backend_pool(s->backend);
+    dd_pool_phase(pool, "evaluating the loss");
     DD_CHECK(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_EVALUATE, (const dd_points *const[]){points},
                                   &eval_loss));
     if (points->generated) {
         DD_CHECK(dd_points_open(dataset, (uint32_t)c->evaluation.heldout, c->data.seed, DD_STREAM_HELDOUT, &fresh));
+        dd_pool_phase(pool, "evaluating the held-out loss");
         DD_CHECK(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_HELDOUT, (const dd_points *const[]){&fresh},
                                       &heldout_loss));
     }
     double began = dd_now();
     DD_CHECK(dd_stored_sample(path, s, training ? points : NULL, s->header.seed, n, x));
     double inference_time = dd_now() - began;
-    status = dd_metrics_of_samples(dd_backend_pool(s->backend), 1, (const dd_points *const[]){points}, x, n,
-                                   &c->evaluation, m, &measured);
+    status = dd_metrics_of_samples(pool, 1, (const dd_points *const[]){points}, x, n, &c->evaluation, m, &measured);
     if (status) {
         dd_fail_context("%s", dataset);
         goto done;
@@ -95,7 +100,7 @@ static void print_metrics(const dd_metrics *computed, const dd_metrics *stored)
 
 /* What is stored under a result's name is one, of samples without a network. */
 static int store(const dd_stored *s, const char *out, const char *config_name, const dd_points *training,
-                 const float *x, const dd_metrics *computed)
+                 const float *x, const dd_metrics *computed, dd_progress_view *view)
 {
     dd_run run = dd_stored_run(s);
     if (config_name)
@@ -112,11 +117,14 @@ static int store(const dd_stored *s, const char *out, const char *config_name, c
         status = dd_result_write_samples(path, &run, &result,
                                          "generated points, from the averaged parameters of a run "
                                          "that was stored before");
+    if (!status)
+        dd_progress_wrote(view, "wrote %s", path);
     free(path);
     return status;
 }
 
-static int evaluate(const char *path, const dd_stored *s, const char *asked, const char *out, const char *config_name)
+static int evaluate(const char *path, const dd_stored *s, const char *asked, const char *out, const char *config_name,
+                    dd_progress_view *view)
 {
     const char *dataset = asked ? asked : s->header.dataset;
     dd_points points;
@@ -144,7 +152,8 @@ static int evaluate(const char *path, const dd_stored *s, const char *asked, con
     if (!status)
         status = measure(path, s, &points, same, dataset, x, &computed);
     if (!status && out)
-        status = store(s, out, config_name, &points, x, &computed);
+        status = store(s, out, config_name, &points, x, &computed, view);
+    dd_progress_clear(view);
     if (!status) {
         printf("%s on %s%s\n\n", path, points.name, same ? "" : " (not the points it was trained on)");
         print_metrics(&computed, &stored);
@@ -185,17 +194,20 @@ int dd_cmd_evaluate(int argc, char **argv)
     dd_stored stored;
     dd_config config;
     char name[64] = "";
+    dd_progress_view view;
     long long threads;
     int status = dd_args_parse(&dd_command_evaluate, argc, argv, &args);
     if (status || args.help)
         goto done;
     DD_CHECK(dd_args_integer(&args, "threads", 0, 4096, 0, &threads));
+    dd_progress_start(&view, dd_args_has(&args, "quiet"));
     DD_CHECK(configure(&args, args.word[0], &config));
     if (dd_args_value(&args, "config", NULL))
         DD_CHECK(dd_config_name(dd_args_value(&args, "config", NULL), name));
     DD_CHECK(dd_stored_open(args.word[0], &config, dd_args_value(&args, "backend", "auto"), (int)threads, &stored));
+    dd_progress_watch(&view, dd_backend_pool(stored.backend));
     status = evaluate(args.word[0], &stored, dd_args_value(&args, "dataset", NULL), dd_args_value(&args, "out", NULL),
-                      *name ? name : NULL);
+                      *name ? name : NULL, &view);
     dd_stored_close(&stored);
 done:
     dd_args_free(&args);

@@ -9,7 +9,7 @@ static const dd_option options[] = {DD_DRAWS_OPTIONS};
 const dd_command dd_command_floor = {
     .name = "floor",
     .summary = "measure fresh true points: what the metrics say of perfect samples",
-    .synopsis = "CONFIG --dataset NAME [--out DIR] [--draws N] [--set KEY=VALUE ...] [--threads N]",
+    .synopsis = "CONFIG --dataset NAME [--out DIR] [--draws N] [--set KEY=VALUE ...] [--threads N] [--quiet]",
     .description =
         "Draws as many points of the dataset's distribution as CONFIG's [evaluation] has samples, fresh ones that no "
         "training set contains, and measures them as the samples of a network. Prints mean, standard deviation and the "
@@ -37,10 +37,11 @@ int dd_cmd_floor(int argc, char **argv)
 {
     dd_args args;
     dd_draws d = {0};
+    dd_progress_view view;
     int status = dd_args_parse(&dd_command_floor, argc, argv, &args);
     if (status || args.help)
         goto done;
-    DD_CHECK(dd_draws_open(&args, &d));
+    DD_CHECK(dd_draws_open(&args, &view, &d));
     status = dd_draws_run(&d, &(dd_draw_source){.run = "floor", .points = "fresh points", .draw = draw});
 done:
     dd_draws_close(&d);

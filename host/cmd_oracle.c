@@ -11,7 +11,7 @@ static const dd_option options[] = {DD_DRAWS_OPTIONS};
 const dd_command dd_command_oracle = {
     .name = "oracle",
     .summary = "sample with the exact denoiser: what no network can beat",
-    .synopsis = "CONFIG --dataset NAME [--out DIR] [--draws N] [--set KEY=VALUE ...] [--threads N]",
+    .synopsis = "CONFIG --dataset NAME [--out DIR] [--draws N] [--set KEY=VALUE ...] [--threads N] [--quiet]",
     .description =
         "Samples as a trained network would, by CONFIG's [diffusion], [sampling] and [evaluation], but predicts the "
         "noise exactly "
@@ -50,11 +50,12 @@ int dd_cmd_oracle(int argc, char **argv)
 {
     dd_args args;
     dd_draws d = {0};
+    dd_progress_view view;
     denoiser own = {0};
     int status = dd_args_parse(&dd_command_oracle, argc, argv, &args);
     if (status || args.help)
         goto done;
-    DD_CHECK(dd_draws_open(&args, &d));
+    DD_CHECK(dd_draws_open(&args, &view, &d));
     DD_CHECK(dd_schedule_create(&d.config, &own.schedule));
     DD_CHECK(dd_oracle_create(&d.truth, &own.schedule, &own.oracle));
     dd_draw_source source = {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "progress.h"
 #include "stored.h"
 
 static const dd_option options[] = {
@@ -20,13 +21,14 @@ static const dd_option options[] = {
      "which has to be named again."},
     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
     {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core."},
+    DD_OPTION_QUIET,
     {0}};
 
 const dd_command dd_command_sample = {
     .name = "sample",
     .summary = "generate points from a stored run",
     .synopsis = "RUN.h5 [--n N] [--seed S] [--out FILE.h5|.csv|.npy] [--dataset FILE] [--backend auto|cpu|cuda] "
-                "[--threads N]",
+                "[--threads N] [--quiet]",
     .description = "Generates points with the averaged parameters of a finished run, as its [sampling] "
                    "says. Point i depends on the seed and i alone, so a larger N begins with the same points.",
     .least_words = 1,
@@ -83,6 +85,7 @@ int dd_cmd_sample(int argc, char **argv)
 {
     dd_args args;
     dd_stored stored;
+    dd_progress_view view;
     long long n, seed, threads;
     int status = dd_args_parse(&dd_command_sample, argc, argv, &args);
     if (status || args.help)
@@ -92,14 +95,19 @@ int dd_cmd_sample(int argc, char **argv)
     DD_CHECK(dd_args_integer(&args, "threads", 0, 4096, 0, &threads));
     DD_CHECK(check_ending(dd_args_value(&args, "out", NULL)));
     DD_CHECK(check_target(dd_args_value(&args, "out", NULL)));
+    dd_progress_start(&view, dd_args_has(&args, "quiet"));
     DD_CHECK(dd_stored_open(args.word[0], NULL, dd_args_value(&args, "backend", "auto"), (int)threads, &stored));
-    const char *asked = dd_args_value(&args, "dataset", NULL);
+    dd_progress_watch(&view, dd_backend_pool(stored.backend));
+    const char *asked = dd_args_value(&args, "dataset", NULL), *out = dd_args_value(&args, "out", NULL);
     dd_points training = {0};
     if (asked)
         status = dd_stored_own_points("sample", args.word[0], &stored, asked, &training);
     if (!status)
         status = sample(args.word[0], &stored, asked ? &training : NULL, seed < 0 ? stored.header.seed : (uint64_t)seed,
-                        (uint32_t)n, dd_args_value(&args, "out", NULL));
+                        (uint32_t)n, out);
+    dd_progress_clear(&view);
+    if (!status && out)
+        dd_progress_wrote(&view, "wrote %s: %lld points in %.1f s", out, n, dd_progress_seconds(&view));
     dd_points_free(&training);
     dd_stored_close(&stored);
 done:

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd_config.h"
 #include "commands.h"
@@ -54,6 +55,13 @@ const dd_command dd_command_train = {
 
 static volatile sig_atomic_t stop_requested, checkpoint_requested;
 
+/* Why "auto" took the CPU, where there is a GPU that it could have been; "" where there is none. `dualdiff --version`
+ * says it on any machine. */
+static const char *unused_gpu(const dd_backend *backend)
+{
+    return strcmp(dd_backend_name(backend), "cpu") || access("/dev/nvidiactl", F_OK) ? "" : dd_backend_reason(backend);
+}
+
 static int run_job(const dd_args *args, dd_job *job)
 {
     long long threads;
@@ -62,18 +70,20 @@ static int run_job(const dd_args *args, dd_job *job)
     DD_TRY(dd_args_integer(args, "threads", 0, 4096, 0, &threads));
     DD_TRY(dd_backend_open(dd_args_value(args, "backend", "auto"), (int)threads, &backend));
     dd_progress_start(&view, dd_args_has(args, "quiet"));
+    dd_progress_watch(&view, dd_backend_pool(backend));
     job->progress = dd_progress_show;
     job->message = dd_progress_message;
     job->user = &view;
     char line[700];
-    const char *reason = dd_backend_reason(backend);
+    const char *reason = unused_gpu(backend);
     snprintf(line, sizeof line, "%s: backend %s (%s), %d thread%s%s%s", job->config_name, dd_backend_name(backend),
              dd_backend_device(backend), dd_backend_threads(backend), dd_backend_threads(backend) == 1 ? "" : "s",
-             *reason ? "; " : "", reason);
+             *reason ? "; the GPU here is not used: " : "", reason);
     dd_progress_message(&view, line);
     signal(SIGPIPE, SIG_IGN); /* who reads the progress may leave; training goes on */
     dd_signals_catch(&stop_requested, &checkpoint_requested);
     int status = dd_train(backend, job);
+    dd_progress_clear(&view);
     dd_backend_close(backend);
     return status;
 }

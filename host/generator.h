@@ -1,5 +1,6 @@
-/* What the generators of generator_experiment.c and generator_sets.c share; generators.h lists them all. Point i takes its random numbers from blocks of
- * DD_DRAW_DATA (step = stream, index = 4 i + j, j = 0..3); the words of a block are said above each generator.
+/* What the generators of generator_experiment.c and generator_sets.c share; generators.h lists them all. Point i takes
+ * its random numbers from blocks of DD_DRAW_DATA (step = stream, index = 4 i + j, j = 0..3); the words of a block are
+ * said above each generator.
  */
 #ifndef DD_GENERATOR_H
 #define DD_GENERATOR_H

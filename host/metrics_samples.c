@@ -111,15 +111,22 @@ static int measure_item(const measuring *m, item what, sample_set *s)
     return DD_OK;
 }
 
+static void tell(const measuring *m, const dd_team *team)
+{
+    int taken = atomic_load(&m->next), total = ITEMS * m->count;
+    dd_team_tell(team, taken < total ? taken : total, total);
+}
+
 static void measure_items(void *argument, const dd_team *team)
 {
     measuring *m = argument;
-    (void)team; /* sharing out in advance would leave threads idle: items differ in length */
+    /* Sharing out in advance would leave threads idle: items differ in length. */
     for (int i; !dd_cancelled() && (i = atomic_fetch_add(&m->next, 1)) < ITEMS * m->count;) {
         item what = (item)(i / m->count);
         int set = i % m->count, status = measure_item(m, what, &m->set[set]);
         if (status)
             note_failure(m, set, what, status);
+        tell(m, team);
     }
 }
 
@@ -174,6 +181,7 @@ int dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const *poin
         else
             m.count++;
     }
+    dd_pool_phase(pool, "measuring");
     dd_pool_run(pool, measure_items, &m);
     int cancelled = dd_cancelled();
     *measured = m.failed < m.count ? m.failed : m.count;

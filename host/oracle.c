@@ -260,8 +260,10 @@ static void sample_task(void *argument, const dd_team *team)
     const sampling *s = argument;
     int first, last;
     dd_team_share(team, (int)((s->n + CHUNK - 1) / CHUNK), &first, &last);
-    for (int chunk = first; chunk < last; chunk++)
+    for (int chunk = first; chunk < last; chunk++) {
         sample_chunk(s, &s->lenses[team->rank], (uint32_t)chunk * CHUNK);
+        dd_team_tell(team, chunk - first + 1, last - first);
+    }
 }
 
 int dd_oracle_sample(const dd_oracle *oracle, uint64_t seed, const float *start, uint32_t n, dd_pool *pool, float *x,
@@ -276,6 +278,7 @@ int dd_oracle_sample(const dd_oracle *oracle, uint64_t seed, const float *start,
         status = lens_create(oracle, &s.lenses[lenses]);
         lenses += !status;
     }
+    dd_pool_phase(pool, "sampling");
     if (!status)
         dd_pool_run(pool, sample_task, &s);
     for (int i = 0; i < lenses; i++)

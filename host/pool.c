@@ -28,6 +28,8 @@ struct dd_pool {
     int stop;
     dd_task task;
     void *argument;
+    dd_watch watch;    /* nobody's where tell is NULL */
+    const char *phase; /* of what is watched */
 };
 
 typedef struct worker_argument {
@@ -66,6 +68,8 @@ void dd_team_barrier(const dd_team *team)
 static void run_task(dd_pool *pool, int rank)
 {
     dd_team team = {.rank = rank, .size = pool->threads, .barrier = pool->threads > 1 ? &pool->barrier : NULL};
+    if (!rank && pool->watch.tell)
+        team.watched = pool;
     pool->task(pool->argument, &team);
     dd_team_barrier(&team);
 }
@@ -148,6 +152,24 @@ void dd_pool_run(dd_pool *pool, dd_task task, void *argument)
         pthread_mutex_unlock(&pool->mutex);
     }
     run_task(pool, 0);
+}
+
+void dd_pool_watch(dd_pool *pool, const dd_watch *watch)
+{
+    pool->watch = watch ? *watch : (dd_watch){0};
+    pool->phase = "";
+}
+
+void dd_pool_tell(const dd_pool *pool, long long done, long long total)
+{
+    if (pool->watch.tell)
+        pool->watch.tell(pool->watch.user, pool->phase, done, total);
+}
+
+void dd_pool_phase(dd_pool *pool, const char *phase)
+{
+    pool->phase = phase;
+    dd_pool_tell(pool, 0, 0);
 }
 
 int dd_cores(void)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "metrics.h"
+#include "pool.h"
 #include "start.h"
 
 /* The file's parameters are read before an ensemble takes memory for as many as its configuration claims. */
@@ -81,6 +82,7 @@ int dd_stored_own_points(const char *command, const char *path, const dd_stored 
 static int sample(const char *path, const dd_stored *s, const dd_points *training, uint64_t seed, uint32_t n, float *x)
 {
     dd_samples samples = {.x = x};
+    dd_pool_phase(dd_backend_pool(s->backend), "sampling");
     if (s->header.config.sampling.start == DD_START_NORMAL)
         return dd_ensemble_sample(s->ensemble, DD_STATE_EMA, &seed, n, &samples);
     dd_points made = {0};

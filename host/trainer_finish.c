@@ -89,8 +89,12 @@ static int measurement_create(const dd_plan *plan, const dd_work *work, int coun
 static int measure_ensemble(const dd_plan *plan, dd_ensemble *e, measurement *m)
 {
     uint32_t n = (uint32_t)plan->job->config->evaluation.samples;
+    dd_pool *pool = dd_backend_pool(plan->backend);
+    dd_pool_phase(pool, "evaluating the loss");
     DD_TRY(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, m->training, m->eval_loss));
+    dd_pool_phase(pool, "evaluating the held-out loss");
     DD_TRY(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_HELDOUT, m->fresh, m->heldout_loss));
+    dd_pool_phase(pool, "sampling");
     double began = dd_now();
     DD_TRY(dd_ensemble_sample(e, DD_STATE_EMA, m->seed, n, &m->samples));
     m->inference_time = (dd_now() - began) / m->count;

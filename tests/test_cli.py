@@ -824,3 +824,34 @@ def test_bar_on_a_terminal(tmp_path, columns, bar):
         assert any(bars) and all(match is None or 10 <= len(match.group(1)) < 30 for match in bars)
     else:
         assert not any(bars)
+
+
+# ---- progress of the other commands ----
+
+
+def test_what_was_written(finished, tmp_path):
+    """A quick command shows no progress; the last word names the file."""
+    for more, said in (([], r"wrote x\.npy: 10 points in \d+\.\d s\n"), (["--quiet"], "")):
+        done = program("sample", finished, "--n", 10, "--out", "x.npy", *more, cwd=tmp_path)
+        assert done.returncode == 0 and not done.stdout and re.fullmatch(said, done.stderr), done.stderr
+    assert not program("sample", finished, "--n", 10).stderr
+    small = ["--draws", 2, "--set", "evaluation.samples=50", "data.points=200"]
+    done = program("floor", CONFIG, "--dataset", "line", "--out", "f", *small, cwd=tmp_path)
+    assert re.search(r"^wrote f/floor/line: 2 draws in \d+\.\d s$", done.stderr, re.M), done.stderr
+    done = program("evaluate", finished, "--out", "e", "--set", "sampling.eta=0", cwd=tmp_path)
+    assert re.search(r"^wrote e/run_3/dino/seed_0\.h5$", done.stderr, re.M), done.stderr
+    done = program("compare", tmp_path / "f", "--output", "t.md", "--format", "markdown", cwd=tmp_path)
+    assert done.stderr == "wrote t.md\n"
+
+
+def test_progress_of_sampling(finished, tmp_path):
+    """After two seconds a bar on a terminal, which the last line takes away; in a file, lines now and then."""
+    words = [PROGRAM, "sample", str(finished), "--n", "600000", "--threads", "1", "--backend", "cpu", "--out", str(tmp_path / "x.npy")]
+    written = on_terminal(words, 60)
+    shown = re.findall(r"\[[#.]{10,30}\] sampling  +(\d+) %  \d+:\d\d left", written)
+    assert len(shown) > 2 and list(map(int, shown)) == sorted(map(int, shown)), written
+    last = re.split(r"[\r\n]+", written.replace("\033[K", "").strip())[-1]
+    assert re.fullmatch(r"wrote .*x\.npy: 600000 points in \d+\.\d s", last), written
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    lines = done.stderr.splitlines()
+    assert re.fullmatch(r"sampling  \d+ %  \d+:\d\d left", lines[0]) and lines[-1].startswith("wrote "), lines

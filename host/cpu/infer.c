@@ -33,6 +33,7 @@ typedef struct pass {
     int threads;
     uint64_t seed;
     uint32_t n;
+    int replica; /* whose turn it is */
     /* evaluation */
     dd_purpose purpose;
     const dd_points *points;
@@ -75,6 +76,7 @@ static int pass_create(const dd_ensemble *e, pass *p)
 /* Point the pass at one replica's parameters. */
 static void pass_select(pass *p, int replica, dd_state_part part)
 {
+    p->replica = replica;
     p->parameters = p->e->replica[replica].state[part];
     dd_cpu_time_table_fill(&p->e->layout, p->kernels, p->parameters, p->e->embedding.time, p->e->embedding.time_panel,
                            p->e->embedding.time_rows, 0, dd_cpu_time_table_panels(&p->e->layout), &p->table);
@@ -100,6 +102,12 @@ static int chunk_rows(uint32_t n, int chunk)
 {
     uint32_t rest = n - (uint32_t)chunk * CHUNK;
     return rest < CHUNK ? (int)rest : CHUNK;
+}
+
+/* A replica's share is done. */
+static void tell(const pass *p, const dd_team *team, int done, int share)
+{
+    dd_team_tell(team, (long long)p->replica * share + done, (long long)p->e->head.replicas * share);
 }
 
 /* ---- evaluation ---- */
@@ -137,6 +145,7 @@ static void evaluate_task(void *argument, const dd_team *team)
             }
         }
         p->batch_loss[b] = square / (2. * batch.rows);
+        tell(p, team, b - first + 1, last - first);
     }
 }
 
@@ -210,8 +219,10 @@ static void sample_task(void *argument, const dd_team *team)
     const pass *p = argument;
     int first, last;
     dd_team_share(team, chunks(p->n), &first, &last);
-    for (int chunk = first; chunk < last; chunk++)
+    for (int chunk = first; chunk < last; chunk++) {
         sample_chunk(p, &p->lanes[team->rank], chunk);
+        tell(p, team, chunk - first + 1, last - first);
+    }
 }
 
 int dd_cpu_sample(dd_ensemble *e, dd_state_part part, const uint64_t *seed, uint32_t n, dd_samples *samples)

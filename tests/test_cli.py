@@ -487,7 +487,7 @@ def test_more_runs_than_open_files(tmp_path):
 
 
 def test_a_pipe_that_closes_is_no_error_to_speak_of(finished):
-    done = subprocess.run(f"'{PROGRAM}' sample '{finished}' --n 100000 | head -1", shell=True, capture_output=True, text=True,
+    done = subprocess.run(f"'{PROGRAM}' sample '{finished}' --n 100000 --quiet | head -1", shell=True, capture_output=True, text=True,
                           timeout=60)
     assert done.stdout == "x1,x2,gate\n" and not done.stderr
 

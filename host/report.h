@@ -79,8 +79,9 @@ typedef struct dd_table_options {
     int metric[DD_METRICS]; /* numbers in dd_metric_table, in the order of the table */
 } dd_table_options;
 
-/* Rows runs, columns datasets x metrics, mean +- sd over seeds; text and Markdown put metrics below one another, and
- * below modes_captured a row with the number of modes there are.
+/* Rows runs, columns datasets x metrics, mean +- sd over seeds, each cell with the digits that show its spread; text
+ * and Markdown put metrics below one another, and behind modes_captured how many modes there are. Times of runs that
+ * were trained together are one measurement and get no deviation.
  * CSV is long: one line per run, dataset and metric with mean, sd (empty for one seed) and the number of seeds. */
 int dd_table_print(FILE *out, const dd_entries *entries, const dd_table_options *options);
 

@@ -55,6 +55,17 @@ void dd_quantiles(double *values, size_t n, const double *fraction, int fraction
     }
 }
 
+int dd_decimals(double mean, double sd)
+{
+    enum { SPREAD_DIGITS = 2, MOST = 9 };
+    int of_spread = sd > 1e-9 * fabs(mean);
+    double value = of_spread ? sd : fabs(mean);
+    if (!isfinite(value) || value == 0.)
+        return 0;
+    int needed = (of_spread ? SPREAD_DIGITS : DD_MEAN_DIGITS) - 1 - (int)floor(log10(value));
+    return needed < 0 ? 0 : needed > MOST ? MOST : needed;
+}
+
 void dd_float_text(double value, char text[DD_FLOAT_TEXT])
 {
     char shortest[DD_FLOAT_TEXT];

@@ -17,6 +17,11 @@ dd_summary dd_summarise(const double *value, int count, size_t stride);
 /* Quantiles of values[n], which it sorts, at fraction[fractions], linear between order statistics; NaN for n = 0. */
 void dd_quantiles(double *values, size_t n, const double *fraction, int fractions, double *out);
 
+/* Digits behind the point with which `mean` is printed: those that show two significant digits of its standard
+ * deviation; where that is NaN, 0 or next to nothing, DD_MEAN_DIGITS significant digits of the mean. */
+enum { DD_MEAN_DIGITS = 4 };
+int dd_decimals(double mean, double sd);
+
 enum { DD_FLOAT_TEXT = 32 };
 
 /* The shortest decimal that reads back to the finite `value`, written as Python's repr writes it: 0.1, 2.0, 1e-05,

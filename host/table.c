@@ -8,9 +8,7 @@
 #include "text_file.h"
 
 enum {
-    WIDTH = 100,            /* terminal columns of a text table; datasets that do not fit go below */
-    SIGNIFICANT_DIGITS = 4, /* of the greatest mean in a metric's table */
-    MOST_DECIMALS = 6,
+    WIDTH = 100, /* terminal columns of a text table; datasets that do not fit go below */
     CELL = 96
 };
 
@@ -98,22 +96,38 @@ static dd_summary summary(const grid *g, int run, int dataset, int metric)
 
 /* ---- numbers ---- */
 
-/* Decimals that give the metric's greatest mean its significant digits; none where all are whole numbers. */
-static int decimals(const grid *g, int metric)
+/* Whether a metric counts something: all of its values are whole numbers. */
+static int is_count(const grid *g, int metric)
 {
-    double greatest = 0.;
-    int whole = 1;
-    for (int i = 0; i < g->runs * g->datasets; i++) {
-        dd_summary s = summary(g, i / g->datasets, i % g->datasets, metric);
-        if (s.n) {
-            greatest = fmax(greatest, fabs(s.mean));
-            whole = whole && s.mean == floor(s.mean) && (s.n < 2 || s.sd == floor(s.sd));
+    for (int i = 0; i < g->runs * g->datasets; i++)
+        for (int j = 0; j < g->cell[i].count; j++) {
+            dd_metrics m = g->cell[i].first[j].metrics;
+            double value = *dd_metric(&m, metric);
+            if (isfinite(value) && value != floor(value))
+                return 0;
         }
-    }
-    if (whole)
+    return 1;
+}
+
+static int places_of(const grid *g, int metric, double mean, double sd)
+{
+    int whole = mean == floor(mean) && sd == 0.;
+    return whole && is_count(g, metric) ? 0 : dd_decimals(mean, sd);
+}
+
+/* Runs that were trained together share one time, whose deviation says nothing. */
+static int timed_together(const grid *g, int run, int dataset, int metric)
+{
+    int i = run * g->datasets + dataset;
+    if (strcmp(dd_metric_table[metric].unit, "s"))
         return 0;
-    int needed = SIGNIFICANT_DIGITS - 1 - (int)floor(log10(greatest));
-    return needed < 0 ? 0 : needed > MOST_DECIMALS ? MOST_DECIMALS : needed;
+    for (int a = 0; a < g->cell[i].count; a++)
+        for (int b = 0; b < a; b++) {
+            dd_metrics one = g->cell[i].first[a].metrics, other = g->cell[i].first[b].metrics;
+            if (*dd_metric(&one, metric) == *dd_metric(&other, metric))
+                return 1;
+        }
+    return 0;
 }
 
 /* Whether the metric has anything to show: a value, and for the count of zero distances one that is not 0. */
@@ -144,71 +158,110 @@ static int common_seeds(const grid *g)
     return common;
 }
 
-/* A number right-aligned in `width`; those that would need too many digits with an exponent. */
-static int print_number(char text[CELL], int width, int places, double value)
+/* Those that would need too many digits get an exponent. */
+static void print_number(char text[CELL], int places, double value)
 {
-    return fabs(value) < 1e12 ? snprintf(text, CELL, "%*.*f", width, places, value)
-                              : snprintf(text, CELL, "%*.*e", width, SIGNIFICANT_DIGITS - 1, value);
+    if (fabs(value) < 1e12)
+        snprintf(text, CELL, "%.*f", places, value);
+    else
+        snprintf(text, CELL, "%.*e", DD_MEAN_DIGITS - 1, value);
 }
 
-/* Cells of one metric and dataset into text[runs]; aligned: means under means, deviations under deviations. */
+/* A cell before it is aligned: mean, standard deviation ("" where there is none), and what follows. */
+typedef struct parts {
+    char mean[CELL], sd[CELL], rest[CELL];
+} parts;
+
+/* What there is to capture, behind modes_captured. */
+static void print_total(const grid *g, int run, int dataset, int metric, char text[CELL])
+{
+    char total[CELL];
+    dd_summary s = summary(g, run, dataset, dd_metric_number("modes"));
+    *text = '\0';
+    if (strcmp(dd_metric_table[metric].name, "modes_captured") || !s.n)
+        return;
+    print_number(total, 0, s.mean);
+    snprintf(text, CELL, " of %.80s", total);
+}
+
+static parts make_parts(const grid *g, int metric, int run, int dataset, int show_seeds)
+{
+    dd_summary s = summary(g, run, dataset, metric);
+    parts p = {.mean = "-"};
+    if (!s.n)
+        return p;
+    int spread = s.n > 1 && !timed_together(g, run, dataset, metric);
+    int places = places_of(g, metric, s.mean, spread ? s.sd : 0.);
+    char total[CELL], seeds[16] = "";
+    print_number(p.mean, places, s.mean);
+    if (spread)
+        print_number(p.sd, places, s.sd);
+    if (show_seeds)
+        snprintf(seeds, sizeof seeds, " (%d)", s.n);
+    print_total(g, run, dataset, metric, total);
+    snprintf(p.rest, CELL, "%.70s%s", total, seeds);
+    return p;
+}
+
+/* Columns of a number before its point and from there on. */
+typedef struct extent {
+    int before, behind;
+} extent;
+
+static extent extent_of(const char *number)
+{
+    int before = (int)strcspn(number, ".");
+    return (extent){before, (int)strlen(number) - before};
+}
+
+static void widen(extent *widest, const char *number)
+{
+    extent e = extent_of(number);
+    widest->before = e.before > widest->before ? e.before : widest->before;
+    widest->behind = e.behind > widest->behind ? e.behind : widest->behind;
+}
+
+/* A number with its point where the widest has it. */
+static void align(char out[CELL], const char *number, extent widest)
+{
+    extent e = extent_of(number);
+    snprintf(out, CELL, "%*s%.40s%*s", widest.before - e.before, "", number, widest.behind - e.behind, "");
+}
+
+static void trim(char text[CELL])
+{
+    size_t length = strlen(text);
+    while (length && text[length - 1] == ' ')
+        text[--length] = '\0';
+}
+
+/* Cells of one metric and dataset into text[runs]; aligned: points under points, deviations under deviations. */
 static void format_cells(const grid *g, int metric, int dataset, int aligned, char (*text)[CELL])
 {
-    int places = decimals(g, metric), show_seeds = !common_seeds(g), mean_width = 0, sd_width = 0;
-    char mean[CELL], sd[CELL], seeds[16];
+    int show_seeds = !common_seeds(g);
+    extent of_mean = {0}, of_sd = {0};
     for (int run = 0; run < g->runs && aligned; run++) {
-        dd_summary s = summary(g, run, dataset, metric);
-        int width = s.n ? print_number(mean, 0, places, s.mean) : 1;
-        mean_width = width > mean_width ? width : mean_width;
-        width = s.n > 1 ? print_number(sd, 0, places, s.sd) : 0;
-        sd_width = width > sd_width ? width : sd_width;
+        parts p = make_parts(g, metric, run, dataset, show_seeds);
+        widen(&of_mean, p.mean);
+        widen(&of_sd, p.sd);
     }
     for (int run = 0; run < g->runs; run++) {
-        dd_summary s = summary(g, run, dataset, metric);
-        if (!s.n) {
-            snprintf(text[run], CELL, "%*s", mean_width, "-");
-            continue;
-        }
-        print_number(mean, mean_width, places, s.mean);
-        print_number(sd, sd_width, places, s.sd);
-        snprintf(seeds, sizeof seeds, " (%d)", s.n);
-        if (s.n == 1) /* blank where others have " ± " and the deviation */
-            snprintf(sd, sizeof sd, "%*s", show_seeds && sd_width ? sd_width + 3 : 0, "");
-        snprintf(text[run], CELL, "%.24s%s%.24s%s", mean, s.n > 1 ? " ± " : "", sd, show_seeds ? seeds : "");
+        parts p = make_parts(g, metric, run, dataset, show_seeds);
+        char mean[CELL], sd[CELL];
+        align(mean, p.mean, aligned ? of_mean : extent_of(p.mean));
+        align(sd, p.sd, aligned ? of_sd : extent_of(p.sd));
+        const char *between = *p.sd ? " ± " : of_sd.before ? "   " : "";
+        snprintf(text[run], CELL, "%.30s%s%.30s%.30s", mean, between, sd, p.rest);
+        trim(text[run]);
     }
 }
 
-/* Below the runs of modes_captured stands what there is to capture. */
-static int has_total(int metric)
+/* The cells of one metric, [datasets][runs], malloc'ed; NULL when memory is out. */
+static char (*create_cells(const grid *g, int metric, int aligned))[CELL]
 {
-    return !strcmp(dd_metric_table[metric].name, "modes_captured");
-}
-
-static const char *row_name(const grid *g, int row)
-{
-    return row < g->runs ? g->run[row] : "of";
-}
-
-static void format_total(const grid *g, int dataset, char text[CELL])
-{
-    snprintf(text, CELL, "-");
-    for (int run = 0; run < g->runs; run++) {
-        dd_summary s = summary(g, run, dataset, dd_metric_number("modes"));
-        if (s.n)
-            print_number(text, 0, 0, s.mean);
-    }
-}
-
-/* The cells of one metric, [datasets][*rows], malloc'ed; NULL when memory is out. */
-static char (*create_cells(const grid *g, int metric, int aligned, int *rows))[CELL]
-{
-    *rows = g->runs + has_total(metric);
-    char(*cell)[CELL] = malloc((size_t)*rows * (size_t)g->datasets * sizeof *cell);
-    for (int d = 0; d < g->datasets && cell; d++) {
-        format_cells(g, metric, d, aligned, cell + d * *rows);
-        if (has_total(metric))
-            format_total(g, d, cell[d * *rows + g->runs]);
-    }
+    char(*cell)[CELL] = malloc((size_t)g->runs * (size_t)g->datasets * sizeof *cell);
+    for (int d = 0; d < g->datasets && cell; d++)
+        format_cells(g, metric, d, aligned, cell + d * g->runs);
     return cell;
 }
 
@@ -240,13 +293,13 @@ static void print_padded(FILE *out, const char *text, int width)
 }
 
 /* Datasets first .. last - 1 of one metric; cell[dataset][row]. */
-static void print_rows(FILE *out, const grid *g, int first, int last, int name_width, const int *width, int rows,
+static void print_rows(FILE *out, const grid *g, int first, int last, int name_width, const int *width,
                        char (*cell)[CELL])
 {
-    for (int row = -1; row < rows; row++) {
-        print_padded(out, row < 0 ? "run" : row_name(g, row), last > first ? name_width : 0);
+    for (int row = -1; row < g->runs; row++) {
+        print_padded(out, row < 0 ? "run" : g->run[row], last > first ? name_width : 0);
         for (int d = first; d < last; d++) {
-            const char *text = row < 0 ? g->dataset[d] : cell[d * rows + row];
+            const char *text = row < 0 ? g->dataset[d] : cell[d * g->runs + row];
             fputs("   ", out);
             print_padded(out, text, d + 1 < last ? width[d] : columns(text));
         }
@@ -256,8 +309,8 @@ static void print_rows(FILE *out, const grid *g, int first, int last, int name_w
 
 static int print_text_metric(FILE *out, const grid *g, int metric)
 {
-    int rows, name_width = columns("run"), *width = malloc((size_t)g->datasets * sizeof *width);
-    char(*cell)[CELL] = create_cells(g, metric, 1, &rows);
+    int name_width = columns("run"), *width = malloc((size_t)g->datasets * sizeof *width);
+    char(*cell)[CELL] = create_cells(g, metric, 1);
     if (!cell || !width) {
         free(cell);
         free(width);
@@ -267,8 +320,8 @@ static int print_text_metric(FILE *out, const grid *g, int metric)
         name_width = columns(g->run[run]) > name_width ? columns(g->run[run]) : name_width;
     for (int d = 0; d < g->datasets; d++) {
         width[d] = columns(g->dataset[d]);
-        for (int row = 0; row < rows; row++)
-            width[d] = columns(cell[d * rows + row]) > width[d] ? columns(cell[d * rows + row]) : width[d];
+        for (int row = 0; row < g->runs; row++)
+            width[d] = columns(cell[d * g->runs + row]) > width[d] ? columns(cell[d * g->runs + row]) : width[d];
     }
     const dd_metric_info *info = &dd_metric_table[metric];
     fprintf(out, "\n%s [%s]: %s\n", info->name, info->unit, info->long_name);
@@ -278,7 +331,7 @@ static int print_text_metric(FILE *out, const grid *g, int metric)
             total += 3 + width[last];
         if (first)
             fputc('\n', out);
-        print_rows(out, g, first, last, name_width, width, rows, cell);
+        print_rows(out, g, first, last, name_width, width, cell);
     }
     free(cell);
     free(width);
@@ -295,8 +348,7 @@ static void print_markdown_name(FILE *out, const char *name)
 
 static int print_markdown_metric(FILE *out, const grid *g, int metric)
 {
-    int rows;
-    char(*cell)[CELL] = create_cells(g, metric, 0, &rows);
+    char(*cell)[CELL] = create_cells(g, metric, 0);
     if (!cell)
         return dd_fail(DD_ERR_MEMORY, "out of memory for a table");
     const dd_metric_info *info = &dd_metric_table[metric];
@@ -309,12 +361,12 @@ static int print_markdown_metric(FILE *out, const grid *g, int metric)
     fputs("\n|---|", out);
     for (int d = 0; d < g->datasets; d++)
         fputs("---|", out);
-    for (int row = 0; row < rows; row++) {
+    for (int row = 0; row < g->runs; row++) {
         fputs("\n| ", out);
-        print_markdown_name(out, row_name(g, row));
+        print_markdown_name(out, g->run[row]);
         fputs(" |", out);
         for (int d = 0; d < g->datasets; d++)
-            fprintf(out, " %s |", cell[d * rows + row]);
+            fprintf(out, " %s |", cell[d * g->runs + row]);
     }
     fputc('\n', out);
     free(cell);

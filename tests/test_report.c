@@ -105,8 +105,8 @@ static void check_tables(void)
                  "Mean ± standard deviation over 2 seeds (n = 2).\n\n"
                  "kl_divergence [bit]: nearest-neighbour estimate of KL(real || generated)\n"
                  "run     dino\n"
-                 "run_0   1.050 ± 0.071\n"
-                 "run_1   0.800 ± 0.000\n\n"
+                 "run_0   1.050  ± 0.071\n"
+                 "run_1   0.8000 ± 0.0000\n\n"
                  "eval_loss [1]: mean squared error of the predicted noise on the training set\n"
                  "run     dino\n"
                  "run_0   0.5000 ± 0.0000\n"
@@ -121,15 +121,15 @@ static void check_tables(void)
                  "**kl_divergence** [bit]: nearest-neighbour estimate of KL(real || generated)\n\n"
                  "| run | circle | dino |\n"
                  "|---|---|---|\n"
-                 "| a\\|b | -0.0821 | - |\n"
+                 "| a\\|b | -0.08210 | - |\n"
                  "| run_1 | - | 0.8730 |\n");
     const dd_entry mixed[] = {seeds[0], seeds[1], entry("run_1", "dino", 0, .8), entry("run_1", "line", 0, 10.25)};
     expect_table("mixed", mixed, 4, DD_TABLE_TEXT,
                  "Mean ± standard deviation over seeds, their number in parentheses.\n\n"
                  "kl_divergence [bit]: nearest-neighbour estimate of KL(real || generated)\n"
-                 "run     dino              line\n"
-                 "run_0   1.05 ± 0.07 (2)       -\n"
-                 "run_1   0.80        (1)   10.25 (1)\n");
+                 "run     dino                 line\n"
+                 "run_0   1.050  ± 0.071 (2)    -\n"
+                 "run_1   0.8000         (1)   10.25 (1)\n");
     expect_table("CSV", mixed, 4, DD_TABLE_CSV,
                  "run,dataset,metric,unit,mean,sd,n\n"
                  "run_0,dino,training_time,s,40.5,0.7071067811865476,2\n"
@@ -161,12 +161,11 @@ static void check_modes(void)
              "coverage [1]: Naeem et al. 2020, k = 5; .97 for the true distribution\n"
              "run   dino                  line\n"
              "a     0.5000          (1)   0.5000 (1)\n"
-             "b     0.5000 ± 0.0000 (2)        -\n\n"
+             "b     0.5000 ± 0.0000 (2)   -\n\n"
              "modes_captured [1]: %s\n"
-             "run   dino              line\n"
-             "a     142.0       (1)   -\n"
-             "b      95.0 ± 7.1 (2)   -\n"
-             "of    142               -\n",
+             "run   dino                     line\n"
+             "a     142         of 142 (1)   -\n"
+             "b      95.0 ± 7.1 of 142 (2)   -\n",
              captured);
     text =
         table_text(e, 4,
@@ -176,8 +175,8 @@ static void check_modes(void)
     CHECK(!strcmp(text, expected), "metrics asked for:\n%s\nexpected:\n%s", text, expected);
     free(text);
     text = table_text(e, 1, &(dd_table_options){.format = DD_TABLE_MARKDOWN});
-    snprintf(expected, sizeof expected,
-             "**modes_captured** [1]: %s\n\n| run | dino |\n|---|---|\n| a | 142 |\n| of | 142 |\n", captured);
+    snprintf(expected, sizeof expected, "**modes_captured** [1]: %s\n\n| run | dino |\n|---|---|\n| a | 142 of 142 |\n",
+             captured);
     CHECK(strstr(text, expected), "Markdown:\n%s\nhas not:\n%s", text, expected);
     CHECK(!strstr(text, "coverage"), "coverage is shown unasked:\n%s", text);
     free(text);
@@ -185,6 +184,38 @@ static void check_modes(void)
     CHECK(strstr(text, "a,dino,coverage,1,0.5,,1\n"), "CSV:\n%s", text);
     free(text);
     CHECK(dd_metric_number("coverge") == -1, "a metric that is not there");
+}
+
+/* Each value is seen with its spread, whatever else is in its column; a time that runs share has none. */
+static void check_digits(void)
+{
+    dd_entry e[] = {entry("bad", "dino", 0, 20.), entry("bad", "dino", 1, 24.8), entry("good", "dino", 0, .0134),
+                    entry("good", "dino", 1, .012)};
+    for (int i = 0; i < 4; i++) {
+        e[i].metrics.training_time = i < 2 ? 124.9 : 100. + i;
+        e[i].metrics.mmd_squared = 1e-6 * (1 + i);
+    }
+    dd_table_options options = {.format = DD_TABLE_TEXT, .metrics = 3};
+    options.metric[0] = dd_metric_number("kl_divergence");
+    options.metric[1] = dd_metric_number("training_time");
+    options.metric[2] = dd_metric_number("mmd_squared");
+    char *text = table_text(e, 4, &options);
+    for (int i = 0; i < 6; i++) {
+        static const char *const rows[] = {
+            "bad    22.4     ± 3.4\n", "good    0.01270 ± 0.00099\n",      "bad    124.9\n",
+            "good   102.50 ± 0.71\n",  "bad    0.00000150 ± 0.00000071\n", "good   0.00000350 ± 0.00000071\n"};
+        CHECK(strstr(text, rows[i]), "%s\nhas no row:\n%s", text, rows[i]);
+    }
+    free(text);
+    static const struct {
+        double mean, sd;
+        int places;
+    } cases[] = {{22., 3.4, 1},   {.0134, .0012, 4}, {5., 300., 0},  {.0134, NAN, 5},
+                 {1234.5, 0., 0}, {0., 0., 0},       {.5, 1e-17, 4}, {1e-20, 0., 9}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int places = dd_decimals(cases[i].mean, cases[i].sd);
+        CHECK(places == cases[i].places, "%g ± %g: %d places", cases[i].mean, cases[i].sd, places);
+    }
 }
 
 /* Every line of six runs x four datasets x five metrics fits a terminal of 100 columns, and so do many datasets
@@ -202,6 +233,7 @@ static void check_width(void)
                     e[count] = entry(runs[run], datasets[d], seed, .1 * (double)(d + 1) + .01 * (double)seed);
                     e[count].metrics.heldout_loss = .6 + .001 * (double)seed;
                     e[count].metrics.training_time = 90. + 3. * (double)seed;
+                    e[count].metrics.inference_time = 9. + .3 * (double)seed;
                     count++;
                 }
         count -= used == 4; /* one seed less somewhere, so that the numbers of seeds are shown */
@@ -253,6 +285,7 @@ int main(void)
     check_statistics();
     check_float_text();
     check_tables();
+    check_digits();
     check_modes();
     check_width();
     check_final_info();

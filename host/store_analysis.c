@@ -140,7 +140,8 @@ static int exists(const dd_h5_file *f, const char *name)
     return !f->status && H5Lexists(f->id, name, H5P_DEFAULT) > 0;
 }
 
-/* Everything but the values. Each group has its own scales, so that it opens alone. */
+/* Everything but the values, which a scalar alone has at once. Each group has its own scales, so that it opens alone.
+ */
 static void create_array(dd_h5_file *f, const dd_array *array)
 {
     char name[NAME], group[NAME], scale[DD_ANALYSIS_RANK][NAME];
@@ -160,12 +161,12 @@ static void create_array(dd_h5_file *f, const dd_array *array)
         spec.size[i] = (hsize_t)array->axis[i]->size;
         spec.dimension[i] = scale[i];
     }
-    dd_h5_dataset(f, &spec, NULL);
+    dd_h5_dataset(f, &spec, array->rank ? NULL : array->value);
 }
 
 static void write_values(dd_h5_file *f, const dd_array *array)
 {
-    if (f->status)
+    if (f->status || !array->rank)
         return;
     char name[NAME];
     snprintf(name, sizeof name, "/analysis/%s", array->name);

@@ -211,15 +211,14 @@ static const H5FD_class_t driver = {
     .fl_map = H5FD_FLMAP_DICHOTOMY,
 };
 
-hid_t dd_driver_access(int *error)
+hid_t dd_driver_access(H5F_libver_t oldest, H5F_libver_t newest, int *error)
 {
     static hid_t registered = -1;
     if (registered < 0)
         registered = H5FDregister(&driver);
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     driver_info info = {error};
-    if (H5Pset_driver(access, registered, &info) < 0 ||
-        H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST) < 0) { /* SWMR needs the newer format */
+    if (H5Pset_driver(access, registered, &info) < 0 || H5Pset_libver_bounds(access, oldest, newest) < 0) {
         H5Pclose(access);
         return -1;
     }

@@ -9,8 +9,9 @@
 
 #include <hdf5.h>
 
-/* Properties to create or open a file for writing, to be closed by the caller. *error gets the errno of the
- * first failed write; it must live until the file is closed. Negative: HDF5 is out of memory. */
-hid_t dd_driver_access(int *error);
+/* Properties to create or open a file for writing, to be closed by the caller. [oldest, newest]: the versions of HDF5
+ * whose format may be used. *error gets the errno of the first failed write; it must live until the file is closed.
+ * Negative: HDF5 is out of memory. */
+hid_t dd_driver_access(H5F_libver_t oldest, H5F_libver_t newest, int *error);
 
 #endif

@@ -58,12 +58,23 @@ void dd_h5_check(dd_h5_file *f, int ok, const char *what)
         f->status = dd_h5_fail(DD_ERR_IO, "%s: cannot write %s", f->path, what);
 }
 
-static void create(dd_h5_file *f, const char *path)
+/* A node of a chunk index holds up to 8 chunks instead of 64. Most datasets have one chunk, and in the format of HDF5
+ * 1.8 each has such a node, whose size would be 2 kB. */
+static hid_t file_properties(void)
 {
-    hid_t access = dd_driver_access(&f->error);
-    f->id = access < 0 ? -1 : H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    enum { HALF_NODE = 4 };
+    hid_t properties = H5Pcreate(H5P_FILE_CREATE);
+    H5Pset_istore_k(properties, HALF_NODE);
+    return properties;
+}
+
+static void create(dd_h5_file *f, const char *path, H5F_libver_t format)
+{
+    hid_t access = dd_driver_access(format, format, &f->error), properties = file_properties();
+    f->id = access < 0 ? -1 : H5Fcreate(path, H5F_ACC_TRUNC, properties, access);
     if (f->id < 0)
         f->status = dd_h5_fail(DD_ERR_IO, "%s: cannot be created", f->path);
+    H5Pclose(properties);
     if (access >= 0)
         H5Pclose(access);
 }
@@ -72,22 +83,22 @@ void dd_h5_create(dd_h5_file *f, const char *path)
 {
     dd_h5_quiet();
     *f = (dd_h5_file){.id = -1, .path = path};
-    create(f, path);
+    create(f, path, H5F_LIBVER_LATEST);
 }
 
-void dd_h5_create_output(dd_h5_file *f, const dd_output *out)
+void dd_h5_create_output(dd_h5_file *f, const dd_output *out, H5F_libver_t format)
 {
     dd_h5_quiet();
     *f = (dd_h5_file){.id = -1, .path = out->name};
     if (dd_output_is_in_place(out))
         f->status = dd_fail(DD_ERR_IO, "%s: is no regular file, and HDF5 can be written to no other", out->name);
     else
-        create(f, out->temporary);
+        create(f, out->temporary, format);
 }
 
-static void open_to_write(dd_h5_file *f, const char *path, unsigned flags)
+/* Closes `access`. */
+static void open_to_write(dd_h5_file *f, const char *path, unsigned flags, hid_t access)
 {
-    hid_t access = dd_driver_access(&f->error);
     f->id = access < 0 ? -1 : H5Fopen(path, H5F_ACC_RDWR | flags, access);
     if (f->id < 0)
         f->status = dd_h5_fail(DD_ERR_IO, "%s: cannot be opened for writing", f->path);
@@ -98,14 +109,20 @@ static void open_to_write(dd_h5_file *f, const char *path, unsigned flags)
 void dd_h5_open_swmr(dd_h5_file *f, const char *path)
 {
     *f = (dd_h5_file){.id = -1, .path = path};
-    open_to_write(f, path, H5F_ACC_SWMR_WRITE);
+    open_to_write(f, path, H5F_ACC_SWMR_WRITE, dd_driver_access(H5F_LIBVER_LATEST, H5F_LIBVER_LATEST, &f->error));
 }
 
+/* Space is allocated byte for byte: what is left of a block would keep a removed group's space in the file. */
 void dd_h5_edit(dd_h5_file *f, const dd_output *out)
 {
     dd_h5_quiet();
     *f = (dd_h5_file){.id = -1, .path = out->name};
-    open_to_write(f, out->temporary, 0);
+    hid_t access = dd_driver_access(H5F_LIBVER_V18, H5F_LIBVER_LATEST, &f->error);
+    if (access >= 0) {
+        H5Pset_meta_block_size(access, 0);
+        H5Pset_small_data_block_size(access, 0);
+    }
+    open_to_write(f, out->temporary, 0, access);
 }
 
 void dd_h5_remove(dd_h5_file *f, const char *name)
@@ -193,6 +210,18 @@ void dd_h5_integer_attribute(dd_h5_file *f, const char *at, const char *name, un
     H5Oclose(object);
 }
 
+/* All bits set: NaN, or -1. A chunk index has no checksum in the format of HDF5 1.8, and a chunk that HDF5 does not
+ * find in it reads as the fill value; zeros would pass for data. No arithmetic gives this NaN. */
+static const unsigned char lost[sizeof(double)] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+static int none_lost(const float *value, size_t n)
+{
+    size_t i = 0;
+    while (i < n && memcmp(value + i, lost, sizeof *value))
+        i++;
+    return i == n;
+}
+
 static hid_t creation_properties(const dd_h5_spec *s)
 {
     hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
@@ -202,12 +231,31 @@ static hid_t creation_properties(const dd_h5_spec *s)
             chunk[i] = s->chunk[i] ? s->chunk[i] : s->size[i];
         H5Pset_chunk(properties, s->rank, chunk);
         H5Pset_fletcher32(properties);
-    } else {
-        H5Pset_layout(properties, H5D_COMPACT); /* in the object's header, which has a checksum */
+        H5Pset_fill_value(properties, s->type, s->fill ? s->fill : lost);
     }
-    if (s->fill)
-        H5Pset_fill_value(properties, s->type, s->fill);
     return properties;
+}
+
+/* CRC-32 as zlib, PNG and Ethernet have it. */
+static uint32_t crc32(const void *data, size_t n)
+{
+    uint32_t crc = ~0u;
+    for (const unsigned char *p = data; n--; p++) {
+        crc ^= *p;
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+    }
+    return ~crc;
+}
+
+static const char crc_name[] = "crc32";
+
+/* HDF5 has checksums for chunks and headers, but none for a value by itself. (In the header it would have one, but
+ * small readers do not look there.) */
+static void write_crc(dd_h5_file *f, hid_t set, hid_t type, const void *value)
+{
+    uint32_t crc = crc32(value, H5Tget_size(type));
+    attribute(f, set, crc_name, H5T_NATIVE_UINT32, &crc);
 }
 
 static void attach_scales(dd_h5_file *f, hid_t set, const dd_h5_spec *s)
@@ -244,6 +292,8 @@ void dd_h5_dataset(dd_h5_file *f, const dd_h5_spec *s, const void *data)
         text_attribute(f, set, "long_name", s->long_name);
         if (s->fill)
             attribute(f, set, "_FillValue", s->type, s->fill);
+        if (!s->rank)
+            write_crc(f, set, s->type, data);
         dd_h5_check(f, H5Dclose(set) >= 0, s->name);
     }
     H5Pclose(properties);
@@ -287,8 +337,10 @@ void dd_h5_text(dd_h5_file *f, const char *name, const char *text, const char *l
 {
     if (f->status)
         return;
-    hid_t type = text_type();
-    dd_h5_dataset(f, &(dd_h5_spec){.name = name, .type = type, .long_name = long_name}, &text);
+    hid_t type = H5Tcopy(H5T_C_S1); /* ASCII, for Octave asks for it, and HDF5 makes none of UTF-8 */
+    H5Tset_size(type, strlen(text));
+    H5Tset_strpad(type, H5T_STR_NULLPAD);
+    dd_h5_dataset(f, &(dd_h5_spec){.name = name, .type = type, .long_name = long_name}, text);
     H5Tclose(type);
 }
 
@@ -330,14 +382,26 @@ static int holds_values(hid_t set, hsize_t n)
     return (double)n * (double)size <= densest * (double)(stored < whole ? stored : whole);
 }
 
-static int read_scalar(hid_t file, const char *name, hid_t type, void *out)
+/* Whether the value of a scalar is the one that its checksum was made of; older files have none. */
+static int matches_crc(hid_t set, const void *value, size_t size)
+{
+    uint32_t stored = 0;
+    if (H5Aexists(set, crc_name) <= 0)
+        return 1;
+    hid_t id = H5Aopen(set, crc_name, H5P_DEFAULT);
+    int ok = id >= 0 && is_one(H5Aget_space(id)) && H5Aread(id, H5T_NATIVE_UINT32, &stored) >= 0;
+    if (id >= 0)
+        H5Aclose(id);
+    return ok && stored == crc32(value, size);
+}
+
+static hid_t open_scalar(hid_t file, const char *name)
 {
     hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
-    int ok = set >= 0 && is_one(H5Dget_space(set)) && holds_values(set, 1) &&
-             H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0;
-    if (set >= 0)
-        H5Dclose(set);
-    return ok;
+    if (set < 0 || (is_one(H5Dget_space(set)) && holds_values(set, 1)))
+        return set;
+    H5Dclose(set);
+    return -1;
 }
 
 int dd_h5_read_text_attribute(hid_t file, const char *path, const char *name, char *out, size_t size)
@@ -360,23 +424,51 @@ int dd_h5_read_integer_attribute(hid_t file, const char *path, const char *name,
     return status;
 }
 
-char *dd_h5_read_text(hid_t file, const char *name)
+/* As files of older programs have it. */
+static char *read_variable_text(hid_t set)
 {
     char *text = NULL, *copy = NULL;
     hid_t type = text_type();
-    if (read_scalar(file, name, type, &text) && text)
+    if (H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &text) >= 0 && text)
         copy = strdup(text);
     H5free_memory(text);
     H5Tclose(type);
-    H5Eclear2(H5E_DEFAULT);
     return copy;
+}
+
+static char *read_fixed_text(hid_t set, hid_t type)
+{
+    enum { LONGEST = 1 << 20 };
+    size_t size = H5Tget_class(type) == H5T_STRING ? H5Tget_size(type) : 0;
+    char *text = size && size <= LONGEST ? calloc(size + 1, 1) : NULL;
+    if (text && H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) >= 0 && matches_crc(set, text, size))
+        return text;
+    free(text);
+    return NULL;
+}
+
+char *dd_h5_read_text(hid_t file, const char *name)
+{
+    hid_t set = open_scalar(file, name), type = set >= 0 ? H5Dget_type(set) : -1;
+    char *text = NULL;
+    if (type >= 0)
+        text = H5Tis_variable_str(type) > 0 ? read_variable_text(set) : read_fixed_text(set, type);
+    if (type >= 0)
+        H5Tclose(type);
+    if (set >= 0)
+        H5Dclose(set);
+    H5Eclear2(H5E_DEFAULT);
+    return text;
 }
 
 int dd_h5_read_double(hid_t file, const char *path, const char *name, double *out)
 {
-    return read_scalar(file, name, H5T_NATIVE_DOUBLE, out)
-               ? DD_OK
-               : dd_h5_fail(DD_ERR_IO, "%s: %s is missing or damaged", path, name);
+    hid_t set = open_scalar(file, name);
+    int ok = set >= 0 && H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0 &&
+             matches_crc(set, out, sizeof *out);
+    if (set >= 0)
+        H5Dclose(set);
+    return ok ? DD_OK : dd_h5_fail(DD_ERR_IO, "%s: %s is missing or damaged", path, name);
 }
 
 int dd_h5_size(hid_t file, const char *path, const char *name, int rank, hsize_t size[DD_H5_RANK])
@@ -404,8 +496,8 @@ int dd_h5_read_floats(hid_t file, const char *path, const char *name, int rank, 
     for (int i = 0; i < rank; i++)
         n *= size[i];
     hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
-    int ok =
-        set >= 0 && holds_values(set, n) && H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0;
+    int ok = set >= 0 && holds_values(set, n) &&
+             H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0 && none_lost(out, (size_t)n);
     if (set >= 0)
         H5Dclose(set);
     return ok ? DD_OK : dd_h5_fail(DD_ERR_IO, "%s: %s is damaged; restore the file from a copy", path, name);

@@ -3,7 +3,7 @@
  *     dd_output out;
  *     dd_h5_file f;
  *     DD_TRY(dd_output_open(&out, "points.h5"));
- *     dd_h5_create_output(&f, &out);
+ *     dd_h5_create_output(&f, &out, H5F_LIBVER_V18);
  *     dd_h5_group(&f, "/samples");
  *     dd_h5_dataset(&f, &(dd_h5_spec){.name = "/samples/x", ...}, x);
  *     return dd_output_close(&out, dd_h5_close(&f));
@@ -36,10 +36,11 @@ typedef struct dd_h5_file { /* must not move while it is open */
     int error; /* errno of the first failed write (store_driver.h) */
 } dd_h5_file;
 
-/* Create, replacing what is there. */
+/* Create, replacing what is there, in the newest format. */
 void dd_h5_create(dd_h5_file *f, const char *path);
-/* Create an output (files.h), which must be closed after this file; messages name its target. */
-void dd_h5_create_output(dd_h5_file *f, const dd_output *out);
+/* Create an output (files.h), which must be closed after this file; messages name its target. format: H5F_LIBVER_V18
+ * for what users keep, which every HDF5 from 1.8 on reads; H5F_LIBVER_LATEST for SWMR, which works in no other. */
+void dd_h5_create_output(dd_h5_file *f, const dd_output *out, H5F_libver_t format);
 /* Open a file that is complete but for appended rows as the writer of HDF5's "single writer, multiple readers". */
 void dd_h5_open_swmr(dd_h5_file *f, const char *path);
 /* Open an output to change it, into which a file was copied: a write that fails leaves it damaged. */
@@ -68,7 +69,8 @@ typedef struct dd_h5_spec {
     const void *fill; /* fill value, also as _FillValue; NULL: none */
 } dd_h5_spec;
 
-/* data NULL: nothing written yet. A spec without dimensions and of rank 1 becomes a dimension scale. */
+/* data NULL: nothing written yet; a scalar needs its value. A spec without dimensions and of rank 1 becomes a dimension
+ * scale. */
 void dd_h5_dataset(dd_h5_file *f, const dd_h5_spec *spec, const void *data);
 
 /* Dimension scales of whole numbers (int32): value [n]; 0, 1, ..., n - 1; */
@@ -77,7 +79,7 @@ void dd_h5_index_scale(dd_h5_file *f, const char *name, hsize_t n, const char *l
 /* 1, ..., n, the numbers of experts. */
 void dd_h5_expert_scale(dd_h5_file *f, const char *name, hsize_t n);
 
-/* A scalar dataset of text. */
+/* A scalar dataset of ASCII text of fixed length, not empty: Octave reads no text of variable length. */
 void dd_h5_text(dd_h5_file *f, const char *name, const char *text, const char *long_name);
 
 /* Attributes of the object `at` ("/" for the file). */

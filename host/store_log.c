@@ -241,7 +241,7 @@ static int make_file(const dd_output *out, const char *path, const dd_run *run, 
                                    from_step);
     }
     dd_h5_file f;
-    dd_h5_create_output(&f, out);
+    dd_h5_create_output(&f, out, H5F_LIBVER_LATEST);
     dd_write_header(&f, run, DD_FILE_LOG);
     dd_write_log_layout(&f, run, model);
     if (from_step)

@@ -133,7 +133,7 @@ int dd_result_write_samples(const char *path, const dd_run *run, const dd_result
     dd_output out;
     dd_h5_file f;
     DD_TRY(dd_output_open(&out, path));
-    dd_h5_create_output(&f, &out);
+    dd_h5_create_output(&f, &out, H5F_LIBVER_V18);
     dd_write_header(&f, run, DD_FILE_RESULT);
     write_samples(&f, points, r->x, r->initial_noise, NULL, 0, r->samples);
     if (r->training)
@@ -153,7 +153,7 @@ int dd_result_write(const char *path, const dd_run *run, const dd_model *model, 
         return status;
     }
     dd_h5_file f;
-    dd_h5_create_output(&f, &out);
+    dd_h5_create_output(&f, &out, H5F_LIBVER_V18);
     dd_write_header(&f, run, DD_FILE_RESULT);
     dd_write_log_layout(&f, run, model);
     if (!f.status)
@@ -275,7 +275,7 @@ static int write_h5(const char *path, const dd_run *run, const float *x, const f
     dd_output out;
     dd_h5_file f;
     DD_TRY(dd_output_open(&out, path));
-    dd_h5_create_output(&f, &out);
+    dd_h5_create_output(&f, &out, H5F_LIBVER_V18);
     dd_write_header(&f, run, DD_FILE_SAMPLES);
     write_samples(&f, from_network, x, NULL, gate, gates, n);
     return dd_output_close(&out, dd_h5_close(&f));

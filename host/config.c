@@ -10,6 +10,7 @@
 
 #include "error.h"
 #include "toml.h"
+#include "toml_bounds.h"
 
 /* ---- the table of keys ---- */
 
@@ -300,9 +301,11 @@ int dd_config_read(const char *path, dd_config *config)
     while (!status) {
         if (length + 1 >= room) {
             room = room ? 2 * room : 8192;
-            char *longer = room > 1u << 24 ? NULL : realloc(text, room);
+            char *longer = room > 2 * DD_TOML_LONGEST ? NULL : realloc(text, room);
             if (!longer) {
-                status = dd_fail(DD_ERR_CONFIG, "%s: too large for a configuration file", path);
+                status = room > 2 * DD_TOML_LONGEST
+                             ? dd_fail(DD_ERR_CONFIG, "%s: too large for a configuration file", path)
+                             : dd_fail(DD_ERR_MEMORY, "%s: out of memory", path);
                 break;
             }
             text = longer;

@@ -9,6 +9,7 @@
 #include <toml++/toml.h>
 
 #include "error.h"
+#include "toml_bounds.h"
 
 namespace
 {
@@ -90,6 +91,8 @@ extern "C" const char *dd_toml_place(const char *origin, int line, int column, c
 extern "C" int dd_toml_parse(const char *text, const char *origin, int (*visit)(void *, const dd_toml_value *),
                              void *user)
 {
+    if (int status = dd_toml_check(text, origin))
+        return status;
     try {
         const toml::table root = toml::parse(std::string_view(text), std::string_view(origin));
         std::vector<item> items;

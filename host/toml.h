@@ -30,7 +30,8 @@ typedef struct dd_toml_value {
 } dd_toml_value;
 
 /* Parse `text` and hand every section and value to `visit` in the order of the file; a nonzero return of it ends
- * the walk and is returned. Syntax errors are DD_ERR_CONFIG with `origin` and place. */
+ * the walk and is returned. Syntax errors, and text that exceeds the bounds of
+ * toml_bounds.h, are DD_ERR_CONFIG with `origin` and place. */
 int dd_toml_parse(const char *text, const char *origin, int (*visit)(void *user, const dd_toml_value *value),
                   void *user);
 

@@ -417,8 +417,58 @@ static void check_all_files(void)
     globfree(&found);
 }
 
+/* `before`, n times `part`, `after`; malloc'ed. */
+static char *repeated(const char *before, const char *part, size_t n, const char *after)
+{
+    size_t length = strlen(part);
+    char *text = malloc(strlen(before) + n * length + strlen(after) + 1), *end = text + strlen(before);
+    strcpy(text, before);
+    for (size_t i = 0; i < n; i++, end += length)
+        memcpy(end, part, length);
+    strcpy(end, after);
+    return text;
+}
+
+/* What would lead the parser's recursion too deep is refused, with its line, and only that. */
+static void check_depth(void)
+{
+    static const struct {
+        const char *before, *part;
+        size_t n;
+        const char *after, *say; /* NULL: nothing is wrong */
+    } cases[] = {
+        {"", "a.", 50000, "a = 1\n", "line 1: too many keys inside of keys"},
+        {"[model]\nexperts = 2\n", "a.", 400000, "a = 1\n", "line 3: too many keys"},
+        {"[", "a.", 50000, "a]\n", "line 1: too many keys"},
+        {"[[", "a.", 50000, "a]]\n", "line 1: too many keys"},
+        {"", "\"a\".", 50000, "a = 1\n", "line 1: too many keys"},
+        {"\n\na = [\"\"\"x\"\"\"\"\", {", "a.", 50000, "a = 1}]\n", "line 3: too many keys"},
+        {"a = [\"\\\"\", {", "a.", 50000, "a = 1}]\n", "too many keys"},
+        {"a = ['\\', {", "a.", 50000, "a = 1}]\n", "too many keys"},
+        {"a = ", "[", 200000, "", "line 1: too many brackets"},
+        {"a = ", "[\n", 200, "", "line 101: too many brackets"},
+        {"a = ", "{a=", 200000, "", "line 1: too many brackets"},
+        {"", "#", 1 << 20, "\n", "1048577 bytes"},
+        {"", "# ... [[[ {{{ it's \"\n", 40000, "", NULL},
+        {"[model]\nactivation = \"relu\" # ", ".", 5000, "\n", NULL},
+        {"[model]\nactivation = '''", "", 0, "relu''' # ''' [\n", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *text = repeated(cases[i].before, cases[i].part, cases[i].n, cases[i].after);
+        dd_config config;
+        dd_config_defaults(&config);
+        int status = dd_config_parse(text, "deep.toml", &config);
+        CHECK(status == (cases[i].say ? DD_ERR_CONFIG : DD_OK), "case %zu: %s", i, dd_error_message());
+        if (cases[i].say)
+            CHECK(strstr(dd_error_message(), "deep.toml: ") && strstr(dd_error_message(), cases[i].say), "case %zu: %s",
+                  i, dd_error_message());
+        free(text);
+    }
+}
+
 int main(void)
 {
+    check_depth();
     check_values();
     check_words();
     check_overrides();

@@ -186,3 +186,18 @@ def test_a_text_that_the_file_does_not_hold(run):
         del file["config"]
         file.create_dataset("config", (1,), "S2000000000", chunks=(1,))
     refused(program("info", run, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (2**30, 2**30))), IO, run, "/config")
+
+
+# ---- a configuration that nests without end ----
+
+
+@pytest.mark.parametrize("text, say", [("a." * 50000 + "a = 1\n", "line 1: too many keys"), ("a = " + "[" * 9999, "line 1: too many brackets")])
+def test_a_configuration_that_nests_without_end(tmp_path, run, text, say):
+    config = tmp_path / "deep.toml"
+    config.write_text(text)
+    refused(program("info", config), CONFIGURATION, f"{config}: {say}")
+    with h5py.File(run, "r+") as file:
+        del file["config"]
+        file["config"] = text
+    for command in ("info", "evaluate", "analyze", "sample"):
+        refused(program(command, run), IO, f"{run}:/config: {say}")

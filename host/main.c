@@ -52,9 +52,35 @@ static void keep_standard_descriptors(void)
             return;
 }
 
+/* The HDF5 library crashes on some damaged files and where memory is out, and then no status can be returned. Say so,
+ * and let the signal end the program as it would have. Only what a signal handler may call. */
+static void report_crash(int number)
+{
+    static const char text[] =
+        "dualdiff: a crash. The HDF5 library does this with some damaged files and where memory is out: name "
+        "another file, or free memory. Files that were complete are as they were. If neither is the cause, report "
+        "it.\n";
+    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)written;
+    raise(number); /* delivered at the return, with the default action: a core dump where those are on */
+}
+
+/* On a stack of its own, as the crash may be that the stack is full. */
+static void watch_for_crashes(void)
+{
+#if !defined(__SANITIZE_ADDRESS__) /* a sanitizer says more */
+    static char stack[16 * 1024];
+    struct sigaction action = {.sa_handler = report_crash, .sa_flags = (int)SA_RESETHAND | SA_ONSTACK};
+    sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
+    sigaction(SIGSEGV, &action, NULL);
+    sigaction(SIGBUS, &action, NULL);
+#endif
+}
+
 int main(int argc, char **argv)
 {
     keep_standard_descriptors();
+    watch_for_crashes();
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is a failed write, which is reported */
 
     int status = run(argc, argv);

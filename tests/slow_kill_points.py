@@ -1,0 +1,19 @@
+"""Five hundred exact kills: right before the n-th call that changes files, or halfway through a write. Whatever is left, the same command
+gets to the bits of a run that nobody disturbed, and no file that was whole is lost."""
+import faults
+import pytest
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    return faults.Bench(tmp_path_factory.mktemp("kills"))
+
+
+@pytest.mark.parametrize("name, points, modes", [
+    ("train", 170, ("kill",)), ("train", 60, ("torn",)), ("resume", 120, ("kill",)), ("resume", 30, ("torn",)), ("analyze", 80, ("kill", "torn")),
+    ("sample h5", 30, ("kill",)), ("sample", 15, ("kill",)), ("evaluate", 15, ("kill",)), ("compare", 10, ("kill",)),
+])
+def test_kills(bench, name, points, modes):
+    table = faults.try_all(bench, ["write" if modes == ("torn",) else "any"], points, modes=modes, names=[name])
+    for ends in table.values():
+        assert set(ends) <= {"killed", "held"}, ends

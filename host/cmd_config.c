@@ -77,9 +77,10 @@ static int is_file(const char *path)
 static int unknown_name(const char *word, const dd_config_names *own)
 {
     const char *closest = dd_closest(word, (const char *const *)own->name, own->count);
-    return dd_fail(DD_ERR_IO,
-                   "%s: No such file, and no configuration of that name in %s%s%s%s `dualdiff configs` lists those",
-                   word, own->folder, closest ? "; did you mean '" : ";", closest ? closest : "", closest ? "'?" : "");
+    return dd_fail(
+        DD_ERR_IO,
+        "%s: No such file, and no configuration of that name in %s%s%s%s `dualdiff configs` lists the configurations",
+        word, own->folder, closest ? "; did you mean '" : ";", closest ? closest : "", closest ? "'?" : "");
 }
 
 static int find_own(const char *word, char **path)

@@ -11,7 +11,8 @@
 
 /* The options of both, for their tables. */
 #define DD_DRAWS_OPTIONS                                                                                               \
-    {"dataset", "NAME", 0, "a generated set, whose distribution is known; must be given."},                            \
+    {"dataset", "NAME", 0,                                                                                             \
+     "a generated set, whose distribution is known (`dualdiff datasets` lists them); must be given."},                 \
         {"out", "DIR", 0, "write each draw as a result file, which `dualdiff compare DIR` shows beside the runs."},    \
         {"draws", "N", 0, "how many; draw i has seed i, from 0 on. Default: 5."},                                      \
         {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance diffusion.timesteps=250."},                  \

@@ -173,6 +173,17 @@ static int print_dataset(const dd_generator_info *g)
     return DD_OK;
 }
 
+/* A word that is no file may have been meant as a dataset. */
+static int open_config(const char *word, dd_config *config)
+{
+    int status = dd_config_open(word, config);
+    if (status != DD_ERR_IO || strchr(word, '/'))
+        return status;
+    char message[1024];
+    snprintf(message, sizeof message, "%s", dd_error_message());
+    return dd_fail(DD_ERR_IO, "%s, and `dualdiff datasets` the datasets", message);
+}
+
 int dd_cmd_info(int argc, char **argv)
 {
     dd_args args;
@@ -191,7 +202,7 @@ int dd_cmd_info(int argc, char **argv)
         DD_CHECK(print_file(path, &header));
         config = header.config;
     } else {
-        DD_CHECK(dd_config_open(path, &config));
+        DD_CHECK(open_config(path, &config));
         DD_CHECK(print_network(&config));
         putchar('\n');
     }

@@ -39,7 +39,7 @@ const dd_command dd_command_sample = {
     .run = dd_cmd_sample};
 
 static int sample(const char *path, const dd_stored *s, const dd_points *training, uint64_t seed, uint32_t n,
-                  const char *out)
+                  const char *out, dd_progress_view *view)
 {
     float *x = malloc((2 + (size_t)s->model.gates) * (size_t)n * sizeof *x);
     if (!x)
@@ -48,6 +48,7 @@ static int sample(const char *path, const dd_stored *s, const dd_points *trainin
     int status = dd_stored_sample(path, s, training, seed, n, x);
     if (!status && gate)
         status = dd_ensemble_predict(s->ensemble, DD_STATE_EMA, x, n, 0, &(dd_prediction){.gate = gate});
+    dd_progress_clear(view); /* standard output may be the same terminal */
     if (!status && out) {
         dd_run run = dd_stored_run(s);
         run.seed = seed;
@@ -104,7 +105,7 @@ int dd_cmd_sample(int argc, char **argv)
         status = dd_stored_own_points("sample", args.word[0], &stored, asked, &training);
     if (!status)
         status = sample(args.word[0], &stored, asked ? &training : NULL, seed < 0 ? stored.header.seed : (uint64_t)seed,
-                        (uint32_t)n, out);
+                        (uint32_t)n, out, &view);
     dd_progress_clear(&view);
     if (!status && out)
         dd_progress_wrote(&view, "wrote %s: %lld points in %.1f s", out, n, dd_progress_seconds(&view));

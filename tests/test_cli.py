@@ -791,6 +791,16 @@ def test_messages_of_training(tmp_path):
     assert not run(command(tmp_path / "b", "--dataset", "dino", "--quiet", settings=SHORT))
 
 
+def test_no_word_of_a_gpu_that_is_not_there(tmp_path):
+    """Training begins without the reason why it is on the CPU; --version says it."""
+    words = command(tmp_path, "--dataset", "dino", settings=SHORT)
+    words[words.index("--backend") + 1] = "auto"
+    first = run(words).splitlines()[0]
+    if not os.path.exists("/dev/nvidiactl"):
+        assert re.fullmatch(r"run_3: backend cpu \([^;]+\), 1 thread", first), first
+        assert re.search(r"^backend cuda: not available: ", program("--version").stdout, re.M)
+
+
 def on_terminal(words, columns):
     """What a process writes to a terminal that wide."""
     master, slave = pty.openpty()

@@ -79,6 +79,11 @@ def test_unknown_configuration(program, prefix, tmp_path):
     assert "did you mean" not in run(program, "train", "/none/run_1.toml", status=IO)
 
 
+def test_info_of_an_unknown_word(program, tmp_path):
+    message = run(program, "info", "spirals", status=IO, cwd=tmp_path)
+    assert "spirals: No such file" in message and "dualdiff configs" in message and "dualdiff datasets" in message
+
+
 def test_help_and_version(program):
     assert run(program, "help", "train") == run(program, "train", "--help") == run(program, "train", "-h")
     assert run(program, "help") == run(program, "--help") == run(program, "-h")

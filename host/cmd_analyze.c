@@ -5,6 +5,7 @@
 #include "analysis.h"
 #include "clock.h"
 #include "commands.h"
+#include "lock.h"
 #include "progress.h"
 
 static const dd_option options[] = {
@@ -74,7 +75,8 @@ static int analyze(const char *path, const dd_args *args, int threads, dd_progre
     dd_stored stored;
     dd_points points = {0};
     dd_analysis analysis = {0};
-    int lock, status;
+    dd_lock *lock;
+    int status;
     double began = dd_now();
     DD_TRY(dd_stored_open(path, NULL, dd_args_value(args, "backend", "auto"), threads, &stored));
     dd_progress_watch(view, dd_backend_pool(stored.backend));

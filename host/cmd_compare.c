@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd_tool.h"
 #include "commands.h"
 #include "directories.h"
+#include "overwrite.h"
 #include "store.h"
 
 static const dd_option options[] = {
@@ -18,6 +20,7 @@ static const dd_option options[] = {
      "metrics to show, in this order, or all. Default: kl_divergence, modes_captured, off_support, the losses and "
      "times; csv: all"},
     {"output", "FILE", 0, "write the table there, not to the terminal"},
+    DD_OVERWRITE_OPTION,
     {"reference", "DIR", 0,
      "also write DIR/<run>/final_info.json and DIR/<run>/all_results.pkl as the reference does, for tools that read "
      "those. The pickle holds the lowest seed of each dataset: train_losses, images, and gating_weights for runs with "
@@ -27,7 +30,8 @@ static const dd_option options[] = {
 const dd_command dd_command_compare = {
     .name = "compare",
     .summary = "a table of finished runs",
-    .synopsis = "DIR... [--format text|markdown|csv] [--metric NAME...] [--output FILE] [--reference DIR]",
+    .synopsis =
+        "DIR... [--format text|markdown|csv] [--metric NAME...] [--output FILE] [--reference DIR] [--overwrite]",
     .description =
         "Reads every finished run under the DIRs (as given to train --out, or one configuration's or dataset's folder "
         "in it) and prints, for each metric, a table with a row per run and a column per dataset: mean and standard "
@@ -93,6 +97,28 @@ static int parse_metrics(const dd_args *args, dd_table_options *options)
     return status;
 }
 
+/* Before the first file is written. A pickle cannot be recognised; one of ours has our final_info.json next to it. */
+static int check_reference(const char *dir, const dd_entries *entries, int overwrite)
+{
+    for (int first = 0, size; first < entries->count; first += size) {
+        char *info, *pickle;
+        size = dd_entries_group(entries, first, 0);
+        if (asprintf(&info, "%s/%s/final_info.json", dir, entries->entry[first].run) < 0)
+            return dd_fail(DD_ERR_MEMORY, "out of memory");
+        int status = dd_overwrite_check(info, DD_WRITES_SUMMARY, overwrite);
+        if (!status && access(info, F_OK)) {
+            if (asprintf(&pickle, "%s/%s/all_results.pkl", dir, entries->entry[first].run) < 0)
+                pickle = NULL;
+            status = pickle ? dd_overwrite_check(pickle, DD_WRITES_UNKNOWN, overwrite)
+                            : dd_fail(DD_ERR_MEMORY, "out of memory");
+            free(pickle);
+        }
+        free(info);
+        DD_TRY(status);
+    }
+    return DD_OK;
+}
+
 static int write_reference(const char *dir, dd_entries *entries)
 {
     for (int first = 0, size; first < entries->count; first += size) {
@@ -146,6 +172,9 @@ static int compare(const dd_args *args, dd_entries *entries)
     const char *output = dd_args_value(args, "output", NULL), *reference = dd_args_value(args, "reference", NULL);
     DD_TRY(parse_format(dd_args_value(args, "format", "text"), &options.format));
     DD_TRY(parse_metrics(args, &options));
+    int overwrite = dd_args_has(args, "overwrite");
+    if (output)
+        DD_TRY(dd_overwrite_check(output, DD_WRITES_TABLE, overwrite));
     for (int i = 0; i < args->words; i++)
         DD_TRY(dd_entries_scan(args->word[i], 2, entries));
     dd_entries_print_left_out(stderr, entries);
@@ -160,6 +189,8 @@ static int compare(const dd_args *args, dd_entries *entries)
         size = dd_entries_group(entries, first, 1);
         DD_TRY(warn_of_mixture(&entries->entry[first], size));
     }
+    if (reference)
+        DD_TRY(check_reference(reference, entries, overwrite));
     DD_TRY(output ? dd_table_write(output, entries, &options) : dd_table_print(stdout, entries, &options));
     if (output)
         fprintf(stderr, "wrote %s\n", output);

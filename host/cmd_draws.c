@@ -9,6 +9,8 @@
 #include "clock.h"
 #include "cmd_config.h"
 #include "directories.h"
+#include "lock.h"
+#include "overwrite.h"
 #include "statistics.h"
 #include "store.h"
 #include "trainer.h"
@@ -19,8 +21,10 @@ int dd_draws_open(const dd_args *args, dd_progress_view *view, dd_draws *d)
     const char **datasets;
     int count;
     dd_progress_start(view, dd_args_has(args, "quiet"));
-    *d = (dd_draws){
-        .view = view, .dataset = dd_args_value(args, "dataset", NULL), .out = dd_args_value(args, "out", NULL)};
+    *d = (dd_draws){.view = view,
+                    .dataset = dd_args_value(args, "dataset", NULL),
+                    .out = dd_args_value(args, "out", NULL),
+                    .overwrite = dd_args_has(args, "overwrite")};
     if (!d->dataset)
         return dd_fail(DD_ERR_USAGE, "%s: --dataset NAME is missing, for instance --dataset dino", args->command->name);
     DD_TRY(dd_args_values(args, "dataset", &datasets, &count));
@@ -53,23 +57,29 @@ void dd_draws_close(dd_draws *d)
 /* ---- storing ---- */
 
 /* What is stored under this name already was made from the same data and, where it matters, schedule. */
-static int check_stored(const dd_draws *d, const dd_draw_source *source, const char *path)
+static int check_configuration(const dd_draws *d, const dd_draw_source *source, const char *path)
 {
     static const char *const sections[] = {"data", "evaluation", "diffusion", "sampling", NULL};
     static const char *const data[] = {"data", "evaluation", NULL};
     dd_header header;
-    if (access(path, F_OK))
-        return DD_OK;
     DD_TRY(dd_header_read(path, &header));
     char *difference = dd_config_difference(&d->config, &header.config, source->diffuses ? sections : data);
     if (!difference)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     int status = DD_OK;
     if (*difference)
-        status = dd_fail(DD_ERR_CONFLICT, "%s was made with another configuration; choose another --out:\n%s", path,
-                         difference);
+        status = dd_fail(DD_ERR_CONFLICT,
+                         "%s was made with another configuration; choose another --out, or replace it with "
+                         "--overwrite:\n%s",
+                         path, difference);
     free(difference);
     return status;
+}
+
+static int check_stored(const dd_draws *d, const dd_draw_source *source, const char *path)
+{
+    DD_TRY(dd_overwrite_check_draw(path, source->points, d->overwrite));
+    return d->overwrite || access(path, F_OK) ? DD_OK : check_configuration(d, source, path);
 }
 
 static int store(const dd_draws *d, const dd_draw_source *source, uint64_t seed, const dd_result *result)
@@ -87,9 +97,15 @@ static int store(const dd_draws *d, const dd_draw_source *source, uint64_t seed,
     char *path = dd_run_path(d->out, source->run, d->dataset, seed, ".h5");
     if (!path)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_lock *lock = NULL;
     int status = dd_make_directories(path, "--out");
     if (!status)
+        status = dd_lock_acquire(path, &lock); /* a run of this name may be training */
+    if (!status)
+        status = check_stored(d, source, path);
+    if (!status)
         status = dd_result_write_samples(path, &run, result, source->points);
+    dd_lock_release(lock);
     free(path);
     return status;
 }

@@ -6,6 +6,7 @@
 #include "args.h"
 #include "backend.h"
 #include "metrics.h"
+#include "overwrite.h"
 #include "progress.h"
 #include "truth.h"
 
@@ -14,7 +15,7 @@
     {"dataset", "NAME", 0,                                                                                             \
      "a generated set, whose distribution is known (`dualdiff datasets` lists them); must be given."},                 \
         {"out", "DIR", 0, "write each draw as a result file, which `dualdiff compare DIR` shows beside the runs."},    \
-        {"draws", "N", 0, "how many; draw i has seed i, from 0 on. Default: 5."},                                      \
+        DD_OVERWRITE_OPTION, {"draws", "N", 0, "how many; draw i has seed i, from 0 on. Default: 5."},                 \
         {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance diffusion.timesteps=250."},                  \
         {"threads", "N", 0, "threads. Default: 0, one per core. Results do not depend on it."}, DD_OPTION_QUIET,       \
     {                                                                                                                  \
@@ -25,6 +26,7 @@ typedef struct dd_draws {
     dd_config config;
     char config_name[64];
     const char *dataset, *out; /* out NULL: nothing is stored */
+    int overwrite;             /* replace draws of another configuration, too */
     int draws;
     dd_backend *backend;
     dd_truth truth;

@@ -7,6 +7,8 @@
 #include "cmd_config.h"
 #include "commands.h"
 #include "directories.h"
+#include "lock.h"
+#include "overwrite.h"
 #include "pool.h"
 #include "progress.h"
 #include "stored.h"
@@ -23,6 +25,7 @@ static const dd_option options[] = {
     {"out", "DIR", 0,
      "store samples and metrics as DIR/<config>/<dataset>/seed_<n>.h5, which `dualdiff "
      "compare DIR` shows beside the runs."},
+    DD_OVERWRITE_OPTION,
     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
     {"threads", "N", 0, "threads of the CPU backend, and of the metrics on any. Default: 0, one per core."},
     DD_OPTION_QUIET,
@@ -31,8 +34,9 @@ static const dd_option options[] = {
 const dd_command dd_command_evaluate = {
     .name = "evaluate",
     .summary = "recompute the metrics of a stored run",
-    .synopsis = "RUN.h5 [--dataset NAME|FILE] [--config CONFIG] [--set KEY=VALUE ...] [--out DIR] [--backend "
-                "auto|cpu|cuda] [--threads N] [--quiet]",
+    .synopsis =
+        "RUN.h5 [--dataset NAME|FILE] [--config CONFIG] [--set KEY=VALUE ...] [--out DIR] [--overwrite] [--backend "
+        "auto|cpu|cuda] [--threads N] [--quiet]",
     .description =
         "Computes the metrics of a finished run (all but training_time) from its stored parameters, and prints them "
         "beside the stored ones; docs/metrics.md says what they are. On the points it was trained on, and the machine "
@@ -98,33 +102,57 @@ static void print_metrics(const dd_metrics *computed, const dd_metrics *stored)
     }
 }
 
+typedef struct output {
+    const char *dir;         /* NULL: nothing is stored */
+    const char *config_name; /* "": the run's own */
+    int overwrite;
+} output;
+
+static const char again[] = "generated points, from the averaged parameters of a run that was stored before";
+
+static char *target_of(const dd_stored *s, const output *o)
+{
+    return dd_run_path(o->dir, *o->config_name ? o->config_name : s->header.config_name, s->header.dataset,
+                       s->header.seed, ".h5");
+}
+
+static int check_target(const char *path, int overwrite)
+{
+    if (!path)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    if (!overwrite && !access(path, F_OK))
+        return dd_fail(DD_ERR_CONFLICT, "%s is there; use another --out, or replace it with --overwrite", path);
+    return dd_overwrite_check_draw(path, again, overwrite);
+}
+
 /* What is stored under a result's name is one, of samples without a network. */
-static int store(const dd_stored *s, const char *out, const char *config_name, const dd_points *training,
-                 const float *x, const dd_metrics *computed, dd_progress_view *view)
+static int store(const dd_stored *s, const output *o, const dd_points *training, const float *x,
+                 const dd_metrics *computed, dd_progress_view *view)
 {
     dd_run run = dd_stored_run(s);
-    if (config_name)
-        run.config_name = config_name;
-    char *path = dd_run_path(out, run.config_name, run.dataset, run.seed, ".h5");
+    if (*o->config_name)
+        run.config_name = o->config_name;
+    char *path = target_of(s, o);
     if (!path)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     dd_result result = {
         .metrics = *computed, .samples = (uint32_t)s->header.config.evaluation.samples, .x = x, .training = training};
+    dd_lock *lock = NULL;
     int status = dd_make_directories(path, "--out");
-    if (!status && !access(path, F_OK))
-        status = dd_fail(DD_ERR_CONFLICT, "%s is there; use another --out", path);
     if (!status)
-        status = dd_result_write_samples(path, &run, &result,
-                                         "generated points, from the averaged parameters of a run "
-                                         "that was stored before");
+        status = dd_lock_acquire(path, &lock); /* a run of this name may be training */
+    if (!status)
+        status = check_target(path, o->overwrite);
+    if (!status)
+        status = dd_result_write_samples(path, &run, &result, again);
+    dd_lock_release(lock);
     if (!status)
         dd_progress_wrote(view, "wrote %s", path);
     free(path);
     return status;
 }
 
-static int evaluate(const char *path, const dd_stored *s, const char *asked, const char *out, const char *config_name,
-                    dd_progress_view *view)
+static int evaluate(const char *path, const dd_stored *s, const char *asked, const output *out, dd_progress_view *view)
 {
     const char *dataset = asked ? asked : s->header.dataset;
     dd_points points;
@@ -139,7 +167,7 @@ static int evaluate(const char *path, const dd_stored *s, const char *asked, con
                        "against %s alone; give that file as --dataset, or --set sampling.start=normal",
                        path, dataset);
     }
-    if (out && !same) {
+    if (out->dir && !same) {
         dd_points_free(&points);
         return dd_fail(
             DD_ERR_USAGE,
@@ -147,12 +175,19 @@ static int evaluate(const char *path, const dd_stored *s, const char *asked, con
             "--out or --dataset",
             dataset, path);
     }
+    char *target = out->dir ? target_of(s, out) : NULL;
+    int status = out->dir ? check_target(target, out->overwrite) : DD_OK; /* before the work, not after it */
+    free(target);
+    if (status) {
+        dd_points_free(&points);
+        return status;
+    }
     float *x = malloc(2 * (size_t)n * sizeof *x);
-    int status = x ? dd_result_read_metrics(path, &stored) : dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
+    status = x ? dd_result_read_metrics(path, &stored) : dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
     if (!status)
         status = measure(path, s, &points, same, dataset, x, &computed);
-    if (!status && out)
-        status = store(s, out, config_name, &points, x, &computed, view);
+    if (!status && out->dir)
+        status = store(s, out, &points, x, &computed, view);
     dd_progress_clear(view);
     if (!status) {
         printf("%s on %s%s\n\n", path, points.name, same ? "" : " (not the points it was trained on)");
@@ -206,8 +241,8 @@ int dd_cmd_evaluate(int argc, char **argv)
         DD_CHECK(dd_config_name(dd_args_value(&args, "config", NULL), name));
     DD_CHECK(dd_stored_open(args.word[0], &config, dd_args_value(&args, "backend", "auto"), (int)threads, &stored));
     dd_progress_watch(&view, dd_backend_pool(stored.backend));
-    status = evaluate(args.word[0], &stored, dd_args_value(&args, "dataset", NULL), dd_args_value(&args, "out", NULL),
-                      *name ? name : NULL, &view);
+    status = evaluate(args.word[0], &stored, dd_args_value(&args, "dataset", NULL),
+                      &(output){dd_args_value(&args, "out", NULL), name, dd_args_has(&args, "overwrite")}, &view);
     dd_stored_close(&stored);
 done:
     dd_args_free(&args);

@@ -9,7 +9,8 @@ static const dd_option options[] = {DD_DRAWS_OPTIONS};
 const dd_command dd_command_floor = {
     .name = "floor",
     .summary = "measure fresh true points: what the metrics say of perfect samples",
-    .synopsis = "CONFIG --dataset NAME [--out DIR] [--draws N] [--set KEY=VALUE ...] [--threads N] [--quiet]",
+    .synopsis =
+        "CONFIG --dataset NAME [--out DIR] [--overwrite] [--draws N] [--set KEY=VALUE ...] [--threads N] [--quiet]",
     .description =
         "Draws as many points of the dataset's distribution as CONFIG's [evaluation] has samples, fresh ones that no "
         "training set contains, and measures them as the samples of a network. Prints mean, standard deviation and the "

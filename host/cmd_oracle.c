@@ -11,7 +11,8 @@ static const dd_option options[] = {DD_DRAWS_OPTIONS};
 const dd_command dd_command_oracle = {
     .name = "oracle",
     .summary = "sample with the exact denoiser: what no network can beat",
-    .synopsis = "CONFIG --dataset NAME [--out DIR] [--draws N] [--set KEY=VALUE ...] [--threads N] [--quiet]",
+    .synopsis =
+        "CONFIG --dataset NAME [--out DIR] [--overwrite] [--draws N] [--set KEY=VALUE ...] [--threads N] [--quiet]",
     .description =
         "Samples as a trained network would, by CONFIG's [diffusion], [sampling] and [evaluation], but predicts the "
         "noise exactly "

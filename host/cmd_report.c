@@ -6,15 +6,16 @@
 
 #include "cmd_tool.h"
 #include "commands.h"
+#include "overwrite.h"
 #include "version.h"
 
 static const dd_option options[] = {
-    {"out", "FILE.html", 0, "where the report goes. Default: report.html in the first DIR"}, {0}};
+    {"out", "FILE.html", 0, "where the report goes. Default: report.html in the first DIR"}, DD_OVERWRITE_OPTION, {0}};
 
 const dd_command dd_command_report = {
     .name = "report",
     .summary = "one HTML page with tables and pictures of finished runs",
-    .synopsis = "DIR... [--out FILE.html]",
+    .synopsis = "DIR... [--out FILE.html] [--overwrite]",
     .description =
         "Writes a page about every finished run under the DIRs (as for plot): tables of the metrics, all pictures of "
         "`dualdiff plot` and the animations, each run's configuration, machine and analysis. Pictures are part of the "
@@ -72,7 +73,10 @@ static int report(const dd_args *args, dd_entries *entries)
         return dd_fail(DD_ERR_IO, "report: no finished run under %s; `dualdiff train` makes them", args->word[0]);
     if (asprintf(&in_first, "%s/report.html", args->word[0]) < 0)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = make_report(dd_args_value(args, "out", in_first), entries);
+    const char *out = dd_args_value(args, "out", in_first);
+    int status = dd_overwrite_check(out, DD_WRITES_PAGE, dd_args_has(args, "overwrite"));
+    if (!status)
+        status = make_report(out, entries);
     free(in_first);
     return status ? status : dd_entries_complete(entries);
 }

@@ -1,9 +1,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "commands.h"
+#include "overwrite.h"
 #include "progress.h"
 #include "stored.h"
 
@@ -16,6 +17,7 @@ static const dd_option options[] = {
      "where to write: .csv (columns x1, x2 and, where there is a gate, its weights at timestep 0), .npy (n x 2 "
      "float32) "
      "or .h5 (laid out like a result). Default: CSV on standard output."},
+    DD_OVERWRITE_OPTION,
     {"dataset", "FILE", 0,
      "the points that the run was trained on, where sampling starts from them (sampling.start) and they are a file, "
      "which has to be named again."},
@@ -27,8 +29,9 @@ static const dd_option options[] = {
 const dd_command dd_command_sample = {
     .name = "sample",
     .summary = "generate points from a stored run",
-    .synopsis = "RUN.h5 [--n N] [--seed S] [--out FILE.h5|.csv|.npy] [--dataset FILE] [--backend auto|cpu|cuda] "
-                "[--threads N] [--quiet]",
+    .synopsis =
+        "RUN.h5 [--n N] [--seed S] [--out FILE.h5|.csv|.npy] [--overwrite] [--dataset FILE] [--backend auto|cpu|cuda] "
+        "[--threads N] [--quiet]",
     .description = "Generates points with the averaged parameters of a finished run, as its [sampling] "
                    "says. Point i depends on the seed and i alone, so a larger N begins with the same points.",
     .least_words = 1,
@@ -73,13 +76,13 @@ static int check_ending(const char *out)
     return dd_fail(DD_ERR_USAGE, "sample: --out %s: the name ends in .h5, .csv or .npy", out);
 }
 
-/* A trained run is not written over by points. */
-static int check_target(const char *out)
+/* The run itself stays even with --overwrite. */
+static int check_target(const char *run, const char *out, int overwrite)
 {
-    dd_header header;
-    if (out && !access(out, F_OK) && !dd_header_read(out, &header) && header.kind != DD_FILE_SAMPLES)
-        return dd_fail(DD_ERR_CONFLICT, "sample: --out %s is a run's file; choose another name", out);
-    return DD_OK;
+    struct stat a, b;
+    if (out && !stat(run, &a) && !stat(out, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+        return dd_fail(DD_ERR_CONFLICT, "sample: --out %s is the run itself; choose another name", out);
+    return out ? dd_overwrite_check(out, DD_WRITES_POINTS, overwrite) : DD_OK;
 }
 
 int dd_cmd_sample(int argc, char **argv)
@@ -95,7 +98,7 @@ int dd_cmd_sample(int argc, char **argv)
     DD_CHECK(dd_args_integer(&args, "seed", 0, INT64_MAX, -1, &seed));
     DD_CHECK(dd_args_integer(&args, "threads", 0, 4096, 0, &threads));
     DD_CHECK(check_ending(dd_args_value(&args, "out", NULL)));
-    DD_CHECK(check_target(dd_args_value(&args, "out", NULL)));
+    DD_CHECK(check_target(args.word[0], dd_args_value(&args, "out", NULL), dd_args_has(&args, "overwrite")));
     dd_progress_start(&view, dd_args_has(&args, "quiet"));
     DD_CHECK(dd_stored_open(args.word[0], NULL, dd_args_value(&args, "backend", "auto"), (int)threads, &stored));
     dd_progress_watch(&view, dd_backend_pool(stored.backend));

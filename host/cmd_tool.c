@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lock.h"
 #include "share.h"
 
 extern char **environ;
@@ -136,6 +137,16 @@ static int failed(const char *interpreter, const char *script, int wait_status)
                    WEXITSTATUS(wait_status));
 }
 
+/* The script's HDF5 would call files damaged on a file system without locks. */
+static void leave_out_locks(const dd_entry *entry, int count)
+{
+    int file = count ? open(entry[0].path, O_RDONLY | O_CLOEXEC) : -1;
+    if (file >= 0 && dd_lock_probe(file) == DD_LOCK_NONE)
+        setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0);
+    if (file >= 0)
+        close(file);
+}
+
 /* Start the script with `list` as its standard input, and wait. */
 static int start_and_wait(const char *interpreter, const char *const *words, FILE *list)
 {
@@ -190,6 +201,7 @@ int dd_tool_run(const char *script, const char *const *argument, dd_entries *ent
         DD_CHECK(dd_fail(DD_ERR_TOOL, "%s: %s; install dualdiff with its share folder, or keep its source in place",
                          path, strerror(errno)));
     DD_CHECK(list_entries(list, entries->entry, count));
+    leave_out_locks(entries->entry, count);
     status = run_script(path, argument, list, left_out);
     if (!status)
         status = take_left_out(left_out, entries);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "names.h"
+#include "overwrite.h"
 #include "report.h"
 #include "text_file.h"
 
@@ -83,6 +84,22 @@ int dd_final_info_write_entries(const char *out_dir, const dd_entry *entry, int 
     return status;
 }
 
+/* The experiment's own file of that name is kept. */
+static int check_replaced(const char *run_dir)
+{
+    char *path = NULL;
+    if (asprintf(&path, "%s/final_info.json", run_dir) < 0)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int status = dd_overwrite_check(path, DD_WRITES_SUMMARY, 0);
+    if (status)
+        status = dd_fail(DD_ERR_CONFLICT,
+                         "%s is there and was not written by this program, so it is kept and the summary left out; the "
+                         "results themselves are stored. Move it away, then run the same command again",
+                         path);
+    free(path);
+    return status;
+}
+
 int dd_final_info_write(const char *run_dir, void (*left_out)(const void *user, const char *message), const void *user)
 {
     dd_entries entries = {0};
@@ -91,6 +108,8 @@ int dd_final_info_write(const char *run_dir, void (*left_out)(const void *user, 
         left_out(user, entries.left_out[i].why);
     if (!status && !entries.count)
         status = dd_fail(DD_ERR_IO, "%s: no finished result (<dataset>/seed_<n>.h5) to summarise", run_dir);
+    if (!status)
+        status = check_replaced(run_dir);
     if (!status)
         status = dd_final_info_write_entries(run_dir, entries.entry, entries.count);
     dd_entries_free(&entries);

@@ -120,6 +120,10 @@ int dd_result_write(const char *path, const dd_run *run, const dd_model *model, 
  * samples, x, initial_noise and training (both may be NULL) are written. */
 int dd_result_write_samples(const char *path, const dd_run *run, const dd_result *result, const char *points);
 
+/* What the points of a result are: its `points` above, or those of a network, which *network says is in it. A log or a
+ * checkpoint counts as one with a network. */
+int dd_result_points(const char *path, char *points, size_t size, int *network);
+
 /* Read from a result. part: DD_STATE_ONLINE or DD_STATE_EMA; parameters [model.parameters]. */
 int dd_result_read_parameters(const char *path, const dd_model *model, dd_state_part part, float *parameters);
 int dd_result_read_metrics(const char *path, dd_metrics *metrics);
@@ -133,12 +137,5 @@ int dd_samples_write(const char *path, const dd_run *run, const float *x, const 
 
 /* As CSV: x1, x2 and the weights (gate for one, else gate1 ..), with a header; 0 when the stream failed. */
 int dd_samples_print(FILE *file, const float *x, const float *gate, int gates, uint32_t n);
-
-/* ---- one writer a run ---- */
-
-/* Take the lock of a result path (flock on a hidden file beside it); DD_ERR_CONFLICT when another
- * process has it. Released by dd_lock_release or the process's end. */
-int dd_lock_acquire(const char *result_path, int *fd);
-void dd_lock_release(int fd);
 
 #endif

@@ -80,6 +80,15 @@ static int read_state(const char *path, const dd_model *model, double *training_
     return status;
 }
 
+/* One that another program holds open says so itself. */
+static int cannot_be_used(int status)
+{
+    return status == DD_ERR_CONFLICT
+               ? status
+               : dd_fail_context("the checkpoint cannot be used; restore it from a copy, or move it to another folder, "
+                                 "and the run is trained from its beginning");
+}
+
 /* The step of a good checkpoint file of this run, -1 if `path` is missing, or not good and `leftover`. */
 static int step_of(const char *path, const dd_run *run, int leftover, int *step)
 {
@@ -91,7 +100,7 @@ static int step_of(const char *path, const dd_run *run, int leftover, int *step)
     if (!status && header.kind != DD_FILE_CHECKPOINT)
         status = dd_fail(DD_ERR_IO, "%s: not a checkpoint", path);
     if (status)
-        return leftover ? DD_OK : dd_fail_context("the checkpoint cannot be used; remove it to start anew");
+        return leftover ? DD_OK : cannot_be_used(status);
     DD_TRY(dd_header_matches(&header, run, path));
 
     dd_model model;
@@ -108,7 +117,7 @@ static int step_of(const char *path, const dd_run *run, int leftover, int *step)
     if (!status)
         *step = header.step;
     else if (!leftover)
-        return dd_fail_context("the checkpoint cannot be used; remove it to start anew");
+        return cannot_be_used(status);
     return DD_OK;
 }
 

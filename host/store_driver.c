@@ -1,5 +1,7 @@
 #include "store_driver.h"
 
+#include "lock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -171,8 +173,8 @@ static herr_t driver_truncate(H5FD_t *file, hid_t transfer, hbool_t closing)
  * be opened for SWMR. A file system without locks is no obstacle: runs have their own lock. */
 static herr_t driver_lock(H5FD_t *file, hbool_t exclusive)
 {
-    if (!flock(((driver_file *)file)->descriptor, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) || errno == ENOSYS ||
-        errno == ENOLCK || errno == EOPNOTSUPP)
+    if (!flock(((driver_file *)file)->descriptor, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) ||
+        dd_lock_is_missing(errno))
         return 0;
     H5Epush2(H5E_DEFAULT, __FILE__, __func__, __LINE__, H5E_ERR_CLS, H5E_FILE, H5E_CANTOPENFILE,
              "another program has it open");

@@ -1,11 +1,7 @@
 /* Who a file belongs to: written, read back, compared. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "names.h"
 #include "store_run.h"
@@ -135,15 +131,12 @@ int dd_header_matches(const dd_header *header, const dd_run *run, const char *pa
     if (!difference || !data_difference) {
         status = dd_fail(DD_ERR_MEMORY, "out of memory");
     } else if (*difference) {
-        status = dd_fail(DD_ERR_CONFLICT,
-                         "%s belongs to another configuration; use another --out, or remove it to start "
-                         "anew. What differs:\n%s",
+        status = dd_fail(DD_ERR_CONFLICT, "%s belongs to another configuration; use another --out. What differs:\n%s",
                          path, difference);
     } else if (header->points != run->points || header->data_checksum != run->data_checksum) {
         status =
             dd_fail(DD_ERR_CONFLICT,
-                    "%s was trained on other points (%u there, %u here, and not the same ones); use another --out, or "
-                    "remove it to start anew%s%s",
+                    "%s was trained on other points (%u there, %u here, and not the same ones); use another --out%s%s",
                     path, header->points, run->points, *data_difference ? ". What differs:\n" : "", data_difference);
     } else if (header->seed != run->seed) {
         status = dd_fail(DD_ERR_CONFLICT, "%s holds seed %llu, not %llu; it was renamed", path,
@@ -152,36 +145,4 @@ int dd_header_matches(const dd_header *header, const dd_run *run, const char *pa
     free(difference);
     free(data_difference);
     return status;
-}
-
-/* ---- one writer a run ---- */
-
-int dd_lock_acquire(const char *result_path, int *fd)
-{
-    const char *slash = strrchr(result_path, '/');
-    size_t stem = slash ? (size_t)(slash + 1 - result_path) : 0, n = strlen(result_path);
-    char *path = malloc(n + sizeof "..lock");
-    *fd = -1;
-    if (!path)
-        return dd_fail(DD_ERR_MEMORY, "out of memory");
-    snprintf(path, n + sizeof "..lock", "%.*s.%s.lock", (int)stem, result_path, result_path + stem);
-    int status = DD_OK, descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (descriptor < 0) {
-        status = dd_fail(DD_ERR_IO, "%s: %s; no lock can be made there", path, strerror(errno));
-    } else if (flock(descriptor, LOCK_EX | LOCK_NB)) {
-        status = errno == EWOULDBLOCK
-                     ? dd_fail(DD_ERR_CONFLICT, "%s: another dualdiff is writing it; wait for it", result_path)
-                     : dd_fail(DD_ERR_IO, "%s: cannot be locked: %s", path, strerror(errno));
-        close(descriptor);
-    } else {
-        *fd = descriptor;
-    }
-    free(path);
-    return status;
-}
-
-void dd_lock_release(int fd)
-{
-    if (fd >= 0)
-        close(fd);
 }

@@ -187,14 +187,15 @@ int dd_copy_log_rows(hid_t from, const char *from_path, dd_h5_file *f, const dd_
         else if (!complete)
             f->status = dd_fail(DD_ERR_IO,
                                 "%s: %s lacks rows of the %d steps that the checkpoint holds; restore the file from a "
-                                "copy, or remove it and its checkpoint to start anew",
+                                "copy, or move it and its checkpoint to another folder, and the run is trained from "
+                                "its beginning",
                                 from_path, columns[c].name, steps);
         for (hsize_t row = 0; row < rows && !f->status; row += block) {
             hsize_t count = rows - row < block ? rows - row : block;
             if (!transfer(source, k, row, count, shape, 0, data))
                 f->status = dd_h5_fail(DD_ERR_IO,
-                                       "%s: %s is damaged; restore the file from a copy, or remove it and its "
-                                       "checkpoint to start anew",
+                                       "%s: %s is damaged; restore the file from a copy, or move it and its "
+                                       "checkpoint to another folder, and the run is trained from its beginning",
                                        from_path, columns[c].name);
             else
                 dd_h5_check(f, append(target, k, row, count, shape, data), columns[c].name);
@@ -235,9 +236,12 @@ static int make_file(const dd_output *out, const char *path, const dd_run *run, 
             status = dd_header_matches(&header, run, path);
         if (!status)
             status = dd_h5_open(path, &old);
+        if (status == DD_ERR_CONFLICT)
+            return status;
         if (status)
             return dd_fail_context("the checkpoint holds %d steps, and their log is needed to go on; restore the log "
-                                   "from a copy, or remove both to start anew",
+                                   "from a copy, or move both to another folder, and the run is trained from its "
+                                   "beginning",
                                    from_step);
     }
     dd_h5_file f;

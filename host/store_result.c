@@ -185,6 +185,26 @@ static int open_result(const char *path, dd_header *header, hid_t *file)
     return dd_h5_open(path, file);
 }
 
+int dd_result_points(const char *path, char *points, size_t size, int *network)
+{
+    hid_t file;
+    dd_header header;
+    DD_TRY(dd_header_read(path, &header));
+    snprintf(points, size, "%s", header.kind == DD_FILE_SAMPLES ? "points of `dualdiff sample`" : from_network);
+    *network = header.kind == DD_FILE_LOG || header.kind == DD_FILE_CHECKPOINT;
+    if (header.kind != DD_FILE_RESULT)
+        return DD_OK;
+    DD_TRY(dd_h5_open(path, &file));
+    *network = H5Lexists(file, "/parameters", H5P_DEFAULT) != 0;
+    hid_t set = *network ? -1 : H5Dopen2(file, "/samples/x", H5P_DEFAULT);
+    int status = set < 0 ? DD_OK : dd_h5_read_text_attribute(set, path, "long_name", points, size);
+    if (set >= 0)
+        H5Dclose(set);
+    H5Eclear2(H5E_DEFAULT);
+    H5Fclose(file);
+    return status;
+}
+
 int dd_result_read_parameters(const char *path, const dd_model *model, dd_state_part part, float *parameters)
 {
     hid_t file;

@@ -162,6 +162,7 @@ static int checkpoint(session *s)
     for (int i = 0; i < s->count; i++) {
         dd_work *w = &s->work[i];
         w->training_time += (time - s->since) / s->count;
+        DD_TRY(dd_lock_check(w->lock));
         DD_TRY(dd_log_sync(w->log));
         for (int part = 0; part < DD_STATE_PARTS; part++)
             DD_TRY(dd_ensemble_get(s->ensemble, i, (dd_state_part)part, s->state[part]));
@@ -259,7 +260,7 @@ static int run_ensemble(const dd_plan *plan, int number, int first, int end)
 }
 
 /* Another process that trains other seeds may be writing final_info.json: wait a moment for it. */
-static int lock_info(const char *path, int most_tries, int *lock)
+static int lock_info(const char *path, int most_tries, dd_lock **lock)
 {
     static const struct timespec moment = {.tv_nsec = 50000000};
     int status = dd_lock_acquire(path, lock);
@@ -281,7 +282,8 @@ static int write_info(const dd_job *job, int most_tries)
     char *folder = dd_path_with(job->out, "/");
     char *run = folder ? dd_path_with(folder, job->config_name) : NULL;
     char *info = run ? dd_path_with(run, "/final_info.json") : NULL;
-    int lock = -1, status = info ? lock_info(info, most_tries, &lock) : dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_lock *lock = NULL;
+    int status = info ? lock_info(info, most_tries, &lock) : dd_fail(DD_ERR_MEMORY, "out of memory");
     if (!status)
         status = dd_final_info_write(run, tell_left_out, job);
     dd_lock_release(lock);

@@ -50,10 +50,20 @@ static int inspect(const dd_job *job, dd_work *w)
         int status = dd_header_read(w->result, &header);
         if (!status && header.kind != DD_FILE_LOG && header.kind != DD_FILE_RESULT)
             status = dd_fail(DD_ERR_CONFLICT, "%s: neither a log nor a result", w->result);
+        if (status == DD_ERR_CONFLICT)
+            return status;
         if (status)
-            return dd_fail_context("this file is in the way; use another --out, or remove it");
+            return dd_fail_context("this file is in the way; use another --out, or move the file to another folder");
         DD_TRY(dd_header_matches(&header, &w->run, w->result));
         w->finished = header.kind == DD_FILE_RESULT;
+    }
+    if (w->finished) {
+        char points[256];
+        int network;
+        DD_TRY(dd_result_points(w->result, points, sizeof points, &network));
+        if (!network)
+            return dd_fail(DD_ERR_CONFLICT, "%s is no trained run, it holds something else (%s); use another --out",
+                           w->result, points);
     }
     if (w->finished) {
         char *difference = dd_config_difference(job->config, &header.config, measured);
@@ -95,7 +105,6 @@ static int set_up_work(dd_plan *plan, int dataset, uint64_t seed, dd_work *w)
         .points = points,
         .result = dd_run_path(job->out, job->config_name, points->name, seed, ".h5"),
         .checkpoint = dd_run_path(job->out, job->config_name, points->name, seed, ".ckpt.h5"),
-        .lock = -1,
     };
     if (!w->result || !w->checkpoint)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
@@ -195,11 +204,11 @@ static int group(dd_plan *plan)
     return DD_OK;
 }
 
-/* Each run keeps a lock and a log open. */
+/* Each run keeps a lock, its folder and a log open. */
 static int allow_files(int works)
 {
     struct rlimit limit;
-    rlim_t need = 2 * (rlim_t)works + 64;
+    rlim_t need = 3 * (rlim_t)works + 64;
     if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= need)
         return DD_OK;
     limit.rlim_cur = limit.rlim_max;

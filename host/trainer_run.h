@@ -3,6 +3,7 @@
 #ifndef DD_TRAINER_RUN_H
 #define DD_TRAINER_RUN_H
 
+#include "lock.h"
 #include "store.h"
 #include "trainer.h"
 
@@ -12,7 +13,7 @@ typedef struct dd_work {
     const char *source;        /* dataset as the user gave it */
     const dd_points *points;   /* training set */
     char *result, *checkpoint; /* paths */
-    int lock;
+    dd_lock *lock;
     int finished;
     int step[2];          /* steps it can go on from, newest first; { 0, -1 } to start */
     int start;            /* the one that was chosen */

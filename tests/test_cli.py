@@ -331,7 +331,7 @@ def test_training_over_a_damaged_file(tmp_path, unfinished, name, kind):
         path.write_bytes(damage(path.read_bytes(), kind))
     before = bytes_of(out)
     done = train(out, "--dataset", "line", "dino", settings={"training.steps": 100000})
-    fails(done, IO, name, "remove it")
+    fails(done, IO, name, "to another folder")
     assert bytes_of(out) == before
 
 

@@ -497,5 +497,5 @@ def test_rows_that_are_not_there_are_missed(tmp_path):
     writer.wait()
     before = path.read_bytes()
     out = subprocess.run([PROGRAM, "watch", path, "0", "100", *WATCHED], capture_output=True, text=True, timeout=60)
-    assert out.returncode == 5 and "log.h5" in out.stderr and "100 steps" in out.stderr and "start anew" in out.stderr
+    assert out.returncode == 5 and "log.h5" in out.stderr and "100 steps" in out.stderr and "another folder" in out.stderr
     assert path.read_bytes() == before and not (tmp_path / "log.h5.tmp").exists()

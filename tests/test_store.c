@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lock.h"
 #include "stored_run.h"
 
 static char folder[64];
@@ -256,7 +257,7 @@ static void check_cut_checkpoint(stored_run *r)
     bytes whole = load(next);
     for (size_t n = 0; n < whole.n; n += n < 3000 || whole.n - n < 100 ? 37 : 3989) {
         save(path, whole.data, n);
-        CHECK_FAILS(dd_checkpoint_steps(path, &r->run, steps), DD_ERR_IO, "t.ckpt.h5", "anew");
+        CHECK_FAILS(dd_checkpoint_steps(path, &r->run, steps), DD_ERR_IO, "t.ckpt.h5", "from its beginning");
         unlink(path);
         save(next, whole.data, n);
         CHECK_OK(dd_checkpoint_steps(path, &r->run, steps));
@@ -353,7 +354,7 @@ static void check_cut_log(stored_run *r)
         int status = dd_log_create(path, &r->run, &r->model, 10, &log);
         if (status) {
             bytes cut = {whole.data, n};
-            CHECK_FAILS(status, DD_ERR_IO, "kl.h5", "anew");
+            CHECK_FAILS(status, DD_ERR_IO, "kl.h5", "another folder");
             CHECK(unchanged(path, &cut) && !left_over(folder), "%zu bytes", n);
             bad++;
         } else {
@@ -405,7 +406,7 @@ static void check_foreign(stored_run *r)
     CHECK_FAILS(dd_header_read(path, &h), DD_ERR_IO, "foreign.h5", "not an HDF5 file");
     text_file(path, "step,loss\n1,2\n");
     CHECK_FAILS(dd_header_read(path, &h), DD_ERR_IO, "foreign.h5", "not an HDF5 file");
-    CHECK_FAILS(dd_checkpoint_steps(path, &r->run, steps), DD_ERR_IO, "foreign.h5", "remove it");
+    CHECK_FAILS(dd_checkpoint_steps(path, &r->run, steps), DD_ERR_IO, "foreign.h5", "from its beginning");
     CHECK_FAILS(read_result(r, path), DD_ERR_IO, "foreign.h5");
     foreign(path, -1, 0, NULL);
     CHECK_FAILS(dd_header_read(path, &h), DD_ERR_IO, "foreign.h5", "not a file of dualdiff");
@@ -449,9 +450,9 @@ static void check_log(stored_run *r)
     CHECK_OK(dd_log_close(log));
 
     bytes before = load(path);
-    CHECK_FAILS(dd_log_create(path, &r->run, &r->model, 20, &log), DD_ERR_IO, "l.h5", "20 steps", "anew");
+    CHECK_FAILS(dd_log_create(path, &r->run, &r->model, 20, &log), DD_ERR_IO, "l.h5", "20 steps", "another folder");
     CHECK_FAILS(dd_log_create(in_folder("none.h5"), &r->run, &r->model, 5, &log), DD_ERR_IO, "none.h5", "5 steps",
-                "No such file", "anew");
+                "No such file", "another folder");
     CHECK_FAILS(stored_run_result(r, path), DD_ERR_IO, "l.h5", "23 steps");
     dd_run other = r->run;
     other.seed = 1;
@@ -642,7 +643,7 @@ static void check_small_disk(stored_run *r)
 
     CHECK(!mount("tmpfs", place, NULL, MS_REMOUNT | MS_RDONLY, NULL), "%s", strerror(errno));
     dd_log *none;
-    int lock;
+    dd_lock *lock;
     CHECK_FAILS(write_checkpoint(r, path), DD_ERR_IO, "disk/d.ckpt.h5", "Read-only file system");
     CHECK_FAILS(dd_log_create(result, &r->run, &r->model, 0, &none), DD_ERR_IO, "disk/d.h5", "Read-only");
     CHECK_FAILS(stored_run_result(r, result), DD_ERR_IO, "disk/d.h5", "Read-only");
@@ -658,7 +659,8 @@ static void check_no_folder(stored_run *r)
 {
     const char *path = in_folder("plain/x.h5");
     dd_log *log;
-    int steps[2], lock;
+    dd_lock *lock;
+    int steps[2];
     text_file(in_folder("plain"), "a file");
     CHECK_FAILS(write_checkpoint(r, path), DD_ERR_IO, "plain/x.h5", "Not a directory");
     CHECK_FAILS(dd_log_create(path, &r->run, &r->model, 0, &log), DD_ERR_IO, "plain/x.h5", "Not a directory");
@@ -675,7 +677,8 @@ static void check_no_folder(stored_run *r)
 static void check_lock(void)
 {
     const char *path = in_folder("seed_0.h5");
-    int ready[2], lock = -1, again = -1;
+    dd_lock *lock = NULL, *again = NULL;
+    int ready[2];
     char token;
     CHECK(!pipe(ready), "pipe");
     pid_t child = fork();
@@ -688,7 +691,7 @@ static void check_lock(void)
     }
     CHECK(read(ready[0], &token, 1) == 1 && token == 'y', "the other process has the lock");
     CHECK_FAILS(dd_lock_acquire(path, &lock), DD_ERR_CONFLICT, "seed_0.h5", "another dualdiff");
-    CHECK(lock == -1, "%d", lock);
+    CHECK(!lock, "a lock");
     CHECK_OK(dd_lock_acquire(in_folder("seed_1.h5"), &again)); /* another run */
     dd_lock_release(again);
     kill(child, SIGKILL);

@@ -130,14 +130,17 @@ static void release(dd_output *out)
     *out = (dd_output){.descriptor = -1};
 }
 
-/* /dev/stdout may be a regular file that already holds something, or a pipe. */
-static int is_written_in_place(const char *name, const struct stat *there)
+/* /dev/stdout may be a regular file that already holds something. */
+int dd_path_is_stream(const char *path)
 {
     static const char *const streams[] = {"/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/"};
+    struct stat there;
+    if (stat(path, &there))
+        return 0;
     for (int i = 0; i < 4; i++)
-        if (!strncmp(name, streams[i], strlen(streams[i])))
+        if (!strncmp(path, streams[i], strlen(streams[i])))
             return 1;
-    return !S_ISREG(there->st_mode) && !S_ISDIR(there->st_mode);
+    return !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode);
 }
 
 static void random_suffix(char out[12])
@@ -215,7 +218,7 @@ static int open_output(dd_output *out, const char *name, int (*create)(dd_output
     int exists = !status && !stat(name, &there);
     if (exists && S_ISDIR(there.st_mode))
         status = dd_fail(DD_ERR_IO, "%s: is a folder; name a file in it", name);
-    else if (exists && is_written_in_place(name, &there))
+    else if (exists && dd_path_is_stream(name))
         status = open_in_place(out);
     else if (!status)
         status = create(out);

@@ -39,6 +39,8 @@ int dd_output_close(dd_output *out, int status);
 
 /* Whether the target is a device or a pipe, which some formats cannot be written to. */
 int dd_output_is_in_place(const dd_output *out);
+/* The same of a path: what is written there is added to what is there, and replaces nothing. */
+int dd_path_is_stream(const char *path);
 
 /* ---- parts of it, for files with a life of their own (store_checkpoint.c) ---- */
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "store.h"
 
 /* The beginning of a file, with a NUL behind it. */
@@ -119,11 +120,13 @@ static int check_points(const char *path, const beginning *b)
     return refuse(path, "points of `dualdiff sample`");
 }
 
-/* Nothing that could be lost: no file, no byte in it, or no file at all but a device. */
+/* Nothing that could be lost: no file, no byte in it, or something that writing does not replace. */
 static int is_nothing(const char *path)
 {
     struct stat there;
-    return stat(path, &there) ? errno == ENOENT || errno == ENOTDIR : !S_ISREG(there.st_mode) || !there.st_size;
+    if (stat(path, &there))
+        return errno == ENOENT || errno == ENOTDIR;
+    return S_ISDIR(there.st_mode) || !there.st_size || dd_path_is_stream(path);
 }
 
 int dd_overwrite_check(const char *path, dd_written_kind kind, int overwrite)

@@ -17,10 +17,14 @@ const dd_command dd_command_report = {
     .summary = "one HTML page with tables and pictures of finished runs",
     .synopsis = "DIR... [--out FILE.html] [--overwrite]",
     .description =
-        "Writes a page about every finished run under the DIRs (as for plot): tables of the metrics, all pictures of "
-        "`dualdiff plot` and the animations, each run's configuration, machine and analysis. Pictures are part of the "
-        "file, which needs no network and no other file. Runs that `dualdiff analyze` has not seen have no analysis in "
-        "it.\n\n"
+        "Writes a page about every finished run under the DIRs (as for plot). It begins with the outcome (the data, "
+        "the "
+        "best samples, an animation of the runs that `dualdiff analyze` has seen, and the figures in a sentence) and "
+        "one "
+        "table of runs and metrics, with the words explained; then pictures with what to look for in them, analyses, "
+        "configurations and machines. What `dualdiff floor` and `dualdiff oracle` stored in the DIRs is compared with "
+        "the "
+        "runs. Pictures are part of the file, which needs no network and no other file.\n\n"
         "Needs Python 3 with numpy, h5py and matplotlib, as plot does.",
     .least_words = 1,
     .most_words = -1,

@@ -1,14 +1,14 @@
 """Pictures of what `dualdiff analyze` stores: gate and experts over the plane, over timesteps, over modes, over training."""
 import functools
-import io
 
-from drawing import (GATE, MANY, NEUTRAL, Image, Normalize, Picture, common_limits, expert_colour, expert_handles, gate_colours, matplotlib, np,
-                     plt, shown, wrapped)
+from drawing import (GATE, MANY, Key, Normalize, Panel, Picture, common_limits, expert_colour, expert_handles, expert_keys, gate_colours, matplotlib,
+                     np, plt, shown, single, wrapped)
 
 WARM = matplotlib.colors.LinearSegmentedColormap.from_list("warm", ["#fbf7ef", "#f0c987", "#d9753b", "#7d2318"])
 WEIGHT = matplotlib.colors.LinearSegmentedColormap.from_list("weight", ["#f7f8f9", "#b3bdca", "#566a84", "#141d2a"])
 LOSS = {"loss_gated": ("own mixture", "#222222", "-"), "loss_equal": ("equal weights", "#8a8f98", "--")}
 EMPTY = "#dddddd"
+REGION, TIMESTEP = "#0072b2", "#d9a300"
 COARSE_TICKS = [mantissa * 10**power for power in range(-2, 5) for mantissa in (1, 2, 5)]
 FINE_TICKS = [0.8, 0.9, 0.95, 1, 1.05, 1.1, 1.2, 1.3, 1.5, 1.75, 2]
 
@@ -73,26 +73,32 @@ def arrow_panel(axis, x1, x2, arrow, colour):
                 width=0.006, headwidth=3.5, headlength=4)
 
 
-def gate_map(study, result):
-    """Columns: timesteps. Rows: the gate; of more than two experts the weight of each; the noise each predicts, where there is room
-    for it; and how far the experts are apart."""
+def map_rows(result):
+    """(names of the rows above the last, how many of them are weights): the gate; of more than two experts the weight of each; the noise
+    each predicts, where there is room for it."""
+    experts, gated = result.analysis("map/weight").shape[-1], gate_analysed(result)
+    names = [] if not gated else ["gating weight"] if experts == 2 else ["greatest weight", *(f"expert {e + 1}" for e in range(experts))]
+    return names + [f"noise, expert {e + 1}" for e in range(experts) if experts == 2 or not gated], len(names)
+
+
+def gate_map_figure(result, columns=None):
+    """Columns: timesteps (numbers of them in the analysis, or all). Rows: map_rows, and how far the experts are apart."""
     read = result.analysis
     weight, noise, apart = read("map/weight"), read("map/noise"), read("map/disagreement")
     x1, x2, timesteps, data = read("map/x1"), read("map/x2"), read("map/timestep"), read("data/x")
+    names, first_arrows = map_rows(result)
     experts, gated = weight.shape[-1], gate_analysed(result)
-    names = [] if not gated else ["gating weight"] if experts == 2 else ["greatest weight", *(f"expert {e + 1}" for e in range(experts))]
-    first_arrows = len(names)
-    names += [f"noise, expert {e + 1}" for e in range(experts) if experts == 2 or not gated]
-    width = 2.1 if len(names) < 5 else 1.75
+    width = 1.6 if columns is not None else 2.1 if len(names) < 5 else 1.75  # a few columns on a narrow screen need larger words
+    columns = range(len(timesteps)) if columns is None else columns
     aspect = min(max((x2[-1] - x2[0]) / (x1[-1] - x1[0]), 0.5), 1.8)
-    rows = len(names) + 1
-    figure, axes = plt.subplots(rows, len(timesteps), figsize=(width * len(timesteps) + 1.6, rows * (width * aspect + 0.12) + 0.8),
+    rows, most = len(names) + 1, np.percentile(apart, 99.5)
+    figure, axes = plt.subplots(rows, len(columns), figsize=(width * len(columns) + 1.6, rows * (width * aspect + 0.12) + 0.8),
                                 sharex=True, sharey=True, squeeze=False, layout="compressed")
     options = {"origin": "lower", "extent": (x1[0], x1[-1], x2[0], x2[-1])}
     few = data[:: max(1, len(data) // 500)]
-    for k, t in enumerate(timesteps):
-        axes[0, k].set_title(f"t = {t}")
-        for row, axis in enumerate(axes[:-1, k]):
+    for place, k in enumerate(columns):
+        axes[0, place].set_title(f"t = {timesteps[k]}")
+        for row, axis in enumerate(axes[:-1, place]):
             expert = row - first_arrows
             if expert >= 0:
                 axis.scatter(*few.T, s=1.2, color="#c4c7cc", linewidths=0)
@@ -103,7 +109,7 @@ def gate_map(study, result):
             else:
                 axis.imshow(weight[k][..., row - 1], cmap=WEIGHT, vmin=0, vmax=1, **options)
                 axis.scatter(*few.T, s=0.8, color="#d9753b", linewidths=0, alpha=0.5)
-        axes[-1, k].imshow(apart[k], cmap=WARM, vmin=0, vmax=np.percentile(apart, 99.5), **options)
+        axes[-1, place].imshow(apart[k], cmap=WARM, vmin=0, vmax=most, **options)
     for axis in axes.flat:
         axis.set(xlim=options["extent"][:2], ylim=options["extent"][2:], aspect="equal")
         axis.grid(False)
@@ -114,10 +120,24 @@ def gate_map(study, result):
         colour_bar(figure, list(axes[0]), Normalize(0, 1), GATE, "weight of expert 1", **bars)
     elif gated:
         colour_bar(figure, list(axes[1:-1].flat), Normalize(0, 1), WEIGHT, "weight", aspect=40, pad=0.01)
-    colour_bar(figure, list(axes[-1]), Normalize(0, np.percentile(apart, 99.5)), WARM, "distance", extend="max", **bars)
-    expert_legend(figure, experts)
-    figure.suptitle(heading(study, result, "gate and experts over the plane" if gated else "experts over the plane"))
+    colour_bar(figure, list(axes[-1]), Normalize(0, most), WARM, "distance", extend="max", **bars)
     return figure
+
+
+def gate_map(study, result):
+    figure = gate_map_figure(result)
+    expert_legend(figure, result.analysis("map/weight").shape[-1])
+    figure.suptitle(heading(study, result, "gate and experts over the plane" if gate_analysed(result) else "experts over the plane"))
+    return figure
+
+
+def map_panels(result):
+    """Two timesteps each."""
+    timesteps = result.analysis("map/timestep")
+    pairs = [range(k, min(k + 2, len(timesteps))) for k in range(0, len(timesteps), 2)]
+    return [Panel(lambda pair=pair: gate_map_figure(result, pair), times, "",
+                  f"Maps over the plane at {times}: {', '.join([*map_rows(result)[0], 'disagreement'])}.", 4.8, "png")
+            for pair in pairs for times in [" and ".join(f"t = {timesteps[k]}" for k in pair)]]
 
 
 # ---- over timesteps and training ----
@@ -196,22 +216,29 @@ def disagreement_panel(axis, read, t):
     axis.set_title("disagreement of the experts, on fresh points", loc="left", fontsize=10)
 
 
-def gate_over_time(study, result):
-    """Of a fixed gate what its experts do is all there is to see."""
+def over_time_parts(result):
+    """draw(figure, axis) of each panel. Of a fixed gate what its experts do is all there is to see."""
     read, gated = result.analysis, gate_analysed(result)
     t, experts = read("by_timestep/timestep"), read("by_timestep/loss_alone").shape[1]
-    figure, axes = plt.subplots(2 if gated else 1, 3 if gated else 2, figsize=(14, 7.6) if gated else (10, 4), squeeze=False)
+    parts = []
     if gated:
         trained, sampled = read("training/weight_quantile"), read("by_timestep/weight_quantile")
         mean = read("training/weight_mean")
         by_mean = mean is not None and (experts > 2 or result.config["model.gate"] == "hard")
-        weight_panel(axes[0, 0], t, trained[-1], mean[-1] if by_mean else None, "last tenth of training")
-        weight_panel(axes[0, 1], sampled_timesteps(read), sampled, read("by_timestep/weight_mean") if by_mean else None, "sampling")
-        phase_panel(figure, axes[0, 2], t, read("training/phase"), mean if by_mean else trained[..., 2], "mean" if by_mean else "median")
-        entropy_panel(axes[1, 0], read, experts)
-    loss_panel(axes[-1, -2], read, t, experts, gated)
-    disagreement_panel(axes[-1, -1], read, t)
-    expert_legend(figure, experts)
+        parts = [lambda figure, axis: weight_panel(axis, t, trained[-1], mean[-1] if by_mean else None, "last tenth of training"),
+                 lambda figure, axis: weight_panel(axis, sampled_timesteps(read), sampled, read("by_timestep/weight_mean") if by_mean else None, "sampling"),
+                 lambda figure, axis: phase_panel(figure, axis, t, read("training/phase"), mean if by_mean else trained[..., 2],
+                                                  "mean" if by_mean else "median"),
+                 lambda figure, axis: entropy_panel(axis, read, experts)]
+    return [*parts, lambda figure, axis: loss_panel(axis, read, t, experts, gated), lambda figure, axis: disagreement_panel(axis, read, t)]
+
+
+def gate_over_time(study, result):
+    parts, gated = over_time_parts(result), gate_analysed(result)
+    figure, axes = plt.subplots(2 if gated else 1, 3 if gated else 2, figsize=(14, 7.6) if gated else (10, 4), squeeze=False)
+    for draw, axis in zip(parts, axes.flat):
+        draw(figure, axis)
+    expert_legend(figure, result.analysis("by_timestep/loss_alone").shape[1])
     figure.suptitle(heading(study, result, "gate and experts over timesteps and training" if gated else "experts over timesteps"))
     return figure
 
@@ -234,7 +261,7 @@ def region_panel(axis, result, colours, title):
                                                             linewidth=0.5))
         axis.scatter(*data[:: max(1, len(data) // 800)].T, s=1.5, color="black", alpha=0.35, linewidths=0)
     limits = common_limits([data, centre[points > 0]])
-    axis.set(xlim=limits[0], ylim=limits[1], aspect="equal")
+    axis.set(xlim=limits[0], ylim=limits[1], aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
     axis.grid(False)
     axis.set_title(title, fontsize=10)
 
@@ -292,26 +319,41 @@ def information_panel(axis, read, one):
     axis.set_title(f"what {'the gate' if experts == 2 else 'each weight'} tells of the final {one}, while sampling", loc="left", fontsize=10)
 
 
-def gate_by_region(study, result):
+def region_parts(result):
+    """draw(figure, axis) of each panel."""
     read, gated = result.analysis, gate_analysed(result)
     weight, alone = read("by_region/weight"), read("by_region/loss_alone")
     one, many = region_words(result)
     experts = alone.shape[1]
-    figure, axes = plt.subplots(2 if gated else 1, 2, figsize=(11.5, 9.6 if gated else 5), squeeze=False)
-    if gated and experts == 2:
-        region_panel(axes[0, 0], result, gate_colours(np.nan_to_num(weight, nan=0.5)), f"mean weight by {one}, over all t")
-        colour_bar(figure, axes[0, 0], Normalize(0, 1), GATE, "weight of expert 1", pad=0.02, shrink=0.85)
-    elif gated:
-        region_panel(axes[0, 0], result, gate_colours(np.nan_to_num(weight)), f"expert of the greatest mean weight by {one}, over all t")
-    else:
-        own_loss_panel(figure, axes[0, 0], result, one)
-    better_panel(figure, axes[0, 1], result, alone)
+
+    def weights(figure, axis):
+        if experts > 2:
+            region_panel(axis, result, gate_colours(np.nan_to_num(weight)), f"expert of the greatest mean weight by {one}, over all t")
+            return
+        region_panel(axis, result, gate_colours(np.nan_to_num(weight, nan=0.5)), f"mean weight by {one}, over all t")
+        colour_bar(figure, axis, Normalize(0, 1), GATE, "weight of expert 1", pad=0.02, shrink=0.85)
+
+    parts = [weights if gated else lambda figure, axis: own_loss_panel(figure, axis, result, one),
+             lambda figure, axis: better_panel(figure, axis, result, alone)]
     if gated:
-        sampling_panel(figure, axes[1, 0], read, (one, many))
-        information_panel(axes[1, 1], read, one)
-    expert_legend(figure, experts)
-    figure.suptitle(heading(study, result, f"{'gate and experts' if gated else 'experts'} by {one}"))
+        parts += [lambda figure, axis: sampling_panel(figure, axis, read, (one, many)), lambda figure, axis: information_panel(axis, read, one)]
+    return parts
+
+
+def gate_by_region(study, result):
+    parts = region_parts(result)
+    figure, axes = plt.subplots(len(parts) // 2, 2, figsize=(11.5, 4.8 * len(parts) // 2 + 0.2), squeeze=False)
+    for draw, axis in zip(parts, axes.flat):
+        draw(figure, axis)
+    expert_legend(figure, result.analysis("by_region/loss_alone").shape[1])
+    figure.suptitle(heading(study, result, f"{'gate and experts' if gate_analysed(result) else 'experts'} by {region_words(result)[0]}"))
     return figure
+
+
+def part_panels(parts, width, height, alt):
+    """Each a figure; their titles are in them."""
+    return [Panel(lambda draw=draw: single(draw, width, height), "", "", f"{alt} Panel {number} of {len(parts)}.", width)
+            for number, draw in enumerate(parts, 1)]
 
 
 # ---- mode or timestep? ----
@@ -324,7 +366,7 @@ def gate_information(study, dataset):
     figure, axes = plt.subplots(1, 2, figsize=(11.0, 0.42 * len(results) + 1.6) if many else (max(9.0, 2.7 * len(results) + 3), 4.6), sharex=many,
                                 sharey=True)
     for axis, source, title in ((axes[0], "data", "fresh noised points"), (axes[1], "sampling", "sampling")):
-        for offset, what, colour in ((-0.2, "region", "#2c9a6c"), (0.2, "timestep", "#8a6fd1")):
+        for offset, what, colour in ((-0.2, "region", REGION), (0.2, "timestep", TIMESTEP)):
             bits = [result.analysis_number(f"{source}_{what}") for result in results]
             bars = (axis.barh if many else axis.bar)(np.arange(len(results)) + offset, bits, 0.36, color=colour, label=one if what == "region" else what)
             axis.bar_label(bars, [f"{value:.2f}" for value in bits], fontsize=8, padding=2)
@@ -339,48 +381,33 @@ def gate_information(study, dataset):
         (axis.set_ylim if many else axis.set_xlim)(*sorted((-0.6, max(len(results), 2) - 0.4), reverse=many))
         axis.set_title(title, loc="left")
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper")
+    figure.legend(handles, labels, loc="outside lower left", ncols=2)
     figure.suptitle(f"{shown(dataset)}: does the gate follow the {one} or the timestep?")
     return figure
 
 
-# ---- animation ----
+def information_axis(axis, results, source):
+    """A pair of bars a run."""
+    for offset, what, colour in ((-0.2, "region", REGION), (0.2, "timestep", TIMESTEP)):
+        bits = [result.analysis_number(f"{source}_{what}") for result in results]
+        bars = axis.barh(np.arange(len(results)) + offset, bits, 0.36, color=colour)
+        axis.bar_label(bars, [f"{value:.2f}" for value in bits], fontsize=8, padding=2)
+    axis.set_yticks(range(len(results)), [shown(result.run, 20) for result in results])
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="y", visible=False)
+    axis.set_ylim(len(results) - 0.4, -0.6)
+    axis.margins(x=0.14)
+    axis.set_xlabel("mutual information with the gate [bit]")
 
 
-def reverse_process(study, result, frames=38, hold=2000):
-    """Samples on their way from noise to data, coloured by the gate; a GIF that ends with a pause of `hold` ms."""
-    x, weight, step, t = (result.analysis(f"trajectory/{name}") for name in ("x", "weight", "step", "timestep"))
-    t = step[-1] - 1 - step if t is None else t.astype(int)  # analyses of older programs: all timesteps
-    experts, gated = weight.shape[2], gate_analysed(result)
-    limits = common_limits([x[0], x[-1]])
-    # The end is where samples find their modes: frames lie closer there.
-    chosen = np.unique(np.round((len(step) - 1) * (1 - (1 - np.linspace(0, 1, frames)) ** 1.5)).astype(int))
-    figure, axis = plt.subplots(figsize=(4.2, 4.5 if not gated or experts == 2 else 4.9), dpi=80)
-    cloud = axis.scatter(*x[0].T, s=4, linewidths=0, color=NEUTRAL)
-    if gated and experts > 2:
-        handles, names = expert_handles(experts, lambda color: matplotlib.lines.Line2D([], [], marker="o", linestyle="", color=color))
-        figure.legend(handles, [name.split()[1] for name in names], loc="outside lower center", ncols=experts, title="expert of the greatest weight",
-                      fontsize=8.5, title_fontsize=8.5, handletextpad=0, columnspacing=0.9)
-    axis.set(xlim=limits[0], ylim=limits[1], aspect="equal")
-    axis.grid(False)
-    # Of a scale the commonest shades; of experts' colours each must stay itself, however rare.
-    palette = (64, Image.Quantize.MAXCOVERAGE) if gated and experts > 2 else (32, Image.Quantize.MEDIANCUT)
-    images = []
-    for row in chosen:
-        cloud.set_offsets(x[row])
-        if gated:
-            cloud.set_color(gate_colours(weight[row]))
-        when = f"t = {t[row]}" if row < len(step) - 1 else "samples"
-        axis.set_title(f"{shown(result.run, 20)}, {shown(result.dataset, 16)}: {when}")
-        figure.canvas.draw()
-        figure.set_layout_engine("none")  # the first frame's layout for all
-        picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
-        images.append(picture.quantize(*palette, dither=Image.Dither.NONE))
-    plt.close(figure)
-    out = io.BytesIO()
-    images[0].save(out, format="GIF", save_all=True, append_images=images[1:], loop=0, optimize=True,
-                   duration=[100] * (len(images) - 1) + [hold])
-    return out.getvalue()
+def information_panels(results, one):
+    found = []
+    for source, title in ("data", "on fresh points with noise"), ("sampling", "while sampling"):
+        bits = "; ".join(f"{result.run}: {one} {result.analysis_number(f'{source}_region'):.2f}, timestep "
+                         f"{result.analysis_number(f'{source}_timestep'):.2f}" for result in results)
+        found.append(Panel(lambda source=source: single(lambda figure, axis: information_axis(axis, results, source), 5.0, 0.5 * len(results) + 0.9),
+                           title, "", f"Bars of the mutual information in bits {title}. {bits}.", 5.0))
+    return found
 
 
 # ---- what there is ----
@@ -395,11 +422,15 @@ def of_dataset(study, dataset):
                      f"{result.analysis_number('sampling_timestep'):.2f}" for result in results)
     return [Picture(f"{dataset}_gate_information", f"Does the gate follow the {one} or the timestep?",
                     f"Bars of the mutual information in bits of the gate with the {one} and with the timestep on {dataset}. While "
-                    f"sampling: {bits}.", lambda: gate_information(study, dataset))]
+                    f"sampling: {bits}.", lambda: gate_information(study, dataset),
+                    caption=f"Mutual information: how many bits of the {one} (or of the timestep) the weight of an expert gives away. The gate follows "
+                            "the larger one; at 0 it follows neither.",
+                    panels=lambda: information_panels(results, one),
+                    keys=lambda: [Key("patch", one, REGION), Key("patch", "timestep", TIMESTEP)])]
 
 
 def in_words(result, about, one):
-    """What stands on the pictures of a learned gate, for who cannot see them: map, over time, by region, animation."""
+    """What stands on the pictures of a learned gate, for who cannot see them: map, over time, by region."""
     read = result.analysis
     times = ", ".join(map(str, read("map/timestep")))
     weight, entropy, by_region = read("by_timestep/weight_mean"), read("training/entropy"), read("by_region/weight")
@@ -415,8 +446,7 @@ def in_words(result, about, one):
             f"step, {middle} half way, {last} at the last. Entropy of the gate at a point: {entropy[0]:.2f} bit when training began, "
             f"{entropy[-1]:.2f} bit at its end.",
             f"Four panels for {about}: {of} by {one}, mean over timesteps{spread}; which expert alone has the smallest loss there; {of} while "
-            f"sampling by {one} and timestep; and the mutual information of gate and final {one} by timestep.",
-            f"Animation for {about}: up to two thousand points move from noise to their places, coloured by {colours}.")
+            f"sampling by {one} and timestep; and the mutual information of gate and final {one} by timestep.")
 
 
 def fixed_in_words(result, about, one):
@@ -425,8 +455,16 @@ def fixed_in_words(result, about, one):
     return (f"Maps over the plane for {about}, whose gate is fixed: the noise each expert predicts as arrows, and the distance between them.",
             f"Two panels for {about}: the loss of each expert alone, over that of their mean; and the disagreement of the experts, from "
             f"{apart[-1]:.2f} at the last timestep to {apart[0]:.2f} at timestep 0.",
-            f"Two panels for {about}: the loss of the mixture by {one}, and which expert alone has the smallest loss there.",
-            f"Animation for {about}: up to two thousand points move from noise to their places.")
+            f"Two panels for {about}: the loss of the mixture by {one}, and which expert alone has the smallest loss there.")
+
+
+CAPTIONS = {
+    "gate_map": "Top row: who decides where; a clear border means that the experts share out the plane. Arrows: the noise that an expert would remove. "
+                "Bottom row: where the experts say different things; where it is dark the gate's choice matters.",
+    "gate_over_time": "Wide bands: the gate treats points differently at this timestep. A narrow band at one half: it only averages. An expert whose "
+                      "curve of losses is far above 1 cannot do the work alone.",
+    "gate_by_region": "Each disc (or tile) is a part of the data. Look at whether an expert is given the parts where it alone loses less.",
+}
 
 
 def of_result(study, result):
@@ -437,8 +475,11 @@ def of_result(study, result):
     stem = f"{result.dataset}_{result.run.replace('/', '_')}"
     words = (in_words if gated else fixed_in_words)(result, f"{result.run} on {result.dataset}", one)
     who = "Gate and experts" if gated else "Experts"
-    titles = f"{who} over the plane", f"{who} over timesteps{' and training' if gated else ''}", f"{who} by {one}", "From noise to samples"
-    stems = "gate_map", "gate_over_time", "gate_by_region", "reverse_process"
-    draws = gate_map, gate_over_time, gate_by_region, reverse_process
-    return [Picture(f"{stem}_{kind}", title, alt, functools.partial(draw, study, result), ("gif",) if kind == "reverse_process" else ("png",))
-            for kind, title, alt, draw in zip(stems, titles, words, draws)]
+    titles = f"{who} over the plane", f"{who} over timesteps{' and training' if gated else ''}", f"{who} by {one}"
+    experts = result.analysis("by_timestep/loss_alone").shape[1]
+    draws = {"gate_map": (gate_map, lambda: map_panels(result)),
+             "gate_over_time": (gate_over_time, lambda: part_panels(over_time_parts(result), 5.0, 3.6, words[1])),
+             "gate_by_region": (gate_by_region, lambda: part_panels(region_parts(result), 5.0, 4.2, words[2]))}
+    keys = (lambda: expert_keys(experts)) if experts > 2 else list
+    return [Picture(f"{stem}_{kind}", title, alt, functools.partial(draw, study, result), ("png",), CAPTIONS[kind], panels, keys)
+            for (kind, (draw, panels)), title, alt in zip(draws.items(), titles, words)]

@@ -131,6 +131,8 @@ def check_result(file):
     if trained:
         check_arrays(file, "/train", {"loss": ("step",), "mse": ("step",)}, {})
     check_samples(file, config, trained)
+    if "/data" in file:
+        check_arrays(file, "/data", {"x": ("point", 2)}, {})
     check_metrics(file)
     if "/analysis" in file:
         check_analysis(file, config)

@@ -24,7 +24,7 @@ DATA = "#4a4f57"
 COLOURS = ["#0072b2", "#d55e00", "#74b98b", "#5d175d", "#a22e46", "#b98bff", "#004600", "#ffa2d1", "#0000d1", "#b9d100"]
 LINES = ["-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5))]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
-MANY = 8  # runs; more of them stand in rows, and legends have their names alone
+MANY = 8  # runs; of more each has a row, and legends have their names alone
 # Cool to warm like coolwarm, but dark enough in the middle to be seen on white.
 GATE = LinearSegmentedColormap.from_list("gate", ["#173f9f", "#3f86d2", "#8f86a8", "#e8813b", "#b3131f"])
 STYLE = {
@@ -36,6 +36,29 @@ STYLE = {
 
 
 @dataclass
+class Panel:
+    """A part of a picture that is a figure of its own on a page, where panels stand one below the other if the screen is narrow."""
+
+    draw: Callable  # -> figure
+    name: str
+    words: str  # a line below it
+    alt: str
+    width: float  # inches on the page
+    kind: str = "svg"  # or png, where there are many points or pixels
+
+
+@dataclass
+class Key:
+    """An entry of a legend that is words and not part of a picture. kind: line, patch, or scale (the gate's colours)."""
+
+    kind: str
+    label: str
+    colour: str = ""
+    line: object = "-"
+    marker: str = ""
+
+
+@dataclass
 class Picture:
     """One picture of `dualdiff plot` and `dualdiff report`."""
 
@@ -44,6 +67,10 @@ class Picture:
     alt: str  # what it shows, for who cannot see it
     draw: Callable  # -> figure, or the bytes of a GIF
     endings: tuple = ("png", "svg")
+    caption: str = ""  # what to look for
+    panels: Callable | None = None  # -> [Panel]; None: a page shows the whole
+    keys: Callable = list  # -> [Key]
+    width: float = 5.0  # inches of the whole on a page
 
 
 def way(i):
@@ -60,7 +87,7 @@ class Study:
         self.runs = in_order(result.run for result in results)
         self.datasets = sorted({result.dataset for result in results})
         first = {run: next(result for result in results if result.run == run) for run in self.runs}
-        untrained = {run: first[run].untrained for run in self.runs}
+        self.untrained = untrained = {run: first[run].untrained for run in self.runs}
         gated = {result.run for result in self.lowest.values() if result.has("/samples/gate")}
         self.colour, self.line, self.marker = {}, {}, {}
         ways = itertools.count()
@@ -176,6 +203,18 @@ def panels(count, width, height, **options):
     return figure, list(axes.flat[:count])
 
 
+def single(draw, width, height):
+    """A figure of one panel, drawn by draw(figure, axis); inches."""
+    figure, axis = plt.subplots(figsize=(width, height))
+    draw(figure, axis)
+    return figure
+
+
+def in_frame(x, limits):
+    """Which of the points lie within the limits of both coordinates."""
+    return np.logical_and.reduce([(x[:, c] >= low) & (x[:, c] <= high) for c, (low, high) in enumerate(limits)])
+
+
 def rows(names, titles, words, note):
     """A figure with a row a name and panels of these titles that share the rows; `words` of the x axes; `note` lines of text have room."""
     count = len(titles)
@@ -245,6 +284,14 @@ def expert_handles(experts, shape=matplotlib.patches.Patch):
     """Arguments of a legend of the experts."""
     numbers = range(1, experts + 1)
     return [shape(color=expert_colour(e, experts)) for e in numbers], [f"expert {e}" for e in numbers]
+
+
+def expert_keys(experts):
+    return [Key("patch", f"expert {e}", matplotlib.colors.to_hex(expert_colour(e, experts))) for e in range(1, experts + 1)]
+
+
+def gate_key(what):
+    return Key("scale", what)
 
 
 def gate_colours(weight):

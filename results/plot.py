@@ -9,9 +9,11 @@ from loading import load, run_script, script_parser
 from progress import Progress
 from runs import fail
 from workers import Failed, in_parallel
-from drawing import (DATA, GATE, MANY, NEUTRAL, STYLE, Normalize, Picture, Study, common_limits, expert_colour, expert_handles, gate_colours,
-                     matplotlib, metric, np, panels, plt, row_limits, row_mark, rows, save_picture, sd, seed_note, shown)
+from drawing import (MANY, STYLE, Key, Panel, Picture, Study, matplotlib, metric, np, plt, row_limits, row_mark, rows, save_picture, sd, shown,
+                     single)
 import analysis_plots
+import animation
+import sample_plots
 
 WINDOW = 0.03  # of a loss curve: the smoothing's share of the steps
 PARTS = 4000
@@ -47,8 +49,7 @@ def kl_comparison(study):
     bar = min(0.84 / count, 0.25)
     group = max(1.5, 0.3 * count, 3.3 / len(study.datasets))  # inches of a dataset
     upright = bar * group < 0.4  # bars too narrow for a number beside the next one
-    # Beside the datasets: the scale, and the legend, which would take its room from them.
-    figure, axis = plt.subplots(figsize=(3.8 + len(study.datasets) * group, 4.8))
+    figure, axis = plt.subplots(figsize=(max(7.0, 2.4 * min(4, count), 1.2 + len(study.datasets) * group), 5.6))
     handles, tops = [], []
     for i, run in enumerate(study.runs):
         for j, dataset in enumerate(study.datasets):
@@ -71,13 +72,14 @@ def kl_comparison(study):
     axis.set_ylim(min((low for low, _ in tops), default=0.0) - (0.03 * span if tops and min(tops)[0] < 0 else 0.0),
                   max((high for _, high in tops), default=1.0) + 0.16 * span)
     axis.axhline(0, color="#555555", linewidth=0.8)
+    axis.set_xlabel("dataset")
     axis.set_xticks(range(len(study.datasets)), [shown(dataset, 20) for dataset in study.datasets])
     axis.tick_params(axis="x", length=0)
     axis.grid(axis="x", visible=False)
     axis.set_xlim(-0.5, len(study.datasets) - 0.5)
     axis.set_ylabel("KL(real || generated) [bit]")
     axis.set_title("KL divergence, lower is better\n" + kl_note(study).strip(), loc="left")
-    figure.legend(handles, [study.name[run] for run in study.runs], loc="outside right upper", labelspacing=0.8)
+    figure.legend(handles, [study.name[run] for run in study.runs], loc="outside lower left", ncols=min(4, count), labelspacing=0.8)
     return figure
 
 
@@ -88,65 +90,6 @@ def kl_note(study):
     if len(counts) == 1:
         return f" (mean ± standard deviation of {counts.pop()} seeds)"
     return " (mean ± standard deviation over seeds)"
-
-
-def data_points(study, dataset):
-    """Fresh points of the dataset, which the analysis of a run keeps; None where no run has been analysed."""
-    for result in study.of(dataset):
-        x = result.analysis("data/x")
-        if x is not None:
-            return x
-    return None
-
-
-def samples_panel(axis, x, limits, size, weight=None, colour=NEUTRAL):
-    """Points of a size, coloured by the experts' weights (n, experts) if there are some; returns notes for the panel's corner."""
-    (left, right), (bottom, top) = limits
-    order = np.random.default_rng(0).permutation(len(x))  # no expert is drawn on top of the other
-    axis.scatter(*x[order].T, s=size, linewidths=0, rasterized=True, color=colour if weight is None else gate_colours(weight[order]))
-    axis.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
-    axis.grid(False)
-    inside = (x[:, 0] >= left) & (x[:, 0] <= right) & (x[:, 1] >= bottom) & (x[:, 1] <= top)
-    return [] if inside.all() else [f"{np.count_nonzero(~inside)} outside"]
-
-
-def generated_samples(study, dataset):
-    """A panel a run: its points, coloured by the weight of expert 1 or, of more than two, by the expert of the greatest weight; the same
-    axes for all. Before them the data and the exact denoiser's samples and true points, where there are some."""
-    results, data = study.of(dataset), data_points(study, dataset)
-    clouds = [result.read("/samples/x") for result in results]
-    size = float(np.clip(15000 / max(1, *map(len, clouds)), 1.5, 14))
-    limits = common_limits(clouds if data is None else [data, *clouds])
-    (left, right), (bottom, top) = limits
-    aspect = min(max((top - bottom) / (right - left), 0.4), 2.0)
-    width = 3.2 if aspect <= 1.3 else 2.5
-    extra = data is not None
-    titles = [study.name[result.run] + ("" if np.isnan(value) else f"\nKL {value:.3f} bit")
-              for result, value in ((result, metric(result, "kl_divergence")) for result in results)]
-    lines = max(title.count("\n") for title in titles) + 1
-    figure, axes = panels(len(results) + extra, width, width * aspect + 0.3 + 0.19 * lines, sharex=True, sharey=True, layout="compressed")
-    if extra:
-        samples_panel(axes[0], data, limits, size, colour=DATA)
-        axes[0].set_title("data\nfresh points", fontsize=10)
-    counts = set()  # of experts that colour points
-    for axis, title, result, x in zip(axes[extra:], titles, results, clouds):
-        weight = result.sample_weights()
-        counts |= set() if weight is None else {weight.shape[1]}
-        notes = [result.no_gate] if result.no_gate and not result.untrained else []
-        notes += samples_panel(axis, x, limits, size, weight, study.colour[result.run] if result.untrained else NEUTRAL)
-        axis.set_title(title, fontsize=10)
-        axis.text(0.98, 0.015, ", ".join(notes), transform=axis.transAxes, ha="right", va="bottom", fontsize=8,
-                  color="#555555")
-    if 2 in counts:
-        mappable = matplotlib.cm.ScalarMappable(Normalize(0, 1), GATE)
-        bar = figure.colorbar(mappable, ax=axes, shrink=min(1.0, 3.2 / figure.get_figheight()), aspect=24, pad=0.015)
-        bar.set_label("gating weight of expert 1 at t = 0")
-        bar.outline.set_visible(False)
-    if max(counts, default=0) > 2:
-        figure.legend(*expert_handles(max(counts)), loc="outside lower center", ncols=max(counts), columnspacing=1.2,
-                      title="expert of the greatest weight at t = 0" + (", of more than two" if 2 in counts else ""), title_fontsize=9.5)
-    figure.suptitle(f"{shown(dataset)}: generated samples, {seed_note(results)}")
-    return figure
 
 
 def in_parts(values, most):
@@ -186,9 +129,10 @@ def loss_panel(axis, study, curves):
     share of its training."""
     late, lengths = [], [steps[-1] for steps, _, _ in curves.values()]
     share = max(lengths, default=0) > 3 * max(1, min(lengths, default=0))
-    for run, (steps, mean, deviation) in curves.items():
+    for i, (run, (steps, mean, deviation)) in enumerate(curves.items()):
         place = 100 * steps / max(1, steps[-1]) if share else steps
-        axis.plot(place, mean, color=study.colour[run], linestyle=study.line[run], linewidth=1.5)
+        axis.plot(place, mean, color=study.colour[run], linestyle=study.line[run], linewidth=1.5, marker=study.marker[run], markersize=4.5,
+                  markevery=(0.02 * (i % 6), 0.12))
         if deviation.any():
             axis.fill_between(place, mean - deviation, mean + deviation, color=study.colour[run], alpha=0.15, linewidth=0)
         late += [(mean + sign * deviation)[steps >= 0.04 * steps[-1]] for sign in (-1, 1)]
@@ -202,71 +146,46 @@ def loss_panel(axis, study, curves):
     axis.set_xlabel("share of the run's training steps [%]" if share else "training step")
 
 
-def train_loss(study, dataset):
-    """Smoothed training loss of all runs, mean over seeds; beside it the MSE alone if a run's loss has more."""
+def loss_curves(study, dataset):
+    """({run: curve of its loss}, {run: curve of its MSE}, the runs whose loss is more than the MSE)"""
     loss, mse = ({run: smoothed_seeds(study.seeds(run, dataset), name) for run in study.runs}
                  for name in ("/train/loss", "/train/mse"))
     loss, mse = ({run: curve for run, curve in curves.items() if curve is not None} for curves in (loss, mse))
-    more = [run for run in loss if run in mse and not np.allclose(loss[run][1], mse[run][1], rtol=1e-4)]
+    return loss, mse, [run for run in loss if run in mse and not np.allclose(loss[run][1], mse[run][1], rtol=1e-4)]
+
+
+def loss_axis(axis, study, curves, words):
+    loss_panel(axis, study, curves)
+    axis.set_ylabel(words)
+
+
+def train_loss(study, dataset):
+    """Smoothed training loss of all runs, mean over seeds; next to it the MSE alone if a run's loss has more."""
+    loss, mse, more = loss_curves(study, dataset)
     figure, axes = plt.subplots(1, 2 if more else 1, figsize=(13.5 if more else 9.5, max(4.8, 0.24 * len(loss))), squeeze=False)
-    loss_panel(axes[0, 0], study, loss)
-    axes[0, 0].set_ylabel("training loss")
+    loss_axis(axes[0, 0], study, loss, "training loss")
     axes[0, 0].set_title("loss: MSE - weight × diversity" if more else "loss: MSE", loc="left")
     if more:
-        loss_panel(axes[0, 1], study, mse)
-        axes[0, 1].set_ylabel("mean squared error")
+        loss_axis(axes[0, 1], study, mse, "mean squared error")
         axes[0, 1].set_title("MSE alone", loc="left")
     figure.suptitle(f"{shown(dataset)}: training loss, smoothed over 3 % of the steps", x=0.01, ha="left")
-    handles = [matplotlib.lines.Line2D([], [], color=study.colour[run], linestyle=study.line[run], linewidth=2) for run in loss]
-    figure.legend(handles, study.legend(loss), loc="outside right upper", labelspacing=0.8 if len(loss) <= MANY else 0.4, handlelength=2.6)
+    handles = [matplotlib.lines.Line2D([], [], color=study.colour[run], linestyle=study.line[run], marker=study.marker[run], linewidth=2)
+               for run in loss]
+    figure.legend(handles, study.legend(loss), loc="outside lower left", ncols=4 if len(loss) > 3 else max(1, len(loss)), handlelength=3.2)
     return figure
 
 
-def weight_bars(axis, weight):
-    """Bars of the weight of expert 1 in the gate's colours; of more than two experts, of the greatest weight, stacked by whose it is.
-    Returns the highest."""
-    edges, experts = np.linspace(0, 1, 51), weight.shape[1]
-    centres, base = (edges[1:] + edges[:-1]) / 2, np.zeros(50)
-    first, greatest, most = weight[:, 0], weight.max(axis=1), weight.argmax(axis=1)
-    for e in [None] if experts == 2 else range(experts):
-        share = 100 * np.histogram(np.clip(first if e is None else greatest[most == e], 0, 1), edges)[0] / len(weight)
-        axis.bar(centres, share, 1 / 50, base, color=GATE(centres) if e is None else expert_colour(e + 1, experts))
-        base += share
-    if experts == 2:
-        words = f"mean {first.mean():.2f}; {np.mean(first < 0.1):.0%} below .1, {np.mean(first > 0.9):.0%} above .9"
-    else:
-        words = f"mean {greatest.mean():.2f}; {np.mean(greatest < 0.5):.0%} below .5, {np.mean(greatest > 0.9):.0%} above .9"
-    axis.text(0.5, 0.97, words, transform=axis.transAxes, ha="center", va="top", fontsize=8, color="#444444")
-    return base.max()
+def loss_parts(study, dataset):
+    """The same as panels of a page."""
+    loss, mse, more = loss_curves(study, dataset)
+    parts = [(loss, "training loss", "loss: MSE - weight × diversity" if more else "loss: MSE")]
+    parts += [(mse, "mean squared error", "MSE alone")] if more else []
+    return [Panel(lambda curves=curves, words=words: single(lambda figure, axis: loss_axis(axis, study, curves, words), 5.0, 3.5), title,
+                  "smoothed over 3 % of the steps", f"Curves of the {words} over the steps, for {', '.join(curves)}.", 5.0) for curves, words, title in parts]
 
 
-def gating_histogram(study, dataset):
-    """A panel a run: how the weights of the generated samples are distributed; the same scale for all."""
-    results = study.trained(dataset)
-    figure, axes = panels(len(results), 3.3, 2.8, sharex=True, sharey=True)
-    highest, counts = 1.0, set()
-    for axis, result in zip(axes, results):
-        weight = result.sample_weights()
-        axis.set_xlim(0, 1)
-        axis.set_title(study.name[result.run], fontsize=10)
-        if weight is None:
-            axis.text(0.5, 0.5, result.no_gate, transform=axis.transAxes, ha="center", va="center", fontsize=12, color=NEUTRAL)
-            axis.grid(False)
-            continue
-        counts.add(weight.shape[1])
-        highest = max(highest, weight_bars(axis, weight))
-        axis.grid(axis="x", visible=False)
-    axes[0].set_ylim(0, 1.18 * highest)
-    for axis in axes:
-        axis.tick_params(labelbottom=True, labelleft=True)
-    greatest = "greatest weight at t = 0, by its expert"
-    figure.supxlabel("gating weight of expert 1 at t = 0" + (f" (more than two: {greatest})" if max(counts, default=0) > 2 else "")
-                     if 2 in counts or not counts else greatest, fontsize=10)
-    if max(counts, default=0) > 2:
-        figure.legend(*expert_handles(max(counts)), loc="outside right upper")
-    figure.supylabel("samples [%]", fontsize=10)
-    figure.suptitle(f"{shown(dataset)}: gating weights of the generated samples, {seed_note(results)}")
-    return figure
+def line_keys(study, runs):
+    return [Key("line", run, study.colour[run], study.line[run], study.marker[run]) for run in runs]
 
 
 # ---- all of them ----
@@ -286,27 +205,50 @@ def comparison(study):
                     lambda: (kl_comparison if len(study.runs) <= MANY else kl_rows)(study))]
 
 
+def kl_of_dataset(study, dataset):
+    """A row a run: mean, standard deviation and seeds; true points as a line through all rows."""
+    runs = sorted(study.runs, key=lambda run: bool(study.untrained[run]))
+    found = [(run, values) for run in runs if len(values := kl_values(study, run, dataset))]
+    figure, axis = plt.subplots(figsize=(5.0, 0.3 * len(found) + 1.0))
+    axis.set_xlim(*row_limits(np.inf, [values for _, values in found]))
+    for y, (run, values) in enumerate(found):
+        row_mark(axis, y, values, study.colour[run])
+        if study.untrained[run] == "fresh true points":
+            axis.axvline(values.mean(), color="#555555", linewidth=0.9, linestyle=(0, (3, 2)))
+    axis.set_yticks(range(len(found)), [shown(run, 24) for run, _ in found])
+    axis.tick_params(axis="y", length=0)
+    axis.set_ylim(len(found) - 0.4, -0.6)
+    axis.set_xlabel("KL divergence [bit], smaller is better")
+    return figure
+
+
 def of_dataset(study, dataset):
-    """The pictures that show the runs of a dataset beside one another."""
+    """The pictures that compare the runs of a dataset."""
     trained = [result.run for result in study.trained(dataset)]
-    found = [Picture(f"{dataset}_generated_samples", "Generated samples",
-                     f"Scatter plots of the points that each run generates for {dataset}, coloured by the experts' weights. KL "
-                     f"divergence in bits: {means_in_words(study, dataset, 'kl_divergence')}.",
-                     lambda: generated_samples(study, dataset))]
+    kl = means_in_words(study, dataset, "kl_divergence")
+    found = sample_plots.of_dataset(study, dataset, kl)
     if trained:
-        found += [Picture(f"{dataset}_train_loss", "Training loss",
-                          f"Curves of the training loss on {dataset} over the steps, for {', '.join(trained)}.",
-                          lambda: train_loss(study, dataset)),
-                  Picture(f"{dataset}_gating_weights_histogram", "Gating weights of the samples",
-                          f"Histograms of the gating weights at timestep 0 on the samples of {dataset}, one per run.",
-                          lambda: gating_histogram(study, dataset))]
+        found.insert(1, Picture(
+            f"{dataset}_train_loss", "Training loss", f"Curves of the training loss on {dataset} over the steps, for {', '.join(trained)}.",
+            lambda: train_loss(study, dataset),
+            caption="A curve that is flat at its end has learned what it can in this many steps; one that still falls would gain from more. "
+                    "Losses of runs that predict different things (noise, x0, v) cannot be compared.",
+            panels=lambda: loss_parts(study, dataset), keys=lambda: line_keys(study, trained)))
     return found + analysis_plots.of_dataset(study, dataset)
+
+
+def kl_picture(study, dataset):
+    """The KL divergences of one dataset, for the report, whose datasets have a part each."""
+    kl = means_in_words(study, dataset, "kl_divergence")
+    return Picture(f"{dataset}_kl_divergence", "KL divergence", f"KL divergence on {dataset} in bits. {kl}.", lambda: kl_of_dataset(study, dataset),
+                   ("svg",), "Bar: mean over seeds. Band: one standard deviation. Dots: the seeds. The dashed line is what true points score "
+                             "(floor): a run there cannot be told from perfect by this metric.")
 
 
 def pictures(study):
     found = comparison(study)
     for dataset in study.datasets:
-        found += of_dataset(study, dataset)
+        found += of_dataset(study, dataset) + animation.of_dataset(study, dataset)
         for result in study.trained(dataset):
             found += analysis_plots.of_result(study, result)
     return found

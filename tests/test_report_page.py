@@ -29,8 +29,8 @@ def report(*arguments, status=0):
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """Trained and analysed runs, one of two seeds, one of four experts that samples in ten of forty steps, one with a fixed gate; and one
-    without gate under an odd name."""
+    """Trained and analysed runs, one of two seeds, one of four experts that samples in ten of forty steps, one with a fixed gate; one
+    without gate under an odd name; true points and the exact denoiser's."""
     out = tmp_path_factory.mktemp("runs")
     four = {"model.experts": 4, "diffusion.timesteps": 40, "diffusion.prediction": "x0", "sampling.steps": 10}
     for name, seeds, settings in ("run_3", "0-1", {}), ("four", "0", four), ("fixed", "0", {"model.gate": "fixed"}):
@@ -38,7 +38,10 @@ def page(tmp_path_factory):
         config.write_bytes(Path(CONFIG).read_bytes())
         run(command(out, "--dataset", "circle", "--seeds", seeds, config=config, settings={"training.steps": 300} | settings))
         subprocess.run([PROGRAM, "analyze", out / name / "circle" / "seed_0.h5", "--threads", "1"], check=True, capture_output=True)
-    write_result(out, ODD, "circle", 0, {"kl_divergence": 0.4321, "eval_loss": 0.5})
+    write_result(out, ODD, "circle", 0, {"kl_divergence": 0.4321, "eval_loss": 0.5, "training_time": 0.01})
+    for command_name in "floor", "oracle":
+        subprocess.run([PROGRAM, command_name, CONFIG, "--dataset", "circle", "--draws", "2", "--out", out, "--threads", "1", "--set",
+                        "data.points=500", "evaluation.samples=100", "diffusion.timesteps=5"], check=True, capture_output=True)
     report(out, "--out", out / "pages" / "page.html")
     return (out / "pages" / "page.html").read_text()
 
@@ -69,18 +72,64 @@ def test_stands_alone(page):
     assert "url(" not in page and "@import" not in page
 
 
+def pictures_of(text):
+    """Each image: (attributes, kind, content)."""
+    for attributes in (attributes for tag, attributes in Elements(text).found if tag == "img"):
+        kind, content = re.match(r"data:image/(png|gif|svg\+xml);base64,(.*)", attributes["src"]).groups()
+        yield attributes, kind, base64.b64decode(content)
+
+
 def test_images(page):
-    """Each decodes, has its true size and words for who cannot see it; the animation moves."""
-    images = [attributes for tag, attributes in Elements(page).found if tag == "img"]
-    assert len(images) == 1 + 4 + 3 * 4
-    moving = 0
-    for attributes in images:
-        kind, content = re.match(r"data:image/(png|gif);base64,(.*)", attributes["src"]).groups()
-        with Image.open(io.BytesIO(base64.b64decode(content))) as picture:
-            assert picture.size == (int(attributes["width"]), int(attributes["height"]))
-            moving += kind == "gif" and picture.n_frames > 8
-        assert len(attributes["alt"]) > 40 and "nan" not in attributes["alt"]
-    assert moving == 3
+    """Each decodes, has its size and words for who cannot see it; PNG pictures have twice the pixels that they take; one animation moves."""
+    moving, kinds = 0, set()
+    for attributes, kind, content in pictures_of(page):
+        width, height = int(attributes["width"]), int(attributes["height"])
+        kinds.add(kind)
+        if kind == "svg+xml":
+            found = re.search(rb'width="([0-9.]+)pt"', content)
+            assert float(found.group(1)) * 96 / 72 == pytest.approx(width, abs=1)
+        else:
+            with Image.open(io.BytesIO(content)) as picture:
+                assert picture.width == pytest.approx((2 if kind == "png" else 1) * width, abs=2) and picture.height > height - 2
+                if kind == "gif":
+                    moving += picture.n_frames > 8 and picture.width >= 720
+        assert len(attributes["alt"]) > 30 and "nan" not in attributes["alt"]
+    assert moving == 1 and kinds == {"png", "gif", "svg+xml"}
+
+
+def test_opens_with_the_outcome(page):
+    """Figures in a sentence, the data, the best samples and the animation; then one table; then pictures, each with a caption."""
+    headings = re.findall(r"<h([123])[^>]*>(.*?)</h", page)
+    assert [text for level, text in headings if level == "2"] == ["Outcome", "Runs and metrics", "Pictures: circle", "Configurations", "Machine"]
+    assert [level for level, _ in headings][:2] == ["1", "2"]
+    outcome, table = page[page.index('id="outcome"'):page.index('id="figures"')], page[page.index('id="figures"'):page.index("Pictures: circle</h2>")]
+    sentence = re.sub("<[^>]*>", "", outcome[:outcome.index("<img")])
+    assert re.search(r"KL divergence from the data in bits.*2 experts \(run_3\) [0-9.]+.*; perfect samples -?[−0-9.]+", sentence), sentence
+    names = [re.sub("<[^>]*>", "", name) for name in re.findall(r"<figcaption>(<b>.*?</b>)", outcome)]
+    assert names[0] == "data" and names[1].startswith("best samples: ") and names[2:] == ["From noise to samples"]
+    assert "500 training points" in outcome and "fresh points" not in outcome
+    assert table.count("<table") == 2 and "<details" in table[:table.rindex("<table")], "the second table is folded up"
+    parts = re.findall(r"<h3>(.*?)</h3>(.*?)(?=<h3>|</section>)", page[page.index("Pictures: circle</h2>"):page.index('id="configurations"')], re.DOTALL)
+    assert len(parts) > 10 and all('class="soft' in part for _, part in parts)
+    assert "no gate" not in re.sub(r'src="[^"]*"', "", page)
+
+
+def test_best_in_bold(page):
+    """The runs' best; floor and oracle are at the bottom and do not take part."""
+    table = re.search(r'<div class="wide"[^>]*aria-label="Runs and metrics".*?</table>', page, re.DOTALL).group()
+    heads = [re.sub("<small>.*?</small>|<[^>]*>", "", cell) for cell in re.findall(r"<th scope=\"col\".*?</th>", table)]
+    rows = [[re.search(r'scope="row">([^<]*)', row).group(1), *re.findall(r'<td class="number">(.*?)</td>', row)] for row in re.findall(r"<tr.*?</tr>", table)[1:]]
+    assert [row[0] for row in rows][-2:] == ["oracle_run_3", "floor"]
+    for name in "KL divergence", "off support", "training":
+        column = heads.index(name)
+        bold = [row for row in rows if "<b>" in row[column]]
+        values = [float(re.sub(r"<[^>]*>|%| ±.*", "", row[column]).replace("−", "-")) for row in rows[:-2] if row[column] != "–"]
+        assert bold and all(float(re.sub(r"<[^>]*>|%| ±.*", "", row[column]).replace("−", "-")) == min(values) for row in bold), name
+        assert not [row for row in bold if row[0] in ("floor", "oracle_run_3")]
+    assert "0.432" in next(row[1] for row in rows if row[0] == html.escape(ODD))
+    assert re.search(r">\d+(\.\d ± [0-9.]+)? of 17<", table) and ".0 of 17" not in table.replace(" ± 0.0", "")
+    assert not [row for row in rows if "<b>" in row[heads.index("training loss")]], "runs that predict different things"
+    assert not re.search("± 0(\\.0+)?[ <]", table), "no spread where there is none"
 
 
 def test_links_lead_somewhere(page):
@@ -92,14 +141,16 @@ def test_links_lead_somewhere(page):
 
 
 def test_tables(page):
-    """The numbers of `compare`, names escaped, the configuration whole."""
+    """The numbers of `compare`, names escaped, the configuration whole, every word of the table explained."""
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", re.sub(r'src="[^"]*"', "", page)))
-    assert "0.432" in text and re.search(r"run_3 2 experts.*? ± [0-9.]+ \(2\)", text)
-    assert html.escape(ODD) in page and "<b>" not in page
+    assert "0.432" in text and re.search(r"run_3 2 experts[^;]*; 2 seeds [−0-9.]+ ± [0-9.]+", text)
+    assert html.escape(ODD) in page and 'run <b>' not in page
     assert re.search(r"fixed 2 experts, fixed gate(?: –){4} [0-9.]+ [0-9.]+ [0-9.]+ [0-9.]+ ", text)
     assert re.search(r"four 4 experts, T = 40[^–]*? (?:-?[0-9.]+ ){8}", text)
-    for words in "diversity_weight = 0.0", "kl_divergence [bit]", "model.experts", "trained together", "cell of a grid", "modes, on data":
+    for words in "diversity_weight = 0.0", "KL divergence", "model.experts", "trained together", "modes on data, bit", "dualdiff floor":
         assert words in text, words
+    for word in "kl_divergence", "modes_captured", "off_support", "eval_loss", "heldout_loss", "training_time", "floor", "oracle", "gate", "expert", "t":
+        assert f'<dt id="word-{word}">' in page, word
 
 
 def test_a_folder_with_another_encoding(tmp_path):
@@ -119,7 +170,7 @@ def test_without_analysis(tmp_path):
     write_result(tmp_path, "run_0", "dino", 0, {"kl_divergence": 1.0})
     report(tmp_path)
     text = (tmp_path / "report.html").read_text()
-    assert "dualdiff analyze" in text and text.count("<img") == 4
+    assert "dualdiff analyze" in text and text.count("<img") == 4 and "gating weight" not in text.lower()
 
 
 LOOK = """
@@ -127,7 +178,7 @@ addEventListener("load", () => {
   const page = document.querySelector("iframe").contentDocument, view = page.documentElement, found = [];
   for (const part of page.querySelectorAll("details")) part.open = true;
   if (view.scrollWidth > view.clientWidth) found.push("the page is wider than the window: " + view.scrollWidth);
-  for (const image of page.images) if (!image.complete || !image.naturalWidth || image.clientWidth < 200) found.push("image: " + image.alt);
+  for (const image of page.images) if (!image.complete || !image.naturalWidth || image.clientWidth < 190 || image.clientWidth > view.clientWidth) found.push("image: " + image.alt);
   const scrolls = element => element.parentElement.closest(".wide, .picture, pre");
   for (const element of page.body.querySelectorAll("*")) {
     const box = element.getBoundingClientRect();
@@ -151,7 +202,7 @@ addEventListener("load", () => {
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="no Chromium: Debian's package chromium")
-@pytest.mark.parametrize("width", [360, 820, 1400])
+@pytest.mark.parametrize("width", [360, 400, 820, 1400])
 def test_layout(page, tmp_path, width):
     """On a phone, a tablet and a desktop: nothing cut off, nothing over something else, no network asked for."""
     frame = tmp_path / "frame.html"
@@ -163,5 +214,5 @@ def test_layout(page, tmp_path, width):
     answer = re.search(r'<pre id="found">(.*?)</pre>', done.stdout, re.DOTALL)
     assert answer, done.stdout[-300:] + done.stderr[-600:]
     told = json.loads(html.unescape(answer.group(1)))
-    assert told["images"] == 17 and told["height"] > 3000
+    assert told["images"] == page.count("<img") and told["height"] > 3000
     assert not told["found"], told["found"][:10]

@@ -51,9 +51,10 @@ const dd_command dd_command_evaluate = {
                 "    dualdiff evaluate runs/run_1/dino/seed_0.h5 --set sampling.steps=20 --set sampling.eta=0\n",
     .run = dd_cmd_evaluate};
 
-/* Against `points`, which may be the training points. x (evaluation.samples, 2) are those that were measured. */
+/* Against `points`, which may be the training points. samples: x and initial_noise (evaluation.samples, 2), those that
+ * were measured. */
 static int measure(const char *path, const dd_stored *s, const dd_points *points, int training, const char *dataset,
-                   float *x, dd_metrics *m)
+                   dd_samples *samples, dd_metrics *m)
 {
     const dd_config *c = &s->header.config;
     uint32_t n = (uint32_t)c->evaluation.samples;
@@ -71,9 +72,10 @@ static int measure(const char *path, const dd_stored *s, const dd_points *points
                                       &heldout_loss));
     }
     double began = dd_now();
-    DD_CHECK(dd_stored_sample(path, s, training ? points : NULL, s->header.seed, n, x));
+    DD_CHECK(dd_stored_sample(path, s, training ? points : NULL, s->header.seed, n, samples));
     double inference_time = dd_now() - began;
-    status = dd_metrics_of_samples(pool, 1, (const dd_points *const[]){points}, x, n, &c->evaluation, m, &measured);
+    status =
+        dd_metrics_of_samples(pool, 1, (const dd_points *const[]){points}, samples->x, n, &c->evaluation, m, &measured);
     if (status) {
         dd_fail_context("%s", dataset);
         goto done;
@@ -125,18 +127,27 @@ static int check_target(const char *path, int overwrite)
     return dd_overwrite_check_draw(path, again, overwrite);
 }
 
-/* What is stored under a result's name is one, of samples without a network. */
-static int store(const dd_stored *s, const output *o, const dd_points *training, const float *x,
+/* What is stored under a result's name is one, of samples without a network. gate (evaluation.samples, gates): room
+ * for the weights on the samples. */
+static int store(const dd_stored *s, const output *o, const dd_points *training, const dd_samples *samples, float *gate,
                  const dd_metrics *computed, dd_progress_view *view)
 {
+    uint32_t n = (uint32_t)s->header.config.evaluation.samples;
+    if (s->model.gates)
+        DD_TRY(dd_ensemble_predict(s->ensemble, DD_STATE_EMA, samples->x, n, 0, &(dd_prediction){.gate = gate}));
     dd_run run = dd_stored_run(s);
     if (*o->config_name)
         run.config_name = o->config_name;
     char *path = target_of(s, o);
     if (!path)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    dd_result result = {
-        .metrics = *computed, .samples = (uint32_t)s->header.config.evaluation.samples, .x = x, .training = training};
+    dd_result result = {.metrics = *computed,
+                        .samples = n,
+                        .x = samples->x,
+                        .initial_noise = samples->initial_noise,
+                        .gate = s->model.gates ? gate : NULL,
+                        .gates = s->model.gates,
+                        .training = training};
     dd_lock *lock = NULL;
     int status = dd_make_directories(path, "--out");
     if (!status)
@@ -182,12 +193,14 @@ static int evaluate(const char *path, const dd_stored *s, const char *asked, con
         dd_points_free(&points);
         return status;
     }
-    float *x = malloc(2 * (size_t)n * sizeof *x);
+    float *x = malloc((4 + (size_t)s->model.gates) * (size_t)n * sizeof *x);
+    dd_samples samples = {.x = x, .initial_noise = x ? x + 2 * (size_t)n : NULL};
+    float *gate = x ? x + 4 * (size_t)n : NULL;
     status = x ? dd_result_read_metrics(path, &stored) : dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
     if (!status)
-        status = measure(path, s, &points, same, dataset, x, &computed);
+        status = measure(path, s, &points, same, dataset, &samples, &computed);
     if (!status && out->dir)
-        status = store(s, out, &points, x, &computed, view);
+        status = store(s, out, &points, &samples, gate, &computed, view);
     dd_progress_clear(view);
     if (!status) {
         printf("%s on %s%s\n\n", path, points.name, same ? "" : " (not the points it was trained on)");

@@ -48,7 +48,7 @@ static int sample(const char *path, const dd_stored *s, const dd_points *trainin
     if (!x)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
     float *gate = s->model.gates ? x + 2 * (size_t)n : NULL;
-    int status = dd_stored_sample(path, s, training, seed, n, x);
+    int status = dd_stored_sample(path, s, training, seed, n, &(dd_samples){.x = x});
     if (!status && gate)
         status = dd_ensemble_predict(s->ensemble, DD_STATE_EMA, x, n, 0, &(dd_prediction){.gate = gate});
     dd_progress_clear(view); /* standard output may be the same terminal */

@@ -105,6 +105,7 @@ typedef struct dd_result {
     const float *initial_noise;  /* [n][2] */
     const dd_schedule *sampling; /* the timesteps that samples went through; with a gate alone */
     const float *gate;           /* [n][gates] EMA gate at t = 0 on x; NULL without a gate */
+    int gates;                   /* weights a point, for dd_result_write_samples alone */
     const float *sample_gate;    /* [S][n][gates]; NULL without a gate */
     const float *online, *ema;   /* [parameters] */
     const dd_points *training;   /* the training points; DD_STORED_POINTS of them are kept for pictures. NULL: none */
@@ -117,7 +118,7 @@ enum { DD_STORED_POINTS = 10000 };
 int dd_result_write(const char *path, const dd_run *run, const dd_model *model, const dd_result *result);
 
 /* A result without a network, of samples that come from elsewhere: `points` says what they are. Of the result metrics,
- * samples, x, initial_noise and training (both may be NULL) are written. */
+ * samples, x, and what is not NULL of initial_noise, gate and training are written. */
 int dd_result_write_samples(const char *path, const dd_run *run, const dd_result *result, const char *points);
 
 /* What the points of a result are: its `points` above, or those of a network, which *network says is in it. A log or a

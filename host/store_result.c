@@ -135,7 +135,7 @@ int dd_result_write_samples(const char *path, const dd_run *run, const dd_result
     DD_TRY(dd_output_open(&out, path));
     dd_h5_create_output(&f, &out, H5F_LIBVER_V18);
     dd_write_header(&f, run, DD_FILE_RESULT);
-    write_samples(&f, points, r->x, r->initial_noise, NULL, 0, r->samples);
+    write_samples(&f, points, r->x, r->initial_noise, r->gate, r->gates, r->samples);
     if (r->training)
         write_training_points(&f, r->training);
     write_metrics(&f, &r->metrics);

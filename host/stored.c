@@ -79,31 +79,32 @@ int dd_stored_own_points(const char *command, const char *path, const dd_stored 
     return dd_fail(DD_ERR_USAGE, "%s: --dataset %s: not the points that %s was trained on", command, asked, path);
 }
 
-static int sample(const char *path, const dd_stored *s, const dd_points *training, uint64_t seed, uint32_t n, float *x)
+static int sample(const char *path, const dd_stored *s, const dd_points *training, uint64_t seed, uint32_t n,
+                  dd_samples *samples)
 {
-    dd_samples samples = {.x = x};
+    samples->start = NULL;
     dd_pool_phase(dd_backend_pool(s->backend), "sampling");
     if (s->header.config.sampling.start == DD_START_NORMAL)
-        return dd_ensemble_sample(s->ensemble, DD_STATE_EMA, &seed, n, &samples);
+        return dd_ensemble_sample(s->ensemble, DD_STATE_EMA, &seed, n, samples);
     dd_points made = {0};
     int same;
     if (!training)
         DD_TRY(dd_stored_points(path, s, NULL, &made, &same));
     float *start;
     int status = dd_start_create(&s->schedule, training ? training : &made, seed, n, &start);
-    samples.start = start;
+    samples->start = start;
     if (!status)
-        status = dd_ensemble_sample(s->ensemble, DD_STATE_EMA, &seed, n, &samples);
+        status = dd_ensemble_sample(s->ensemble, DD_STATE_EMA, &seed, n, samples);
     free(start);
     dd_points_free(&made);
     return status;
 }
 
 int dd_stored_sample(const char *path, const dd_stored *s, const dd_points *training, uint64_t seed, uint32_t n,
-                     float *x)
+                     dd_samples *samples)
 {
-    DD_TRY(sample(path, s, training, seed, n, x));
-    return dd_all_finite(x, 2 * (size_t)n)
+    DD_TRY(sample(path, s, training, seed, n, samples));
+    return dd_all_finite(samples->x, 2 * (size_t)n)
                ? DD_OK
                : dd_fail(DD_ERR_NUMERIC,
                          "%s: its network makes points that are NaN or infinite; its parameters are damaged, or its "

@@ -25,11 +25,11 @@ int dd_stored_points(const char *path, const dd_stored *stored, const char *aske
 int dd_stored_own_points(const char *command, const char *path, const dd_stored *stored, const char *asked,
                          dd_points *points);
 
-/* Generate points x (n, 2) with the averaged parameters, as [sampling] says. training: the points that the run was
- * trained on, for where sampling starts from them; NULL: they are made again there. DD_ERR_NUMERIC: a point is NaN or
- * infinite. */
+/* Generate n points with the averaged parameters, as [sampling] says. samples: where x goes and, unless NULL,
+ * initial_noise and gate; its start is set here. training: the points that the run was trained on, for where sampling
+ * starts from them; NULL: they are made again there. DD_ERR_NUMERIC: a point is NaN or infinite. */
 int dd_stored_sample(const char *path, const dd_stored *stored, const dd_points *training, uint64_t seed, uint32_t n,
-                     float *x);
+                     dd_samples *samples);
 
 /* The run that the header tells of, for files that are made from it. */
 dd_run dd_stored_run(const dd_stored *stored);

@@ -642,6 +642,19 @@ def test_evaluate_under_another_sampler(finished, tmp_path):
     assert not (tmp_path / "other").exists() and bytes_of(finished.parent) == before
 
 
+@pytest.mark.parametrize("fixture, sampler", [("finished", []), ("four", []), ("finished", ["sampling.steps=5", "sampling.eta=0"])])
+def test_what_evaluate_stores_can_be_traced(fixture, sampler, request, tmp_path):
+    """Start and gate are there: those of the run itself, or, of another sampler, the same start and the gate of its samples."""
+    path = request.getfixturevalue(fixture)
+    done = program("evaluate", path, *(word for value in sampler for word in ("--set", value)), "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    (stored,) = tmp_path.glob("*/*/seed_0.h5")
+    with h5py.File(path) as ours, h5py.File(stored) as theirs:
+        equal = {name: np.array_equal(ours[f"samples/{name}"], theirs[f"samples/{name}"]) for name in ("x", "initial_noise", "gate")}
+        assert list(theirs["samples"]) == list(ours["samples"]) and theirs["samples/gate"].dims[0][0] == theirs["samples/sample"]
+    assert equal == {"x": not sampler, "initial_noise": True, "gate": not sampler}
+
+
 @pytest.mark.parametrize("name", ["mine", "dino"])
 def test_evaluate_wants_the_file_it_was_trained_on(tmp_path, name):
     points = tmp_path / f"{name}.csv"

@@ -2,21 +2,37 @@
 
     python3 results/beside_known.py runs > results/beside_known.md
 
-Published figures are in known_results.csv: one unseeded run each, from the experiment's public results. The rows
-above them put every KL figure in its place: ± is a standard deviation; the floor is what 10,000 fresh true points score, and the exact score
-what a perfect denoiser would under the same protocol (T = 100, linear schedule, start from N(0, I)).
+Published figures are in known_results.csv: one unseeded run each, from the experiment's public results. The rows above them put
+every KL figure in its place, each a mean ± standard deviation:
+- the floor, what 10,000 fresh true points score, and the exact denoiser, what a perfect network would score under the same
+  protocol (T = 100, linear schedule, start from N(0, I)), by this program: oracle.md has them and their numbers of draws;
+- run 0 as three public runs of it have it (public_baselines.csv): those of the papers adaptive_dual_scale_denoising,
+  dual_expert_denoiser and gan_diffusion in SakanaAI/AI-Scientist, example_papers/<paper>/run_0/final_info.json.
 """
 import csv
 import json
 import os
+import re
+import statistics
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATASETS = ["circle", "dino", "line", "moons"]
-# Mean and sd of 7 independent public runs of the baseline; of 3 draws of true points; one draw with the exact score.
-BASELINES = {"circle": ".355 ± .010", "dino": "1.081 ± .052", "line": ".164 ± .009", "moons": ".090 ± .005"}
-FLOOR = {"circle": ".025", "dino": "-.082", "line": ".015", "moons": "-.034"}
-EXACT = {"circle": "~ .16", "dino": "-.068", "line": ".16", "moons": ".08"}
+
+
+def read_baselines():
+    found = {dataset: [] for dataset in DATASETS}
+    with open(os.path.join(HERE, "public_baselines.csv"), newline="") as file:
+        for row in csv.DictReader(file):
+            found[row["dataset"]].append(float(row["kl_divergence_bits"]))
+    return {d: f"{statistics.mean(kl):.3f} ± {statistics.stdev(kl):.3f}".replace("0.", ".") for d, kl in found.items()}
+
+
+def read_oracle(label):
+    """One row of oracle.md, without what stands in brackets there."""
+    with open(os.path.join(HERE, "oracle.md")) as file:
+        (row,) = (line for line in file if line.startswith(f"| {label} |"))
+    return dict(zip(DATASETS, (re.sub(r" \(.*\)", "", cell.strip()) for cell in row.split("|")[2:-1])))
 
 
 def read_known():
@@ -44,7 +60,8 @@ def value(info, metric, digits):
 def table(title, ours, known, column, metric, digits, above=()):
     lines = [f"**{title}**", "", "| run | " + " | ".join(f"{d}, ours | {d}, published" for d in DATASETS) + " |",
              "|---" * (1 + 2 * len(DATASETS)) + "|"]
-    lines += [f"| *{name}* | " + " | ".join(f" | {values[d]}" for d in DATASETS) + " |" for name, values in above]
+    for name, values, ours_too in above:
+        lines.append(f"| *{name}* | " + " | ".join(f"{values[d]} | " if ours_too else f" | {values[d]}" for d in DATASETS) + " |")
     for run, info in ours.items():
         cells = []
         for d in DATASETS:
@@ -57,7 +74,9 @@ def table(title, ours, known, column, metric, digits, above=()):
 def main():
     ours, known = read_ours(sys.argv[1]), read_known()
     print(table("KL divergence in bits (lower is better)", ours, known, "kl_divergence_bits", "kl_divergence", 3,
-                [("floor: true points", FLOOR), ("exact score, this protocol", EXACT), ("run_0, 7 public runs", BASELINES)]))
+                [("fresh true points, 20 draws", read_oracle("fresh true points"), True),
+                 ("exact denoiser, 5 draws", read_oracle("exact denoiser, T = 100, linear (the experiment's)"), True),
+                 ("run_0, 3 public runs", read_baselines(), False)]))
     print(table("Evaluation loss (MSE on the training set, online parameters)", ours, known, "eval_loss", "eval_loss", 4))
     print(table("Training time in s", ours, known, "training_time_s", "training_time", 1))
     print(table("Time to sample 10,000 points in s", ours, known, "inference_time_s", "inference_time", 2))

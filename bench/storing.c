@@ -27,7 +27,7 @@ int storing_open(dd_ensemble *ensemble, const dd_run *run, const dd_model *model
     s->run = run;
     s->model = model;
     snprintf(s->result, sizeof s->result, "%s/run.h5", folder);
-    snprintf(s->checkpoint, sizeof s->checkpoint, "%s/run.ckpt.h5", folder);
+    snprintf(s->checkpoint, sizeof s->checkpoint, "%s/run.checkpoint", folder);
     s->memory = malloc(DD_STATE_PARTS * model->parameters * sizeof *s->memory);
     if (!s->memory)
         return dd_fail(DD_ERR_MEMORY, "out of memory");

@@ -14,7 +14,7 @@
 
 typedef struct storing storing;
 
-/* Files go to FOLDER/run.h5 and FOLDER/run.ckpt.h5. The ensemble has one replica; ensemble, run and model are borrowed.
+/* Files go to FOLDER/run.h5 and FOLDER/run.checkpoint. The ensemble has one replica; ensemble, run and model are borrowed.
  */
 int storing_open(dd_ensemble *ensemble, const dd_run *run, const dd_model *model, const char *folder, storing **out);
 void storing_close(storing *s);

@@ -184,6 +184,18 @@ static int open_config(const char *word, dd_config *config)
     return dd_fail(DD_ERR_IO, "%s, and `dualdiff datasets` the datasets", message);
 }
 
+/* By its name, so that a damaged one is read as what it should be; or by its contents. */
+static int is_stored(const char *path)
+{
+    static const char *const endings[] = {".h5", ".hdf5", ".checkpoint"};
+    const char *ending = strrchr(path, '.');
+    for (int i = 0; i < 3; i++)
+        if (ending && !strcmp(ending, endings[i]))
+            return 1;
+    dd_h5_quiet();
+    return H5Fis_hdf5(path) > 0;
+}
+
 int dd_cmd_info(int argc, char **argv)
 {
     dd_args args;
@@ -191,13 +203,13 @@ int dd_cmd_info(int argc, char **argv)
     int status = dd_args_parse(&dd_command_info, argc, argv, &args);
     if (status || args.help)
         goto done;
-    const char *path = args.word[0], *ending = strrchr(path, '.');
+    const char *path = args.word[0];
     const dd_generator_info *generator = dd_generator_find(path);
     if (generator) {
         status = print_dataset(generator);
         goto done;
     }
-    if (ending && (!strcmp(ending, ".h5") || !strcmp(ending, ".hdf5"))) {
+    if (is_stored(path)) {
         dd_header header;
         DD_CHECK(print_file(path, &header));
         config = header.config;

@@ -35,13 +35,13 @@ const dd_command dd_command_train = {
     .description =
         "Trains the network that CONFIG describes (a TOML file, or a name from `dualdiff configs`), once for every "
         "dataset and seed, all "
-        "together. While training, seed_<n>.h5 is a log that h5py can watch (swmr=True) and seed_<n>.ckpt.h5 the "
-        "newest checkpoint; at the end seed_<n>.h5 is the result: parameters, losses, gating weights, samples and "
-        "metrics. "
+        "together. While training, seed_<n>.h5 is a log that h5py can watch (swmr=True) and seed_<n>.checkpoint the "
+        "newest checkpoint; at the end seed_<n>.h5 is the result (parameters, losses, gating weights, samples and "
+        "metrics), and the checkpoint is removed. "
         "DIR/<config>/final_info.json sums up.\n\n"
         "The same command resumes where an interrupted one was (Ctrl-C, a signal, a crash, a power cut), to the same "
         "bits, or says that all is done. It refuses to resume with another [model], [diffusion], [training] or data; "
-        "backend, threads and [evaluation] may change.\n\n"
+        "backend, threads, checkpoint_every, keep_checkpoint and [evaluation] may change.\n\n"
         "Signals: INT (Ctrl-C), TERM, HUP (the terminal was closed) and XCPU (a limit on CPU time) write a checkpoint "
         "and end the program; a second INT or TERM ends it at once. USR1 and USR2 write a checkpoint, and training "
         "continues: let a batch system send one before its time limit. Under nohup, HUP is ignored.",

@@ -14,7 +14,7 @@
 
 /* ---- the table of keys ---- */
 
-typedef enum key_type { KEY_INT, KEY_SEED, KEY_REAL, KEY_WORD, KEY_WIDTHS } key_type;
+typedef enum key_type { KEY_INT, KEY_SEED, KEY_REAL, KEY_WORD, KEY_WIDTHS, KEY_FLAG } key_type;
 
 static const char *const activation_words[] = {"relu", "gelu", "silu", "tanh", NULL};
 static const char *const schedule_words[] = {"linear", "quadratic", "cosine", "scaled_linear", "geometric", NULL};
@@ -34,15 +34,21 @@ typedef struct key_info {
     double least, most;
     const char *const *words; /* of KEY_WORD; the value is the index */
     const char *meaning;
+    int keeping; /* 1: what is kept on disk on the way; changes nothing in a result */
 } key_info;
 
 #define KEY(section, member, type, least, most, meaning)                                                               \
     {                                                                                                                  \
-#section, #member, type, offsetof(dd_config, section.member), least, most, NULL, meaning                       \
+#section, #member, type, offsetof(dd_config, section.member), least, most, NULL, meaning, 0                    \
     }
 #define WORD(section, member, words, meaning)                                                                          \
     {                                                                                                                  \
-#section, #member, KEY_WORD, offsetof(dd_config, section.member), 0, 0, words, meaning                         \
+#section, #member, KEY_WORD, offsetof(dd_config, section.member), 0, 0, words, meaning, 0                      \
+    }
+
+#define KEEPING(section, member, type, least, most, meaning)                                                           \
+    {                                                                                                                  \
+#section, #member, type, offsetof(dd_config, section.member), least, most, NULL, meaning, 1                    \
     }
 
 static const key_info keys[] = {
@@ -81,7 +87,8 @@ static const key_info keys[] = {
     KEY(training, ema_power, KEY_REAL, 0, 10, "its warm-up: decay = 1 - (1 + n)^-power"),
     KEY(training, ema_start, KEY_INT, 0, 1e8, "up to this step the average is a copy"),
     KEY(training, ema_every, KEY_INT, 1, 1e8, "steps between updates of the average"),
-    KEY(training, checkpoint_every, KEY_INT, 1, 1e8, "steps between checkpoints"),
+    KEEPING(training, checkpoint_every, KEY_INT, 1, 1e8, "steps between checkpoints"),
+    KEEPING(training, keep_checkpoint, KEY_FLAG, 0, 1, "whether a finished run keeps its last one"),
     KEY(training, gate_every, KEY_INT, 1, 1e8, "steps between logged rows of gating weights"),
     WORD(training, precision, precision_words, "of matrix products on a GPU"),
     KEY(sampling, steps, KEY_INT, 0, 10000, "timesteps used, evenly spaced; 0: all"),
@@ -246,7 +253,8 @@ static int read_widths(const reading *r, const dd_toml_value *v, const key_info 
 
 static int read_value(void *user, const dd_toml_value *v)
 {
-    static const char *const wanted[] = {"an integer", "an integer", "a number", "a string", "an array of integers"};
+    static const char *const wanted[] = {"an integer", "an integer",           "a number",
+                                         "a string",   "an array of integers", "true or false"};
     const reading *r = user;
     if (*v->section)
         DD_TRY(check_section(r, v));
@@ -261,6 +269,7 @@ static int read_value(void *user, const dd_toml_value *v)
     int number = v->type == DD_TOML_INTEGER || (v->type == DD_TOML_FLOAT && key->type == KEY_REAL);
     int fits = key->type == KEY_WORD     ? v->type == DD_TOML_STRING
                : key->type == KEY_WIDTHS ? v->type == DD_TOML_INTEGERS
+               : key->type == KEY_FLAG   ? v->type == DD_TOML_BOOLEAN
                                          : number;
     if (!fits)
         return fail_at(r, v, "%s where %s is wanted", v->type_name, wanted[key->type]);
@@ -269,6 +278,10 @@ static int read_value(void *user, const dd_toml_value *v)
         return read_word(r, v, key, to);
     if (key->type == KEY_WIDTHS)
         return read_widths(r, v, key, to);
+    if (key->type == KEY_FLAG) {
+        *(int *)to = (int)v->integer;
+        return DD_OK;
+    }
     if (!(v->real >= key->least && v->real <= key->most))
         return out_of_range(r, v, key, v->real);
     if (key->type == KEY_INT)
@@ -411,6 +424,9 @@ static void print_value(char *out, size_t size, const dd_config *config, const k
     case KEY_INT:
         snprintf(out, size, "%d", *(const int *)from);
         break;
+    case KEY_FLAG:
+        snprintf(out, size, "%s", *(const int *)from ? "true" : "false");
+        break;
     case KEY_SEED:
         snprintf(out, size, "%llu", (unsigned long long)*(const uint64_t *)from);
         break;
@@ -455,6 +471,8 @@ char *dd_config_difference(const dd_config *a, const dd_config *b, const char *c
         *text = '\0';
     for (int i = 0; i < KEYS && text; i++) {
         int asked = 0;
+        if (keys[i].keeping)
+            continue;
         for (int s = 0; sections[s]; s++)
             asked |= !strcmp(sections[s], keys[i].section);
         if (!asked)

@@ -115,6 +115,7 @@ typedef struct dd_training_config {
     int ema_start;        /* up to this step the average is a copy */
     int ema_every;        /* steps between updates of the average */
     int checkpoint_every; /* steps; a checkpoint falls on the first whole log chunk at or after */
+    int keep_checkpoint;  /* 1: that of the last step, next to the result; 0: it is removed */
     int gate_every;       /* steps between logged rows of gating weights */
     dd_precision precision;
 } dd_training_config;
@@ -174,7 +175,8 @@ int dd_config_validate(const dd_config *config);
 char *dd_config_print(const dd_config *config);
 
 /* Lines "section.key: <a> here, <b> there" for the keys of the named sections (NULL-terminated list)
- * that differ; "" when none does. The caller frees it; NULL when memory is out. */
+ * that differ; "" when none does. The caller frees it; NULL when memory is out. Keys that decide what a run leaves on
+ * disk on the way, and nothing in its result (checkpoint_every, keep_checkpoint), are no difference. */
 char *dd_config_difference(const dd_config *a, const dd_config *b, const char *const *sections);
 
 #endif

@@ -2,7 +2,8 @@
  * layout from a reader's side.
  *
  *   <out>/<config name>/<dataset>/seed_<n>.h5         log while training, the result at the end
- *   <out>/<config name>/<dataset>/seed_<n>.ckpt.h5    newest checkpoint
+ *   <out>/<config name>/<dataset>/seed_<n>.checkpoint newest checkpoint; a finished run has none, unless it is to
+ *                                                     be kept. Not .h5, so that seed_*.h5 means results and logs
  *
  * Three kinds of file, one module each:
  *   store_log.c         the SWMR log that a reader may watch: rows appended in whole chunks
@@ -64,8 +65,11 @@ int dd_header_matches(const dd_header *header, const dd_run *run, const char *pa
 
 typedef struct dd_log dd_log;
 
-/* Rows of one chunk for a configuration: min(50, checkpoint_every). Appends are this long but the last. */
+/* Rows of one chunk for a configuration: min(50, checkpoint_every). */
 int dd_log_chunk(const dd_training_config *training);
+/* Steps of the block that is appended at `step`: to the chunk's end, which the first block may begin in the middle of
+ * where checkpoint_every was another before, or to the last step. */
+int dd_log_block(const dd_training_config *training, int step);
 
 /* Create `path` (through path.tmp) with everything a reader will find in it, then switch to SWMR.
  * from_step > 0: copy rows 0..from_step-1 from the log that is there now, which may have been left by
@@ -86,6 +90,8 @@ int dd_checkpoint_write(const char *path, const dd_run *run, const dd_model *mod
                         const float *const state[DD_STATE_PARTS]);
 /* Rename path.next to path, durably. */
 int dd_checkpoint_commit(const char *path);
+/* Remove path and path.next, where they are there. DD_ERR_IO names the one that cannot be removed. */
+int dd_checkpoint_remove(const char *path);
 
 /* The steps of the good checkpoints that exist: of path itself and of path.next, which a process killed
  * between write and commit leaves behind; -1 where there is none. A path that exists but cannot be read

@@ -64,6 +64,25 @@ int dd_checkpoint_commit(const char *path)
     return status;
 }
 
+static int remove_if_there(const char *path)
+{
+    if (unlink(path) && errno != ENOENT)
+        return dd_fail(DD_ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));
+    return DD_OK;
+}
+
+int dd_checkpoint_remove(const char *path)
+{
+    char *next = dd_path_with(path, ".next");
+    if (!next)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int status = remove_if_there(path);
+    if (!status)
+        status = remove_if_there(next);
+    free(next);
+    return status;
+}
+
 /* Read everything of a checkpoint file; the fletcher32 sums are verified on the way. */
 static int read_state(const char *path, const dd_model *model, double *training_time,
                       float *const state[DD_STATE_PARTS])

@@ -23,6 +23,12 @@ int dd_log_chunk(const dd_training_config *training)
     return training->checkpoint_every < LONGEST_CHUNK ? training->checkpoint_every : LONGEST_CHUNK;
 }
 
+int dd_log_block(const dd_training_config *training, int step)
+{
+    int chunk = dd_log_chunk(training), whole = chunk - step % chunk, most = training->steps - step;
+    return most < whole ? most : whole;
+}
+
 /* The columns of a log. */
 typedef enum column {
     TRAIN_STEP, /* a group's scale is made first */
@@ -336,11 +342,10 @@ static void append_gate(dd_log *log, const dd_train_log *block, size_t place)
 int dd_log_append(dd_log *log, const dd_train_log *block, int replica, double learning_rate)
 {
     hsize_t rows = (hsize_t)block->steps;
-    int chunk = dd_log_chunk(&log->training), most = log->training.steps - (int)log->rows;
-    if ((hsize_t)block->first_step != log->rows || block->first_step % chunk ||
-        block->steps != (most < chunk ? most : chunk))
-        return dd_fail(DD_ERR_INTERNAL, "%s: %d rows from step %d on appended to %llu; chunks have %d rows", log->path,
-                       block->steps, block->first_step, (unsigned long long)log->rows, chunk);
+    int steps = dd_log_block(&log->training, (int)log->rows);
+    if ((hsize_t)block->first_step != log->rows || block->steps != steps)
+        return dd_fail(DD_ERR_INTERNAL, "%s: %d rows from step %d on appended to %llu, where %d belong", log->path,
+                       block->steps, block->first_step, (unsigned long long)log->rows, steps);
     for (int i = 0; i < block->steps; i++) {
         log->step[i] = block->first_step + i;
         log->rate[i] = dd_learning_rate(learning_rate, log->step[i], log->training.steps);

@@ -59,6 +59,9 @@ int visit_item(const item &i, int (*visit)(void *, const dd_toml_value *), void 
     } else if (const auto *real = i.node->as_floating_point()) {
         value.type = DD_TOML_FLOAT;
         value.real = real->get();
+    } else if (const auto *boolean = i.node->as_boolean()) {
+        value.type = DD_TOML_BOOLEAN;
+        value.integer = boolean->get();
     } else if (const auto *string = i.node->as_string()) {
         value.type = DD_TOML_STRING;
         value.string = string->get().c_str();

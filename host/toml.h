@@ -13,6 +13,7 @@ typedef enum dd_toml_type {
     DD_TOML_FLOAT,
     DD_TOML_STRING,
     DD_TOML_INTEGERS,
+    DD_TOML_BOOLEAN, /* `integer` is 0 or 1 */
     DD_TOML_OTHER
 } dd_toml_type;
 

@@ -207,12 +207,12 @@ static int train(session *s)
 {
     const dd_job *job = s->plan->job;
     const dd_training_config *t = &job->config->training;
-    int chunk = dd_log_chunk(t), first_step = s->step;
+    int first_step = s->step;
     dd_train_log *computed = NULL;
     double began = s->since = dd_now();
     s->checkpoint_step = s->step;
     for (int turn = 0; s->step < t->steps; turn = !turn) {
-        int count = t->steps - s->step < chunk ? t->steps - s->step : chunk;
+        int count = dd_log_block(t, s->step);
         DD_TRY(dd_ensemble_train(s->ensemble, s->step, count, s->log[turn]));
         if (computed) {
             DD_TRY(append_block(s, computed));

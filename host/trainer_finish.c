@@ -144,6 +144,8 @@ static int write_run(const dd_plan *plan, dd_ensemble *e, const measurement *m, 
     };
     DD_TRY(dd_result_write(w->result, &w->run, &plan->model, &result));
     plan->outcome->written++;
+    if (!c->training.keep_checkpoint && dd_checkpoint_remove(w->checkpoint))
+        dd_tell(plan->job, "warning: %s; the run is finished and does not need it", dd_error_message());
     char modes[64] = "";
     if (!isnan(metrics.modes))
         snprintf(modes, sizeof modes, ", %g of %g modes", metrics.modes_captured, metrics.modes);

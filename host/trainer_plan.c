@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "directories.h"
+#include "files.h"
 #include "names.h"
 #include "trainer_run.h"
 
@@ -36,6 +37,23 @@ char *dd_run_path(const char *out, const char *config_name, const char *dataset,
 static int exists(const char *path)
 {
     return access(path, F_OK) == 0;
+}
+
+/* Where the checkpoint of an unfinished run is: older programs gave it another name. */
+static int find_checkpoint(const dd_job *job, dd_work *w)
+{
+    char *old = dd_run_path(job->out, job->config_name, w->run.dataset, w->run.seed, ".ckpt.h5");
+    char *old_next = old ? dd_path_with(old, ".next") : NULL, *next = dd_path_with(w->checkpoint, ".next");
+    int status = old_next && next ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
+    if (!status && !exists(w->checkpoint) && !exists(next) && (exists(old) || exists(old_next))) {
+        free(w->checkpoint);
+        w->checkpoint = old;
+        old = NULL;
+    }
+    free(old);
+    free(old_next);
+    free(next);
+    return status;
 }
 
 /* What lies on disk of this work. */
@@ -66,6 +84,8 @@ static int inspect(const dd_job *job, dd_work *w)
                            w->result, points);
     }
     if (w->finished) {
+        if (!header.config.training.keep_checkpoint) /* left by a process that was killed before it could remove it */
+            dd_checkpoint_remove(w->checkpoint);
         char *difference = dd_config_difference(job->config, &header.config, measured);
         if (!difference)
             return dd_fail(DD_ERR_MEMORY, "out of memory");
@@ -78,6 +98,7 @@ static int inspect(const dd_job *job, dd_work *w)
         return DD_OK;
     }
     int steps[2];
+    DD_TRY(find_checkpoint(job, w));
     DD_TRY(dd_checkpoint_steps(w->checkpoint, &w->run, steps));
     int newest = steps[1] > steps[0];
     if (steps[newest] >= 0) {
@@ -104,7 +125,7 @@ static int set_up_work(dd_plan *plan, int dataset, uint64_t seed, dd_work *w)
         .source = job->dataset[dataset],
         .points = points,
         .result = dd_run_path(job->out, job->config_name, points->name, seed, ".h5"),
-        .checkpoint = dd_run_path(job->out, job->config_name, points->name, seed, ".ckpt.h5"),
+        .checkpoint = dd_run_path(job->out, job->config_name, points->name, seed, ".checkpoint"),
     };
     if (!w->result || !w->checkpoint)
         return dd_fail(DD_ERR_MEMORY, "out of memory");

@@ -11,8 +11,8 @@ DENSEST = 1032  # bytes that deflate, the densest filter, packs into one
 BEFORE_KEY = {
     "model.gate": "learned", "diffusion.terminal_snr": "kept", "diffusion.prediction": "noise",
     "training.diversity_layer": "output", "training.diversity_distance": "euclidean", "training.diversity_scale": 1.0,
-    "training.diversity_course": "constant", "training.min_snr_gamma": 0.0, "training.precision": "float32", "sampling.steps": 0, "sampling.eta": 1.0,
-    "sampling.noise_factor": 1.0, "sampling.start": "normal",
+    "training.diversity_course": "constant", "training.min_snr_gamma": 0.0, "training.precision": "float32", "training.keep_checkpoint": False,
+    "sampling.steps": 0, "sampling.eta": 1.0, "sampling.noise_factor": 1.0, "sampling.start": "normal",
 }
 
 

@@ -69,7 +69,7 @@ def settings(name, config):
     """A checksum of all keys that the run's samples and metrics depend on."""
     sections = (("data", "evaluation") if is_floor(name) else ("data", "evaluation", "diffusion", "sampling") if is_oracle(name)
                 else ("data", "evaluation", "diffusion", "sampling", "model", "training"))
-    indifferent = ["training.checkpoint_every", "training.gate_every"]
+    indifferent = ["training.checkpoint_every", "training.keep_checkpoint", "training.gate_every"]
     if is_oracle(name):
         indifferent.append("diffusion.prediction")
     kept = {key: float(value) if isinstance(value, int) else value for key, value in config.items()

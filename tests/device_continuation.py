@@ -23,7 +23,7 @@ def command(out, backend):
 
 def stop_after(words, out, step):
     """Interrupt once a checkpoint of at least that step stands; returns its step, which is less than all."""
-    checkpoint = out / "run_3/dino/seed_0.ckpt.h5"
+    checkpoint = out / "run_3/dino/seed_0.checkpoint"
 
     def reached():
         try:

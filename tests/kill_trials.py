@@ -18,7 +18,7 @@ def results(out):
 
 def assert_readable(out):
     """After a kill: whatever has a checkpoint's name is a whole one, and a log opens as it is."""
-    for path in out.rglob("seed_*.ckpt.h5"):
+    for path in out.rglob("seed_*.checkpoint"):
         with h5py.File(path) as file:
             assert file.attrs["complete"] == 1
             for group in ("parameters/online", "parameters/ema", "optimizer/exp_avg", "optimizer/exp_avg_sq"):

@@ -312,12 +312,12 @@ def test_parameters_that_make_no_points(finished, tmp_path):
 
 @pytest.mark.parametrize("name", ["sample", "evaluate"])
 def test_not_a_result(finished, unfinished, name):
-    fails(program(name, finished.with_name("seed_0.ckpt.h5")), IO, "seed_0.ckpt.h5", "checkpoint")
+    fails(program(name, unfinished / "run_3/dino/seed_0.checkpoint"), IO, "seed_0.checkpoint", "checkpoint")
     fails(program(name, unfinished / "run_3/dino/seed_0.h5"), IO, "seed_0.h5", "not finished", "train")
 
 
 @pytest.mark.parametrize("kind", ["empty", "text", "cut", "no root", "no attributes", "foreign"])
-@pytest.mark.parametrize("name", ["seed_0.h5", "seed_0.ckpt.h5"])
+@pytest.mark.parametrize("name", ["seed_0.h5", "seed_0.checkpoint"])
 def test_training_over_a_damaged_file(tmp_path, unfinished, name, kind):
     """It is named and left alone, and so is everything beside it."""
     out = tmp_path / "out"
@@ -428,7 +428,7 @@ def test_no_space_left(tmp_path, unfinished):
     fails(train(tmp_path / "new", "--dataset", "dino", preexec_fn=limit(20000)), IO, "cannot be written")
     out = tmp_path / "out"
     shutil.copytree(unfinished, out)
-    checkpoint = out / "run_3/dino/seed_0.ckpt.h5"
+    checkpoint = out / "run_3/dino/seed_0.checkpoint"
     log = out / "run_3/dino/seed_0.h5"
     good = checkpoint.read_bytes()
     size = max(log.stat().st_size, len(good)) + 200000
@@ -500,14 +500,14 @@ def test_loss_becomes_nan(tmp_path):
           "step 1", "no checkpoint", "training.learning_rate")
     with h5py.File(tmp_path / "run_3/dino/seed_0.h5", swmr=True) as file:
         assert file.attrs["kind"] == "log"
-    assert not (tmp_path / "run_3/dino/seed_0.ckpt.h5").exists()
+    assert not (tmp_path / "run_3/dino/seed_0.checkpoint").exists()
 
 
 def test_the_last_good_checkpoint_is_kept(tmp_path):
     settings = {"training.learning_rate": 100.0, "training.weight_decay": 0.0202, "training.checkpoint_every": 1}
     fails(train(tmp_path, "--dataset", "dino", settings=settings), NUMERIC, "step 3", "checkpoint of step 3 was kept",
-          "seed_0.ckpt.h5")
-    checkpoint = tmp_path / "run_3/dino/seed_0.ckpt.h5"
+          "seed_0.checkpoint")
+    checkpoint = tmp_path / "run_3/dino/seed_0.checkpoint"
     good = checkpoint.read_bytes()
     with h5py.File(checkpoint) as file:
         assert file.attrs["step"] == 3
@@ -791,7 +791,7 @@ def test_info_of_files(finished, unfinished, tmp_path):
     for fragment in (": result", "run_3 on dino (500 points), seed 0", "120 of 120", "2 networks together", "kl_divergence",
                      "/gate/train/weight", "120 x 32", "hidden_width = 24"):
         assert fragment in done.stdout
-    assert "checkpoint" in program("info", unfinished / "run_3/dino/seed_0.ckpt.h5").stdout
+    assert "checkpoint" in program("info", unfinished / "run_3/dino/seed_0.checkpoint").stdout
     assert "not finished" in program("info", unfinished / "run_3/dino/seed_0.h5").stdout
     program("sample", finished, "--n", "7", "--out", tmp_path / "x.h5")
     assert ": samples" in program("info", tmp_path / "x.h5").stdout

@@ -81,7 +81,7 @@ def test_what_is_found(runs, tmp_path):
     out, _ = runs
     everything = rows(compare(out, "--format", "csv"))
     write_result(out, "run_1", "dino", 4, kind="log")  # a run that is still training
-    (out / "run_1" / "dino" / "seed_2.ckpt.h5").write_text("no result")
+    (out / "run_1" / "dino" / "seed_2.checkpoint").write_text("no result")
     (out / "run_1" / "dino" / "seed_5.h5.tmp").write_text("no result")
     (out / "run_1" / "dino" / ".seed_6.h5").write_text("no result")
     assert rows(compare(out, "--format", "csv")) == everything

@@ -18,7 +18,7 @@ def log(out, seed=0):
 
 
 def checkpoint_step(out, seed=0):
-    with h5py.File(out / f"run_3/dino/seed_{seed}.ckpt.h5") as file:
+    with h5py.File(out / f"run_3/dino/seed_{seed}.checkpoint") as file:
         return int(file.attrs["step"])
 
 
@@ -60,14 +60,14 @@ def test_a_checkpoint_written_but_not_renamed_is_gone_on_from(tmp_path):
     words = small_job.command(tmp_path, "--dataset", "dino", "--seeds", "0-1", settings=LONG)
     code, errors = small_job.interrupt(words, small_job.appears(log(tmp_path, 1)), signal.SIGINT)
     assert code == 130, errors
-    checkpoint = tmp_path / "run_3/dino/seed_1.ckpt.h5"
+    checkpoint = tmp_path / "run_3/dino/seed_1.checkpoint"
     unnamed = checkpoint.with_name(checkpoint.name + ".next")
     checkpoint.rename(unnamed)
     step = checkpoint_step(tmp_path)
     errors = small_job.run(words)
     assert errors.count("resuming from step") == 1 and f"resuming from step {step}" in errors
     assert "2500/2500 x 2 networks" in errors, "in one ensemble"
-    assert checkpoint.exists() and not unnamed.exists()
+    assert not checkpoint.exists() and not unnamed.exists()
 
 
 def test_kill_while_a_checkpoint_is_there_but_not_renamed(tmp_path):
@@ -77,7 +77,7 @@ def test_kill_while_a_checkpoint_is_there_but_not_renamed(tmp_path):
     hits = 0
     for _ in range(40):
         process = subprocess.Popen(words)
-        unnamed = folder / "seed_0.ckpt.h5.next"
+        unnamed = folder / "seed_0.checkpoint.next"
         while process.poll() is None and not unnamed.exists():
             time.sleep(.0002)
         process.kill()
@@ -100,13 +100,13 @@ def test_a_newer_checkpoint_of_one_replica_alone(tmp_path):
     words = small_job.command(tmp_path, "--dataset", "dino", "--seeds", "0-1", settings=settings)
     folder = tmp_path / "run_3/dino"
     assert small_job.interrupt(words, small_job.appears(log(tmp_path)), signal.SIGINT)[0] == 130
-    older = {seed: (folder / f"seed_{seed}.ckpt.h5").read_bytes() for seed in (0, 1)}
+    older = {seed: (folder / f"seed_{seed}.checkpoint").read_bytes() for seed in (0, 1)}
     step = checkpoint_step(tmp_path)
     assert small_job.interrupt(words, small_job.appears(log(tmp_path)), signal.SIGINT)[0] == 130
     assert checkpoint_step(tmp_path) > step
-    (folder / "seed_0.ckpt.h5").rename(folder / "seed_0.ckpt.h5.next")
+    (folder / "seed_0.checkpoint").rename(folder / "seed_0.checkpoint.next")
     for seed in (0, 1):
-        (folder / f"seed_{seed}.ckpt.h5").write_bytes(older[seed])
+        (folder / f"seed_{seed}.checkpoint").write_bytes(older[seed])
 
     cut_back = small_job.appears(log(tmp_path))
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
@@ -124,10 +124,10 @@ def test_a_half_written_checkpoint_is_passed_over(tmp_path):
     words = small_job.command(tmp_path / "cut", "--dataset", "dino", settings=settings)
     code, errors = small_job.interrupt(words, small_job.appears(log(tmp_path / "cut")), signal.SIGINT)
     assert code == 130, errors
-    good = tmp_path / "cut/run_3/dino/seed_0.ckpt.h5"
+    good = tmp_path / "cut/run_3/dino/seed_0.checkpoint"
     whole, step = good.read_bytes(), checkpoint_step(tmp_path / "cut")
     for length in (0, 100, len(whole) // 2, len(whole) - 1):
-        (good.parent / "seed_0.ckpt.h5.next").write_bytes(whole[:length])
+        (good.parent / "seed_0.checkpoint.next").write_bytes(whole[:length])
         code, errors = small_job.interrupt(words, .2, signal.SIGKILL)
         assert code == -signal.SIGKILL or f"resuming from step {step}" in errors, errors
         if code == 0:

@@ -137,7 +137,7 @@ static int read_equals(stored_run *r, const char *path, int step)
 
 static void check_checkpoints(stored_run *r)
 {
-    const char *path = in_folder("c.ckpt.h5");
+    const char *path = in_folder("c.checkpoint");
     int steps[2];
     CHECK_OK(dd_checkpoint_steps(path, &r->run, steps));
     CHECK(steps[0] == -1 && steps[1] == -1, "%d %d", steps[0], steps[1]);
@@ -154,14 +154,14 @@ static void check_checkpoints(stored_run *r)
     CHECK_OK(dd_checkpoint_commit(path));
     CHECK_OK(dd_checkpoint_steps(path, &r->run, steps));
     CHECK(steps[0] == 10 && steps[1] == -1, "%d %d", steps[0], steps[1]);
-    CHECK_FAILS(dd_checkpoint_commit(path), DD_ERR_IO, "c.ckpt.h5");
+    CHECK_FAILS(dd_checkpoint_commit(path), DD_ERR_IO, "c.checkpoint");
 }
 
 static void check_header(stored_run *r)
 {
     static const char *const everything[] = {"model", "diffusion", "training", "sampling", "evaluation", "data", NULL};
     dd_header h;
-    CHECK_OK(dd_header_read(in_folder("c.ckpt.h5"), &h));
+    CHECK_OK(dd_header_read(in_folder("c.checkpoint"), &h));
     CHECK(h.kind == DD_FILE_CHECKPOINT && h.step == 10, "kind %d, step %d", (int)h.kind, h.step);
     CHECK(h.seed == r->run.seed && h.data_checksum == r->run.data_checksum && h.points == r->run.points, "data, seed");
     CHECK(h.replicas == 2 && h.threads == 3 && !strcmp(h.backend, "cpu") && !strcmp(h.device, "a processor"), "where");
@@ -181,7 +181,7 @@ static int matches_with(const char *assignment)
     snprintf(text, sizeof text, "%s", assignment);
     char *override[] = {text};
     CHECK_OK(stored_run_create(&other, NULL, 1, override));
-    CHECK_OK(dd_header_read(in_folder("c.ckpt.h5"), &h));
+    CHECK_OK(dd_header_read(in_folder("c.checkpoint"), &h));
     int status = dd_header_matches(&h, &other.run, "some/path");
     stored_run_free(&other);
     return status;
@@ -199,12 +199,12 @@ static void check_matches(stored_run *r)
     CHECK_FAILS(matches_with("model.gate=hard"), DD_ERR_CONFLICT, "model.gate");
     CHECK_FAILS(matches_with("diffusion.prediction=v"), DD_ERR_CONFLICT, "diffusion.prediction");
     dd_run run = r->run;
-    CHECK_OK(dd_header_read(in_folder("c.ckpt.h5"), &h));
+    CHECK_OK(dd_header_read(in_folder("c.checkpoint"), &h));
     run.backend = "cuda", run.device = "a card", run.threads = 99, run.replicas = 7;
     CHECK_OK(dd_header_matches(&h, &run, "p"));
     run.data_checksum ^= 1;
     CHECK_FAILS(dd_header_matches(&h, &run, "p"), DD_ERR_CONFLICT, "points");
-    CHECK_FAILS(dd_checkpoint_steps(in_folder("c.ckpt.h5"), &run, steps), DD_ERR_CONFLICT, "c.ckpt.h5");
+    CHECK_FAILS(dd_checkpoint_steps(in_folder("c.checkpoint"), &run, steps), DD_ERR_CONFLICT, "c.checkpoint");
     run = r->run;
     run.points++;
     CHECK_FAILS(dd_header_matches(&h, &run, "p"), DD_ERR_CONFLICT, "1001");
@@ -216,7 +216,7 @@ static void check_matches(stored_run *r)
 /* Killed at any time, a writer leaves the checkpoint it replaced or the new one. */
 static void check_kills(stored_run *r)
 {
-    const char *path = in_folder("k.ckpt.h5");
+    const char *path = in_folder("k.checkpoint");
     int last = 0, seen[3] = {0};
     struct timespec began, ended;
     clock_gettime(CLOCK_MONOTONIC, &began);
@@ -239,7 +239,7 @@ static void check_kills(stored_run *r)
         CHECK_OK(dd_checkpoint_steps(path, &r->run, steps));
         CHECK(steps[0] >= 0 && read_equals(r, path, steps[0]), "trial %d: %s", trial, dd_error_message());
         CHECK(steps[1] < 0 || read_equals(r, path, steps[1]), "trial %d: %s", trial, dd_error_message());
-        seen[steps[1] >= 0 ? 2 : there(in_folder("k.ckpt.h5.next")) ? 1 : 0]++;
+        seen[steps[1] >= 0 ? 2 : there(in_folder("k.checkpoint.next")) ? 1 : 0]++;
         last = steps[0];
     }
     printf("40 kills of a writer of checkpoints: %d left nothing beside, %d a half-written file, %d a whole one\n",
@@ -251,13 +251,13 @@ static void check_kills(stored_run *r)
 /* A file cut to any length is an error, or, beside its place, is ignored. */
 static void check_cut_checkpoint(stored_run *r)
 {
-    const char *path = in_folder("t.ckpt.h5"), *next = in_folder("t.ckpt.h5.next");
+    const char *path = in_folder("t.checkpoint"), *next = in_folder("t.checkpoint.next");
     int steps[2];
     CHECK_OK(stored_run_checkpoint(r, path, 20));
     bytes whole = load(next);
     for (size_t n = 0; n < whole.n; n += n < 3000 || whole.n - n < 100 ? 37 : 3989) {
         save(path, whole.data, n);
-        CHECK_FAILS(dd_checkpoint_steps(path, &r->run, steps), DD_ERR_IO, "t.ckpt.h5", "from its beginning");
+        CHECK_FAILS(dd_checkpoint_steps(path, &r->run, steps), DD_ERR_IO, "t.checkpoint", "from its beginning");
         unlink(path);
         save(next, whole.data, n);
         CHECK_OK(dd_checkpoint_steps(path, &r->run, steps));
@@ -279,7 +279,7 @@ static void check_cut_checkpoint(stored_run *r)
 /* A wrong byte anywhere is noticed, or harmless: the state is never another. */
 static void check_flipped_checkpoint(stored_run *r)
 {
-    const char *path = in_folder("f.ckpt.h5");
+    const char *path = in_folder("f.checkpoint");
     int noticed = 0, trials = 0;
     CHECK_OK(stored_run_checkpoint(r, path, 20));
     CHECK_OK(dd_checkpoint_commit(path));
@@ -423,7 +423,7 @@ static void check_foreign(stored_run *r)
     CHECK_OK(stored_run_log(r, path, 10));
     CHECK_FAILS(read_result(r, path), DD_ERR_IO, "foreign.h5", "not finished", "10 of 23");
     CHECK_FAILS(dd_checkpoint_steps(path, &r->run, steps), DD_ERR_IO, "foreign.h5", "not a checkpoint");
-    CHECK_FAILS(read_result(r, in_folder("c.ckpt.h5")), DD_ERR_IO, "a checkpoint");
+    CHECK_FAILS(read_result(r, in_folder("c.checkpoint")), DD_ERR_IO, "a checkpoint");
 }
 
 /* ---- log and result ---- */
@@ -630,21 +630,21 @@ static void check_small_disk(stored_run *r)
         printf("no mount: a full and a read-only file system are not tested here\n");
         return;
     }
-    const char *path = in_folder("disk/d.ckpt.h5"), *result = in_folder("disk/d.h5");
+    const char *path = in_folder("disk/d.checkpoint"), *result = in_folder("disk/d.h5");
     CHECK_OK(write_whole_log(r, result));
     CHECK_OK(write_checkpoint(r, path));
     CHECK_OK(dd_checkpoint_commit(path));
     bytes log = load(result), good = load(path);
-    CHECK_FAILS(write_checkpoint(r, path), DD_ERR_IO, "disk/d.ckpt.h5", "No space left", "Make room");
+    CHECK_FAILS(write_checkpoint(r, path), DD_ERR_IO, "disk/d.checkpoint", "No space left", "Make room");
     CHECK_FAILS(stored_run_result(r, result), DD_ERR_IO, "disk/d.h5", "No space left");
-    CHECK(!left_over(place) && !there(in_folder("disk/d.ckpt.h5.next")), "a temporary file");
+    CHECK(!left_over(place) && !there(in_folder("disk/d.checkpoint.next")), "a temporary file");
     CHECK(unchanged(path, &good) && read_equals(r, path, 15), "checkpoint");
     CHECK(unchanged(result, &log), "log");
 
     CHECK(!mount("tmpfs", place, NULL, MS_REMOUNT | MS_RDONLY, NULL), "%s", strerror(errno));
     dd_log *none;
     dd_lock *lock;
-    CHECK_FAILS(write_checkpoint(r, path), DD_ERR_IO, "disk/d.ckpt.h5", "Read-only file system");
+    CHECK_FAILS(write_checkpoint(r, path), DD_ERR_IO, "disk/d.checkpoint", "Read-only file system");
     CHECK_FAILS(dd_log_create(result, &r->run, &r->model, 0, &none), DD_ERR_IO, "disk/d.h5", "Read-only");
     CHECK_FAILS(stored_run_result(r, result), DD_ERR_IO, "disk/d.h5", "Read-only");
     CHECK_FAILS(dd_lock_acquire(result, &lock), DD_ERR_IO, "disk/", "Read-only");
@@ -738,7 +738,7 @@ int main(void)
     in_child(check_flipped_checkpoint, &r);
     in_child(check_cut_result, &r);
     in_child(check_cut_log, &r);
-    check_full(&r, "c.ckpt.h5", write_checkpoint);
+    check_full(&r, "c.checkpoint", write_checkpoint);
     check_full(&r, "samples.h5", write_samples_to);
     check_full(&r, "samples.csv", write_samples_to);
     CHECK_OK(stored_run_log(&r, in_folder("l.h5"), 23));

@@ -62,7 +62,7 @@ def tables(out, first="configuration"):
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     make(folder / "runs")
-    (folder / "runs" / "base" / "dino" / "seed_0.ckpt.h5").write_bytes(b"no result")
+    (folder / "runs" / "base" / "dino" / "seed_0.checkpoint").write_bytes(b"no result")
     write_result(folder / "runs", "still training", "dino", 0, kind="log")
     said = study(folder / "runs", "--out", folder / "out", "--base", "base")
     assert "32 runs, 5 configurations, 2 datasets" in said

@@ -16,6 +16,7 @@ from small_job import PROGRAM
 
 IO, STOPPED = 5, 130
 LONG = {"training.steps": 2500, "training.checkpoint_every": 100000}  # no checkpoint but one that is asked for
+SHORT = {"training.steps": 60}
 ENDLESS = {"training.steps": 1000000}
 
 
@@ -171,9 +172,83 @@ def test_a_stop_does_not_wait_for_the_end_of_the_measurement(tmp_path, start, pa
     small_job.assert_equal_results(result(tmp_path / "cut"), result(tmp_path / "whole"))
 
 
-# ---- a damaged file says nothing about the others ----
 
-SHORT = {"training.steps": 60}
+# ---- checkpoints ----
+
+
+def files(out):
+    """Names in the dataset's folder, without hidden ones."""
+    return sorted(path.name for path in (out / "run_3/dino").iterdir() if not path.name.startswith("."))
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """The folder of a run of LONG that was stopped."""
+    out = tmp_path_factory.mktemp("stopped")
+    code, errors = small_job.interrupt(words_of(out, LONG), small_job.appears(result(out)), signal.SIGTERM)
+    assert code == STOPPED, errors
+    assert files(out) == ["seed_0.checkpoint", "seed_0.h5"], "no pattern for results matches a checkpoint"
+    return out
+
+
+def copy_of(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "runs")
+    return tmp_path / "runs"
+
+
+def test_a_finished_run_has_no_checkpoint(whole):
+    assert files(whole.parents[2]) == ["seed_0.h5"]
+
+
+def test_a_checkpoint_is_kept_where_that_is_asked_for(tmp_path):
+    keep = {**SHORT, "training.keep_checkpoint": "true"}
+    small_job.run(words_of(tmp_path, keep))
+    with h5py.File(tmp_path / "run_3/dino/seed_0.checkpoint") as file:
+        assert file.attrs["kind"] == "checkpoint" and file.attrs["step"] == 60
+    for settings in (keep, SHORT):  # keeping it or not makes no other configuration
+        assert "nothing is left to do" in small_job.run(words_of(tmp_path, settings))
+        assert files(tmp_path) == ["seed_0.checkpoint", "seed_0.h5"]
+
+
+def test_what_a_kill_behind_the_result_leaves_is_cleared_away(tmp_path, whole):
+    out = copy_of(whole.parents[2], tmp_path)
+    for name in ("seed_0.checkpoint", "seed_0.checkpoint.next"):
+        (out / "run_3/dino" / name).write_bytes(b"left behind")
+    assert "nothing is left to do" in small_job.run(words_of(out, LONG))
+    assert files(out) == ["seed_0.h5"]
+
+
+def test_an_older_programs_checkpoint_of_a_finished_run_is_left_alone(tmp_path, whole):
+    out = copy_of(whole.parents[2], tmp_path)
+    (out / "run_3/dino/seed_0.ckpt.h5").write_bytes(b"of old")
+    small_job.run(words_of(out, LONG))
+    assert files(out) == ["seed_0.ckpt.h5", "seed_0.h5"]
+
+
+@pytest.mark.parametrize("ending", [".ckpt.h5", ".ckpt.h5.next"])
+def test_a_run_resumes_from_an_older_programs_checkpoint(tmp_path, stopped, whole, ending):
+    out = copy_of(stopped, tmp_path)
+    checkpoint = out / "run_3/dino/seed_0.checkpoint"
+    with h5py.File(checkpoint) as file:
+        step = file.attrs["step"]
+    checkpoint.rename(checkpoint.with_name("seed_0" + ending))
+    assert f"resuming from step {step}" in small_job.run(words_of(out, LONG))
+    small_job.assert_equal_results(result(out), whole)
+    assert files(out) == ["seed_0.h5"]
+
+
+@pytest.mark.parametrize("every", [7, 1])
+def test_checkpoints_may_come_at_other_steps_when_a_run_resumes(tmp_path, stopped, whole, every):
+    """Logs are then written in other chunks."""
+    out = copy_of(stopped, tmp_path)
+    words = words_of(out, {**LONG, "training.checkpoint_every": every})
+    code, errors = small_job.interrupt(words, small_job.appears(result(out)), signal.SIGTERM)
+    assert code == STOPPED and "resuming from step" in errors, errors
+    small_job.run(words_of(out, LONG))
+    small_job.assert_equal_results(result(out), whole)
+
+
+# ---- a damaged file says nothing about the others ----
 
 
 def damage(out, dataset="dino", seed=9):

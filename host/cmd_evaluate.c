@@ -26,6 +26,9 @@ static const dd_option options[] = {
      "store samples and metrics as DIR/<config>/<dataset>/seed_<n>.h5, which `dualdiff "
      "compare DIR` shows beside the runs."},
     DD_OVERWRITE_OPTION,
+    {"complete", NULL, 0,
+     "measure the stored samples, and add to RUN.h5 the metrics that it lacks; with --dataset, where the run needs it, "
+     "and no other option but --threads, --backend and --quiet."},
     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
     {"threads", "N", 0, "threads of the CPU backend, and of the metrics on any. Default: 0, one per core."},
     DD_OPTION_QUIET,
@@ -35,12 +38,15 @@ const dd_command dd_command_evaluate = {
     .name = "evaluate",
     .summary = "recompute the metrics of a stored run",
     .synopsis =
-        "RUN.h5 [--dataset NAME|FILE] [--config CONFIG] [--set KEY=VALUE ...] [--out DIR] [--overwrite] [--backend "
-        "auto|cpu|cuda] [--threads N] [--quiet]",
+        "RUN.h5 [--dataset NAME|FILE] [--config CONFIG] [--set KEY=VALUE ...] [--out DIR] [--overwrite] [--complete] "
+        "[--backend auto|cpu|cuda] [--threads N] [--quiet]",
     .description =
         "Computes the metrics of a finished run (all but training_time) from its stored parameters, and prints them "
         "beside the stored ones; docs/metrics.md says what they are. On the points it was trained on, and the machine "
-        "that measured it, the differences are 0 (but for the time). The file is not changed.\n\n"
+        "that measured it, the differences are 0 (but for the time). The file is not changed, unless --complete is "
+        "given: that adds "
+        "metrics which are missing because memory was short when the run was measured, or because an older program did "
+        "not know them.\n\n"
         "With --config or --set it tells what another sampler would have made of the same network.",
     .least_words = 1,
     .most_words = 1,
@@ -171,6 +177,12 @@ static int evaluate(const char *path, const dd_stored *s, const char *asked, con
     int same;
     uint32_t n = (uint32_t)s->header.config.evaluation.samples;
     DD_TRY(dd_stored_points(path, s, asked, &points, &same));
+    int measurable = dd_check_measurable(points.xy, points.n, s->header.config.evaluation.k);
+    if (measurable) {
+        dd_fail_context("%s", dataset);
+        dd_points_free(&points);
+        return measurable;
+    }
     if (!same && s->header.config.sampling.start == DD_START_DATA && !dd_dataset_known(s->header.dataset)) {
         dd_points_free(&points);
         return dd_fail(DD_ERR_USAGE,
@@ -211,6 +223,67 @@ static int evaluate(const char *path, const dd_stored *s, const char *asked, con
     return status;
 }
 
+/* The metrics of `computed` that the file lacks; returns how many. */
+static int missing(const dd_metrics *stored, const dd_metrics *computed, dd_metrics *added)
+{
+    dd_metrics then = *stored, now = *computed;
+    int count = 0;
+    for (int i = 0; i < DD_METRICS; i++) {
+        int lacks = isnan(*dd_metric(&then, i)) && !isnan(*dd_metric(&now, i));
+        *dd_metric(added, i) = lacks ? *dd_metric(&now, i) : NAN;
+        count += lacks;
+    }
+    return count;
+}
+
+static int add_missing(const char *path, const dd_metrics *stored, const dd_metrics *computed)
+{
+    dd_metrics added;
+    if (!missing(stored, computed, &added)) {
+        printf("%s lacks no metric that can be computed\n", path);
+        return DD_OK;
+    }
+    DD_TRY(dd_result_add_metrics(path, &added));
+    for (int i = 0; i < DD_METRICS; i++)
+        if (!isnan(*dd_metric(&added, i)))
+            printf("%s: added %s %.9g\n", path, dd_metric_table[i].name, *dd_metric(&added, i));
+    return DD_OK;
+}
+
+/* Of the stored samples, not of such that are made again: what is added belongs to what is there. */
+static int complete(const char *path, const dd_stored *s, const char *asked)
+{
+    dd_points points = {0};
+    dd_metrics stored, computed;
+    float *x = NULL;
+    uint32_t n;
+    int measured, status;
+    dd_lock *lock;
+    DD_TRY(dd_lock_acquire(path, &lock));
+    DD_CHECK(dd_stored_own_points("evaluate", path, s, asked, &points));
+    DD_CHECK(dd_result_read_metrics(path, &stored));
+    DD_CHECK(dd_result_read_samples(path, &x, &n));
+    DD_CHECK(dd_metrics_of_samples(dd_backend_pool(s->backend), 1, (const dd_points *const[]){&points}, x, n,
+                                   &s->header.config.evaluation, &computed, &measured));
+    status = add_missing(path, &stored, &computed);
+done:
+    dd_lock_release(lock);
+    dd_points_free(&points);
+    free(x);
+    return status;
+}
+
+/* --complete is about the file as it is. */
+static int check_complete(const dd_args *args)
+{
+    static const char *const others[] = {"config", "set", "out"};
+    for (int i = 0; i < 3 && dd_args_has(args, "complete"); i++)
+        if (dd_args_has(args, others[i]))
+            return dd_fail(DD_ERR_USAGE, "evaluate: --complete adds what RUN.h5 itself lacks; leave out --%s",
+                           others[i]);
+    return DD_OK;
+}
+
 /* The stored configuration, with --config's and --set's [sampling] and [evaluation]. */
 static int configure(const dd_args *args, const char *path, dd_config *config)
 {
@@ -248,14 +321,18 @@ int dd_cmd_evaluate(int argc, char **argv)
     if (status || args.help)
         goto done;
     DD_CHECK(dd_args_integer(&args, "threads", 0, 4096, 0, &threads));
+    DD_CHECK(check_complete(&args));
     dd_progress_start(&view, dd_args_has(&args, "quiet"));
     DD_CHECK(configure(&args, args.word[0], &config));
     if (dd_args_value(&args, "config", NULL))
         DD_CHECK(dd_config_name(dd_args_value(&args, "config", NULL), name));
     DD_CHECK(dd_stored_open(args.word[0], &config, dd_args_value(&args, "backend", "auto"), (int)threads, &stored));
     dd_progress_watch(&view, dd_backend_pool(stored.backend));
-    status = evaluate(args.word[0], &stored, dd_args_value(&args, "dataset", NULL),
-                      &(output){dd_args_value(&args, "out", NULL), name, dd_args_has(&args, "overwrite")}, &view);
+    if (dd_args_has(&args, "complete"))
+        status = complete(args.word[0], &stored, dd_args_value(&args, "dataset", NULL));
+    else
+        status = evaluate(args.word[0], &stored, dd_args_value(&args, "dataset", NULL),
+                          &(output){dd_args_value(&args, "out", NULL), name, dd_args_has(&args, "overwrite")}, &view);
     dd_stored_close(&stored);
 done:
     dd_args_free(&args);

@@ -258,3 +258,35 @@ int dd_output_close(dd_output *out, int status)
     release(out);
     return status;
 }
+
+static int copy_bytes(int from, const char *path, const dd_output *out)
+{
+    enum { BLOCK = 1 << 20 };
+    char *block = malloc(BLOCK);
+    int status = block ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
+    ssize_t n = 1;
+    while (!status && n) {
+        n = read(from, block, BLOCK);
+        if (n < 0)
+            status = dd_fail(DD_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
+        for (ssize_t done = 0; done < n && !status;) {
+            ssize_t written = write(out->descriptor, block + done, (size_t)(n - done));
+            if (written < 0)
+                status = dd_fail_writing(out->name, errno);
+            else
+                done += written;
+        }
+    }
+    free(block);
+    return status;
+}
+
+int dd_output_copy(const dd_output *out, const char *path)
+{
+    int from = open(path, O_RDONLY | O_CLOEXEC);
+    if (from < 0)
+        return dd_fail(DD_ERR_IO, "%s: %s", path, strerror(errno));
+    int status = copy_bytes(from, path, out);
+    close(from);
+    return status;
+}

@@ -37,6 +37,9 @@ int dd_output_open_locked(dd_output *out, const char *name);
  * either the target is as it was, or the new file is in place but not yet safe on disk; the message says which. */
 int dd_output_close(dd_output *out, int status);
 
+/* Copy the file at `path` into the new output, to be changed there. DD_ERR_IO names the file. */
+int dd_output_copy(const dd_output *out, const char *path);
+
 /* Whether the target is a device or a pipe, which some formats cannot be written to. */
 int dd_output_is_in_place(const dd_output *out);
 /* The same of a path: what is written there is added to what is there, and replaces nothing. */

@@ -56,6 +56,44 @@ static void add(compensated *c, double term)
     c->sum = sum;
 }
 
+static int by_place(const void *left, const void *right)
+{
+    const float *a = left, *b = right;
+    int first = (a[0] > b[0]) - (a[0] < b[0]);
+    return first ? first : (a[1] > b[1]) - (a[1] < b[1]);
+}
+
+/* Whether every point of sorted[n][2] has k others at its own place. */
+static int all_crowded(const float *sorted, uint32_t n, int k)
+{
+    for (uint32_t first = 0, end = 0; first < n; first = end) {
+        while (end < n && !by_place(sorted + 2 * (size_t)first, sorted + 2 * (size_t)end))
+            end++;
+        if (end - first <= (uint32_t)k)
+            return 0;
+    }
+    return 1;
+}
+
+int dd_check_measurable(const float *real, uint32_t n, int k)
+{
+    if ((uint64_t)k + 1 > n)
+        return dd_fail(DD_ERR_DATA, "%u points; the KL estimate with evaluation.k = %d needs more than %d", n, k, k);
+    float *sorted = malloc(2 * (size_t)n * sizeof *sorted);
+    if (!sorted)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
+    memcpy(sorted, real, 2 * (size_t)n * sizeof *sorted);
+    qsort(sorted, n, 2 * sizeof *sorted, by_place);
+    int crowded = all_crowded(sorted, n, k);
+    free(sorted);
+    if (!crowded)
+        return DD_OK;
+    return dd_fail(DD_ERR_DATA,
+                   "KL divergence: every point has %d or more others at its own place; the points are copies of a few, "
+                   "remove the copies or raise evaluation.k",
+                   k);
+}
+
 int dd_kl_divergence(dd_pool *pool, const float *real, uint32_t n, const float *generated, uint32_t m, int k, dd_kl *kl)
 {
     const int dimensions = 2;
@@ -83,8 +121,8 @@ int dd_kl_divergence(dd_pool *pool, const float *real, uint32_t n, const float *
     }
     if (!used) {
         status = dd_fail(DD_ERR_DATA,
-                         "KL divergence: every real point has %d or more neighbours at distance 0; the points are "
-                         "duplicates of a few, remove them or raise evaluation.k",
+                         "KL divergence: every real point has %d or more neighbours at distance 0, real or generated "
+                         "ones; the points are duplicates of a few, remove them or raise evaluation.k",
                          k);
         goto done;
     }

@@ -33,6 +33,10 @@ typedef struct dd_kl {
 int dd_kl_divergence(dd_pool *pool, const float *real, uint32_t n, const float *generated, uint32_t m, int k,
                      dd_kl *kl);
 
+/* DD_ERR_DATA where these points cannot be compared with any samples: too few for k, or every one has k others at its
+ * own place. Ask before hours of training. */
+int dd_check_measurable(const float *real, uint32_t n, int k);
+
 /* Everything `train` and `evaluate` measure of one replica. NaN where a metric does not apply. */
 typedef struct dd_metrics {
     double training_time;  /* s, wall time of the ensemble / replicas */
@@ -61,10 +65,10 @@ int dd_all_finite(const float *value, size_t count);
  * total_variation are NaN. So is, of the distances, what needs more points than there are; too few for the KL estimate
  * are DD_ERR_DATA, as there; a sample that is not finite is DD_ERR_NUMERIC.
  *
- * The first *measured sets were measured: all of them or, beside the failure's status and message, those before the
- * first that cannot be. A set's values depend on nothing but the set, to the bit. The pool's threads work on all
- * sets together, with some 160 kB a set, so count = threads keeps them busy and is soon done. DD_STOPPED (cancel.h):
- * nothing was measured. */
+ * The first *measured sets were measured: all of them or, with the failure's status and message, those before the
+ * first that cannot be. Of that one, the metrics that could be computed are there, and the others NaN. A set's values
+ * depend on nothing but the set, to the bit. The pool's threads work on all sets together, with some 160 kB a set, so
+ * count = threads keeps them busy and is soon done. DD_STOPPED (cancel.h): nothing was measured. */
 int dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const *points, const float *x, uint32_t n,
                           const dd_evaluation_config *evaluation, dd_metrics *metrics, int *measured);
 

@@ -140,8 +140,6 @@ int dd_all_finite(const float *value, size_t count)
 
 static int begin_set(const measuring *m, sample_set *s)
 {
-    for (int i = 0; i < DD_METRICS; i++)
-        *dd_metric(s->metrics, i) = NAN;
     if (!dd_all_finite(s->x, 2 * (size_t)m->n))
         return dd_fail(DD_ERR_NUMERIC, "a sample is NaN or infinite: nothing can be measured");
     dd_thin(s->x, m->n, DD_MOST_COMPARED, s->generated);
@@ -159,6 +157,9 @@ int dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const *poin
     float *thinned = malloc((size_t)count * 2 * kept * sizeof *thinned);
     m.set = calloc((size_t)count, sizeof *m.set);
     *measured = 0;
+    for (int i = 0; i < count; i++)
+        for (int j = 0; j < DD_METRICS; j++)
+            *dd_metric(&metrics[i], j) = NAN;
     if (!thinned || !m.set) {
         free(thinned);
         free(m.set);
@@ -185,7 +186,7 @@ int dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const *poin
     dd_pool_run(pool, measure_items, &m);
     int cancelled = dd_cancelled();
     *measured = m.failed < m.count ? m.failed : m.count;
-    for (int i = 0; i < *measured; i++) {
+    for (int i = 0; i < m.count; i++) {
         const sample_set *s = &m.set[i];
         s->metrics->mmd_squared = dd_mmd_from_means(s->same->mmd_real, s->mmd_generated, s->mmd_between);
     }

@@ -131,6 +131,9 @@ int dd_result_write_samples(const char *path, const dd_run *run, const dd_result
  * checkpoint counts as one with a network. */
 int dd_result_points(const char *path, char *points, size_t size, int *network);
 
+/* Add those of the metrics that are not NaN to a result, which must lack them. The file is replaced whole. */
+int dd_result_add_metrics(const char *path, const dd_metrics *metrics);
+
 /* Read from a result. part: DD_STATE_ONLINE or DD_STATE_EMA; parameters [model.parameters]. */
 int dd_result_read_parameters(const char *path, const dd_model *model, dd_state_part part, float *parameters);
 int dd_result_read_metrics(const char *path, dd_metrics *metrics);

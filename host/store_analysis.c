@@ -193,44 +193,12 @@ static void write_group(dd_h5_file *f, const dd_stored *stored, const dd_analysi
         write_values(f, &a->array[i]);
 }
 
-static int copy_bytes(int from, const char *path, const dd_output *out)
-{
-    enum { BLOCK = 1 << 20 };
-    char *block = malloc(BLOCK);
-    int status = block ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
-    ssize_t n = 1;
-    while (!status && n) {
-        n = read(from, block, BLOCK);
-        if (n < 0)
-            status = dd_fail(DD_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
-        for (ssize_t done = 0; done < n && !status;) {
-            ssize_t written = write(out->descriptor, block + done, (size_t)(n - done));
-            if (written < 0)
-                status = dd_fail_writing(out->name, errno);
-            else
-                done += written;
-        }
-    }
-    free(block);
-    return status;
-}
-
-static int copy_file(const char *path, const dd_output *out)
-{
-    int from = open(path, O_RDONLY | O_CLOEXEC);
-    if (from < 0)
-        return dd_fail(DD_ERR_IO, "%s: %s", path, strerror(errno));
-    int status = copy_bytes(from, path, out);
-    close(from);
-    return status;
-}
-
 int dd_analysis_write(const char *path, const dd_stored *stored, const dd_analysis *analysis)
 {
     dd_output out;
     dd_h5_file f;
     DD_TRY(dd_output_open(&out, path));
-    int status = copy_file(path, &out);
+    int status = dd_output_copy(&out, path);
     if (!status) { /* closed in between, the file gives up the space at its end where the old group lay */
         dd_h5_edit(&f, &out);
         dd_h5_remove(&f, "/analysis");

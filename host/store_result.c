@@ -9,10 +9,10 @@
 
 static const char from_network[] = "generated points, from the averaged parameters";
 
+/* Those that are not NaN. */
 static void write_metrics(dd_h5_file *f, const dd_metrics *metrics)
 {
     dd_metrics m = *metrics;
-    dd_h5_group(f, "/metrics");
     for (int i = 0; i < DD_METRICS; i++) {
         const dd_metric_info *info = &dd_metric_table[i];
         const double *value = dd_metric(&m, i);
@@ -138,6 +138,7 @@ int dd_result_write_samples(const char *path, const dd_run *run, const dd_result
     write_samples(&f, points, r->x, r->initial_noise, r->gate, r->gates, r->samples);
     if (r->training)
         write_training_points(&f, r->training);
+    dd_h5_group(&f, "/metrics");
     write_metrics(&f, &r->metrics);
     return dd_output_close(&out, dd_h5_close(&f));
 }
@@ -164,11 +165,26 @@ int dd_result_write(const char *path, const dd_run *run, const dd_model *model, 
     write_samples(&f, from_network, r->x, r->initial_noise, r->gate, model->gates, r->samples);
     if (r->training)
         write_training_points(&f, r->training);
+    dd_h5_group(&f, "/metrics");
     write_metrics(&f, &r->metrics);
     dd_h5_group(&f, "/parameters");
     dd_write_parameters(&f, model, "/parameters", "online", r->online);
     dd_write_parameters(&f, model, "/parameters", "ema", r->ema);
     return dd_output_close(&out, dd_h5_close(&f));
+}
+
+int dd_result_add_metrics(const char *path, const dd_metrics *metrics)
+{
+    dd_output out;
+    dd_h5_file f;
+    DD_TRY(dd_output_open(&out, path));
+    int status = dd_output_copy(&out, path);
+    if (!status) {
+        dd_h5_edit(&f, &out);
+        write_metrics(&f, metrics);
+        status = dd_h5_close(&f);
+    }
+    return dd_output_close(&out, status);
 }
 
 /* ---- reading ---- */

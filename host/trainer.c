@@ -298,10 +298,14 @@ static int end_job(const dd_plan *plan, int status)
 {
     const dd_outcome *o = plan->outcome;
     char message[2048];
-    if (!o->written && !plan->unfinished)
-        return status;
+    if (!status && (o->written || plan->unfinished))
+        status = write_info(plan->job, 200);
+    if (!status && o->troubles > 1)
+        return dd_fail((dd_status)o->status, "%s (and %d more: see above)", o->message, o->troubles - 1);
+    if (!status && o->troubles)
+        return dd_fail((dd_status)o->status, "%s", o->message);
     if (!status)
-        return write_info(plan->job, 200);
+        return DD_OK;
     snprintf(message, sizeof message, "%s", dd_error_message());
     if (o->written && write_info(plan->job, 0))
         dd_tell(plan->job, "warning: %s", dd_error_message());

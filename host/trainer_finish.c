@@ -110,6 +110,17 @@ static int all_finite(const measurement *m, int i, size_t n)
            dd_all_finite(m->samples.x + 2 * n * (size_t)i, 2 * n);
 }
 
+/* What happened to one run is said and remembered, and the others go their way. */
+static void note_trouble(const dd_plan *plan, int status)
+{
+    dd_outcome *o = plan->outcome;
+    dd_tell(plan->job, "warning: %s", dd_error_message());
+    if (o->troubles++)
+        return;
+    o->status = status;
+    snprintf(o->message, sizeof o->message, "%s", dd_error_message());
+}
+
 static int fail_not_finite(const dd_work *w)
 {
     return dd_fail(DD_ERR_NUMERIC,
@@ -149,14 +160,28 @@ static int write_run(const dd_plan *plan, dd_ensemble *e, const measurement *m, 
     char modes[64] = "";
     if (!isnan(metrics.modes))
         snprintf(modes, sizeof modes, ", %g of %g modes", metrics.modes_captured, metrics.modes);
-    dd_tell(plan->job, "%s: kl_divergence %.4f bit%s, eval_loss %.4f, trained in %.1f s, sampled in %.2f s%s",
-            w->result, metrics.kl_divergence, modes, m->eval_loss[i], w->training_time, m->inference_time,
+    char kl[32] = "not measured";
+    if (!isnan(metrics.kl_divergence))
+        snprintf(kl, sizeof kl, "%.4f bit", metrics.kl_divergence);
+    dd_tell(plan->job, "%s: kl_divergence %s%s, eval_loss %.4f, trained in %.1f s, sampled in %.2f s%s", w->result, kl,
+            modes, m->eval_loss[i], w->training_time, m->inference_time,
             metrics.kl_zero_distances > 0. ? " (some distances were 0; see kl_zero_distances)" : "");
     return DD_OK;
 }
 
-/* Measure the next few runs, from *first on, as many as there are threads. Writes what
- * could be measured and moves *first behind it; what could not, behind others, is met again as the first. */
+static int fail_incomplete(const dd_work *w, int status)
+{
+    char reason[1024];
+    snprintf(reason, sizeof reason, "%s", dd_error_message());
+    return dd_fail(
+        (dd_status)status,
+        "%s was stored without all of its metrics: %s. `dualdiff evaluate %s --complete` adds what is missing",
+        w->result, reason, w->result);
+}
+
+/* Measure and write the next few runs, from *first on, as many as there are threads, up to the first that cannot be
+ * measured whole: it is written with the metrics that there are, or not at all if its network is spoilt. Moves *first
+ * behind what is done. */
 static int finish_some(const dd_plan *plan, dd_ensemble *e, measurement *m, const dd_work *work, int *first)
 {
     const dd_evaluation_config *evaluation = &plan->job->config->evaluation;
@@ -165,16 +190,25 @@ static int finish_some(const dd_plan *plan, dd_ensemble *e, measurement *m, cons
     int begin = *first, good = 0, measured;
     while (good < dd_pool_threads(pool) && begin + good < m->count && all_finite(m, begin + good, n))
         good++;
-    if (!good)
-        return fail_not_finite(&work[begin]);
+    if (!good) {
+        note_trouble(plan, fail_not_finite(&work[begin]));
+        ++*first;
+        return DD_OK;
+    }
     int status = dd_metrics_of_samples(pool, good, m->training + begin, m->samples.x + 2 * n * (size_t)begin,
                                        (uint32_t)n, evaluation, m->metrics + begin, &measured);
-    if (!measured)
+    if (status == DD_STOPPED)
         return status;
-    for (int end = begin + measured; *first < end; ++*first) {
+    if (status)
+        fail_incomplete(&work[begin + measured], status);
+    char reason[2048];
+    snprintf(reason, sizeof reason, "%s", dd_error_message());
+    for (int end = begin + measured + (status != DD_OK); *first < end; ++*first) {
         DD_TRY(dd_check_cancelled());
         DD_TRY(write_run(plan, e, m, &work[*first], *first));
     }
+    if (status)
+        note_trouble(plan, dd_fail((dd_status)status, "%s", reason));
     return DD_OK;
 }
 

@@ -160,9 +160,11 @@ static int open_datasets(dd_plan *plan)
         DD_TRY(dd_points_open_as(job->dataset[d], &job->reading, (uint32_t)c->data.points, c->data.seed,
                                  DD_STREAM_TRAIN, points));
         warn_of_scale(job, points);
-        if (points->n <= (uint32_t)c->evaluation.k)
-            return dd_fail(DD_ERR_DATA, "%s: %u points; the KL estimate with evaluation.k = %d needs more than %d",
-                           job->dataset[d], points->n, c->evaluation.k, c->evaluation.k);
+        int measurable = dd_check_measurable(points->xy, points->n, c->evaluation.k);
+        if (measurable) {
+            dd_fail_context("%s", job->dataset[d]);
+            return measurable;
+        }
         if (dd_name_check(points->name, DD_ERR_USAGE, "the name of its points", "rename the file"))
             return dd_fail_context("--dataset %s", job->dataset[d]);
         for (int other = 0; other < d; other++)

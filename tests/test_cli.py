@@ -523,19 +523,6 @@ def test_last_update_spoils_the_network(tmp_path):
     assert not (tmp_path / "run_3/final_info.json").exists()
 
 
-@pytest.mark.parametrize("threads", ["1", "4"])
-def test_a_run_that_cannot_be_measured_keeps_no_result_from_those_before_it(tmp_path, threads):
-    """Trained and, with four threads, measured together: points that are all the same have no KL estimate."""
-    (tmp_path / "same.csv").write_text("1,2\n" * 100)
-    fails(train(tmp_path, "--dataset", "line", tmp_path / "same.csv", "--seeds", "0-1", "--threads", threads, settings=SHORT),
-          DATA, "duplicates")
-    kinds = {}
-    for dataset in ("line", "same"):
-        for seed in range(2):
-            with h5py.File(tmp_path / f"run_3/{dataset}/seed_{seed}.h5", swmr=True) as file:
-                kinds[dataset, seed] = file.attrs["kind"]
-    assert kinds == {("line", 0): "result", ("line", 1): "result", ("same", 0): "log", ("same", 1): "log"}
-
 
 def test_runs_measured_together_are_those_measured_alone(tmp_path):
     for threads in ("1", "3"):

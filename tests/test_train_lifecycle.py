@@ -1,6 +1,7 @@
 """A training run from its start to its end as a batch system, a daemon or a closing terminal sees it."""
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -9,12 +10,13 @@ import time
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 
 import small_job
-from small_job import PROGRAM
+from small_job import BUILD, PROGRAM, SOURCE
 
-IO, STOPPED = 5, 130
+DATA, IO, NUMERIC, MEMORY, STOPPED = 4, 5, 7, 8, 130
 LONG = {"training.steps": 2500, "training.checkpoint_every": 100000}  # no checkpoint but one that is asked for
 SHORT = {"training.steps": 60}
 ENDLESS = {"training.steps": 1000000}
@@ -305,3 +307,89 @@ def test_a_table_of_a_folder_with_a_damaged_file(tmp_path, whole):
     done = subprocess.run([PROGRAM, "compare", out], capture_output=True, text=True)
     assert done.returncode == IO and done.stdout == good.stdout
     assert all(f"left out: {path}" in done.stderr for path in broken) and "2 files could not be read" in done.stderr
+
+
+# ---- what cannot be measured ----
+
+CASES = Path(SOURCE) / "tests/cases"
+
+
+def no_result(out):
+    return not list(out.rglob("seed_*.h5"))
+
+
+def test_data_that_cannot_be_measured_is_told_before_training(tmp_path):
+    """Copies of a few points: next to good points, whose training nobody waits for."""
+    few = np.repeat(np.random.default_rng(1).normal(size=(100, 2)), 6, axis=0).astype(np.float32)
+    np.save(tmp_path / "few.npy", few)
+    for bad in (CASES / "dup.npy", CASES / "duplicates.npy", tmp_path / "few.npy"):
+        words = small_job.command(tmp_path / "out", "--dataset", CASES / "f4.npy", bad, settings=ENDLESS)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=30)
+        assert done.returncode == DATA and f"{bad}: KL divergence" in done.stderr and "evaluation.k" in done.stderr, done.stderr
+        assert no_result(tmp_path / "out")
+    np.save(tmp_path / "few.npy", few[1:])  # one point has four others at its place: k = 5 can be measured
+    small_job.run(small_job.command(tmp_path / "out", "--dataset", tmp_path / "few.npy", settings=SHORT))
+
+
+def test_evaluation_on_points_that_cannot_be_measured(whole):
+    done = subprocess.run([PROGRAM, "evaluate", whole, "--dataset", CASES / "dup.npy"], capture_output=True, text=True)
+    assert done.returncode == DATA and "dup.npy: KL divergence" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def failing_malloc(tmp_path_factory):
+    """A library to preload: an allocation of exactly FAIL_SIZE bytes fails."""
+    if re.search("DD_SANITIZE:BOOL=(ON|1|TRUE)", (Path(BUILD) / "CMakeCache.txt").read_text()):
+        pytest.skip("the sanitizers have an allocator of their own")
+    folder = tmp_path_factory.mktemp("malloc")
+    (folder / "fail.c").write_text("""
+        #include <errno.h>
+        #include <stdlib.h>
+        void *__libc_malloc(size_t size);
+        void *malloc(size_t size)
+        {
+            const char *fail = getenv("FAIL_SIZE");
+            if (fail && size == strtoul(fail, NULL, 10)) {
+                errno = ENOMEM;
+                return NULL;
+            }
+            return __libc_malloc(size);
+        }""")
+    compiler = shutil.which("cc")
+    if not compiler:
+        pytest.skip("no C compiler")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-fno-builtin", folder / "fail.c", "-o", folder / "fail.so"], check=True)
+    return folder / "fail.so"
+
+
+def test_a_run_that_cannot_be_measured_whole_takes_no_other_result(tmp_path, failing_malloc):
+    """Memory is short for one metric of one run. Both runs are stored, and evaluate adds what is missing."""
+    np.save(tmp_path / "mine.npy", np.random.default_rng(2).normal(size=(777, 2)).astype(np.float32))
+    words = ["--dataset", tmp_path / "mine.npy", "dino", "--seeds", "0-1"]
+    small_job.run(small_job.command(tmp_path / "whole", *map(str, words), settings=SHORT))
+    sorting = 2 * (777 + 100) * 4  # bytes that the Wasserstein distance of these points sorts in
+    environment = {**os.environ, "LD_PRELOAD": str(failing_malloc), "FAIL_SIZE": str(sorting)}
+    errors = small_job.run(small_job.command(tmp_path / "cut", *map(str, words), settings=SHORT), expect=MEMORY, env=environment)
+    incomplete = [result(tmp_path / "cut", "mine", seed) for seed in (0, 1)]
+    for path in incomplete:
+        assert f"{path} was stored without all of its metrics: out of memory" in errors
+        with h5py.File(path) as file:
+            assert "sliced_wasserstein" not in file["metrics"] and "kl_divergence" in file["metrics"]
+    assert "and 1 more" in errors.splitlines()[-1]
+    assert summed_up(tmp_path / "cut").keys() == {"dino", "mine"}
+    subprocess.run([PROGRAM, "compare", tmp_path / "cut"], check=True, capture_output=True)
+    for path in incomplete:
+        complete = [PROGRAM, "evaluate", path, "--complete", "--dataset", tmp_path / "mine.npy"]
+        done = subprocess.run(complete, capture_output=True, text=True)
+        assert done.returncode == 0 and "added sliced_wasserstein" in done.stdout, done.stderr
+        before = path.read_bytes()
+        assert "lacks no metric" in subprocess.run(complete, capture_output=True, text=True).stdout
+        assert path.read_bytes() == before
+    for dataset in ("dino", "mine"):
+        for seed in (0, 1):
+            small_job.assert_equal_results(result(tmp_path / "cut", dataset, seed), result(tmp_path / "whole", dataset, seed))
+
+
+def test_complete_is_about_the_file_itself(whole):
+    done = subprocess.run([PROGRAM, "evaluate", whole, "--complete", "--set", "sampling.steps=3"], capture_output=True, text=True)
+    assert done.returncode == 2 and "--set" in done.stderr

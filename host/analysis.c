@@ -118,6 +118,7 @@ static int open_fresh(dd_scene *s, const dd_points *points)
         return dd_points_open(points->name, s->per_timestep * (uint32_t)s->timesteps,
                               s->stored->header.config.data.seed, DD_STREAM_HELDOUT, &s->fresh);
     s->fresh = *points;
+    s->fresh.path = NULL;
     s->fresh.xy = malloc(2 * (size_t)points->n * sizeof *points->xy);
     if (!s->fresh.xy)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %u points", points->n);

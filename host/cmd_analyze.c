@@ -4,13 +4,15 @@
 
 #include "analysis.h"
 #include "clock.h"
+#include "cmd_config.h"
 #include "commands.h"
 #include "lock.h"
 #include "progress.h"
 
 static const dd_option options[] = {
     {"dataset", "NAME|FILE", 0,
-     "the points the run was trained on: to be told again of a run that was trained on a FILE."},
+     "the points the run was trained on, where they were a FILE that is no longer where it was."},
+    DD_HEADER_OPTION,
     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
     {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core."},
     DD_OPTION_QUIET,
@@ -19,7 +21,8 @@ static const dd_option options[] = {
 const dd_command dd_command_analyze = {
     .name = "analyze",
     .summary = "what gate and experts of a stored run do",
-    .synopsis = "RUN.h5... [--dataset NAME|FILE] [--backend auto|cpu|cuda] [--threads N] [--quiet]",
+    .synopsis =
+        "RUN.h5... [--dataset NAME|FILE] [--header yes|no|auto] [--backend auto|cpu|cuda] [--threads N] [--quiet]",
     .description =
         "Computes, with the averaged parameters of finished runs that have several experts, and stores in each run's "
         "own file (group /analysis, replaced if it is there; the rest of the file is not changed):\n\n"
@@ -86,7 +89,9 @@ static int analyze(const char *path, const dd_args *args, int threads, dd_progre
         return status;
     }
     /* Regions and losses of other points would stand in the file as the run's own. */
-    status = dd_stored_own_points("analyze", path, &stored, dd_args_value(args, "dataset", NULL), &points);
+    status = dd_reading_option(args, &stored.reading);
+    if (!status)
+        status = dd_stored_own_points("analyze", path, &stored, dd_args_value(args, "dataset", NULL), &points);
     if (!status)
         status = dd_analysis_create(&stored, path, &points, &analysis);
     if (!status)

@@ -147,6 +147,8 @@ int dd_read_config(const dd_args *args, dd_config *config)
 int dd_reading_option(const dd_args *args, dd_reading *reading)
 {
     const char *word = dd_args_value(args, "header", NULL);
+    if (word && !dd_args_has(args, "dataset"))
+        return dd_fail(DD_ERR_USAGE, "%s: --header is about a file; name it with --dataset", args->command->name);
     if (word && dd_header_row_parse(word, &reading->header))
         return dd_fail(DD_ERR_USAGE, "%s: --header %s: yes, no or auto is wanted", args->command->name, word);
     return DD_OK;

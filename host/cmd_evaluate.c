@@ -16,8 +16,8 @@
 
 static const dd_option options[] = {
     {"dataset", "NAME|FILE", 0,
-     "points to measure against. Default: those the run was trained on, which a run "
-     "that was trained on a FILE needs to be told again."},
+     "points to measure against. Default: those the run was trained on; a FILE is "
+     "read again from where it was."},
     {"config", "CONFIG", 0,
      "sample and measure by this configuration's [sampling] and [evaluation]; in the "
      "rest it has to be the run's. Default: the run's own."},
@@ -29,6 +29,7 @@ static const dd_option options[] = {
     {"complete", NULL, 0,
      "measure the stored samples, and add to RUN.h5 the metrics that it lacks; with --dataset, where the run needs it, "
      "and no other option but --threads, --backend and --quiet."},
+    DD_HEADER_OPTION,
     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
     {"threads", "N", 0, "threads of the CPU backend, and of the metrics on any. Default: 0, one per core."},
     DD_OPTION_QUIET,
@@ -37,9 +38,9 @@ static const dd_option options[] = {
 const dd_command dd_command_evaluate = {
     .name = "evaluate",
     .summary = "recompute the metrics of a stored run",
-    .synopsis =
-        "RUN.h5 [--dataset NAME|FILE] [--config CONFIG] [--set KEY=VALUE ...] [--out DIR] [--overwrite] [--complete] "
-        "[--backend auto|cpu|cuda] [--threads N] [--quiet]",
+    .synopsis = "RUN.h5 [--dataset NAME|FILE] [--header yes|no|auto] [--config CONFIG] [--set KEY=VALUE ...] [--out "
+                "DIR] [--overwrite] [--complete] "
+                "[--backend auto|cpu|cuda] [--threads N] [--quiet]",
     .description =
         "Computes the metrics of a finished run (all but training_time) from its stored parameters, and prints them "
         "beside the stored ones; docs/metrics.md says what they are. On the points it was trained on, and the machine "
@@ -183,7 +184,8 @@ static int evaluate(const char *path, const dd_stored *s, const char *asked, con
         dd_points_free(&points);
         return measurable;
     }
-    if (!same && s->header.config.sampling.start == DD_START_DATA && !dd_dataset_known(s->header.dataset)) {
+    if (!same && s->header.config.sampling.start == DD_START_DATA && !*s->header.dataset_path &&
+        !dd_dataset_known(s->header.dataset)) {
         dd_points_free(&points);
         return dd_fail(DD_ERR_USAGE,
                        "evaluate: %s starts sampling from the file that it was trained on, so it cannot be measured "
@@ -328,9 +330,10 @@ int dd_cmd_evaluate(int argc, char **argv)
         DD_CHECK(dd_config_name(dd_args_value(&args, "config", NULL), name));
     DD_CHECK(dd_stored_open(args.word[0], &config, dd_args_value(&args, "backend", "auto"), (int)threads, &stored));
     dd_progress_watch(&view, dd_backend_pool(stored.backend));
-    if (dd_args_has(&args, "complete"))
+    status = dd_reading_option(&args, &stored.reading);
+    if (!status && dd_args_has(&args, "complete"))
         status = complete(args.word[0], &stored, dd_args_value(&args, "dataset", NULL));
-    else
+    else if (!status)
         status = evaluate(args.word[0], &stored, dd_args_value(&args, "dataset", NULL),
                           &(output){dd_args_value(&args, "out", NULL), name, dd_args_has(&args, "overwrite")}, &view);
     dd_stored_close(&stored);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cmd_config.h"
 #include "commands.h"
 #include "overwrite.h"
 #include "progress.h"
@@ -19,8 +20,9 @@ static const dd_option options[] = {
      "or .h5 (laid out like a result). Default: CSV on standard output."},
     DD_OVERWRITE_OPTION,
     {"dataset", "FILE", 0,
-     "the points that the run was trained on, where sampling starts from them (sampling.start) and they are a file, "
-     "which has to be named again."},
+     "the points that the run was trained on, where sampling starts from them (sampling.start) and they are a file "
+     "that is no longer where it was."},
+    DD_HEADER_OPTION,
     {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
     {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core."},
     DD_OPTION_QUIET,
@@ -29,9 +31,9 @@ static const dd_option options[] = {
 const dd_command dd_command_sample = {
     .name = "sample",
     .summary = "generate points from a stored run",
-    .synopsis =
-        "RUN.h5 [--n N] [--seed S] [--out FILE.h5|.csv|.npy] [--overwrite] [--dataset FILE] [--backend auto|cpu|cuda] "
-        "[--threads N] [--quiet]",
+    .synopsis = "RUN.h5 [--n N] [--seed S] [--out FILE.h5|.csv|.npy] [--overwrite] [--dataset FILE] [--header "
+                "yes|no|auto] [--backend auto|cpu|cuda] "
+                "[--threads N] [--quiet]",
     .description = "Generates points with the averaged parameters of a finished run, as its [sampling] "
                    "says. Point i depends on the seed and i alone, so a larger N begins with the same points.",
     .least_words = 1,
@@ -104,7 +106,8 @@ int dd_cmd_sample(int argc, char **argv)
     dd_progress_watch(&view, dd_backend_pool(stored.backend));
     const char *asked = dd_args_value(&args, "dataset", NULL), *out = dd_args_value(&args, "out", NULL);
     dd_points training = {0};
-    if (asked)
+    status = dd_reading_option(&args, &stored.reading);
+    if (!status && asked)
         status = dd_stored_own_points("sample", args.word[0], &stored, asked, &training);
     if (!status)
         status = sample(args.word[0], &stored, asked ? &training : NULL, seed < 0 ? stored.header.seed : (uint64_t)seed,

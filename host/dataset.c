@@ -1,10 +1,13 @@
+#define _GNU_SOURCE /* strcasestr */
 /* Sets of points: made by name, or read from a file. */
 #include "dataset.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "error.h"
 #include "generators.h"
@@ -16,13 +19,71 @@ int dd_dataset_known(const char *name)
     return dd_generator_find(name) != NULL;
 }
 
-const char *dd_closest_dataset(const char *name)
+enum { NEAR = 4 };
+
+typedef struct near_list {
+    const char *name[NEAR];
+    int count;
+} near_list;
+
+static void add_near(near_list *list, const char *name)
+{
+    for (int i = 0; i < list->count; i++)
+        if (!strcmp(list->name[i], name))
+            return;
+    if (list->count < NEAR)
+        list->name[list->count++] = name;
+}
+
+/* A word as it is searched for: lower case, letters alone, no plural. "25gaussians" and "two_spirals" of other
+ * programs become "gaussian" and "twospiral". */
+static void plain(const char *word, char out[DD_NAME])
+{
+    size_t n = 0;
+    for (; *word && n < DD_NAME - 1; word++)
+        if (isalpha((unsigned char)*word))
+            out[n++] = (char)tolower((unsigned char)*word);
+    if (n > 3 && out[n - 1] == 's')
+        n--;
+    out[n] = '\0';
+}
+
+/* Names that hold the word or are part of it, then sets whose description holds it. */
+static void add_related(near_list *list, const char *word)
+{
+    enum { SHORTEST = 4 };
+    char wanted[DD_NAME], name[DD_NAME];
+    plain(word, wanted);
+    if (strlen(wanted) < SHORTEST)
+        return;
+    for (const dd_generator_info *g = dd_generators; g->name; g++) {
+        plain(g->name, name);
+        if (strstr(name, wanted) || (strlen(name) >= SHORTEST && strstr(wanted, name)))
+            add_near(list, g->name);
+    }
+    for (const dd_generator_info *g = dd_generators; g->name; g++)
+        if (strcasestr(g->what, wanted))
+            add_near(list, g->name);
+}
+
+void dd_near_datasets(const char *word, char out[200])
 {
     const char *names[DD_MOST_GENERATORS];
+    near_list list = {0};
     int count = 0;
     for (; dd_generators[count].name; count++)
         names[count] = dd_generators[count].name;
-    return dd_closest(name, names, count);
+    const char *closest = dd_closest(word, names, count);
+    if (closest)
+        add_near(&list, closest);
+    add_related(&list, word);
+    *out = '\0';
+    for (int i = 0, at = 0; i < list.count && at < 200; i++)
+        at += snprintf(out + at, 200 - (size_t)at, "%s'%s'",
+                       !i                    ? ""
+                       : i == list.count - 1 ? " or "
+                                             : ", ",
+                       list.name[i]);
 }
 
 static int generate(const dd_generator_info *generator, const dd_source *s, dd_points *points)
@@ -79,6 +140,7 @@ int dd_points_open_as(const char *name, const dd_reading *reading, uint32_t n, u
     const dd_generator_info *generator = dd_generator_find(name);
     dd_source source = {seed, (uint32_t)stream, n, generator ? generator->drawing : NULL};
     int status = generator ? generate(generator, &source, points) : dd_points_read(name, reading, points);
+    points->path = generator ? NULL : dd_points_path(name);
     if (status) {
         dd_points_free(points);
         return status;
@@ -116,9 +178,44 @@ void dd_points_name(const char *name, char out[64])
         file_name(name, out);
 }
 
+void dd_points_long_name(const char *name, char out[64])
+{
+    char longer[512];
+    const char *inner = dd_points_inner_path(name);
+    dd_points_name(name, out);
+    if (!inner)
+        return;
+    int n = snprintf(longer, sizeof longer, "%s_%s", out, inner + (*inner == '/'));
+    for (char *p = longer; *p; p++)
+        if (*p == '/')
+            *p = '_';
+    dd_name_copy(out, longer, n < (int)sizeof longer ? (size_t)n : sizeof longer - 1);
+}
+
+char *dd_points_path(const char *name)
+{
+    const char *inner = dd_points_inner_path(name);
+    struct stat status;
+    char *file = strndup(name, inner ? (size_t)(inner - 1 - name) : strlen(name)), *path = NULL;
+    char *absolute = file && !stat(file, &status) && S_ISREG(status.st_mode) ? realpath(file, NULL) : NULL;
+    if (absolute && !inner) {
+        path = strdup(absolute);
+    } else if (absolute) {
+        size_t size = strlen(absolute) + strlen(inner) + 2;
+        path = malloc(size);
+        if (path)
+            snprintf(path, size, "%s:%s", absolute, inner);
+    }
+    free(absolute);
+    free(file);
+    return path;
+}
+
 void dd_points_free(dd_points *points)
 {
     free(points->xy);
+    free(points->path);
     points->xy = NULL;
+    points->path = NULL;
     points->n = 0;
 }

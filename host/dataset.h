@@ -39,11 +39,14 @@ typedef struct dd_points {
     float *xy;         /* (n, 2) */
     int generated;     /* 1: made by name, 0: read from a file */
     uint64_t checksum; /* FNV-1a over n and the bytes of xy: two sets with equal sums are taken for the same */
+    char *path;        /* absolute, with what is behind the colon; NULL unless it is a file that can be read again */
 } dd_points;
 
-/* Whether `name` is a generator's; the closest generator's name to another word, NULL when none is close. */
+/* Whether `name` is a generator's. */
 int dd_dataset_known(const char *name);
-const char *dd_closest_dataset(const char *name);
+/* The generators that another word may mean, by letters or by what they are, as "'two_spirals' or 'swiss_roll'";
+ * "" when none is near. */
+void dd_near_datasets(const char *word, char out[200]);
 
 /* Make (`name` is a generator's) or read (`name` is a path) a set. `n`, `seed` and `stream` are for generators. Files:
  *   .csv, .tsv, .txt, .dat, also with .gz, and "-" for standard input: numbers separated by comma, semicolon, tab or
@@ -60,6 +63,12 @@ int dd_points_open_as(const char *name, const dd_reading *reading, uint32_t n, u
 
 /* The name dd_points_open would give the set, without making it. */
 void dd_points_name(const char *name, char out[64]);
+/* The same for one part of several of one file: "set.h5:/group/x" is set_group_x. */
+void dd_points_long_name(const char *name, char out[64]);
+
+/* The absolute path of FILE or FILE:inner, malloc'ed; NULL where FILE is none that can be read again (a pipe, or gone).
+ */
+char *dd_points_path(const char *name);
 
 void dd_points_free(dd_points *points);
 

@@ -151,13 +151,16 @@ const char *dd_points_inner_path(const char *name)
 
 static int cannot_open(const char *path)
 {
-    const char *closest = errno == ENOENT && !strchr(path, '/') ? dd_closest_dataset(path) : NULL;
-    if (closest)
-        return dd_fail(DD_ERR_DATA, "no dataset and no file is called '%s'; did you mean '%s'?", path, closest);
+    int error = errno;
+    char near[200] = "";
+    if (error == ENOENT && !strchr(path, '/'))
+        dd_near_datasets(path, near);
+    if (*near)
+        return dd_fail(DD_ERR_DATA, "no dataset and no file is called '%s'; did you mean %s?", path, near);
     return dd_fail(DD_ERR_IO,
                    "%s: %s; a dataset is a name that `dualdiff datasets` lists, or a file (.csv, .tsv, .npy, .npz, "
                    "FILE.h5:/path)",
-                   path, strerror(errno));
+                   path, strerror(error));
 }
 
 static int unknown_kind(const char *path)

@@ -28,10 +28,12 @@ enum { DD_SCHEMA_VERSION = 1 };
 /* Who a file belongs to; written into each (root attributes and /config) and read back. */
 typedef struct dd_run {
     const dd_config *config;
-    const char *config_name; /* stem of the configuration file */
-    const char *dataset;     /* dd_points.name */
-    uint32_t points;         /* size of the training set */
-    uint64_t data_checksum;  /* dd_points.checksum */
+    const char *config_name;  /* stem of the configuration file */
+    const char *dataset;      /* dd_points.name */
+    uint32_t points;          /* size of the training set */
+    uint64_t data_checksum;   /* dd_points.checksum */
+    const char *dataset_path; /* dd_points.path: where the points can be read again; NULL or "": nowhere */
+    dd_reading reading;       /* how */
     uint64_t seed;
     int replicas; /* of the ensemble it was trained in */
     const char *backend, *device;
@@ -42,6 +44,8 @@ typedef struct dd_run {
 
 typedef enum dd_file_kind { DD_FILE_LOG, DD_FILE_CHECKPOINT, DD_FILE_RESULT, DD_FILE_SAMPLES } dd_file_kind;
 
+enum { DD_DATASET_PATH = 4096 + 1024 }; /* a path and what is behind its colon, with NUL */
+
 typedef struct dd_header {
     dd_file_kind kind;
     dd_config config;
@@ -49,6 +53,8 @@ typedef struct dd_header {
     char program_version[32], git_commit[48], backend[16], device[128];
     uint32_t points;
     uint64_t data_checksum, seed;
+    char dataset_path[DD_DATASET_PATH]; /* "" where there is none: generated, standard input, an older program */
+    dd_reading reading;                 /* of the file there */
     int replicas, threads;
     int step; /* checkpoint: steps done. log: rows written. else: config.training.steps */
 } dd_header;

@@ -24,6 +24,10 @@ void dd_write_header(dd_h5_file *f, const dd_run *run, dd_file_kind kind)
     dd_h5_text_attribute(f, "/", "dataset", run->dataset);
     dd_h5_integer_attribute(f, "/", "points", run->points);
     dd_h5_text_attribute(f, "/", "data_checksum", checksum);
+    if (run->dataset_path && *run->dataset_path && strlen(run->dataset_path) < DD_DATASET_PATH) {
+        dd_h5_text_attribute(f, "/", "dataset_path", run->dataset_path);
+        dd_h5_text_attribute(f, "/", "dataset_header", dd_header_row_names[run->reading.header]);
+    }
     dd_h5_integer_attribute(f, "/", "seed", run->seed);
     dd_h5_integer_attribute(f, "/", "replicas", (unsigned long long)run->replicas);
     char *config = dd_config_print(run->config);
@@ -75,6 +79,19 @@ static int read_name(hid_t file, const char *path, const char *attribute, char n
     return status ? dd_fail_context("%s", path) : DD_OK;
 }
 
+/* Runs on generated points and those of older programs have none. */
+static int read_dataset_path(hid_t file, const char *path, dd_header *h)
+{
+    char header[8];
+    if (H5Aexists(file, "dataset_path") <= 0)
+        return DD_OK;
+    DD_TRY(dd_h5_read_text_attribute(file, path, "dataset_path", h->dataset_path, sizeof h->dataset_path));
+    DD_TRY(dd_h5_read_text_attribute(file, path, "dataset_header", header, sizeof header));
+    if (dd_header_row_parse(header, &h->reading.header))
+        return dd_fail(DD_ERR_IO, "%s: damaged: the attribute dataset_header is '%s'", path, header);
+    return DD_OK;
+}
+
 static int read_header(hid_t file, const char *path, dd_header *h)
 {
     char checksum[20];
@@ -88,6 +105,7 @@ static int read_header(hid_t file, const char *path, dd_header *h)
     DD_TRY(read_name(file, path, "dataset", h->dataset));
     DD_TRY(dd_h5_read_text_attribute(file, path, "data_checksum", checksum, sizeof checksum));
     h->data_checksum = strtoull(checksum, NULL, 16);
+    DD_TRY(read_dataset_path(file, path, h));
     DD_TRY(dd_h5_read_integer_attribute(file, path, "threads", &number));
     h->threads = (int)number;
     DD_TRY(dd_h5_read_integer_attribute(file, path, "points", &number));

@@ -50,22 +50,58 @@ void dd_stored_close(dd_stored *s)
     dd_schedule_free(&s->schedule);
 }
 
-int dd_stored_points(const char *path, const dd_stored *s, const char *asked, dd_points *points, int *same)
+/* Of a run that was trained on a file whose path it knows. */
+static int read_again(const char *path, const dd_header *h, dd_points *points)
 {
-    const dd_data_config *data = &s->header.config.data;
-    const char *dataset = asked ? asked : s->header.dataset;
-    if (!asked && !dd_dataset_known(dataset))
-        return dd_fail(DD_ERR_USAGE, "%s was trained on a file called '%s'; name it with --dataset", path, dataset);
-    DD_TRY(dd_points_open(dataset, (uint32_t)data->points, data->seed, DD_STREAM_TRAIN, points));
-    *same = points->checksum == s->header.data_checksum;
-    if (asked || *same)
+    char *there = dd_points_path(h->dataset_path);
+    if (!there)
+        return dd_fail(DD_ERR_USAGE,
+                       "%s was trained on %s, which is not there now; if it was moved, name it with --dataset", path,
+                       h->dataset_path);
+    int status = dd_points_open_as(there, &h->reading, 0, 0, DD_STREAM_TRAIN, points);
+    free(there);
+    if (status)
+        return dd_fail_context("%s was trained on a file that cannot be read now", path);
+    if (points->checksum == h->data_checksum)
+        return DD_OK;
+    status = dd_fail(DD_ERR_USAGE,
+                     "%s was trained on %s, whose points have changed since (%u then, %u now); restore that file, or "
+                     "name a copy of what it was with --dataset",
+                     path, h->dataset_path, h->points, points->n);
+    dd_points_free(points);
+    return status;
+}
+
+/* Of a run on generated points, or on a file whose path it does not know. */
+static int generate_again(const char *path, const dd_header *h, dd_points *points)
+{
+    const dd_data_config *data = &h->config.data;
+    if (!dd_dataset_known(h->dataset))
+        return dd_fail(DD_ERR_USAGE,
+                       "%s was trained on points called '%s', from standard input or a file whose path it does not "
+                       "know; name them with --dataset",
+                       path, h->dataset);
+    DD_TRY(dd_points_open(h->dataset, (uint32_t)data->points, data->seed, DD_STREAM_TRAIN, points));
+    if (points->checksum == h->data_checksum)
         return DD_OK;
     dd_points_free(points); /* for instance the user's own dino.csv */
     return dd_fail(
         DD_ERR_USAGE,
         "%s was trained on other points than the '%s' that is made here, perhaps a file of that name; name it "
         "with --dataset",
-        path, dataset);
+        path, h->dataset);
+}
+
+int dd_stored_points(const char *path, const dd_stored *s, const char *asked, dd_points *points, int *same)
+{
+    const dd_data_config *data = &s->header.config.data;
+    *same = 1;
+    if (!asked)
+        return *s->header.dataset_path ? read_again(path, &s->header, points)
+                                       : generate_again(path, &s->header, points);
+    DD_TRY(dd_points_open_as(asked, &s->reading, (uint32_t)data->points, data->seed, DD_STREAM_TRAIN, points));
+    *same = points->checksum == s->header.data_checksum;
+    return DD_OK;
 }
 
 int dd_stored_own_points(const char *command, const char *path, const dd_stored *s, const char *asked,
@@ -119,6 +155,8 @@ dd_run dd_stored_run(const dd_stored *s)
                     .dataset = s->header.dataset,
                     .points = s->header.points,
                     .data_checksum = s->header.data_checksum,
+                    .dataset_path = s->header.dataset_path,
+                    .reading = s->header.reading,
                     .seed = s->header.seed,
                     .replicas = s->header.replicas,
                     .backend = dd_backend_name(s->backend),

@@ -9,6 +9,7 @@ typedef struct dd_stored {
     dd_model model;
     dd_schedule schedule;
     dd_backend *backend;
+    dd_reading reading;    /* of a file that is asked for; the caller may set it */
     dd_ensemble *ensemble; /* one replica with the stored online and averaged parameters */
 } dd_stored;
 
@@ -17,8 +18,9 @@ typedef struct dd_stored {
 int dd_stored_open(const char *path, const dd_config *config, const char *backend, int threads, dd_stored *stored);
 void dd_stored_close(dd_stored *stored);
 
-/* The points that the run at `path` was trained on, made again; or those called `asked`, unless that is NULL. *same
- * tells whether they are the training points. DD_ERR_USAGE when `asked` is needed: the run was trained on a file. */
+/* The points that the run at `path` was trained on, made or read again; or those called `asked`, unless that is NULL.
+ * *same says whether they are the training points. DD_ERR_USAGE when `asked` is needed: the run was trained on a file
+ * that is gone or has changed. */
 int dd_stored_points(const char *path, const dd_stored *stored, const char *asked, dd_points *points, int *same);
 
 /* The same, where only the run's own points will do: DD_ERR_USAGE, in the command's name, for others. */

@@ -118,6 +118,8 @@ static int set_up_work(dd_plan *plan, int dataset, uint64_t seed, dd_work *w)
                 .dataset = points->name,
                 .points = points->n,
                 .data_checksum = points->checksum,
+                .dataset_path = points->path,
+                .reading = job->reading,
                 .seed = seed,
                 .backend = dd_backend_name(plan->backend),
                 .device = dd_backend_device(plan->backend),
@@ -151,7 +153,41 @@ static void warn_of_scale(const dd_job *job, const dd_points *points)
                 points->name, largest);
 }
 
-static int open_datasets(dd_plan *plan)
+/* Two of these points cannot have one name. */
+static int check_names(const dd_job *job, char (*name)[DD_NAME])
+{
+    for (int d = 0; d < job->datasets; d++) {
+        if (dd_name_check(name[d], DD_ERR_USAGE, "the name of its points", "rename the file"))
+            return dd_fail_context("--dataset %s", job->dataset[d]);
+        for (int other = 0; other < d; other++) {
+            if (!strcmp(job->dataset[other], job->dataset[d]))
+                return dd_fail(DD_ERR_USAGE, "--dataset %s is given twice; leave one out", job->dataset[d]);
+            if (!strcmp(name[d], name[other]))
+                return dd_fail(DD_ERR_USAGE,
+                               "--dataset %s and %s would both be stored as '%s'; rename one file, or leave one out",
+                               job->dataset[other], job->dataset[d], name[d]);
+        }
+    }
+    return DD_OK;
+}
+
+/* The name of each set of points: that of its file, or FILE_DATASET where several sets of one file are trained. */
+static int name_datasets(const dd_job *job, char (*name)[DD_NAME])
+{
+    char one[DD_NAME], other[DD_NAME];
+    for (int d = 0; d < job->datasets; d++) {
+        dd_points_name(job->dataset[d], one);
+        memcpy(name[d], one, DD_NAME);
+        for (int o = 0; o < job->datasets; o++) {
+            dd_points_name(job->dataset[o], other);
+            if (o != d && !strcmp(one, other))
+                dd_points_long_name(job->dataset[d], name[d]);
+        }
+    }
+    return check_names(job, name);
+}
+
+static int open_named(dd_plan *plan, char (*name)[DD_NAME])
 {
     const dd_job *job = plan->job;
     const dd_config *c = job->config;
@@ -159,20 +195,27 @@ static int open_datasets(dd_plan *plan)
         dd_points *points = &plan->points[d];
         DD_TRY(dd_points_open_as(job->dataset[d], &job->reading, (uint32_t)c->data.points, c->data.seed,
                                  DD_STREAM_TRAIN, points));
+        memcpy(points->name, name[d], DD_NAME);
         warn_of_scale(job, points);
         int measurable = dd_check_measurable(points->xy, points->n, c->evaluation.k);
         if (measurable) {
             dd_fail_context("%s", job->dataset[d]);
             return measurable;
         }
-        if (dd_name_check(points->name, DD_ERR_USAGE, "the name of its points", "rename the file"))
-            return dd_fail_context("--dataset %s", job->dataset[d]);
-        for (int other = 0; other < d; other++)
-            if (!strcmp(points->name, plan->points[other].name))
-                return dd_fail(DD_ERR_USAGE, "--dataset %s and %s would both be stored as '%s'; rename one",
-                               job->dataset[other], job->dataset[d], points->name);
     }
     return DD_OK;
+}
+
+static int open_datasets(dd_plan *plan)
+{
+    char(*name)[DD_NAME] = calloc((size_t)plan->job->datasets, sizeof *name);
+    if (!name)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int status = name_datasets(plan->job, name);
+    if (!status)
+        status = open_named(plan, name);
+    free(name);
+    return status;
 }
 
 static int holds(const dd_work *w, int step)

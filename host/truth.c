@@ -80,9 +80,10 @@ int dd_truth_create(const char *name, dd_truth *truth)
     memset(truth, 0, sizeof *truth);
     const dd_generator_info *generator = dd_generator_find(name);
     if (!generator) {
-        const char *closest = dd_closest_dataset(name);
+        char near[200];
+        dd_near_datasets(name, near);
         return dd_fail(DD_ERR_CONFIG, "'%s' is not one of the generated datasets, whose distribution is known%s%s%s",
-                       name, closest ? "; did you mean '" : "", closest ? closest : "", closest ? "'?" : "");
+                       name, *near ? "; did you mean " : "", near, *near ? "?" : "");
     }
     snprintf(truth->name, sizeof truth->name, "%s", name);
     truth->countable = generator->countable;

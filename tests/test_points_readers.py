@@ -169,7 +169,7 @@ def test_wide_encodings(tmp_path, encoding, text):
 
 def test_compressed(tmp_path):
     rng = np.random.default_rng(1)
-    rows = rng.normal(size=(100_000, 2)).astype(np.float32)
+    rows = rng.normal(size=(20_000, 2)).astype(np.float32)
     text = "".join(f"{x!r},{y!r}\n" for x, y in rows.astype(float).tolist()).encode()
     whole = gzip.compress(text)
     path = written(tmp_path, whole, "points.csv.gz")
@@ -182,7 +182,7 @@ def test_compressed(tmp_path):
     path.write_bytes(damaged)
     done = run(path)
     assert done.returncode in (DATA, IO) and str(path) in done.stderr.decode()
-    same(written(tmp_path, gzip.compress(text[:1000000]) + gzip.compress(text[1000000:]), "two.csv.gz"), rows)
+    same(written(tmp_path, gzip.compress(text[:100_000]) + gzip.compress(text[100_000:]), "two.csv.gz"), rows)
 
 
 def test_standard_input_and_pipes(tmp_path):
@@ -343,3 +343,100 @@ def test_train_with_header(tmp_path):
     small_job.run(train("--header", "yes"))
     with h5py.File(tmp_path / "run_3/pandas_head01/seed_0.h5") as file:
         assert file.attrs["points"] == 400
+
+
+SETTINGS = {"training.steps": 20, "data.points": 40, "evaluation.samples": 20, "sampling.start": "data"}
+
+
+def train(tmp_path, *words, **options):
+    return small_job.run(small_job.command(tmp_path / "runs", "--dataset", *words, settings=SETTINGS), **options)
+
+
+def program(*words, expect=0, **options):
+    return small_job.run([small_job.PROGRAM, *map(str, words)], expect=expect, **options)
+
+
+def attributes(path):
+    with h5py.File(path) as file:
+        return dict(file.attrs)
+
+
+def test_points_are_found_again(tmp_path):
+    """evaluate, analyze and sample read the file that the run was trained on, as it was read then."""
+    data = written(tmp_path, open(case("pandas_head01.csv"), "rb").read(), "mine.csv")
+    work = tmp_path / "elsewhere"
+    work.mkdir()
+    small_job.run(small_job.command(tmp_path / "runs", "--dataset", "../mine.csv", "--header", "yes", settings=SETTINGS),
+                  cwd=work)
+    run_file = tmp_path / "runs/run_3/mine/seed_0.h5"
+    assert attributes(run_file)["dataset_path"] == str(data)
+    assert attributes(run_file)["dataset_header"] == "yes"
+    commands = [("evaluate", run_file), ("analyze", run_file), ("sample", run_file, "--n", 10)]
+    for words in commands:
+        program(*words)
+    program("sample", run_file, "--n", 10, "--out", tmp_path / "points.h5")
+    assert attributes(tmp_path / "points.h5")["dataset_path"] == str(data)
+    program("evaluate", run_file, "--out", tmp_path / "again")
+    assert attributes(tmp_path / "again/run_3/mine/seed_0.h5")["dataset_path"] == str(data)
+
+    moved = tmp_path / "moved.csv"
+    data.rename(moved)
+    for words in commands:
+        message = program(*words, expect=2)
+        assert f"{data}, which is not there now" in message and "--dataset" in message
+        assert "--header yes" in program(*words, "--dataset", moved, expect=DATA)
+        program(*words, "--dataset", moved, "--header", "yes")
+    written(tmp_path, "1.5,2\n3,4\n" * 20, "mine.csv")
+    for words in commands:
+        message = program(*words, expect=2)
+        assert f"{data}, whose points have changed since (400 then, 39 now)" in message and "--dataset" in message
+    written(tmp_path, "1.5,2\n3,four\n", "mine.csv")
+    assert "cannot be read now" in program("evaluate", run_file, expect=DATA)
+    assert "--header is about a file" in program("evaluate", run_file, "--header", "no", expect=2)
+
+
+def test_points_of_standard_input_are_not_found_again(tmp_path):
+    text = open(case("plain.csv"), "rb").read().decode()
+    train(tmp_path, "-", input=text)
+    run_file = tmp_path / "runs/run_3/stdin/seed_0.h5"
+    assert "dataset_path" not in attributes(run_file)
+    message = program("evaluate", run_file, expect=2)
+    assert "'stdin'" in message and "--dataset" in message
+    program("evaluate", run_file, "--dataset", "-", input=text)
+    program("evaluate", run_file, "--dataset", case("plain.csv"))
+
+
+def test_a_file_with_the_name_of_a_generated_set(tmp_path):
+    data = written(tmp_path, open(case("plain.csv"), "rb").read(), "dino.csv")
+    train(tmp_path, str(data))
+    program("evaluate", tmp_path / "runs/run_3/dino/seed_0.h5")
+
+
+def test_two_datasets_of_one_file(tmp_path):
+    rng = np.random.default_rng(3)
+    path = tmp_path / "set.h5"
+    with h5py.File(path, "w") as file:
+        for name in ["a", "group/b c"]:
+            file[name] = rng.normal(size=(50, 2))
+    np.savez(tmp_path / "other.npz", x=rng.normal(size=(50, 2)), y=rng.normal(size=(50, 2)))
+    train(tmp_path, f"{path}:/a", f"{path}:group/b c", f"{tmp_path}/other.npz:x")
+    found = sorted(p.name for p in (tmp_path / "runs/run_3").iterdir() if p.is_dir())
+    assert found == ["other", "set_a", "set_group_b c"]
+    for name in found:
+        program("evaluate", tmp_path / f"runs/run_3/{name}/seed_0.h5")
+    assert attributes(tmp_path / "runs/run_3/set_group_b c/seed_0.h5")["dataset_path"] == f"{path}:group/b c"
+    assert "is given twice" in train(tmp_path, f"{path}:/a", f"{path}:/a", expect=2)
+    assert "stored as 'set_a'" in train(tmp_path, f"{path}:/a", f"{path}:a", expect=2)
+    (tmp_path / "d").mkdir()
+    one, two = written(tmp_path, "1,2\n", "p.csv"), written(tmp_path / "d", "1,2\n", "p.csv")
+    assert "rename one file" in train(tmp_path, str(one), str(two), expect=2)
+
+
+@pytest.mark.parametrize(
+    "word, near",
+    [("spiral", "'two_spirals' or 'swiss_roll'"), ("25gaussians", "'eight_gaussians' or 'twentyfive_gaussians'"),
+     ("2spirals", "'two_spirals'"), ("swissroll", "'swiss_roll'"), ("two_moons", "'moons'"), ("football", "'soccer_ball'"),
+     ("dinno", "'dino'?")],
+)
+def test_near_names(word, near):
+    refused(word, DATA, f"no dataset and no file is called '{word}'; did you mean {near}")

@@ -16,7 +16,7 @@ arm64_apt() {
 }
 
 arm64_apt update
-arm64_apt install -y --download-only --no-install-recommends libhdf5-dev libtomlplusplus-dev zlib1g-dev
+arm64_apt install -y --download-only --no-install-recommends libhdf5-dev libtomlplusplus-dev zlib1g-dev libzip-dev
 for package in "$apt"/cache/archives/*.deb; do
     dpkg -x "$package" "$root"
 done

@@ -23,6 +23,9 @@ static const dd_option options[] = {
     {"threads", "N", 0,
      "threads of the CPU backend, and of the metrics on any. Default: 0, one per core. Results do not depend on it."},
     {"out", "DIR", 0, "where results go: DIR/<config>/<dataset>/seed_<n>.h5. Default: runs."},
+    {"name", "NAME", 0,
+     "store the results under NAME, not under the configuration's name: DIR/NAME/<dataset>/seed_<n>.h5. For what --set "
+     "makes of a configuration that is stored already."},
     {"quiet", NULL, 0, "print nothing but errors."},
     {0}};
 
@@ -31,7 +34,7 @@ const dd_command dd_command_train = {
     .summary = "train a configuration on datasets, measure and store the result",
     .synopsis = "CONFIG [--dataset NAME|FILE ...] [--header yes|no|auto] [--seeds LIST] [--set KEY=VALUE ...] "
                 "[--backend auto|cpu|cuda] "
-                "[--threads N] [--out DIR] [--quiet]",
+                "[--threads N] [--out DIR] [--name NAME] [--quiet]",
     .description =
         "Trains the network that CONFIG describes (a TOML file, or a name from `dualdiff configs`), once for every "
         "dataset and seed, all "
@@ -50,7 +53,7 @@ const dd_command dd_command_train = {
     .words_name = "CONFIG",
     .options = options,
     .examples = "    dualdiff train run_1 --dataset dino --seeds 0-4\n"
-                "    dualdiff train run_0 --dataset points.csv --set training.steps=2000\n",
+                "    dualdiff train run_0 --dataset points.csv --set training.steps=2000 --name run_0_short\n",
     .run = dd_cmd_train};
 
 static volatile sig_atomic_t stop_requested, checkpoint_requested;
@@ -88,6 +91,17 @@ static int run_job(const dd_args *args, dd_job *job)
     return status;
 }
 
+/* What the results are stored under. */
+static int name_of(const dd_args *args, char name[DD_NAME])
+{
+    const char *given = dd_args_value(args, "name", NULL);
+    if (!given)
+        return dd_config_name(args->word[0], name);
+    DD_TRY(dd_name_check(given, DD_ERR_USAGE, "--name", "choose another one"));
+    snprintf(name, DD_NAME, "%s", given);
+    return DD_OK;
+}
+
 int dd_cmd_train(int argc, char **argv)
 {
     static const uint64_t first_seed[] = {0};
@@ -106,7 +120,7 @@ int dd_cmd_train(int argc, char **argv)
     DD_CHECK(dd_reading_option(&args, &reading));
     DD_CHECK(dd_args_seeds(&args, "seeds", &seeds, &seed_count));
     int all = dd_generator_names(DD_KIND_EXPERIMENT, experiment);
-    DD_CHECK(dd_config_name(args.word[0], name));
+    DD_CHECK(name_of(&args, name));
     dd_job job = {.config = &config,
                   .config_name = name,
                   .dataset = dataset_count ? datasets : experiment,

@@ -1,4 +1,5 @@
 /* Who a file belongs to: written, read back, compared. */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +140,44 @@ int dd_header_read(const char *path, dd_header *header)
     return status;
 }
 
+/* Put '_' and text[0..n) behind `name`, as far as there is room: letters, digits and the marks of numbers stay, every
+ * run of others becomes one '-', but none at the ends; nothing at all becomes "none". */
+static void append_word(char *name, size_t size, const char *text, size_t n)
+{
+    size_t end = strlen(name), first = end + 1;
+    if (end + sizeof "_none" > size)
+        return;
+    name[end++] = '_';
+    int gap = 0;
+    for (size_t i = 0; i < n && end + 3 < size; i++) {
+        int kept = isalnum((unsigned char)text[i]) || text[i] == '.' || text[i] == '_' || text[i] == '-';
+        if (kept && gap && end > first)
+            name[end++] = '-';
+        if (kept)
+            name[end++] = text[i];
+        gap = !kept;
+    }
+    snprintf(name + end, size - end, "%s", end == first ? "none" : "");
+}
+
+/* A name for a run that differs from a stored one: run_1 with "training.steps: 2000 here, 10000 there" becomes
+ * run_1_steps_2000. With many differences, or none that a configuration shows, run_1_other. */
+static void suggest_name(const char *config_name, const char *difference, char name[DD_NAME])
+{
+    enum { MOST = 3 };
+    char longer[4 * DD_NAME] = "";
+    int lines = 0;
+    snprintf(longer, sizeof longer, "%s", config_name);
+    for (const char *line = difference; *line && lines <= MOST; line = strchr(line, '\n') + 1, lines++) {
+        const char *key = strchr(line, '.') + 1, *value = strstr(key, ": ") + 2, *end = strstr(value, " here, ");
+        append_word(longer, sizeof longer, key, (size_t)(value - 2 - key));
+        append_word(longer, sizeof longer, value, (size_t)(end - value));
+    }
+    if (!lines || lines > MOST || strlen(longer) >= DD_NAME)
+        snprintf(longer, sizeof longer, "%.*s_other", DD_NAME - 7, config_name);
+    snprintf(name, DD_NAME, "%s", longer);
+}
+
 int dd_header_matches(const dd_header *header, const dd_run *run, const char *path)
 {
     static const char *const sections[] = {"model", "diffusion", "training", NULL};
@@ -146,16 +185,22 @@ int dd_header_matches(const dd_header *header, const dd_run *run, const char *pa
     char *difference = dd_config_difference(run->config, &header->config, sections);
     char *data_difference = dd_config_difference(run->config, &header->config, data);
     int status = DD_OK;
+    char name[DD_NAME] = "";
+    if (difference && data_difference)
+        suggest_name(run->config_name, *difference ? difference : data_difference, name);
     if (!difference || !data_difference) {
         status = dd_fail(DD_ERR_MEMORY, "out of memory");
     } else if (*difference) {
-        status = dd_fail(DD_ERR_CONFLICT, "%s belongs to another configuration; use another --out. What differs:\n%s",
-                         path, difference);
+        status = dd_fail(DD_ERR_CONFLICT,
+                         "%s belongs to another configuration; use --name %s, or another --out, to have both. What "
+                         "differs:\n%s",
+                         path, name, difference);
     } else if (header->points != run->points || header->data_checksum != run->data_checksum) {
-        status =
-            dd_fail(DD_ERR_CONFLICT,
-                    "%s was trained on other points (%u there, %u here, and not the same ones); use another --out%s%s",
-                    path, header->points, run->points, *data_difference ? ". What differs:\n" : "", data_difference);
+        status = dd_fail(DD_ERR_CONFLICT,
+                         "%s was trained on other points (%u there, %u here, and not the same ones); use --name %s, or "
+                         "another --out, to have both%s%s",
+                         path, header->points, run->points, name, *data_difference ? ". What differs:\n" : "",
+                         data_difference);
     } else if (header->seed != run->seed) {
         status = dd_fail(DD_ERR_CONFLICT, "%s holds seed %llu, not %llu; it was renamed", path,
                          (unsigned long long)header->seed, (unsigned long long)run->seed);

@@ -16,7 +16,7 @@ import pytest
 import small_job
 from small_job import BUILD, PROGRAM, SOURCE
 
-DATA, IO, NUMERIC, MEMORY, STOPPED = 4, 5, 7, 8, 130
+DATA, IO, CONFLICT, MEMORY, STOPPED = 4, 5, 6, 8, 130
 LONG = {"training.steps": 2500, "training.checkpoint_every": 100000}  # no checkpoint but one that is asked for
 SHORT = {"training.steps": 60}
 ENDLESS = {"training.steps": 1000000}
@@ -393,3 +393,44 @@ def test_a_run_that_cannot_be_measured_whole_takes_no_other_result(tmp_path, fai
 def test_complete_is_about_the_file_itself(whole):
     done = subprocess.run([PROGRAM, "evaluate", whole, "--complete", "--set", "sampling.steps=3"], capture_output=True, text=True)
     assert done.returncode == 2 and "--set" in done.stderr
+
+
+# ---- names ----
+
+
+def refused_because_of(out, settings):
+    """The name that the message suggests."""
+    done = subprocess.run(words_of(out, settings), capture_output=True, text=True)
+    assert done.returncode == CONFLICT and "belongs to another configuration" in done.stderr, done.stderr
+    return re.search(r"use --name (\S+), or another --out", done.stderr)[1]
+
+
+@pytest.mark.parametrize("changed, name", [
+    ({"training.steps": 61}, "run_3_steps_61"),
+    ({"training.learning_rate": "1e-05", "model.activation": "silu"}, "run_3_activation_silu_learning_rate_1e-05"),
+    ({"model.gate_layers": "[16, 4]"}, "run_3_gate_layers_16-4"),
+    ({"model.expert_head": "[]"}, "run_3_expert_head_none"),
+    ({"training.steps": 61, "training.batch": 31, "training.beta1": 0.8, "training.beta2": 0.8}, "run_3_other"),
+], ids=["one key", "two keys", "widths", "no widths", "many keys"])
+def test_a_conflict_says_which_name_would_serve(tmp_path, changed, name):
+    small_job.run(words_of(tmp_path, SHORT))
+    before = result(tmp_path).read_bytes()
+    settings = {**SHORT, **changed}
+    assert refused_because_of(tmp_path, settings) == name
+    small_job.run(words_of(tmp_path, settings, "--name", name))
+    with h5py.File(tmp_path / name / "dino/seed_0.h5") as file:
+        assert file.attrs["config_name"] == name and file.attrs["kind"] == "result"
+    assert (tmp_path / name / "final_info.json").exists() and result(tmp_path).read_bytes() == before
+    assert "nothing is left to do" in small_job.run(words_of(tmp_path, settings, "--name", name))
+
+
+def test_other_points_may_have_a_name_too(tmp_path):
+    small_job.run(words_of(tmp_path, SHORT))
+    done = subprocess.run(words_of(tmp_path, {**SHORT, "data.points": 400}), capture_output=True, text=True)
+    assert done.returncode == CONFLICT and "use --name run_3_points_400, or another --out" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "-x", "x" * 64, "a\nb"])
+def test_a_name_is_one_part_of_a_path(tmp_path, name):
+    done = subprocess.run(words_of(tmp_path / "out", SHORT, "--name", name), capture_output=True, text=True)
+    assert done.returncode == 2 and "--name" in done.stderr and not (tmp_path / "out").exists()

@@ -56,6 +56,16 @@ static int find_checkpoint(const dd_job *job, dd_work *w)
     return status;
 }
 
+/* All is done, but not all is measured. */
+static int tell_unmeasured(const dd_job *job, const dd_work *w)
+{
+    dd_metrics metrics;
+    DD_TRY(dd_result_read_metrics(w->result, &metrics));
+    if (isnan(metrics.kl_divergence) || isnan(metrics.sliced_wasserstein))
+        dd_tell(job, "%s lacks metrics; `dualdiff evaluate %s --complete` adds them", w->result, w->result);
+    return DD_OK;
+}
+
 /* What lies on disk of this work. */
 static int inspect(const dd_job *job, dd_work *w)
 {
@@ -84,6 +94,7 @@ static int inspect(const dd_job *job, dd_work *w)
                            w->result, points);
     }
     if (w->finished) {
+        DD_TRY(tell_unmeasured(job, w));
         if (!header.config.training.keep_checkpoint) /* left by a process that was killed before it could remove it */
             dd_checkpoint_remove(w->checkpoint);
         char *difference = dd_config_difference(job->config, &header.config, measured);

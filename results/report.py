@@ -73,7 +73,8 @@ def analysis_table(study, dataset, results):
 
 
 def dataset_section(study, dataset, pictures):
-    parts = [picture_part(pictures, plot.kl_picture(study, dataset))]
+    measured = plot.means_in_words(study, dataset, "kl_divergence")
+    parts = [picture_part(pictures, plot.kl_picture(study, dataset))] if measured else []
     parts += [picture_part(pictures, picture) for picture in plot.of_dataset(study, dataset)]
     results = [result for result in study.trained(dataset) if analysis_plots.analysed(result)]
     if results:

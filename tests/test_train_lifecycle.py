@@ -376,6 +376,8 @@ def test_a_run_that_cannot_be_measured_whole_takes_no_other_result(tmp_path, fai
         with h5py.File(path) as file:
             assert "sliced_wasserstein" not in file["metrics"] and "kl_divergence" in file["metrics"]
     assert "and 1 more" in errors.splitlines()[-1]
+    again = small_job.run(small_job.command(tmp_path / "cut", *map(str, words), settings=SHORT))
+    assert all(f"{path} lacks metrics" in again for path in incomplete) and again.count("lacks metrics") == 2
     assert summed_up(tmp_path / "cut").keys() == {"dino", "mine"}
     subprocess.run([PROGRAM, "compare", tmp_path / "cut"], check=True, capture_output=True)
     for path in incomplete:
@@ -388,6 +390,14 @@ def test_a_run_that_cannot_be_measured_whole_takes_no_other_result(tmp_path, fai
     for dataset in ("dino", "mine"):
         for seed in (0, 1):
             small_job.assert_equal_results(result(tmp_path / "cut", dataset, seed), result(tmp_path / "whole", dataset, seed))
+
+
+def test_a_report_of_a_run_without_a_kl_estimate(tmp_path, whole):
+    out = copy_of(whole.parents[2], tmp_path)
+    with h5py.File(result(out), "a") as file:
+        del file["metrics/kl_divergence"], file["metrics/kl_zero_distances"]
+    done = subprocess.run([PROGRAM, "report", out], capture_output=True, text=True)
+    assert done.returncode == 0 and "could not be drawn" not in done.stderr, done.stderr
 
 
 def test_complete_is_about_the_file_itself(whole):

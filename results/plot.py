@@ -240,9 +240,11 @@ def of_dataset(study, dataset):
 def kl_picture(study, dataset):
     """The KL divergences of one dataset, for the report, whose datasets have a part each."""
     kl = means_in_words(study, dataset, "kl_divergence")
+    caption = "Bar: mean over seeds. Band: one standard deviation. Dots: the seeds."
+    if any(result.untrained == "fresh true points" for result in study.of(dataset)):
+        caption += " The dashed line is what true points score (floor): by this metric, a run there cannot be distinguished from perfect."
     return Picture(f"{dataset}_kl_divergence", "KL divergence", f"KL divergence on {dataset} in bits. {kl}.", lambda: kl_of_dataset(study, dataset),
-                   ("svg",), "Bar: mean over seeds. Band: one standard deviation. Dots: the seeds. The dashed line is what true points score "
-                             "(floor): a run there cannot be told from perfect by this metric.")
+                   ("svg",), caption)
 
 
 def pictures(study):

@@ -46,7 +46,7 @@ img { display: block; max-width: 100%; height: auto; }
 .panels img { width: 100%; }
 .panels figcaption { font-size: .9rem; line-height: 1.4; margin-top: .15rem; overflow-wrap: anywhere; }
 .panels figcaption b { color: var(--ink); }
-.outcome { display: grid; grid-template-columns: 15rem 15rem minmax(0, 1fr); gap: 1rem 1.4rem; align-items: start; margin: .8rem 0 .6rem; }
+.outcome { display: grid; grid-template-columns: 13.5rem 13.5rem minmax(0, 1fr); gap: 1rem 1.4rem; align-items: start; margin: .8rem 0 .6rem; }
 .outcome.tall { grid-template-columns: 20rem minmax(0, 1fr); grid-template-rows: auto 1fr; }
 .outcome.tall .animation { grid-column: 2; grid-row: 1 / span 2; }
 .outcome.still { grid-template-columns: 22rem 22rem; }

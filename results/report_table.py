@@ -182,11 +182,13 @@ def tables(study, comparison):
     said = ["<b>Bold</b>: the best run."]
     if "fresh true points" in study.untrained.values():
         said.append('<a href="#word-floor">floor</a>: what perfect samples score.')
-    else:
+    elif "off_support" in comparison[0]:  # a metric of generated sets, as floor is a command for them
         said.append("<code>dualdiff floor</code> adds a row with what perfect samples score.")
     if "exact denoiser" in study.untrained.values():
-        said.append('<a href="#word-oracle">oracle</a>: what a perfect network would score with these settings.')
-    said.append("Smaller is better but for modes captured. ± is the standard deviation over seeds.")
+        said.append('<a href="#word-oracle">oracle</a>: what a perfect network would score with the settings of the run it is named after.')
+    said.append("Smaller is better" + (", but of modes captured more is." if "modes_captured" in first else "."))
+    if any(n > 1 for metric in comparison[0].values() for _, _, n in metric.values()):
+        said.append("± is the standard deviation over seeds.")
     parts = [metric_table(study, "Runs and metrics", first, comparison), f'<p class="soft">{" ".join(said)}</p>',
              details("What the words mean", meaning_of(study, comparison))]
     if rest:
@@ -215,8 +217,8 @@ def in_one_sentence(study, dataset, comparison, most=4):
     parts = [said(run) for run in runs[:most]]
     if len(runs) > most:
         parts.append(f"{len(runs) - most} more up to {mean(runs[-1])}")
-    for kind, words, link in (("exact denoiser", "a perfect network with these settings", "oracle"), ("fresh true points", "perfect samples", "floor")):
-        parts += [f'<a href="#word-{link}">{words}</a> {mean(run)}' for run in found if study.untrained[run] == kind][:1]
+    for kind, words, link in (("exact denoiser", "a perfect network", "oracle"), ("fresh true points", "perfect samples", "floor")):
+        parts += [f'<a href="#word-{link}">{words}</a> (<b>{escape(run)}</b>) {mean(run)}' for run in found if study.untrained[run] == kind][:1]
     return (f'<p class="outcome-words"><a href="#word-kl_divergence">KL divergence</a> from the data in bits, smaller is better: '
             f'{"; ".join(parts)}.</p>')
 

@@ -104,7 +104,7 @@ def test_opens_with_the_outcome(page):
     assert [level for level, _ in headings][:2] == ["1", "2"]
     outcome, table = page[page.index('id="outcome"'):page.index('id="figures"')], page[page.index('id="figures"'):page.index("Pictures: circle</h2>")]
     sentence = re.sub("<[^>]*>", "", outcome[:outcome.index("<img")])
-    assert re.search(r"KL divergence from the data in bits.*2 experts \(run_3\) [0-9.]+.*; perfect samples -?[−0-9.]+", sentence), sentence
+    assert re.search(r"KL divergence from the data in bits.*2 experts \(run_3\) [0-9.]+.*; a perfect network \(oracle_run_3\) .*; perfect samples \(floor\) [−0-9.]+", sentence), sentence
     names = [re.sub("<[^>]*>", "", name) for name in re.findall(r"<figcaption>(<b>.*?</b>)", outcome)]
     assert names[0] == "data" and names[1].startswith("best samples: ") and names[2:] == ["From noise to samples"]
     assert "500 training points" in outcome and "fresh points" not in outcome
@@ -170,7 +170,18 @@ def test_without_analysis(tmp_path):
     write_result(tmp_path, "run_0", "dino", 0, {"kl_divergence": 1.0})
     report(tmp_path)
     text = (tmp_path / "report.html").read_text()
-    assert "dualdiff analyze" in text and text.count("<img") == 4 and "gating weight" not in text.lower()
+    assert "dualdiff analyze" in text and text.count("<img") == 4 and "gating weight" not in text.lower() and "dashed line" not in text
+
+
+def test_points_of_a_file(tmp_path):
+    """A user's own points are shown without an analysis, under their name, as many as there are samples; no advice that only generated sets can follow."""
+    points = tmp_path / "mine.csv"
+    points.write_text("".join(f"{i % 20 / 10},{i % 7 / 5}\n" for i in range(300)))
+    run(command(tmp_path, "--dataset", points, settings={"training.steps": 60}))
+    report(tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert "100 of 300 training points" in text and "fresh points of the same" not in text
+    assert "dualdiff floor" not in text and "modes captured" not in text and "best samples" not in text
 
 
 LOOK = """

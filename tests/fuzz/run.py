@@ -33,7 +33,8 @@ def build(folder):
 
 def blame(program, path, environment):
     """The first frame of a finding that is neither the sanitizer's nor libc's."""
-    done = subprocess.run([program, path], capture_output=True, text=True, errors="replace", env=environment, timeout=120)
+    done = subprocess.run([program, "-timeout=25", "-rss_limit_mb=2048", "-malloc_limit_mb=2048", path], capture_output=True, text=True,
+                          errors="replace", env=environment)
     for line in done.stderr.splitlines():
         frame = re.match(r"\s*#\d+ 0x[0-9a-f]+ (?:in (.*))?", line)
         words = frame and (frame[1] or line)
@@ -48,7 +49,7 @@ def fuzz(name, folder, seconds):
     for path in (findings, found):
         path.mkdir(parents=True, exist_ok=True)
     before = set(findings.iterdir())
-    environment = os.environ | {"ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:handle_abort=1", "UBSAN_OPTIONS": "print_stacktrace=1",
+    environment = os.environ | {"ASAN_OPTIONS": "detect_leaks=0:quarantine_size_mb=16:allocator_may_return_null=1:handle_abort=1", "UBSAN_OPTIONS": "print_stacktrace=1",
                                 "HDF5_USE_FILE_LOCKING": "FALSE"}
     words = [program, found, seeds, f"-max_total_time={seconds}", "-timeout=25", "-rss_limit_mb=2048", "-malloc_limit_mb=2048", "-max_len=100000",
              "-fork=1", "-ignore_crashes=1", "-ignore_ooms=1", "-ignore_timeouts=1", f"-artifact_prefix={findings}/", "-print_final_stats=1"]

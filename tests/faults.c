@@ -3,7 +3,8 @@
  *     FAULT_KIND=alloc|close|write|sync|rename|open|any   which calls count; any: all but alloc
  *     FAULT_AT=17                                          the 17th of them; 0: none
  *     FAULT_MODE=once|on|kill|torn                         that one fails, it and all after it, the process is killed
- *                                                          before it, or after it has written half of its bytes
+ *                                                          before it, or at a page's end within a write, where the
+ *                                                          kernel looks for signals
  *     FAULT_COUNT=FILE                                     the number of calls is written there at the end
  *
  * faults.py builds and uses it. Programs that are started from the first one are left alone.
@@ -108,11 +109,20 @@ int fclose(FILE *file)
     return struck(CLOSE) ? fail(EIO) : result;
 }
 
+/* How much of a write at `place` there is when a kill meets it halfway: up to the end of a page, none for a small one.
+ */
+static size_t torn(off_t place, size_t size)
+{
+    enum { PAGE = 4096 };
+    off_t end = (place + (off_t)size / 2) / PAGE * PAGE;
+    return end > place ? (size_t)(end - place) : 0;
+}
+
 ssize_t write(int descriptor, const void *data, size_t size)
 {
     if (descriptor <= 2 || !struck(WRITE))
         return REAL(write)(descriptor, data, size);
-    if (mode == 't' && REAL(write)(descriptor, data, size / 2) >= 0)
+    if (mode == 't' && REAL(write)(descriptor, data, torn(lseek(descriptor, 0, SEEK_CUR), size)) >= 0)
         kill(getpid(), SIGKILL);
     return fail(ENOSPC);
 }
@@ -121,7 +131,7 @@ ssize_t pwrite(int descriptor, const void *data, size_t size, off_t place)
 {
     if (!struck(WRITE))
         return REAL(pwrite)(descriptor, data, size, place);
-    if (mode == 't' && REAL(pwrite)(descriptor, data, size / 2, place) >= 0)
+    if (mode == 't' && REAL(pwrite)(descriptor, data, torn(place, size), place) >= 0)
         kill(getpid(), SIGKILL);
     return fail(ENOSPC);
 }

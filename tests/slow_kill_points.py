@@ -1,4 +1,4 @@
-"""Five hundred exact kills: right before the n-th call that changes files, or halfway through a write. Whatever is left, the same command
+"""Five hundred exact kills: right before the n-th call that changes files, or at the end of a page within a write. Whatever is left, the same command
 gets to the bits of a run that nobody disturbed, and no file that was whole is lost."""
 import faults
 import pytest

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -52,28 +53,45 @@ static void keep_standard_descriptors(void)
             return;
 }
 
-/* The HDF5 library crashes on some damaged files and where memory is out, and then no status can be returned. Say so,
- * and let the signal end the program as it would have. Only what a signal handler may call. */
-static void report_crash(int number)
+/* ---- ends that are not ours ---- */
+
+/* The HDF5 library crashes, or ends the program, on some damaged files and where memory is out, and then no status can
+ * be returned. Say so. Only what a signal handler may call. */
+static void report_crash(void)
 {
     static const char text[] =
-        "dualdiff: a crash. The HDF5 library does this with some damaged files and where memory is out: name "
-        "another file, or free memory. Files that were complete are as they were. If neither is the cause, report "
-        "it.\n";
+        "dualdiff: a crash. The HDF5 library does this with some damaged files and where memory is out: name another "
+        "file, "
+        "or free memory. Files that were complete are as they were. If neither is the cause, report it.\n";
     ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
     (void)written;
+}
+
+static void on_crash(int number)
+{
+    report_crash();
     raise(number); /* delivered at the return, with the default action: a core dump where those are on */
+}
+
+static int returned; /* main has reported how it went */
+
+static void on_exit_of_a_library(void)
+{
+    if (!returned)
+        report_crash();
 }
 
 /* On a stack of its own, as the crash may be that the stack is full. */
 static void watch_for_crashes(void)
 {
 #if !defined(__SANITIZE_ADDRESS__) /* a sanitizer says more */
+    static const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
     static char stack[16 * 1024];
-    struct sigaction action = {.sa_handler = report_crash, .sa_flags = (int)SA_RESETHAND | SA_ONSTACK};
+    struct sigaction action = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND | SA_ONSTACK};
     sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
-    sigaction(SIGSEGV, &action, NULL);
-    sigaction(SIGBUS, &action, NULL);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaction(numbers[i], &action, NULL);
+    atexit(on_exit_of_a_library);
 #endif
 }
 
@@ -90,5 +108,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "dualdiff: standard output cannot be written\n");
         status = DD_ERR_IO;
     }
+    returned = 1;
     return status;
 }

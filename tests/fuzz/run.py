@@ -38,7 +38,7 @@ def blame(program, path, environment):
     for line in done.stderr.splitlines():
         frame = re.match(r"\s*#\d+ 0x[0-9a-f]+ (?:in (.*))?", line)
         words = frame and (frame[1] or line)
-        if words and not re.search(r"__asan|__sanitizer|__interceptor|libc\.so|libasan|compiler-rt|fuzzer::|raise|abort", words):
+        if words and not re.search(r"__asan|__sanitizer|__interceptor|__mem|__str|libc\.so|libasan|compiler-rt|fuzzer::|raise|abort", words):
             return words.strip()
     return "not seen again"
 

@@ -277,3 +277,10 @@ def test_one_far_off(tmp_path, monkeypatch):
     bases = module.Bases("a")
     axis = module.picture([module.Comparison(rows(tmp_path / "out"), "dino", bases)], bases).axes[0]
     assert axis.get_xlim()[1] < 1 and [text.get_text() for text in axis.texts] == ["9.00 →"]
+
+
+def test_figures_above_the_known_runs_are_those_of_their_sources(tmp_path):
+    """Floor, exact denoiser and public runs in beside_known.md are those of oracle.md and public_baselines.csv."""
+    done = subprocess.run([sys.executable, RESULTS / "beside_known.py", tmp_path], check=True, capture_output=True, text=True)
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| *")]
+    assert len(rows) == 3 and set(rows) < set((RESULTS / "beside_known.md").read_text().splitlines())

@@ -109,15 +109,21 @@ def table(rows):
     return "\n".join(lines) + "\n"
 
 
+def missing(rows):
+    """A paragraph on the sets that a run has no result of."""
+    for run, name in RUNS.items():
+        there = {row["dataset"] for row in rows if row["run"] == run}
+        if lacks := [dataset for dataset in DATASETS if dataset not in there]:
+            yield f"Not computed yet: {name} on {', '.join(lacks)}.\n"
+
+
 def main():
     if len(sys.argv) > 1:
         collect(sys.argv[1])
     with open(STEM + ".csv") as file:
         rows = list(csv.DictReader(file))
-    missing = sorted(set(DATASETS) - {row["dataset"] for row in rows if row["run"] == "mode_capture"}, key=DATASETS.index)
-    open_points = [f"Not trained yet: mode_capture on {', '.join(missing)}.\n"] if missing else []
     with open(STEM + ".md", "w") as file:
-        file.write("\n".join([HEAD, *open_points, table(rows), LITERATURE]))
+        file.write("\n".join([HEAD, *missing(rows), table(rows), LITERATURE]))
 
 
 main()

@@ -1,5 +1,6 @@
 """A training job small enough to run to its end in a second or two, through the program itself."""
 import os
+import re
 import signal
 import subprocess
 import time
@@ -17,6 +18,12 @@ SMALL = {
     "model.gate_layers": "[16,8]", "diffusion.timesteps": 12, "training.batch": 32, "training.steps": 1200,
     "training.checkpoint_every": 90, "evaluation.samples": 100, "evaluation.heldout": 96, "data.points": 500,
 }
+
+
+def sanitized():
+    """Whether the program was built with the sanitizers: slower, with another allocator, and other contracted operations."""
+    with open(os.path.join(BUILD, "CMakeCache.txt")) as cache:
+        return re.search("DD_SANITIZE:BOOL=(ON|1|TRUE)", cache.read()) is not None
 
 
 def command(out, *more, settings=None, config=CONFIG):

@@ -48,7 +48,7 @@ const dd_note dd_exit_status[] = {
     {"3", "wrong configuration file or --set"},
     {"4", "wrong data in a file of points"},
     {"5", "a file is missing, unreadable, damaged, or cannot be written"},
-    {"6", "what is on disk belongs to another configuration, or another process is writing it"},
+    {"6", "what is on disk is of another configuration or kind, or another process is writing it"},
     {"7", "a loss became NaN or infinite"},
     {"8", "out of memory"},
     {"9", "the backend is not available, or the device failed"},

@@ -23,7 +23,7 @@ typedef enum dd_status {
     DD_ERR_CONFIG = 3,   /* configuration file or --set */
     DD_ERR_DATA = 4,     /* points a user supplied */
     DD_ERR_IO = 5,       /* a file is missing, unreadable, truncated, foreign, or cannot be written */
-    DD_ERR_CONFLICT = 6, /* what is on disk belongs to another configuration, or another writer */
+    DD_ERR_CONFLICT = 6, /* what is on disk is of another configuration, writer or kind, and kept */
     DD_ERR_NUMERIC = 7,  /* loss became NaN or infinite */
     DD_ERR_MEMORY = 8,   /* host or device memory */
     DD_ERR_BACKEND = 9,  /* backend not available, or the device failed */

@@ -8,11 +8,12 @@
  * Three kinds of file, one module each:
  *   store_log.c         the SWMR log that a reader may watch: rows appended in whole chunks
  *   store_checkpoint.c  state of one replica at a step
- *   store_result.c      the finished run; written beside and renamed over the log
+ *   store_result.c      the finished run, which replaces the log
  * store_h5.c holds what they share: errors with HDF5's own reason, dimension scales, attributes.
  *
- * Nothing half-written is ever under a name that a user or a resume reads: files are written beside
- * (suffix .tmp or .next), flushed to disk, and renamed. On failure what was there stays.
+ * Nothing half-written is ever under a name that a user or a resume reads: files are written under a temporary name
+ * (files.h; of a checkpoint with the suffix .next), flushed to disk, and renamed. On failure what was there stays. One
+ * process at a time writes a run (lock.h).
  */
 #ifndef DD_STORE_H
 #define DD_STORE_H
@@ -77,7 +78,7 @@ int dd_log_chunk(const dd_training_config *training);
  * where checkpoint_every was another before, or to the last step. */
 int dd_log_block(const dd_training_config *training, int step);
 
-/* Create `path` (through path.tmp) with everything a reader will find in it, then switch to SWMR.
+/* Create `path` with everything a reader will find in it, then switch to SWMR.
  * from_step > 0: copy rows 0..from_step-1 from the log that is there now, which may have been left by
  * a killed process. */
 int dd_log_create(const char *path, const dd_run *run, const dd_model *model, int from_step, dd_log **log);

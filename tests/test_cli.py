@@ -260,7 +260,7 @@ def test_missing_points(tmp_path):
 
 
 def test_two_sets_of_one_name(tmp_path):
-    np.savetxt(tmp_path / "dino.csv", np.zeros((10, 2)), delimiter=",")
+    np.savetxt(tmp_path / "dino.csv", np.arange(20).reshape(10, 2), delimiter=",")
     fails(train(tmp_path / "out", "--dataset", "dino", tmp_path / "dino.csv"), USAGE, "dino.csv", "rename one")
 
 

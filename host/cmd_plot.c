@@ -31,6 +31,11 @@ const dd_command dd_command_plot = {
         "to "
         "samples, next to the data; and of each (lowest seed) there are <dataset>_<run>_gate_map, _gate_over_time and "
         "_gate_by_region as PNG.\n\n"
+        "Of more than 24 runs of a dataset, pictures that compare them show the 24 with the lowest KL divergence. A "
+        "result "
+        "that is damaged is named and left out: the pictures of the others are drawn, and the exit status is 5. "
+        "Settings "
+        "of your own for matplotlib do not change the pictures.\n\n"
         "Needs Python 3 with numpy, h5py and matplotlib. The Python that is used: the one named in the environment "
         "variable DUALDIFF_PYTHON, else .venv/bin/python3 of the source folder, else python3.",
     .least_words = 1,

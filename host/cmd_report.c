@@ -25,6 +25,8 @@ const dd_command dd_command_report = {
         "configurations and machines. What `dualdiff floor` and `dualdiff oracle` stored in the DIRs is compared with "
         "the "
         "runs. Pictures are part of the file, which needs no network and no other file.\n\n"
+        "Of many runs the page shows pictures of the best and tables of all, so that it stays small. A result that is "
+        "damaged is named and left out, and the exit status is 5.\n\n"
         "Needs Python 3 with numpy, h5py and matplotlib, as plot does.",
     .least_words = 1,
     .most_words = -1,

@@ -382,7 +382,7 @@ def gate_information(study, dataset):
         axis.set_title(title, loc="left")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", ncols=2)
-    figure.suptitle(f"{shown(dataset)}: does the gate follow the {one} or the timestep?")
+    figure.suptitle(f"{shown(dataset)}: does the gate follow the {one} or the timestep?{study.how_many(dataset)}")
     return figure
 
 

@@ -3,6 +3,7 @@ import io
 
 from drawing import (DATA, GATE, NEUTRAL, Image, Normalize, Picture, common_limits, expert_colour, expert_handles, matplotlib, np, plt, shown,
                      to_rgb)
+from limits import ANIMATED, best
 from PIL import ImageDraw, ImageFont
 from sample_plots import data_cloud, height_over_width
 
@@ -52,8 +53,13 @@ class Journey:
         return self.x[row], index, f"t = {self.t[row]}" if row < last else "samples"
 
 
+def animated(study, dataset):
+    """The analysed runs, of many the best."""
+    return best([result for result in study.trained(dataset, None) if result.has("/analysis/trajectory")], ANIMATED)
+
+
 def journeys_of(study, dataset):
-    return [Journey(result) for result in study.trained(dataset) if result.has("/analysis/trajectory")]
+    return [Journey(result) for result in animated(study, dataset)]
 
 
 def columns_of(count):
@@ -163,7 +169,7 @@ def reverse_process(study, dataset, frames=FRAMES):
 
 
 def of_dataset(study, dataset):
-    runs = [result.run for result in study.trained(dataset) if result.has("/analysis/trajectory")]
+    runs = [result.run for result in animated(study, dataset)]
     if not runs:
         return []
     return [Picture(f"{dataset}_reverse_process", "From noise to samples",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from files import write_whole
+from limits import PANELS, best, of_how_many
 from runs import MISSING_PACKAGE, fail, in_order, lowest_seeds
 
 try:
@@ -110,13 +111,17 @@ class Study:
     def seeds(self, run, dataset):
         return [result for result in self.results if (result.run, result.dataset) == (run, dataset)]
 
-    def of(self, dataset):
-        """The lowest seed of each run that has the dataset; what no network made first."""
+    def of(self, dataset, most=PANELS):
+        """The lowest seed of each run that has the dataset; what no network made first. Of many, `most` of the lowest KL divergence."""
         results = [self.lowest[run, dataset] for run in self.runs if (run, dataset) in self.lowest]
-        return sorted(results, key=lambda result: not result.untrained)
+        return best(sorted(results, key=lambda result: not result.untrained), most)
 
-    def trained(self, dataset):
-        return [result for result in self.of(dataset) if not result.untrained]
+    def trained(self, dataset, most=PANELS):
+        return [result for result in self.of(dataset, most) if not result.untrained]
+
+    def how_many(self, dataset):
+        """What a title says where there are more runs than it shows, else ""."""
+        return of_how_many(self.trained(dataset), self.trained(dataset, None))
 
 
 def describe(config, usual, untrained="", most=4, longest=7):

@@ -148,7 +148,7 @@ def loss_panel(axis, study, curves):
 
 def loss_curves(study, dataset):
     """({run: curve of its loss}, {run: curve of its MSE}, the runs whose loss is more than the MSE)"""
-    loss, mse = ({run: smoothed_seeds(study.seeds(run, dataset), name) for run in study.runs}
+    loss, mse = ({result.run: smoothed_seeds(study.seeds(result.run, dataset), name) for result in study.trained(dataset)}
                  for name in ("/train/loss", "/train/mse"))
     loss, mse = ({run: curve for run, curve in curves.items() if curve is not None} for curves in (loss, mse))
     return loss, mse, [run for run in loss if run in mse and not np.allclose(loss[run][1], mse[run][1], rtol=1e-4)]
@@ -168,7 +168,7 @@ def train_loss(study, dataset):
     if more:
         loss_axis(axes[0, 1], study, mse, "mean squared error")
         axes[0, 1].set_title("MSE alone", loc="left")
-    figure.suptitle(f"{shown(dataset)}: training loss, smoothed over 3 % of the steps", x=0.01, ha="left")
+    figure.suptitle(f"{shown(dataset)}: training loss, smoothed over 3 % of the steps{study.how_many(dataset)}", x=0.01, ha="left")
     handles = [matplotlib.lines.Line2D([], [], color=study.colour[run], linestyle=study.line[run], marker=study.marker[run], linewidth=2)
                for run in loss]
     figure.legend(handles, study.legend(loss), loc="outside lower left", ncols=4 if len(loss) > 3 else max(1, len(loss)), handlelength=3.2)
@@ -251,7 +251,7 @@ def pictures(study):
     found = comparison(study)
     for dataset in study.datasets:
         found += of_dataset(study, dataset) + animation.of_dataset(study, dataset)
-        for result in study.trained(dataset):
+        for result in study.trained(dataset, None):
             found += analysis_plots.of_result(study, result)
     return found
 

@@ -13,6 +13,7 @@ import plot
 import sample_plots
 from drawing import STYLE, Study, plt
 from files import write_whole
+from limits import drawn_in_full
 from loading import load, run_script, script_parser
 from report_html import CSS, Pictures, anchor, cell, details, head, panel_figure, picture_part, row_head, table
 from report_table import best_run, in_one_sentence, read_comparison, tables
@@ -72,14 +73,23 @@ def analysis_table(study, dataset, results):
             "weights: the gate helps.</p>")
 
 
-def dataset_section(study, dataset, pictures):
+def analysed_results(study, dataset):
+    return [result for result in study.trained(dataset, None) if analysis_plots.analysed(result)]
+
+
+def dataset_section(study, dataset, in_full, pictures):
+    """in_full: the results whose analyses are drawn."""
+    parts = [f'<p class="soft">The pictures show runs{escape(study.how_many(dataset))}.</p>'] if study.how_many(dataset) else []
     measured = plot.means_in_words(study, dataset, "kl_divergence")
-    parts = [picture_part(pictures, plot.kl_picture(study, dataset))] if measured else []
+    parts += [picture_part(pictures, plot.kl_picture(study, dataset))] if measured else []
     parts += [picture_part(pictures, picture) for picture in plot.of_dataset(study, dataset)]
-    results = [result for result in study.trained(dataset) if analysis_plots.analysed(result)]
+    results = analysed_results(study, dataset)
     if results:
         parts.append(analysis_table(study, dataset, results))
-    for result in results:
+    if len(in_full) < len(results):
+        parts.append(f'<p class="soft">Gate and experts of {len(in_full)} of the {len(results)} analysed runs follow, those of the lowest KL divergence. '
+                     "<code>dualdiff plot</code> draws them all; <code>dualdiff report DIR/CONFIG</code> shows those of one configuration.</p>")
+    for result in in_full:
         inner = "".join(picture_part(pictures, picture) for picture in analysis_plots.of_result(study, result))
         parts.append(details(f"Gate and experts of {result.run}, seed {result.seed}", f'<p class="soft">{escape(study.description[result.run])}</p>{inner}'))
     return "".join(parts)
@@ -129,10 +139,11 @@ def heading(study):
 
 
 def page(study, comparison, program, pictures):
+    in_full = drawn_in_full({dataset: found for dataset in study.datasets if (found := analysed_results(study, dataset))})
     made = datetime.datetime.now().strftime("%Y-%m-%d %H:%M")
     sections = [("outcome", "Outcome", outcome_section(study, comparison, pictures)),
                 ("figures", "Runs and metrics", tables(study, comparison))]
-    sections += [(anchor("dataset", dataset), f"Pictures: {dataset}", dataset_section(study, dataset, pictures)) for dataset in study.datasets]
+    sections += [(anchor("dataset", dataset), f"Pictures: {dataset}", dataset_section(study, dataset, in_full.get(dataset, []), pictures)) for dataset in study.datasets]
     sections += [("configurations", "Configurations", config_section(study)), ("machine", "Machine", machine_section(study))]
     links = "".join(f'<li><a href="#{at}">{escape(name)}</a></li>' for at, name, _ in sections)
     body = "".join(f'<section id="{at}" aria-labelledby="{at}-title"><h2 id="{at}-title">{escape(name)}</h2>{content}</section>'

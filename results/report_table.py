@@ -226,5 +226,5 @@ def in_one_sentence(study, dataset, comparison, most=4):
 def best_run(study, dataset, comparison):
     """The trained run of the lowest mean KL divergence, else the first; None without a trained run."""
     values = comparison[0].get("kl_divergence", {})
-    runs = [result.run for result in study.of(dataset) if study.untrained[result.run] not in BOUNDS]
+    runs = [result.run for result in study.of(dataset, None) if study.untrained[result.run] not in BOUNDS]
     return min(runs, key=lambda run: values.get((run, dataset), (math.inf,))[0], default=None)

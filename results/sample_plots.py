@@ -109,7 +109,7 @@ def generated_samples(study, dataset):
     if max(counts, default=0) > 2:
         figure.legend(*expert_handles(max(counts)), loc="outside lower center", ncols=max(counts), columnspacing=1.2,
                       title="expert of the greatest weight at t = 0" + (", of more than two" if 2 in counts else ""), title_fontsize=9.5)
-    figure.suptitle(f"{shown(dataset)}: generated samples, {seed_note(study.of(dataset))}")
+    figure.suptitle(f"{shown(dataset)}: generated samples, {seed_note(study.of(dataset))}{study.how_many(dataset)}")
     return figure
 
 

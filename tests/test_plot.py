@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import h5py
@@ -366,6 +367,60 @@ def test_many_runs(tmp_path, variants):
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == study.runs and not crowded(figure)
     bars = figure.axes[1].patches
     assert [bar.get_width() for bar in bars] == pytest.approx([.01 * i + .4 + .2 * j for j in range(2) for i in range(20)])
+
+
+def test_long_log(tmp_path, variants):
+    """The work of smoothing grows with the log, not with its square; a log of any length looks like its shape."""
+    pictures, _, _ = variants
+
+    def seconds(length):
+        values = np.linspace(3, 1, length, dtype=np.float32)
+        values[::1000] = np.nan
+        result = type("Result", (), {"read": lambda self, name: values})()
+        best, curve = np.inf, None
+        for _ in range(3):
+            begun = time.process_time()
+            curve = pictures.smoothed_seeds([result], "/train/loss")
+            best = min(best, time.process_time() - begun)
+        return best, curve
+
+    short, (_, few, _) = seconds(100_000)
+    long, (steps, mean, deviation) = seconds(1_600_000)
+    assert long < 64 * short + 0.2, "sixteen times the log takes sixteen times as long, not 256 times"
+    assert len(steps) == 400 and steps[-1] > 1_599_000 and not deviation.any()
+    assert mean[20:-20] == pytest.approx(3 - 2 * steps[20:-20] / 1_600_000, abs=1e-3) and mean[20:-20] == pytest.approx(few[20:-20], abs=1e-3)
+
+
+def test_short_log_is_smoothed_step_by_step(variants):
+    """As it was defined: a Hann window over 3 % of the steps."""
+    pictures, _, _ = variants
+    values = np.random.default_rng(0).normal(size=900)
+    _, total, number = pictures.in_parts(values, pictures.PARTS)
+    weight = np.hanning(29)[1:-1]
+    expected = np.convolve(values, weight, mode="same") / np.convolve(np.ones(900), weight, mode="same")
+    assert pictures.smooth(total, number, 27) == pytest.approx(expected)
+
+
+def test_hundreds_of_runs(tmp_path, variants):
+    """Panels, curves and pictures of analyses are of the best; a title says of how many."""
+    pictures, _, _ = variants
+    import drawing
+    import limits
+    import runs
+
+    found = [runs.Result(f"run_{i}", "dino", 0, str(write_result(tmp_path, f"run_{i}", "dino", 0, {"kl_divergence": (7 * i % 60) + .5},
+                                                                 np.full(10, .5)))) for i in range(60)]
+    study = drawing.Study(found)
+    best = {result.run for result in limits.best(found, 24)}
+    assert best == {f"run_{i}" for i in range(60) if 7 * i % 60 < 24}
+    figure = pictures.train_loss(study, "dino")
+    assert len(figure.axes[0].lines) == 24 and "24 of the lowest KL divergence, of 60" in figure.get_suptitle()
+    assert len(figure.legends[0].get_texts()) == 24
+    few, many = ({dataset: found[:n] for dataset in ("dino", "line")} for n in (12, 60))
+    assert limits.drawn_in_full(few) == few
+    assert [len(results) for results in limits.drawn_in_full(many).values()] == [3, 3]
+    crowd = {f"set_{i}": found[:1] for i in range(30)}
+    assert sum(map(len, limits.drawn_in_full(crowd).values())) == 6
 
 
 def test_empty_log(tmp_path, variants):

@@ -1,0 +1,33 @@
+"""How much pictures and pages show of many runs: enough to compare, and not so much that it takes minutes and nobody can read it."""
+import math
+
+PANELS = 24  # runs with a panel or a curve of their own in one picture
+ANIMATED = 9  # runs in one animation
+ANALYSES, ANALYSES_OF_MANY = 24, 6  # results of a page whose gate and experts are drawn: all of that many, or so many of more
+
+
+def best(results, most):
+    """`results` without all but the `most` trained ones (None: all) of the lowest KL divergence; in the same order, and what no network made stays."""
+    trained = [result for result in results if not result.untrained]
+    if most is None or len(trained) <= most:
+        return results
+    divergence = {result: result.metrics.get("kl_divergence", math.nan) for result in trained}
+    kept = set(sorted(trained, key=lambda result: (not math.isfinite(divergence[result]), divergence[result]))[:most])
+    return [result for result in results if result.untrained or result in kept]
+
+
+def of_how_many(shown, results):
+    """What a title says of results that `best` took away; "" where it did not."""
+    return f" (the {len(shown)} of the lowest KL divergence, of {len(results)})" if len(shown) < len(results) else ""
+
+
+def drawn_in_full(by_dataset):
+    """Of {dataset: analysed results}, {dataset: those whose analyses a page draws}."""
+    count = sum(map(len, by_dataset.values()))
+    each = count if count <= ANALYSES else max(1, ANALYSES_OF_MANY // len(by_dataset))
+    left = ANALYSES if count <= ANALYSES else ANALYSES_OF_MANY
+    chosen = {}
+    for dataset, results in by_dataset.items():
+        chosen[dataset] = best(results, min(each, left)) if left else []
+        left -= len(chosen[dataset])
+    return chosen

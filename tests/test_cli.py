@@ -648,7 +648,8 @@ def test_evaluate_wants_the_file_it_was_trained_on(tmp_path, name):
     np.savetxt(points, np.random.default_rng(3).normal(size=(60, 2)), delimiter=",")
     run(command(tmp_path / "out", "--dataset", str(points), settings=SHORT))
     result = tmp_path / f"out/run_3/{name}/seed_0.h5"
-    fails(program("evaluate", result), USAGE, f"'{name}'", "--dataset")
+    points = points.rename(tmp_path / "moved.csv")
+    fails(program("evaluate", result), USAGE, f"{name}.csv", "--dataset")
     done = program("evaluate", result, "--dataset", points)
     assert done.returncode == 0 and "not the points" not in done.stdout
     row = next(line.split() for line in done.stdout.splitlines() if line.startswith("kl_divergence"))
@@ -734,20 +735,21 @@ def test_a_fixed_gate_stores_none(tmp_path):
 
 
 def test_from_the_data_of_a_file(tmp_path):
-    """The file has to be named again, and it has to be that file."""
+    """A file that was moved has to be named again, and it has to be that file."""
     points = tmp_path / "mine.csv"
     np.savetxt(points, np.random.default_rng(3).normal(size=(60, 2)), delimiter=",")
     np.savetxt(tmp_path / "other.csv", np.eye(9)[:, :2], delimiter=",")
     run(command(tmp_path / "out", "--dataset", str(points), settings={**SHORT, "sampling.start": "data"}))
     result = tmp_path / "out/run_3/mine/seed_0.h5"
-    fails(program("sample", result), USAGE, "'mine'", "--dataset")
+    points = points.rename(tmp_path / "moved.csv")
+    fails(program("sample", result), USAGE, "mine.csv", "--dataset")
     fails(program("sample", result, "--dataset", tmp_path / "other.csv"), USAGE, "other.csv", "not the points")
     done = program("sample", result, "--n", 100, "--dataset", points)
     assert done.returncode == 0, done.stderr
     table = np.loadtxt(done.stdout.splitlines(), delimiter=",", skiprows=1, dtype=np.float32)
     with h5py.File(result) as file:
         assert np.array_equal(table[:, :2], file["samples/x"])
-    fails(program("evaluate", result), USAGE, "'mine'", "--dataset")
+    fails(program("evaluate", result), USAGE, "mine.csv", "--dataset")
     fails(program("evaluate", result, "--dataset", tmp_path / "other.csv"), USAGE, "other.csv", "sampling.start=normal")
     done = program("evaluate", result, "--dataset", points)
     assert done.returncode == 0, done.stderr

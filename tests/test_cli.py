@@ -750,7 +750,7 @@ def test_from_the_data_of_a_file(tmp_path):
     with h5py.File(result) as file:
         assert np.array_equal(table[:, :2], file["samples/x"])
     fails(program("evaluate", result), USAGE, "mine.csv", "--dataset")
-    fails(program("evaluate", result, "--dataset", tmp_path / "other.csv"), USAGE, "other.csv", "sampling.start=normal")
+    fails(program("evaluate", result, "--dataset", tmp_path / "other.csv"), USAGE, "mine.csv", "is not there now")
     done = program("evaluate", result, "--dataset", points)
     assert done.returncode == 0, done.stderr
     row = next(line.split() for line in done.stdout.splitlines() if line.startswith("kl_divergence"))

@@ -130,6 +130,8 @@ def loss_panel(axis, study, curves):
     late, lengths = [], [steps[-1] for steps, _, _ in curves.values()]
     share = max(lengths, default=0) > 3 * max(1, min(lengths, default=0))
     for i, (run, (steps, mean, deviation)) in enumerate(curves.items()):
+        if not np.isfinite(mean).any():  # a log without a number; matplotlib cannot place marks on it
+            continue
         place = 100 * steps / max(1, steps[-1]) if share else steps
         axis.plot(place, mean, color=study.colour[run], linestyle=study.line[run], linewidth=1.5, marker=study.marker[run], markersize=4.5,
                   markevery=(0.02 * (i % 6), 0.12))

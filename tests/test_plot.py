@@ -434,6 +434,18 @@ def test_empty_log(tmp_path, variants):
     assert not figure.axes[0].lines and figure.axes[0].get_xlabel() == "training step"
 
 
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 3e38])
+def test_log_without_sensible_numbers(tmp_path, variants, value):
+    """A damaged or diverged run's log: the picture is drawn, and the other run is in it."""
+    pictures, _, _ = variants
+    import drawing
+    import runs
+
+    paths = [write_result(tmp_path, run, "dino", 0, {"kl_divergence": .5}, loss=loss) for run, loss in (("odd", np.full(20, value)), ("good", None))]
+    figure = pictures.train_loss(drawing.Study([runs.Result(path.parents[1].name, "dino", 0, str(path)) for path in paths]), "dino")
+    assert drawing.png_bytes(figure, 60) and len(figure.axes[0].lines) == (2 if np.isfinite(value) else 1)
+
+
 def test_descriptions_of_many(tmp_path, variants):
     """Where much varies, what sets a run apart; keys that older files lack are what those runs did."""
     import drawing

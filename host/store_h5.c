@@ -369,8 +369,8 @@ static int read_attribute(hid_t file, const char *path, const char *name, hid_t 
 }
 
 /* Whether the file can hold n values of the dataset: deflate, the densest filter that a copy of ours may have, packs
- * 1032 bytes into one. A dataset that is larger is a claim alone, and reading it would fill memory with nothing. (HDF5's
- * own count of what is stored, H5Dget_storage_size, does not end on a forged index of chunks.) */
+ * 1032 bytes into one. A dataset that is larger is a claim alone, and reading it would fill memory with nothing.
+ * (HDF5's own count of what is stored, H5Dget_storage_size, does not end on a forged index of chunks.) */
 static int holds_values(hid_t set, hsize_t n)
 {
     static const double densest = 1032;
@@ -405,15 +405,21 @@ static hid_t open_scalar(hid_t file, const char *name)
     return -1;
 }
 
-int dd_h5_read_text_attribute(hid_t file, const char *path, const char *name, char *out, size_t size)
+int dd_h5_read_exact_attribute(hid_t file, const char *path, const char *name, char *out, size_t size)
 {
     char *text = NULL;
     hid_t type = text_type();
     int status = read_attribute(file, path, name, type, &text);
     snprintf(out, size, "%s", !status && text ? text : "");
-    dd_clean_line(out);
     H5free_memory(text);
     H5Tclose(type);
+    return status;
+}
+
+int dd_h5_read_text_attribute(hid_t file, const char *path, const char *name, char *out, size_t size)
+{
+    int status = dd_h5_read_exact_attribute(file, path, name, out, size);
+    dd_clean_line(out);
     return status;
 }
 

@@ -86,8 +86,11 @@ void dd_h5_text(dd_h5_file *f, const char *name, const char *text, const char *l
 void dd_h5_text_attribute(dd_h5_file *f, const char *at, const char *name, const char *value);
 void dd_h5_integer_attribute(dd_h5_file *f, const char *at, const char *name, unsigned long long value);
 
-/* Reading; `path` is for messages. Sizes are [rank]. Text of attributes is safe for a terminal (dd_clean_line). */
+/* Reading; `path` is for messages. Sizes are [rank]. Text of attributes is cut to `size` bytes with its NUL and safe
+ * for a terminal (dd_clean_line); "exact" leaves control characters in it, for names and paths that are checked or
+ * opened. */
 int dd_h5_read_text_attribute(hid_t file, const char *path, const char *name, char *out, size_t size);
+int dd_h5_read_exact_attribute(hid_t file, const char *path, const char *name, char *out, size_t size);
 int dd_h5_read_integer_attribute(hid_t file, const char *path, const char *name, unsigned long long *out);
 char *dd_h5_read_text(hid_t file, const char *name); /* malloc'ed; NULL if it is not there */
 int dd_h5_read_double(hid_t file, const char *path, const char *name, double *out); /* a scalar */

@@ -75,9 +75,12 @@ static int read_config(hid_t file, const char *path, dd_config *config)
 /* An attribute that becomes part of the paths of what is made from the file. */
 static int read_name(hid_t file, const char *path, const char *attribute, char name[DD_NAME])
 {
-    DD_TRY(dd_h5_read_text_attribute(file, path, attribute, name, DD_NAME));
-    int status = dd_name_check(name, DD_ERR_IO, attribute, "no run of dualdiff is called so");
-    return status ? dd_fail_context("%s", path) : DD_OK;
+    char stored[DD_NAME + 1]; /* so that a name which is too long is seen, not cut to another run's */
+    DD_TRY(dd_h5_read_exact_attribute(file, path, attribute, stored, sizeof stored));
+    if (dd_name_check(stored, DD_ERR_IO, attribute, "no run of dualdiff is called so"))
+        return dd_fail_context("%s", path);
+    memcpy(name, stored, DD_NAME);
+    return DD_OK;
 }
 
 /* Runs on generated points and those of older programs have none. */
@@ -86,7 +89,7 @@ static int read_dataset_path(hid_t file, const char *path, dd_header *h)
     char header[8];
     if (H5Aexists(file, "dataset_path") <= 0)
         return DD_OK;
-    DD_TRY(dd_h5_read_text_attribute(file, path, "dataset_path", h->dataset_path, sizeof h->dataset_path));
+    DD_TRY(dd_h5_read_exact_attribute(file, path, "dataset_path", h->dataset_path, sizeof h->dataset_path));
     DD_TRY(dd_h5_read_text_attribute(file, path, "dataset_header", header, sizeof header));
     if (dd_header_row_parse(header, &h->reading.header))
         return dd_fail(DD_ERR_IO, "%s: damaged: the attribute dataset_header is '%s'", path, header);

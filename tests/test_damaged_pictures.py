@@ -86,7 +86,7 @@ def test_kinds_of_damage(tmp_path):
         assert np.array_equal(content["line"]["images"], file["samples/x"])
 
 
-@pytest.mark.parametrize("key, value", [("dataset", "../../../x"), ("dataset", "a\x1b[31mb"), ("device", b"\xff\xfe")])
+@pytest.mark.parametrize("key, value", [("dataset", "../../../x"), ("dataset", "a\x1b[31mb"), ("dataset", "a\nb"), ("dataset", 64 * "a"), ("device", b"\xff\xfe")])
 def test_attributes(tmp_path, key, value):
     """What an attribute says is part of no path, and reaches no terminal as it is."""
     paths = damage.planted(tmp_path / "runs", GOOD, {"run_0": lambda path: None, "run_1": lambda path: damage.attribute(path, "/", key, value)})

@@ -58,7 +58,20 @@ def coarse(values, most=100):
     """Rows over timesteps, where there are more than `most` averaged over neighbours: what is left is no noise of few points."""
     if len(values) <= most:
         return values
-    return np.stack([np.nanmean(part, axis=0) for part in np.array_split(values, most)])
+    return np.stack([mean_of_numbers(part) for part in np.array_split(values, most)])
+
+
+def mean_of_numbers(rows):
+    """Their mean without NaN; where all are NaN it is NaN too."""
+    known = ~np.isnan(rows)
+    count = known.sum(axis=0)
+    return np.where(count, np.where(known, rows, 0).sum(axis=0, dtype=float) / np.maximum(count, 1), np.nan)
+
+
+def extent(values):
+    """The smallest and the greatest of the values that are finite; (0, 0) where none is."""
+    finite = values[np.isfinite(values)]
+    return (finite.min(), finite.max()) if finite.size else (0, 0)
 
 
 # ---- over the plane ----
@@ -273,7 +286,7 @@ def better_panel(figure, axis, result, alone):
         region_panel(axis, result, gate_colours(-np.nan_to_num(alone, nan=np.inf)), "which expert alone has the smallest loss")
         return
     ratio = np.log2(alone[:, 1] / alone[:, 0])  # above 0: expert 1 has the smaller loss
-    top = max(np.nanmax(np.abs(ratio)), 0.1)
+    top = max(extent(np.abs(ratio))[1], 0.1)
     scale = Normalize(-top, top)
     region_panel(axis, result, GATE(scale(np.nan_to_num(ratio))), "which expert alone has the smaller loss")
     colour_bar(figure, axis, scale, GATE, "log2(loss of expert 2 / loss of expert 1)", pad=0.02, shrink=0.85)
@@ -281,7 +294,7 @@ def better_panel(figure, axis, result, alone):
 
 def own_loss_panel(figure, axis, result, one):
     loss = result.analysis("by_region/loss_gated")
-    scale = Normalize(np.nanmin(loss), np.nanmax(loss))
+    scale = Normalize(*extent(loss))
     region_panel(axis, result, WARM(scale(np.nan_to_num(loss))), f"loss of the mixture by {one}")
     colour_bar(figure, axis, scale, WARM, "mean squared error of the noise", pad=0.02, shrink=0.85)
 
@@ -315,7 +328,7 @@ def information_panel(axis, read, one):
         axis.plot(t, information[:, e - 1], color="#222222" if experts == 2 else expert_colour(e, experts), linewidth=1.6,
                   marker="o" if len(t) < 30 else "", markersize=3.5)
     axis.set(xlabel="timestep t", ylabel="mutual information [bit]")
-    axis.set_ylim(bottom=min(0, np.nanmin(information)))
+    axis.set_ylim(bottom=min(0, extent(information)[0]))
     axis.set_title(f"what {'the gate' if experts == 2 else 'each weight'} tells of the final {one}, while sampling", loc="left", fontsize=10)
 
 
@@ -440,7 +453,8 @@ def in_words(result, about, one):
     of, colours = (("the weight of expert 1", "the gating weight") if experts == 2 else
                    ("the expert of the greatest weight", "the expert of the greatest weight"))
     detail = ("the noise each expert predicts as arrows" if experts == 2 else "the weight of each expert")
-    spread = f", from {np.nanmin(by_region[:, 0]):.2f} to {np.nanmax(by_region[:, 0]):.2f}" if experts == 2 else ""
+    known = np.isfinite(by_region[:, 0]).any()
+    spread = ", from {:.2f} to {:.2f}".format(*extent(by_region[:, 0])) if experts == 2 and known else ""
     return (f"Maps over the plane at timesteps {times} for {about}: {colours}, {detail}, and the distance between the predicted noises.",
             f"Six panels for {about}. Mean weight of expert {'1' if experts == 2 else f'1 to {experts}'} while sampling: {first} at the first "
             f"step, {middle} half way, {last} at the last. Entropy of the gate at a point: {entropy[0]:.2f} bit when training began, "

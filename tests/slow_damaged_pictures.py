@@ -1,4 +1,5 @@
-"""The whole of what test_damaged_pictures.py samples: hundreds of damaged files of a run and of an analysed one, through all three commands."""
+"""More of what test_damaged_pictures.py samples: some dozens of damaged files of a run and of an analysed one, through all three commands. With
+DUALDIFF_THOROUGH=1 thousands."""
 import subprocess
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 
 import damage
 from small_job import PROGRAM, SMALL, command, run
+from thorough import sampled, sized
 from test_damaged_pictures import ERR_IO, GOOD, NEEDED, check_folder, dualdiff
 
 ANALYSED = "analysis/map", "analysis/by_timestep/loss", "analysis/by_region/loss", "analysis/data/x", "analysis/trajectory/x"
@@ -22,7 +24,7 @@ def analysed(tmp_path_factory):
 
 def test_bits(tmp_path):
     """Whatever a flipped bit does, each file is either drawn or named."""
-    paths = damage.planted(tmp_path / "runs", GOOD, {"good": lambda path: None} | damage.flips(GOOD, 2000) | damage.truncations(GOOD, 100))
+    paths = damage.planted(tmp_path / "runs", GOOD, {"good": lambda path: None} | damage.flips(GOOD, sized(60, 2000)) | damage.truncations(GOOD, sized(20, 100)))
     said = dualdiff("compare", tmp_path / "runs", "--reference", tmp_path / "reference", status=ERR_IO, timeout=1000)
     named = check_folder(tmp_path, paths, [name for name in paths if name.startswith("cut_")], said)
     for name, path in paths.items():
@@ -33,6 +35,7 @@ def test_bits(tmp_path):
 def test_odd_values(tmp_path, command_name):
     """Numbers that are no numbers, or no sensible ones: drawn, without a fault."""
     bad, odd = damage.changes(GOOD, NEEDED)
+    bad, odd = sampled(bad, 8), sampled(odd, 12)
     paths = damage.planted(tmp_path, GOOD, {"good": lambda path: None} | bad | odd)
     said = dualdiff(command_name, tmp_path, status=ERR_IO, timeout=1000)
     assert "could not be drawn" not in said
@@ -43,8 +46,8 @@ def test_odd_values(tmp_path, command_name):
 def test_analysed(tmp_path, analysed, command_name):
     bad, odd = damage.changes(analysed, ANALYSED)
     odd |= {name: bad.pop(name) for name in list(bad) if not any(part in name for part in ("map.x", "weight", "noise", "disagreement", "loss_gated", "data.x", "trajectory.x"))}
-    few = {name: odd[name] for name in list(odd)[::7]}
-    paths = damage.planted(tmp_path, analysed, {"good": lambda path: None} | bad | few | damage.flips(analysed, 60))
+    bad, odd = sampled(bad, 6), sampled(odd, 8)
+    paths = damage.planted(tmp_path, analysed, {"good": lambda path: None} | bad | odd | damage.flips(analysed, sized(6, 60)))
     said = dualdiff(command_name, tmp_path, status=ERR_IO, timeout=1100)
     assert "could not be drawn" not in said
     check_folder(tmp_path, paths, bad, said)

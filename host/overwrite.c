@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -27,14 +29,34 @@ static int has(const beginning *b, const char *text)
     return memmem(b->text, b->n, text, strlen(text)) != NULL;
 }
 
-static int is_csv_of_points(const beginning *b)
+/* Whether every number of the whole lines from `text` on is printed as dd_samples_print prints float32, with nine
+ * digits that lead back to it. Other programs print .1 as 0.1, not as 0.100000001. */
+static int are_printed_samples(const char *text)
 {
-    return starts_with(b, "x1,x2\n") || starts_with(b, "x1,x2,gate");
+    char again[32];
+    for (const char *end; *text; text = end + 1) {
+        end = text + strcspn(text, ",\n");
+        if (!*end) /* the rest of a line that is cut off */
+            break;
+        int n = snprintf(again, sizeof again, "%.9g", (double)strtof(text, NULL));
+        if (n != end - text || memcmp(text, again, (size_t)n))
+            return 0;
+    }
+    return 1;
 }
 
+static int is_csv_of_points(const beginning *b)
+{
+    const char *line = memchr(b->text, '\n', b->n);
+    return line && strlen(b->text) == b->n && (starts_with(b, "x1,x2\n") || starts_with(b, "x1,x2,gate")) &&
+           are_printed_samples(line + 1);
+}
+
+/* By the length of its header, which is longer than NumPy's own. */
 static int is_npy_of_points(const beginning *b)
 {
-    return starts_with(b, "\x93NUMPY") && has(b, "'<f4'") && has(b, ", 2), }");
+    return b->n > 10 && starts_with(b, "\x93NUMPY") && (unsigned char)b->text[8] == DD_NPY_HEADER && !b->text[9] &&
+           has(b, "'<f4'") && has(b, ", 2), }");
 }
 
 static int is_table(const beginning *b)
@@ -116,7 +138,7 @@ static int check_points(const char *path, const beginning *b)
     if (ending && !strcmp(ending, ".csv"))
         return is_csv_of_points(b) ? DD_OK : refuse(path, "a CSV of `dualdiff sample`");
     if (ending && !strcmp(ending, ".npy"))
-        return is_npy_of_points(b) ? DD_OK : refuse(path, "an NPY of points (n, 2)");
+        return is_npy_of_points(b) ? DD_OK : refuse(path, "an NPY of `dualdiff sample`");
     return refuse(path, "points of `dualdiff sample`");
 }
 

@@ -267,6 +267,8 @@ static int not_numbers(const csv *c, const row *r, const char *hint)
 
 /* ---- the first row: numbers, or names of columns ---- */
 
+static const char name_them[] = "; if it names the columns, say --header yes";
+
 static int is_year(double value)
 {
     return value >= 1800 && value <= 2200;
@@ -333,12 +335,38 @@ static int check_doubt(const csv *c)
                                               : "it is whole numbers, and every other row has decimals");
 }
 
+/* Whether a field without a number begins as one does: "1.2.3", "1,234.5", "-?", and with the minus sign of typography.
+ */
+static int is_like_number(const field *f)
+{
+    const char *p = f->begin;
+    if (f->end - p >= 3 && !memcmp(p, "\xE2\x88\x92", 3))
+        return 1;
+    p += p < f->end && (*p == '-' || *p == '+');
+    p += p < f->end && (*p == '.' || *p == ',');
+    return p < f->end && isdigit((unsigned char)*p);
+}
+
+static int has_like_number(csv *c, const row *r)
+{
+    const char *p = r->begin;
+    field f;
+    while (next_field(c, &p, r->end, &f))
+        if (is_like_number(&f))
+            return 1;
+    return 0;
+}
+
 /* Whether the first row is a header. */
 static int read_first_row(csv *c, const row *r, int *is_header)
 {
     *is_header =
         c->header == DD_HEADER_ROW_YES || (c->header == DD_HEADER_ROW_AUTO && !r->numbers && r->empty < r->columns);
     c->begun = 1;
+    if (*is_header && c->header == DD_HEADER_ROW_AUTO && has_like_number(c, r)) {
+        DD_TRY(check_characters(c, r->begin, r->end));
+        return not_numbers(c, r, name_them);
+    }
     if (*is_header) {
         const char *p = r->begin;
         field f;
@@ -350,7 +378,7 @@ static int read_first_row(csv *c, const row *r, int *is_header)
         return DD_OK;
     if (r->numbers && r->numbers < r->columns) {
         DD_TRY(check_characters(c, r->begin, r->end));
-        return not_numbers(c, r, "; if it names the columns, say --header yes");
+        return not_numbers(c, r, name_them);
     }
     return doubt_first_row(c, r);
 }
@@ -415,6 +443,13 @@ static int truncated(gzFile file)
     return error == Z_BUF_ERROR;
 }
 
+/* What zlib says behind its name of the file, "<fd:3>: ". */
+static const char *reason_of(const char *text)
+{
+    const char *colon = strstr(text, ": ");
+    return colon ? colon + 2 : text;
+}
+
 static int read_failed(const csv *c, gzFile file)
 {
     int error, reason = errno;
@@ -424,7 +459,7 @@ static int read_failed(const csv *c, gzFile file)
     if (error == Z_MEM_ERROR)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     return dd_fail(DD_ERR_IO, "%s: damaged or truncated behind row %zu: %s; restore it from a copy", c->rows->name,
-                   c->line, text);
+                   c->line, reason_of(text));
 }
 
 /* The whole lines of buffer[0..n), and at the end of the file what is left. *n becomes the length of what remains,
@@ -449,15 +484,25 @@ static int read_lines(csv *c, char *buffer, size_t *n, int at_end)
     return DD_OK;
 }
 
+/* Where the place in the compressed file can be told, which it cannot in a pipe. */
+static int check_compression(const csv *c, gzFile file, uint64_t size)
+{
+    z_off_t there = gzdirect(file) ? -1 : gzoffset(file);
+    return there < 0 ? DD_OK : dd_rows_check_compression(c->rows, size, (uint64_t)there);
+}
+
 static int read_all(csv *c, gzFile file, char *buffer)
 {
     size_t n = 0;
+    uint64_t size = 0;
     int status = DD_OK, first = 1, got;
     do {
         got = gzread(file, buffer + n, (unsigned)(BUFFER - n));
         if (got < 0 || (got == 0 && truncated(file)))
             return read_failed(c, file);
         n += (size_t)got;
+        size += (size_t)got;
+        DD_TRY(check_compression(c, file, size));
         if (first) {
             DD_TRY(check_encoding(c, (const unsigned char *)buffer, n));
             if (n >= 3 && !memcmp(buffer, "\xEF\xBB\xBF", 3))

@@ -51,6 +51,17 @@ int dd_rows_add(dd_rows *rows, size_t place, const double *value)
     return DD_OK;
 }
 
+int dd_rows_check_compression(const dd_rows *rows, uint64_t size, uint64_t there)
+{
+    enum { MOST = 200, HARMLESS = 32 << 20 };
+    if (size < HARMLESS || size / MOST <= there)
+        return DD_OK;
+    return dd_fail(DD_ERR_DATA,
+                   "%s: more than %llu MB come out of %llu kB, as never of a table of points: the file is damaged, or "
+                   "made to fill the memory. If it is neither, give the decompressed file (gunzip, unzip)",
+                   rows->name, (unsigned long long)(size >> 20), (unsigned long long)(there >> 10));
+}
+
 int dd_rows_wrong_shape(const dd_rows *rows, const char *what, int rank, const unsigned long long *size,
                         const char *transpose)
 {

@@ -7,6 +7,7 @@
 #define DD_POINTS_FILE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "dataset.h"
 
@@ -35,6 +36,10 @@ int dd_rows_add(dd_rows *rows, size_t place, const double *value);
 /* Append n rows to be filled in any order with dd_rows_put, which checks a value as dd_rows_add does. */
 int dd_rows_extend(dd_rows *rows, size_t n);
 int dd_rows_put(dd_rows *rows, size_t row, size_t place, int column, double value);
+
+/* DD_ERR_DATA where `size` bytes come out of a compressed file of `there` bytes, more than numbers ever do: memory
+ * would be filled. */
+int dd_rows_check_compression(const dd_rows *rows, uint64_t size, uint64_t there);
 
 /* The message for an array or dataset (`what`) of a size other than (n, columns); a size (columns, n) gets the cure
  * that `transpose` says. */

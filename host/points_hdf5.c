@@ -132,6 +132,16 @@ static int has_values(hid_t set, uint64_t values)
     return virtual || values <= there * ratio / size;
 }
 
+/* Values in another file, by a name that this one says: anything of this computer would be read as numbers, and a pipe
+ * would be waited for. */
+static int is_elsewhere(hid_t set)
+{
+    hid_t created = H5Dget_create_plist(set);
+    int files = H5Pget_external_count(created);
+    H5Pclose(created);
+    return files > 0;
+}
+
 static int check_dataset(hid_t set, const job *j, uint64_t *n)
 {
     unsigned long long size[H5S_MAX_RANK] = {0};
@@ -141,6 +151,11 @@ static int check_dataset(hid_t set, const job *j, uint64_t *n)
     if (rank != 2 || size[1] != (unsigned)j->rows->columns)
         return dd_rows_wrong_shape(j->rows, "a dataset", rank, size,
                                    "store the transposed array (MATLAB stores its own so)");
+    if (is_elsewhere(set))
+        return dd_fail(DD_ERR_DATA,
+                       "%s: its values lie in another file (external storage), which is not followed; save the points "
+                       "as .npy or .csv",
+                       j->rows->name);
     if (size[0] > UINT32_MAX)
         return dd_fail(DD_ERR_MEMORY, "%s: out of memory for %llu rows", j->rows->name, size[0]);
     if (!has_values(set, size[0] * size[1]))

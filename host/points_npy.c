@@ -280,12 +280,15 @@ static zip_int64_t find_array(zip_t *archive, const char *path, const char *arra
     return found;
 }
 
-static int read_member(zip_t *archive, zip_int64_t index, dd_rows *rows)
+static int read_member(const char *path, zip_t *archive, zip_int64_t index, dd_rows *rows)
 {
     zip_stat_t about;
+    struct stat file;
     source s = {.name = rows->name};
     if (!zip_stat_index(archive, (zip_uint64_t)index, 0, &about) && about.valid & ZIP_STAT_SIZE)
         s.left = about.size;
+    if (!stat(path, &file))
+        DD_TRY(dd_rows_check_compression(rows, s.left, (uint64_t)file.st_size));
     s.member = zip_fopen_index(archive, (zip_uint64_t)index, 0);
     if (!s.member)
         return dd_fail(DD_ERR_IO, "%s: cannot be read: %s", rows->name, zip_strerror(archive));
@@ -309,7 +312,7 @@ int dd_points_read_npz(const char *path, const char *array, dd_rows *rows)
         return status;
     }
     zip_int64_t index = find_array(archive, path, array, rows);
-    int status = index < 0 ? DD_ERR_DATA : read_member(archive, index, rows);
+    int status = index < 0 ? DD_ERR_DATA : read_member(path, archive, index, rows);
     zip_discard(archive);
     return status;
 }

@@ -149,6 +149,9 @@ int dd_result_read_samples(const char *path, float **x, uint32_t *n);
 
 /* ---- samples on their own (`dualdiff sample --out`) ---- */
 
+/* Length of the header of such an .npy, 64 bytes longer than NumPy's: by it overwrite.c knows it from a user's own. */
+enum { DD_NPY_HEADER = 192 - 10 };
+
 /* By ending: .h5, .csv or .npy; x (n, 2), gate (n, gates) or NULL (the .npy holds x alone). */
 int dd_samples_write(const char *path, const dd_run *run, const float *x, const float *gate, int gates, uint32_t n);
 

@@ -23,17 +23,19 @@ typedef struct start {
 
 static int read_start(const char *path, start *s)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat about = {0};
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would be waited for */
     if (file < 0)
         return dd_fail(DD_ERR_IO, "%s: %s", path, strerror(errno));
+    int is_file = !fstat(file, &about) && S_ISREG(about.st_mode);
     s->data = malloc(START);
-    ssize_t n = s->data ? pread(file, s->data, START, 0) : 0;
-    int status = !s->data ? dd_fail(DD_ERR_MEMORY, "out of memory")
-                 : n < 0  ? dd_fail(DD_ERR_IO, "%s: cannot be read: %s", path, strerror(errno))
-                          : DD_OK;
-    struct stat about;
+    ssize_t n = s->data && is_file ? pread(file, s->data, START, 0) : 0;
+    int status = !is_file   ? dd_fail(DD_ERR_IO, "%s: a folder, a pipe or a device, not a file of HDF5", path)
+                 : !s->data ? dd_fail(DD_ERR_MEMORY, "out of memory")
+                 : n < 0    ? dd_fail(DD_ERR_IO, "%s: cannot be read: %s", path, strerror(errno))
+                            : DD_OK;
     s->n = n < 0 ? 0 : (size_t)n;
-    s->size = fstat(file, &about) ? 0 : (uint64_t)about.st_size;
+    s->size = (uint64_t)about.st_size;
     s->lock = dd_lock_probe(file);
     if (s->lock == DD_LOCK_HELD)
         dd_lock_holder(file, s->holder, sizeof s->holder);

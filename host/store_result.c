@@ -296,7 +296,7 @@ int dd_samples_print(FILE *file, const float *x, const float *gate, int gates, u
 /* Version 1.0 of numpy.lib.format: magic, version, length, and a header padded to a multiple of 64. */
 static void write_npy_points(FILE *file, const float *x, uint32_t n)
 {
-    enum { LENGTH = 128 - 10 };
+    enum { LENGTH = DD_NPY_HEADER };
     static const unsigned char magic[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, LENGTH, 0};
     char header[LENGTH + 1], shape[LENGTH];
     snprintf(shape, sizeof shape, "{'descr': '<f4', 'fortran_order': False, 'shape': (%u, 2), }", n);

@@ -153,6 +153,7 @@ static int write_run(const dd_plan *plan, dd_ensemble *e, const measurement *m, 
         .ema = m->ema,
         .training = w->points,
     };
+    DD_TRY(dd_lock_check(w->lock)); /* measuring may have taken long */
     DD_TRY(dd_result_write(w->result, &w->run, &plan->model, &result));
     plan->outcome->written++;
     if (!c->training.keep_checkpoint && dd_checkpoint_remove(w->checkpoint))

@@ -1,5 +1,6 @@
 """Locks: one writer a run, on file systems with and without flock, with lock files deleted under way; and files that
 another program holds open are told apart from damaged ones."""
+import fcntl
 import os
 import re
 import shutil
@@ -288,6 +289,32 @@ def test_a_deleted_lock_file_is_made_again(kind, tmp_path):
     finally:
         errors = stop(first)
     assert first.returncode == 130, errors
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    folder = tmp_path / "tiny/dino"
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / "seed_0.h5")
+    fails(program("info", folder / "seed_0.h5"), IO, "a pipe", str(folder))
+    fails(subprocess.run(words_of_training(tmp_path), capture_output=True, text=True, timeout=60), IO, "a pipe")
+
+
+def test_a_lock_that_is_lost_while_measuring(tmp_path):
+    """What another process writes by then is not replaced."""
+    process = subprocess.Popen(words_of_training(tmp_path, "--set", "evaluation.samples=20000"), stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if "evaluating" in line:
+            break
+    lock = tmp_path / "tiny/dino/.seed_0.h5.lock"
+    lock.unlink()
+    with open(lock, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        message = process.stderr.read()
+        assert process.wait(60) == CONFLICT, message
+    assert "another dualdiff has it now" in message
+    with h5py.File(tmp_path / "tiny/dino/seed_0.h5", swmr=True) as file:
+        assert file.attrs["kind"] == "log"
+    assert (tmp_path / "tiny/dino/seed_0.checkpoint").exists()
 
 
 def test_a_lost_claim_stops_the_writer(no_flock, tmp_path):

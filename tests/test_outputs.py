@@ -225,6 +225,22 @@ def others(run, tmp_path):
     return tmp_path
 
 
+def test_sample_keeps_points_of_the_user(run, tmp_path):
+    """Those that look like its own, under the names of its columns and in its type."""
+    rows = np.random.default_rng(1).normal(size=(50, 2)).astype(np.float32)
+    np.save(tmp_path / "mine.npy", rows)
+    np.savetxt(tmp_path / "mine.csv", rows, delimiter=",", header="x1,x2", comments="")
+    (tmp_path / "short.csv").write_text("x1,x2\n" + "".join(f"{x},{y}\n" for x, y in rows))
+    (tmp_path / "zeros.csv").write_bytes(b"x1,x2\n" + bytes(100))
+    for path in sorted(tmp_path.glob("*.*")):
+        before = path.read_bytes()
+        refuses("sample", run, "--n", "3", "--out", path, says=["--overwrite", path])
+        assert path.read_bytes() == before
+        program("sample", run, "--n", "3", "--out", path, "--overwrite")
+        program("sample", run, "--n", "4000", "--out", path)
+        program("sample", run, "--n", "3", "--out", path)
+
+
 @pytest.mark.parametrize("ending", ["csv", "npy", "h5"])
 def test_sample_replaces_points_only(run, others, ending):
     for path in sorted(others.glob("*.*")) + [run, *run.parent.glob("seed_0.*")]:

@@ -146,6 +146,9 @@ def test_text(tmp_path, text):
         ("1.5,2\n" + "3" * 3_000_000, ["row 2 is longer than"]),
         ("1.5,2\n3,4\n" + "\0" * 3_000_000, ["row 3", "zero byte"]),
         ("\u22121.5,2\n3,4\n", ["row 1", "not two numbers"]),
+        ("\u22121.5,\u22122\n3,4\n5,6\n", ["row 1", "not two numbers", "--header yes"]),
+        ("1.2.3,-4.5.6\n3,4\n5,6\n", ["row 1", "not two numbers", "--header yes"]),
+        ('"1,234.5","2,345.5"\n"5","6"\n"7","8"\n', ["row 1", "not two numbers", "--header yes"]),
     ],
 )
 def test_bad_text(tmp_path, text, say):
@@ -165,6 +168,22 @@ def test_wide_encodings(tmp_path, encoding, text):
     path = written(tmp_path, text.encode(encoding))
     refused(path, DATA, str(path), f"iconv -f {encoding[:6].upper()}", "UTF-8")
     refused(case("utf16.csv"), DATA, "iconv -f UTF-16 ")
+
+
+def test_what_fills_memory(tmp_path):
+    """A thousand times more than the file has, as no points compress."""
+    text = written(tmp_path, gzip.compress(b"1.5,2\n3.5,4\n" * 4_000_000), "points.csv.gz")
+    refused(text, DATA, str(text), "memory", "gunzip")
+    np.savez_compressed(tmp_path / "zeros.npz", np.zeros((5_000_000, 2), np.float32))
+    refused(tmp_path / "zeros.npz", DATA, "zeros.npz", "memory", "unzip")
+
+
+def test_values_in_another_file(tmp_path):
+    """A file from elsewhere must not have others of this computer read; a pipe would be waited for without end."""
+    os.mkfifo(tmp_path / "pipe")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("xy", shape=(8, 2), dtype="i1", external=[(str(tmp_path / "pipe"), 0, 16)])
+    refused(f"{tmp_path / 'a.h5'}:xy", DATA, "a.h5:xy", "another file", ".npy")
 
 
 def test_compressed(tmp_path):

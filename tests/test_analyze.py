@@ -395,12 +395,15 @@ def test_one_expert(tmp_path):
 
 
 def test_points_from_a_file(tmp_path):
-    """Cells of a grid stand for modes; the points must be named, as for evaluate."""
+    """Cells of a grid take the place of modes; points whose file was moved must be named, as for evaluate."""
     points = np.random.default_rng(1).normal(size=(400, 2)).astype(np.float32)
     np.savetxt(tmp_path / "mine.csv", points, delimiter=",")
     run(command(tmp_path, "--dataset", str(tmp_path / "mine.csv"), settings={"training.steps": 60}))
     path = tmp_path / "run_3" / "mine" / "seed_0.h5"
-    assert "--dataset" in analyze(path, status=ERR_USAGE)
+    (tmp_path / "mine.csv").rename(tmp_path / "moved.csv")
+    said = analyze(path, status=ERR_USAGE)
+    assert "mine.csv" in said and "--dataset" in said
+    (tmp_path / "moved.csv").rename(tmp_path / "mine.csv")
     before = path.read_bytes()
     assert "not the points" in analyze(path, "--dataset", "moons", status=ERR_USAGE) and path.read_bytes() == before
     (tmp_path / "no_run.h5").write_bytes(b"nothing")

@@ -52,7 +52,7 @@ The two sets of Gaussians are those of Metz et al. 2017 (unrolled GAN; ring) and
 - *High quality.* In VEEGAN and PacGAN a point within 3 standard deviations of the nearest centre, as here. Perfect samples of a two-dimensional Gaussian have 98.9 %. A method with more has modes that are too narrow.
 - *The number of points.* They judge by about 2,500 generated points, here by 10,000. More points make it easier to capture a mode by one point.
 - *The sets.* The ring here has radius 3 and standard deviation .03, theirs (Metz et al.) 2 and .02: the same up to scale. The grid is PacGAN's, {-4, -2, 0, 2, 4}² with .05.
-- *The method.* Theirs are GANs of 2016 to 2018, one step from noise to a point; mode_capture takes 1,000 steps of a diffusion. They show what was hard, not what is best today.
+- *The method.* Theirs are GANs of 2016 to 2018, one step from noise to a point; mode_capture takes the 2,000 steps of a diffusion. They show what was hard, not what is best today.
 
 checkerboard, pinwheel, rings, swiss_roll and two_spirals are the usual sets of papers on normalising flows (Grathwohl et al. 2019, FFJORD), which show pictures or the log-likelihood of a density; a sampler
 without a density has none, so there is no figure to compare with.

@@ -27,10 +27,10 @@ static int read_start(const char *path, start *s)
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would be waited for */
     if (file < 0)
         return dd_fail(DD_ERR_IO, "%s: %s", path, strerror(errno));
-    int is_file = !fstat(file, &about) && S_ISREG(about.st_mode);
+    int is_file = !fstat(file, &about) && (S_ISREG(about.st_mode) || S_ISDIR(about.st_mode));
     s->data = malloc(START);
     ssize_t n = s->data && is_file ? pread(file, s->data, START, 0) : 0;
-    int status = !is_file   ? dd_fail(DD_ERR_IO, "%s: a folder, a pipe or a device, not a file of HDF5", path)
+    int status = !is_file   ? dd_fail(DD_ERR_IO, "%s: a pipe or a device, not an HDF5 file", path)
                  : !s->data ? dd_fail(DD_ERR_MEMORY, "out of memory")
                  : n < 0    ? dd_fail(DD_ERR_IO, "%s: cannot be read: %s", path, strerror(errno))
                             : DD_OK;

@@ -17,7 +17,8 @@ static const dd_option options[] = {
     {"out", "FILE", 0,
      "where to write: .csv (columns x1, x2 and, where there is a gate, its weights at timestep 0), .npy (n x 2 "
      "float32) "
-     "or .h5 (laid out like a result). Default: CSV on standard output."},
+     "or .h5 (laid out like a result). A .csv that is there may be points of your own and is replaced with "
+     "--overwrite only. Default: CSV on standard output."},
     DD_OVERWRITE_OPTION,
     {"dataset", "FILE", 0,
      "the points that the run was trained on, where sampling starts from them (sampling.start) and they are a file "
@@ -40,7 +41,7 @@ const dd_command dd_command_sample = {
     .most_words = 1,
     .words_name = "RUN.h5",
     .options = options,
-    .examples = "    dualdiff sample runs/run_1/dino/seed_0.h5 --n 100000 --seed 7 --out points.npy\n",
+    .examples = "    dualdiff sample runs/run_1/dino/seed_0.h5 --n 100000 --seed 7 --out samples.npy\n",
     .run = dd_cmd_sample};
 
 static int sample(const char *path, const dd_stored *s, const dd_points *training, uint64_t seed, uint32_t n,
@@ -75,16 +76,40 @@ static int check_ending(const char *out)
     for (int i = 0; i < 4; i++)
         if (ending && !strcmp(ending, endings[i]))
             return DD_OK;
-    return dd_fail(DD_ERR_USAGE, "sample: --out %s: the name ends in .h5, .csv or .npy", out);
+    return dd_fail(DD_ERR_USAGE, "sample: --out %s: the name must end in .h5, .csv or .npy", out);
 }
 
-/* The run itself stays even with --overwrite. */
-static int check_target(const char *run, const char *out, int overwrite)
+static int is_same_file(const char *a, const char *b)
 {
-    struct stat a, b;
-    if (out && !stat(run, &a) && !stat(out, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+    struct stat of_a, of_b;
+    return !stat(a, &of_a) && !stat(b, &of_b) && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
+/* Whether `out` is the file that FILE or FILE:inner names; a FILE may have colons in its own name. */
+static int is_dataset_file(const char *dataset, const char *out)
+{
+    char name[DD_DATASET_PATH];
+    if (snprintf(name, sizeof name, "%s", dataset) >= (int)sizeof name)
+        return 0;
+    int same = is_same_file(name, out);
+    for (char *colon = strrchr(name, ':'); colon && !same; colon = strrchr(name, ':')) {
+        *colon = '\0';
+        same = is_same_file(name, out);
+    }
+    return same;
+}
+
+/* The run itself and its data stay even with --overwrite. `asked`: what --dataset names, or NULL. */
+static int check_target(const char *run, const dd_header *header, const char *asked, const char *out, int overwrite)
+{
+    if (!out)
+        return DD_OK;
+    if (is_same_file(run, out))
         return dd_fail(DD_ERR_CONFLICT, "sample: --out %s is the run itself; choose another name", out);
-    return out ? dd_overwrite_check(out, DD_WRITES_POINTS, overwrite) : DD_OK;
+    if (is_dataset_file(header->dataset_path, out) || (asked && is_dataset_file(asked, out)))
+        return dd_fail(DD_ERR_CONFLICT, "sample: --out %s is the file that %s was trained on; choose another name", out,
+                       run);
+    return dd_overwrite_check(out, DD_WRITES_POINTS, overwrite);
 }
 
 int dd_cmd_sample(int argc, char **argv)
@@ -100,11 +125,13 @@ int dd_cmd_sample(int argc, char **argv)
     DD_CHECK(dd_args_integer(&args, "seed", 0, INT64_MAX, -1, &seed));
     DD_CHECK(dd_args_integer(&args, "threads", 0, 4096, 0, &threads));
     DD_CHECK(check_ending(dd_args_value(&args, "out", NULL)));
-    DD_CHECK(check_target(args.word[0], dd_args_value(&args, "out", NULL), dd_args_has(&args, "overwrite")));
+    dd_header header;
+    const char *asked = dd_args_value(&args, "dataset", NULL), *out = dd_args_value(&args, "out", NULL);
+    DD_CHECK(dd_header_read(args.word[0], &header));
+    DD_CHECK(check_target(args.word[0], &header, asked, out, dd_args_has(&args, "overwrite")));
     dd_progress_start(&view, dd_args_has(&args, "quiet"));
     DD_CHECK(dd_stored_open(args.word[0], NULL, dd_args_value(&args, "backend", "auto"), (int)threads, &stored));
     dd_progress_watch(&view, dd_backend_pool(stored.backend));
-    const char *asked = dd_args_value(&args, "dataset", NULL), *out = dd_args_value(&args, "out", NULL);
     dd_points training = {0};
     status = dd_reading_option(&args, &stored.reading);
     if (!status && asked)

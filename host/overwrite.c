@@ -29,29 +29,6 @@ static int has(const beginning *b, const char *text)
     return memmem(b->text, b->n, text, strlen(text)) != NULL;
 }
 
-/* Whether every number of the whole lines from `text` on is printed as dd_samples_print prints float32, with nine
- * digits that lead back to it. Other programs print .1 as 0.1, not as 0.100000001. */
-static int are_printed_samples(const char *text)
-{
-    char again[32];
-    for (const char *end; *text; text = end + 1) {
-        end = text + strcspn(text, ",\n");
-        if (!*end) /* the rest of a line that is cut off */
-            break;
-        int n = snprintf(again, sizeof again, "%.9g", (double)strtof(text, NULL));
-        if (n != end - text || memcmp(text, again, (size_t)n))
-            return 0;
-    }
-    return 1;
-}
-
-static int is_csv_of_points(const beginning *b)
-{
-    const char *line = memchr(b->text, '\n', b->n);
-    return line && strlen(b->text) == b->n && (starts_with(b, "x1,x2\n") || starts_with(b, "x1,x2,gate")) &&
-           are_printed_samples(line + 1);
-}
-
 /* By the length of its header, which is longer than NumPy's own. */
 static int is_npy_of_points(const beginning *b)
 {
@@ -129,17 +106,18 @@ static int check_samples(const char *path)
                    kind[header.kind]);
 }
 
+/* A CSV of the user's own points looks like one of `sample`; HDF5 says what it is, and NPY by its header. */
 static int check_points(const char *path, const beginning *b)
 {
     const char *ending = strrchr(path, '.');
-    if (is_hdf5(b))
-        return ending && (!strcmp(ending, ".h5") || !strcmp(ending, ".hdf5")) ? check_samples(path)
-                                                                              : refuse(path, "points in this format");
     if (ending && !strcmp(ending, ".csv"))
-        return is_csv_of_points(b) ? DD_OK : refuse(path, "a CSV of `dualdiff sample`");
+        return dd_fail(DD_ERR_CONFLICT,
+                       "%s is there, and may hold points of your own; choose another name, or replace it with "
+                       "--overwrite",
+                       path);
     if (ending && !strcmp(ending, ".npy"))
         return is_npy_of_points(b) ? DD_OK : refuse(path, "an NPY of `dualdiff sample`");
-    return refuse(path, "points of `dualdiff sample`");
+    return is_hdf5(b) ? check_samples(path) : refuse(path, "points of `dualdiff sample`");
 }
 
 /* Nothing that could be lost: no file, no byte in it, or something that writing does not replace. */

@@ -18,7 +18,7 @@
     }
 
 typedef enum dd_written_kind {
-    DD_WRITES_POINTS,  /* `sample`: .csv, .npy or HDF5, by the ending of the name */
+    DD_WRITES_POINTS,  /* `sample`. Its own HDF5 and NPY are replaced; no CSV, which may be the user's points */
     DD_WRITES_TABLE,   /* `compare --output`, in any format */
     DD_WRITES_PAGE,    /* `report` */
     DD_WRITES_SUMMARY, /* final_info.json */

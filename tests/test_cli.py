@@ -844,7 +844,7 @@ def test_bar_on_a_terminal(tmp_path, columns, bar):
 def test_what_was_written(finished, tmp_path):
     """A quick command shows no progress; the last word names the file."""
     for more, said in (([], r"wrote x\.npy: 10 points in \d+\.\d s\n"), (["--quiet"], "")):
-        done = program("sample", finished, "--n", 10, "--out", "x.npy", *more, cwd=tmp_path)
+        done = program("sample", finished, "--n", 10, "--out", "x.npy", "--overwrite", *more, cwd=tmp_path)
         assert done.returncode == 0 and not done.stdout and re.fullmatch(said, done.stderr), done.stderr
     assert not program("sample", finished, "--n", 10).stderr
     small = ["--draws", 2, "--set", "evaluation.samples=50", "data.points=200"]
@@ -858,7 +858,7 @@ def test_what_was_written(finished, tmp_path):
 
 def test_progress_of_sampling(finished, tmp_path):
     """After two seconds a bar on a terminal, which the last line takes away; in a file, lines now and then."""
-    words = [PROGRAM, "sample", str(finished), "--n", "600000", "--threads", "1", "--backend", "cpu", "--out", str(tmp_path / "x.npy")]
+    words = [PROGRAM, "sample", str(finished), "--n", "600000", "--threads", "1", "--backend", "cpu", "--overwrite", "--out", str(tmp_path / "x.npy")]
     written = on_terminal(words, 60)
     shown = re.findall(r"\[[#.]{10,30}\] sampling  +(\d+) %  \d+:\d\d left", written)
     assert len(shown) > 2 and list(map(int, shown)) == sorted(map(int, shown)), written

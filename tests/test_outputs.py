@@ -62,7 +62,7 @@ def race(run, target, tries, points):
     """Two writers of one file, `tries` times: both succeed, and the file is one of the two, whole."""
     def start(seed):
         return subprocess.Popen([PROGRAM, "sample", run, "--n", str(points + seed), "--seed", str(seed), "--threads", "1",
-                                 "--quiet", "--out", target], stderr=subprocess.PIPE)
+                                 "--quiet", "--overwrite", "--out", target], stderr=subprocess.PIPE)
 
     def content(path):
         return path.read_bytes() if path.suffix != ".h5" else h5py.File(path)["samples/x"][()].tobytes()
@@ -114,6 +114,8 @@ def test_links_and_modes_are_kept(run, tmp_path, mode):
                         ("x.h5", ["sample", run, "--n", "3", "--out"])):
         target = tmp_path / f"kept_{name}"
         program(*words, target)
+        if name == "x.csv":
+            words = [*words[:-1], "--overwrite", "--out"]
         target.chmod(mode)
         (tmp_path / name).symlink_to(target.name)
         before = target.stat().st_ino
@@ -197,8 +199,7 @@ def test_a_folder_that_cannot_be_flushed(run, tmp_path):
 
 def test_what_a_command_wrote_is_replaced(run, tmp_path):
     """Twice the same command is no error; neither is an empty file."""
-    for words in (["sample", run, "--n", "3", "--out", tmp_path / "x.csv"], ["sample", run, "--n", "3", "--out", tmp_path / "x.npy"],
-                  ["sample", run, "--n", "3", "--out", tmp_path / "x.h5"],
+    for words in (["sample", run, "--n", "3", "--out", tmp_path / "x.h5"],
                   ["compare", run.parents[2], "--output", tmp_path / "t.md"],
                   ["compare", run.parents[2], "--output", tmp_path / "t.md", "--format", "markdown"],
                   ["compare", run.parents[2], "--output", tmp_path / "t.csv", "--format", "csv"],
@@ -231,14 +232,38 @@ def test_sample_keeps_points_of_the_user(run, tmp_path):
     np.save(tmp_path / "mine.npy", rows)
     np.savetxt(tmp_path / "mine.csv", rows, delimiter=",", header="x1,x2", comments="")
     (tmp_path / "short.csv").write_text("x1,x2\n" + "".join(f"{x},{y}\n" for x, y in rows))
+    (tmp_path / "integers.csv").write_text("x1,x2\n1,2\n3,4\n")
     (tmp_path / "zeros.csv").write_bytes(b"x1,x2\n" + bytes(100))
     for path in sorted(tmp_path.glob("*.*")):
         before = path.read_bytes()
         refuses("sample", run, "--n", "3", "--out", path, says=["--overwrite", path])
         assert path.read_bytes() == before
         program("sample", run, "--n", "3", "--out", path, "--overwrite")
-        program("sample", run, "--n", "4000", "--out", path)
-        program("sample", run, "--n", "3", "--out", path)
+        if path.suffix == ".npy":
+            program("sample", run, "--n", "4000", "--out", path)
+            program("sample", run, "--n", "3", "--out", path)
+        else:  # its own CSV cannot be told from those
+            refuses("sample", run, "--n", "3", "--out", path, says=["--overwrite", path])
+
+
+@pytest.mark.parametrize("name, inner", [("mine.csv", ""), ("mine.npy", ""), ("mine.h5", ":samples/x"), ("a:b.csv", "")])
+def test_sample_never_replaces_the_data(run, tmp_path, name, inner):
+    """Under any name, and with --overwrite."""
+    data = tmp_path / name
+    points = np.random.default_rng(0).normal(size=(100, 2)).astype(np.float32)
+    if name.endswith("npy"):
+        np.save(data, points)
+    elif name.endswith("csv"):
+        np.savetxt(data, points, delimiter=",", header="x1,x2", comments="")
+    else:
+        program("sample", run, "--n", "100", "--out", data)
+    program("train", CASES / "tiny.toml", *SMALL, "--dataset", f"{data}{inner}", "--threads", "1", "--quiet", "--out", tmp_path / "r")
+    trained, = (tmp_path / "r").rglob("seed_0.h5")
+    (tmp_path / f"link.{data.suffix}").symlink_to(data)
+    for target in (data, tmp_path / f"link.{data.suffix}"):
+        refuses("sample", trained, "--n", "3", "--out", target, "--overwrite", says=["was trained on", "choose another name", target])
+    moved = data.rename(tmp_path / f"moved{data.suffix}")
+    refuses("sample", trained, "--n", "3", "--dataset", f"{moved}{inner}", "--out", moved, "--overwrite", says=["was trained on", moved])
 
 
 @pytest.mark.parametrize("ending", ["csv", "npy", "h5"])

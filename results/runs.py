@@ -147,7 +147,7 @@ class Result:
         """One number of ANALYSIS, None where there is none."""
         name, reduce = ANALYSIS[column]
         values = self.analysis(name)
-        return None if values is None else float(reduce(values))
+        return None if values is None else float(reduce(values.astype(float)))
 
 
 def settings_of(config_text):

@@ -168,8 +168,8 @@ def weight_bars(axis, weight):
 def weight_words(weight):
     first, greatest = weight[:, 0], weight.max(axis=1)
     if weight.shape[1] == 2:
-        return f"mean {first.mean():.2f}; {np.mean(first < 0.1):.0%} below .1, {np.mean(first > 0.9):.0%} above .9"
-    return f"mean {greatest.mean():.2f}; {np.mean(greatest < 0.5):.0%} below .5, {np.mean(greatest > 0.9):.0%} above .9"
+        return f"mean {first.mean(dtype=float):.2f}; {np.mean(first < 0.1):.0%} below .1, {np.mean(first > 0.9):.0%} above .9"
+    return f"mean {greatest.mean(dtype=float):.2f}; {np.mean(greatest < 0.5):.0%} below .5, {np.mean(greatest > 0.9):.0%} above .9"
 
 
 def gated_results(study, dataset):
@@ -218,7 +218,7 @@ def histogram_panels(study, dataset):
         weight = result.sample_weights()
 
         def draw(figure, axis, weight=weight):
-            axis.set_ylim(0, 1.18 * histogram_axis(axis, weight))
+            axis.set_ylim(0, 1.18 * max(1.0, histogram_axis(axis, weight)))
             axis.set_xlabel(weight_axis_words({weight.shape[1]}))
             axis.set_ylabel("samples [%]")
         found.append(Panel(lambda draw=draw: single(draw, 3.6, 2.5), result.run, study.description[result.run],

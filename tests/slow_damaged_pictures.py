@@ -24,7 +24,7 @@ def analysed(tmp_path_factory):
 
 def test_bits(tmp_path):
     """Whatever a flipped bit does, each file is either drawn or named."""
-    paths = damage.planted(tmp_path / "runs", GOOD, {"good": lambda path: None} | damage.flips(GOOD, sized(60, 2000)) | damage.truncations(GOOD, sized(20, 100)))
+    paths = damage.planted(tmp_path / "runs", GOOD, {"good": lambda path: None} | damage.flips(GOOD, sized(300, 2000)) | damage.truncations(GOOD, sized(40, 100)))
     said = dualdiff("compare", tmp_path / "runs", "--reference", tmp_path / "reference", status=ERR_IO, timeout=1000)
     named = check_folder(tmp_path, paths, [name for name in paths if name.startswith("cut_")], said)
     for name, path in paths.items():
@@ -46,8 +46,8 @@ def test_odd_values(tmp_path, command_name):
 def test_analysed(tmp_path, analysed, command_name):
     bad, odd = damage.changes(analysed, ANALYSED)
     odd |= {name: bad.pop(name) for name in list(bad) if not any(part in name for part in ("map.x", "weight", "noise", "disagreement", "loss_gated", "data.x", "trajectory.x"))}
-    bad, odd = sampled(bad, 6), sampled(odd, 8)
-    paths = damage.planted(tmp_path, analysed, {"good": lambda path: None} | bad | odd | damage.flips(analysed, sized(6, 60)))
+    bad, odd = sampled(bad, 6), sampled(odd, 7)
+    paths = damage.planted(tmp_path, analysed, {"good": lambda path: None} | bad | odd | damage.flips(analysed, sized(4, 60)))
     said = dualdiff(command_name, tmp_path, status=ERR_IO, timeout=1100)
     assert "could not be drawn" not in said
     check_folder(tmp_path, paths, bad, said)

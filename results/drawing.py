@@ -271,11 +271,11 @@ def common_limits(clouds):
     limits = []
     for axis in range(2):
         found = [cloud[np.isfinite(cloud[:, axis]), axis] for cloud in clouds]
-        found = np.array([np.percentile(values, [0.05, 99.95]) for values in found if len(values)] or [(-1.0, 1.0)])
+        found = np.array([np.percentile(values, [0.05, 99.95]) for values in found if len(values)] or [(-1.0, 1.0)], dtype=float)
         low, high = np.median(found, axis=0)
         extent = high - low
         low, high = max(found[:, 0].min(), low - extent), min(found[:, 1].max(), high + extent)
-        margin = 0.06 * (high - low) or 1.0
+        margin = 0.06 * (high - low) or max(1.0, 1e-3 * abs(high))
         limits.append((low - margin, high + margin))
     return limits
 

@@ -265,6 +265,11 @@ int dd_ensemble_wait(dd_ensemble *ensemble)
     return head_of(ensemble)->ops->wait(ensemble);
 }
 
+int dd_ensemble_is_synchronous(const dd_ensemble *ensemble)
+{
+    return ((const dd_ensemble_head *)ensemble)->ops->synchronous;
+}
+
 int dd_ensemble_gradient(dd_ensemble *ensemble, int step, float *gradient)
 {
     return head_of(ensemble)->ops->gradient(ensemble, step, gradient);

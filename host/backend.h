@@ -120,6 +120,9 @@ void dd_train_log_destroy(dd_ensemble *ensemble, dd_train_log *log);
 int dd_ensemble_train(dd_ensemble *ensemble, int first_step, int steps, dd_train_log *log);
 int dd_ensemble_wait(dd_ensemble *ensemble);
 
+/* Whether dd_ensemble_train returns only when its steps are done, so that there is nothing to wait for. */
+int dd_ensemble_is_synchronous(const dd_ensemble *ensemble);
+
 /* Gradient of step `step`'s loss at the online parameters, before clipping, [R][parameters]; nothing
  * else changes. For tests and inspection. */
 int dd_ensemble_gradient(dd_ensemble *ensemble, int step, float *gradient);

@@ -35,6 +35,8 @@ typedef struct dd_backend_ops {
     int (*sample)(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n, dd_samples *samples);
     int (*predict)(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,
                    dd_prediction *prediction);
+
+    int synchronous; /* train returns when its steps are done */
 } dd_backend_ops;
 
 /* First member of every backend's dd_ensemble; filled by backend.c after create. */

@@ -1,11 +1,11 @@
 /* dualdiff compare: a table of finished runs, and the files that tools made for the reference read. */
 #define _GNU_SOURCE /* asprintf */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd_mixture.h"
 #include "cmd_tool.h"
 #include "commands.h"
 #include "directories.h"
@@ -137,35 +137,6 @@ static int write_reference(const char *dir, dd_entries *entries)
     return dd_tool_run("reference_files.py", arguments, entries, entries->count);
 }
 
-/* The sections that a result depends on: fresh true points have no loss and were not sampled step by step, samples of
- * the exact denoiser have no loss. */
-static const char *const *sections_of(const dd_entry *entry)
-{
-    static const char *const sections[] = {"model", "training", "diffusion", "sampling", "evaluation", "data", NULL};
-    return sections + (!isnan(entry->metrics.eval_loss) ? 0 : !isnan(entry->metrics.inference_time) ? 2 : 4);
-}
-
-/* A mean over seeds is of one configuration: say so where the entries of one run and dataset are not. */
-static int warn_of_mixture(const dd_entry *entry, int count)
-{
-    dd_header first, other;
-    int mixed = 0;
-    DD_TRY(dd_header_read(entry[0].path, &first));
-    for (int i = 1; i < count && !mixed; i++) {
-        DD_TRY(dd_header_read(entry[i].path, &other));
-        char *difference = dd_config_difference(&first.config, &other.config, sections_of(entry));
-        if (!difference)
-            return dd_fail(DD_ERR_MEMORY, "out of memory");
-        mixed = *difference != '\0';
-        if (mixed)
-            fprintf(stderr,
-                    "dualdiff: warning: %s and %s stand under one name but differ, so a mean of %s says little:\n%s\n",
-                    entry[0].path, entry[i].path, entry[0].run, difference);
-        free(difference);
-    }
-    return DD_OK;
-}
-
 static int compare(const dd_args *args, dd_entries *entries)
 {
     dd_table_options options = {.format = DD_TABLE_TEXT};
@@ -185,10 +156,7 @@ static int compare(const dd_args *args, dd_entries *entries)
                        "compare: no finished run under %s; `dualdiff train` makes them, and `dualdiff info "
                        "FILE` says what a file holds",
                        args->word[0]);
-    for (int first = 0, size; first < entries->count; first += size) {
-        size = dd_entries_group(entries, first, 1);
-        DD_TRY(warn_of_mixture(&entries->entry[first], size));
-    }
+    DD_TRY(dd_warn_of_mixtures(entries, entries->count));
     if (reference)
         DD_TRY(check_reference(reference, entries, overwrite));
     DD_TRY(output ? dd_table_write(output, entries, &options) : dd_table_print(stdout, entries, &options));

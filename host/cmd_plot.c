@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd_mixture.h"
 #include "cmd_tool.h"
 #include "commands.h"
 
@@ -92,6 +93,7 @@ static int plot(const dd_args *args, dd_entries *entries)
     int count = entries->count;
     if (dataset)
         DD_TRY(keep_dataset(entries, dataset, &count));
+    DD_TRY(dd_warn_of_mixtures(entries, count));
     if (asprintf(&beside_runs, "%s/plots", args->word[0]) < 0)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     const char *out[] = {"--out", dd_args_value(args, "out", beside_runs), NULL};

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cmd_mixture.h"
 #include "cmd_tool.h"
 #include "commands.h"
 #include "overwrite.h"
@@ -77,6 +78,7 @@ static int report(const dd_args *args, dd_entries *entries)
         DD_TRY(dd_entries_complete(entries));
     if (!entries->count)
         return dd_fail(DD_ERR_IO, "report: no finished run under %s; `dualdiff train` makes them", args->word[0]);
+    DD_TRY(dd_warn_of_mixtures(entries, entries->count));
     if (asprintf(&in_first, "%s/report.html", args->word[0]) < 0)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     const char *out = dd_args_value(args, "out", in_first);

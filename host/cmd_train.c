@@ -45,8 +45,9 @@ const dd_command dd_command_train = {
         "The same command resumes where an interrupted one was (Ctrl-C, a signal, a crash, a power cut), to the same "
         "bits, or says that all is done. It refuses to resume with another [model], [diffusion], [training] or data; "
         "backend, threads, checkpoint_every, keep_checkpoint and [evaluation] may change.\n\n"
-        "Signals: INT (Ctrl-C), TERM, HUP (the terminal was closed) and XCPU (a limit on CPU time) write a checkpoint "
-        "and end the program; a second INT or TERM ends it at once. USR1 and USR2 write a checkpoint, and training "
+        "Signals: INT (Ctrl-C), TERM, HUP (the terminal was closed) and XCPU (a limit on CPU time) finish the block of "
+        "steps that is being computed, write a checkpoint and end the program; a second INT or TERM ends it at once. "
+        "USR1 and USR2 write a checkpoint, and training "
         "continues: let a batch system send one before its time limit. Under nohup, HUP is ignored.",
     .least_words = 1,
     .most_words = 1,
@@ -76,6 +77,7 @@ static int run_job(const dd_args *args, dd_job *job)
     dd_progress_watch(&view, dd_backend_pool(backend));
     job->progress = dd_progress_show;
     job->message = dd_progress_message;
+    job->acknowledge = !dd_args_has(args, "quiet");
     job->user = &view;
     char line[700];
     const char *reason = unused_gpu(backend);

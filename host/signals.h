@@ -16,6 +16,10 @@
  * its background jobs) stays ignored. */
 void dd_signals_catch(volatile sig_atomic_t *stop, volatile sig_atomic_t *checkpoint);
 
+/* on: from now on until it is switched off, the first signal that sets *stop is acknowledged at once with a line on
+ * standard error: the step block is finished and a checkpoint written. One that came before is acknowledged now. */
+void dd_signals_acknowledge(int on);
+
 /* "SIGTERM"; of another number than those above "a signal". */
 const char *dd_signal_name(int number);
 

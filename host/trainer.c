@@ -22,7 +22,9 @@ typedef struct session {
     int number; /* of the plan's ensembles, from 0 */
     dd_train_log *log[2];
     int step;            /* steps done */
-    int checkpoint_step; /* of the newest checkpoint, or where training began */
+    int first_step;      /* where training began in this process */
+    int checkpoint_step; /* of the newest checkpoint, or first_step */
+    double began;        /* when training began, dd_now */
     double since;        /* when the time that is not in training_time yet began */
     float *memory;       /* four vectors */
     float *state[DD_STATE_PARTS];
@@ -176,25 +178,35 @@ static int checkpoint(session *s)
     return DD_OK;
 }
 
-static void report_progress(const session *s, const dd_train_log *block, int first_step, double began)
+/* ready: when the block's numbers were there, dd_now. */
+static void report_progress(const session *s, const dd_train_log *block, double ready)
 {
     const dd_job *job = s->plan->job;
     if (!job->progress)
         return;
-    double loss = 0, elapsed = dd_now() - began;
+    double loss = 0;
     for (int r = 0; r < s->count; r++)
         for (int i = 0; i < block->steps; i++)
             loss += block->loss[(size_t)r * (size_t)block->capacity + (size_t)i];
-    int steps = job->config->training.steps;
-    dd_progress p = {.step = s->step,
+    int steps = job->config->training.steps, done = block->first_step + block->steps;
+    dd_progress p = {.step = done,
                      .steps = steps,
                      .replicas = s->count,
                      .ensemble = s->number,
                      .ensembles = s->plan->ensembles,
                      .loss = loss / (s->count * block->steps),
-                     .steps_per_second = (s->step - first_step) / elapsed};
-    p.seconds_left = (steps - s->step) / p.steps_per_second;
+                     .steps_per_second = (done - s->first_step) / (ready - s->began)};
+    p.seconds_left = (steps - done) / p.steps_per_second;
     job->progress(job->user, &p);
+}
+
+/* Into the logs, as soon as its numbers are there. */
+static int write_block(session *s, const dd_train_log *block)
+{
+    double ready = dd_now();
+    DD_TRY(append_block(s, block));
+    report_progress(s, block, ready);
+    return DD_OK;
 }
 
 static int flag(const volatile sig_atomic_t *signal)
@@ -202,30 +214,45 @@ static int flag(const volatile sig_atomic_t *signal)
     return signal ? *signal : 0;
 }
 
-/* One block is computed while the one before it is written, on a backend that works on its own. */
+static int is_checkpoint_due(const session *s)
+{
+    const dd_training_config *t = &s->plan->job->config->training;
+    return s->step >= t->steps || s->step - s->checkpoint_step >= t->checkpoint_every;
+}
+
+/* Train a block. A synchronous backend's is written before anything else; another backend computes it while the block
+ * before it, *computed, is written. */
+static int advance(session *s, dd_train_log *log, dd_train_log **computed)
+{
+    int count = dd_log_block(&s->plan->job->config->training, s->step);
+    DD_TRY(dd_ensemble_train(s->ensemble, s->step, count, log));
+    if (*computed)
+        DD_TRY(write_block(s, *computed));
+    *computed = log;
+    s->step += count;
+    if (!dd_ensemble_is_synchronous(s->ensemble))
+        return DD_OK;
+    *computed = NULL;
+    return write_block(s, log);
+}
+
+/* A wish to stop is looked at between blocks. The first block is trained in any case, so that there is something to
+ * keep. */
 static int train(session *s)
 {
     const dd_job *job = s->plan->job;
-    const dd_training_config *t = &job->config->training;
-    int first_step = s->step;
+    int steps = job->config->training.steps;
     dd_train_log *computed = NULL;
-    double began = s->since = dd_now();
-    s->checkpoint_step = s->step;
-    for (int turn = 0; s->step < t->steps; turn = !turn) {
-        int count = dd_log_block(t, s->step);
-        DD_TRY(dd_ensemble_train(s->ensemble, s->step, count, s->log[turn]));
-        if (computed) {
-            DD_TRY(append_block(s, computed));
-            report_progress(s, computed, first_step, began);
-        }
-        computed = s->log[turn];
-        s->step += count;
+    s->checkpoint_step = s->first_step = s->step;
+    s->began = s->since = dd_now();
+    for (int turn = 0; s->step < steps; turn = !turn) {
+        DD_TRY(advance(s, s->log[turn], &computed));
         int stopping = flag(job->stop), asked = flag(job->checkpoint);
-        if (!stopping && !asked && s->step < t->steps && s->step - s->checkpoint_step < t->checkpoint_every)
+        if (!stopping && !asked && !is_checkpoint_due(s))
             continue;
         DD_TRY(dd_ensemble_wait(s->ensemble));
-        DD_TRY(append_block(s, computed));
-        report_progress(s, computed, first_step, began);
+        if (computed)
+            DD_TRY(write_block(s, computed));
         computed = NULL;
         if (asked)
             *job->checkpoint = 0;
@@ -233,7 +260,7 @@ static int train(session *s)
         if (stopping)
             return dd_fail(DD_STOPPED,
                            "stopped by %s at step %d of %d after writing a checkpoint; run the same command to resume",
-                           dd_signal_name(stopping), s->step, t->steps);
+                           dd_signal_name(stopping), s->step, steps);
         if (asked)
             dd_tell(job, "checkpoint of step %d written, as %s asked; training continues", s->step,
                     dd_signal_name(asked));
@@ -247,9 +274,11 @@ static int run_ensemble(const dd_plan *plan, int number, int first, int end)
     s.step = s.work[0].start;
     if (s.step)
         dd_tell(plan->job, "resuming from step %d", s.step);
+    dd_signals_acknowledge(plan->job->acknowledge);
     int status = set_up(&s);
     if (!status && (status = train(&s)))
         dd_ensemble_wait(s.ensemble); /* a block may be running on; what it leaves is not wanted */
+    dd_signals_acknowledge(0);
     int closed = close_logs(&s);
     if (!status)
         status = closed;

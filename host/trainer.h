@@ -35,6 +35,7 @@ typedef struct dd_job {
     const char *out;
     const volatile sig_atomic_t *stop; /* becomes a signal's number when the user wants to stop; may be NULL */
     volatile sig_atomic_t *checkpoint; /* the same for a checkpoint now; dd_train sets it back to 0; may be NULL */
+    int acknowledge;                   /* say at once, on standard error, that a signal to stop was seen (signals.h) */
     void (*progress)(void *user, const dd_progress *progress); /* after every block; may be NULL */
     void (*message)(void *user, const char *line);             /* what happened, a line at a time; may be NULL */
     void *user;

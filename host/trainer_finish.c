@@ -161,11 +161,12 @@ static int write_run(const dd_plan *plan, dd_ensemble *e, const measurement *m, 
     char modes[64] = "";
     if (!isnan(metrics.modes))
         snprintf(modes, sizeof modes, ", %g of %g modes", metrics.modes_captured, metrics.modes);
+    const char *each = m->count > 1 ? " each" : ""; /* of an ensemble's time */
     char kl[32] = "not measured";
     if (!isnan(metrics.kl_divergence))
         snprintf(kl, sizeof kl, "%.4f bit", metrics.kl_divergence);
-    dd_tell(plan->job, "%s: kl_divergence %s%s, eval_loss %.4f, trained in %.1f s, sampled in %.2f s%s", w->result, kl,
-            modes, m->eval_loss[i], w->training_time, m->inference_time,
+    dd_tell(plan->job, "%s: kl_divergence %s%s, eval_loss %.4f, trained in %.1f s%s, sampled in %.2f s%s%s", w->result,
+            kl, modes, m->eval_loss[i], w->training_time, each, m->inference_time, each,
             metrics.kl_zero_distances > 0. ? " (some distances were 0; see kl_zero_distances)" : "");
     return DD_OK;
 }

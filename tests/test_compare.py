@@ -64,6 +64,39 @@ def test_warns_of_mixtures(tmp_path):
     assert re.search(r"run_0 +1\.5 +± 1\.0", done.stdout)
 
 
+COMMANDS = ["compare", "plot", "report"]
+
+
+def warnings_of(command, *arguments):
+    """Lines of standard error that warn. The Python programs do nothing here."""
+    done = subprocess.run([PROGRAM, command, *map(str, arguments)], capture_output=True, text=True, timeout=60,
+                          env=os.environ | {"DUALDIFF_PYTHON": "/bin/true"})
+    assert done.returncode == 0, done.stderr
+    return [line for line in done.stderr.splitlines() if "warning" in line]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_warns_of_seeds_that_differ(tmp_path, command):
+    for seed, batch in enumerate((256, 64)):
+        write_result(tmp_path, "run_0", "dino", seed, {"kl_divergence": 1, "eval_loss": 1}, settings={"training.batch": batch})
+    warnings = warnings_of(command, tmp_path)
+    assert len(warnings) == 1 and "differ" in warnings[0] and "seed_1.h5" in warnings[0]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("key, value", [("samples", 300), ("k", 3)])
+def test_every_command_warns_of_divergences_that_cannot_be_compared(tmp_path, command, key, value):
+    """One line for a dataset, whatever the number of rows and seeds; other datasets may be measured in other ways."""
+    other = {f"evaluation.{key}": value}
+    for run, dataset, settings in (("run_0", "dino", {}), ("run_1", "dino", {}), ("floor", "dino", other), ("oracle", "dino", other),
+                                   ("run_0", "line", other), ("floor", "line", other)):
+        for seed in range(2):
+            write_result(tmp_path, run, dataset, seed, {"kl_divergence": 1}, settings=settings)
+    warnings = warnings_of(command, tmp_path)
+    assert len(warnings) == 1
+    assert all(word in warnings[0] for word in ("kl_divergence of dino cannot be compared", "evaluation.samples", str(value)))
+
+
 def test_numbers(runs):
     out, values = runs
     table = rows(compare(out, "--format", "csv"))

@@ -115,6 +115,30 @@ def test_a_signal_ends_training_with_a_checkpoint(tmp_path, whole, name):
     small_job.assert_equal_results(result(tmp_path), whole)
 
 
+STOPPING = "stopping: finishing this step block and writing a checkpoint"
+
+
+@pytest.mark.parametrize("name, line", [("SIGINT", f"{STOPPING}; Ctrl-C again ends at once\n"), ("SIGTERM", f"{STOPPING}\n")])
+def test_a_signal_to_stop_is_acknowledged_at_once(tmp_path, name, line):
+    words = words_of(tmp_path, ENDLESS)
+    code, errors = small_job.interrupt(words, small_job.appears(result(tmp_path)), getattr(signal, name))
+    assert code == STOPPED and errors.count("stopping:") == 1 and line in errors, errors
+    assert errors.index(line) < errors.index(f"stopped by {name}"), errors
+
+
+def test_a_quiet_program_stops_without_an_acknowledgement(tmp_path):
+    words = words_of(tmp_path, ENDLESS, "--quiet")
+    code, errors = small_job.interrupt(words, small_job.appears(result(tmp_path)), signal.SIGINT)
+    assert code == STOPPED and "stopping:" not in errors, errors
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_shared_time_is_said_to_be_of_each(tmp_path, seeds):
+    errors = small_job.run(words_of(tmp_path, SHORT, "--seeds", f"0-{seeds - 1}"))
+    assert len(re.findall(r"trained in [\d.]+ s each, sampled in [\d.]+ s each", errors)) == (seeds if seeds > 1 else 0), errors
+    assert len(re.findall(r"trained in [\d.]+ s", errors)) == seeds
+
+
 @pytest.mark.parametrize("name", ["SIGHUP", "SIGXCPU"])
 def test_the_same_signal_again_does_not_kill(tmp_path, start, name):
     """The kernel and the shell both send SIGHUP; SIGXCPU comes every second."""

@@ -153,7 +153,7 @@ static void log_free(dd_ensemble *e, void *memory)
 
 static int cpu_wait(dd_ensemble *e)
 {
-    (void)e; /* dd_cpu_train returns when its steps are done */
+    (void)e; /* synchronous */
     return DD_OK;
 }
 
@@ -174,4 +174,5 @@ const dd_backend_ops dd_cpu_ops = {
     .evaluate = dd_cpu_evaluate,
     .sample = dd_cpu_sample,
     .predict = dd_cpu_predict,
+    .synchronous = 1, /* so is dd_cpu_train */
 };

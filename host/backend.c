@@ -92,7 +92,7 @@ static int open_named(dd_backend *b, const char *name)
     if (!strcmp(name, "cuda"))
         return open_cuda(b);
     if (strcmp(name, "auto")) {
-        const char *closest = dd_closest(name, backend_names, 3);
+        const char *closest = strcmp(name, "gpu") ? dd_closest(name, backend_names, 3) : "cuda";
         return dd_fail(DD_ERR_USAGE, "unknown backend '%s'; backends are auto, cpu and cuda%s%s%s", name,
                        closest ? " (did you mean '" : "", closest ? closest : "", closest ? "'?)" : "");
     }

@@ -159,6 +159,8 @@ static int compare(const dd_args *args, dd_entries *entries)
     DD_TRY(dd_warn_of_mixtures(entries, entries->count));
     if (reference)
         DD_TRY(check_reference(reference, entries, overwrite));
+    if (output)
+        DD_TRY(dd_make_way(output, "--output"));
     DD_TRY(output ? dd_table_write(output, entries, &options) : dd_table_print(stdout, entries, &options));
     if (output)
         fprintf(stderr, "wrote %s\n", output);

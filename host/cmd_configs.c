@@ -1,5 +1,7 @@
 /* dualdiff configs: the configurations that come with the program. */
+#define _GNU_SOURCE /* realpath */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd_config.h"
@@ -52,8 +54,10 @@ static int print_configs(void)
         read_title(own.folder, own.name[i], title);
         printf("%-23s %s\n", own.name[i], title);
     }
+    char *real = realpath(own.folder, NULL);
     if (!status)
-        printf("\nThey are in %s\n", own.folder);
+        printf("\nThey are in %s\n", real ? real : own.folder);
+    free(real);
     dd_config_names_free(&own);
     return status;
 }

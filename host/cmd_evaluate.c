@@ -202,6 +202,8 @@ static int evaluate(const char *path, const dd_stored *s, const char *asked, con
     }
     char *target = out->dir ? target_of(s, out) : NULL;
     int status = out->dir ? check_target(target, out->overwrite) : DD_OK; /* before the work, not after it */
+    if (out->dir && !status)
+        status = dd_make_way(target, "--out");
     free(target);
     if (status) {
         dd_points_free(&points);

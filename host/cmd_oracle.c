@@ -16,8 +16,9 @@ const dd_command dd_command_oracle = {
     .description =
         "Samples as a trained network would, by CONFIG's [diffusion], [sampling] and [evaluation], but predicts the "
         "noise exactly "
-        "from the dataset's known distribution. What its samples lack is the protocol's doing; what a network's lack "
-        "beyond it is the network's, and what fresh true points score (`dualdiff floor`) the estimator's. Draw i "
+        "from the dataset's known distribution. If the oracle is worse than the floor (`dualdiff floor`, fresh true "
+        "points), the protocol (schedule, T, start) is the cause. If a network is worse than the oracle, the network "
+        "is. Draw i "
         "starts from the same noise as a network of seed i. A network can land a little below by chance where the "
         "start of sampling is not the true distribution of x_T.\n\n"
         "Prints mean, standard deviation and the middle 95 % over the draws of every metric, and at last "

@@ -7,6 +7,7 @@
 #include "cmd_mixture.h"
 #include "cmd_tool.h"
 #include "commands.h"
+#include "directories.h"
 #include "overwrite.h"
 #include "version.h"
 
@@ -83,6 +84,8 @@ static int report(const dd_args *args, dd_entries *entries)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     const char *out = dd_args_value(args, "out", in_first);
     int status = dd_overwrite_check(out, DD_WRITES_PAGE, dd_args_has(args, "overwrite"));
+    if (!status)
+        status = dd_make_way(out, "--out");
     if (!status)
         status = make_report(out, entries);
     free(in_first);

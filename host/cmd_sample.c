@@ -5,6 +5,7 @@
 
 #include "cmd_config.h"
 #include "commands.h"
+#include "directories.h"
 #include "overwrite.h"
 #include "progress.h"
 #include "stored.h"
@@ -109,7 +110,8 @@ static int check_target(const char *run, const dd_header *header, const char *as
     if (is_dataset_file(header->dataset_path, out) || (asked && is_dataset_file(asked, out)))
         return dd_fail(DD_ERR_CONFLICT, "sample: --out %s is the file that %s was trained on; choose another name", out,
                        run);
-    return dd_overwrite_check(out, DD_WRITES_POINTS, overwrite);
+    DD_TRY(dd_overwrite_check(out, DD_WRITES_POINTS, overwrite));
+    return dd_make_way(out, "--out");
 }
 
 int dd_cmd_sample(int argc, char **argv)

@@ -5,4 +5,8 @@
  * chose it. */
 int dd_make_directories(const char *path, const char *option);
 
+/* The same for a file that a command is to write after its work, with symbolic links followed; and that a file can be
+ * made there. Nothing to do for a device or a pipe. */
+int dd_make_way(const char *path, const char *option);
+
 #endif

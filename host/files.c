@@ -68,7 +68,8 @@ char *dd_path_followed(const char *path)
 int dd_fail_writing(const char *path, int error)
 {
     int full = error == ENOSPC || error == EDQUOT || error == EFBIG;
-    return dd_fail(DD_ERR_IO, "%s: cannot be written: %s; what was there before is kept%s", path, strerror(error),
+    return dd_fail(DD_ERR_IO, "%s: cannot be written: %s%s%s", path, strerror(error),
+                   access(path, F_OK) ? "" : "; what was there before is kept",
                    full ? ". Make room, then run the command again" : "");
 }
 

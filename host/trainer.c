@@ -347,7 +347,9 @@ int dd_train(dd_backend *backend, const dd_job *job)
     dd_outcome outcome = {0};
     int status = dd_plan_create(backend, job, &plan);
     plan.outcome = &outcome;
-    if (!status && plan.unfinished)
+    if (!status && plan.works == 1 && plan.unfinished)
+        dd_tell(job, "%s is finished already; nothing is left to do", plan.work[0].result);
+    else if (!status && plan.unfinished)
         dd_tell(job, "%d of %d runs were finished before%s", plan.unfinished, plan.works,
                 plan.ensembles ? "" : "; nothing is left to do");
     for (int e = 0, first = plan.unfinished; e < plan.ensembles && !status; first = plan.ensemble_end[e++])

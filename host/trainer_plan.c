@@ -101,10 +101,11 @@ static int inspect(const dd_job *job, dd_work *w)
         if (!difference)
             return dd_fail(DD_ERR_MEMORY, "out of memory");
         if (*difference)
-            dd_tell(job,
-                    "%s was measured with another [sampling] or [evaluation] and is left as it is; `dualdiff evaluate "
-                    "--config` measures anew:\n%s",
-                    w->result, difference);
+            dd_tell(
+                job,
+                "%s was measured with another [sampling] or [evaluation] and is left as it is; `dualdiff evaluate %s "
+                "--set KEY=VALUE` measures it otherwise:\n%s",
+                w->result, w->result, difference);
         free(difference);
         return DD_OK;
     }

@@ -446,9 +446,27 @@ def test_samples_to_a_full_device(finished, tmp_path):
     with open("/dev/full", "w") as full:
         done = subprocess.run([PROGRAM, "sample", finished], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
     fails(done, IO, "standard output")
-    fails(program("sample", finished, "--out", tmp_path / "none/x.csv"), IO, "none/x.csv")
-    fails(program("sample", finished, "--out", tmp_path / "x.npy", "--n", "10000", preexec_fn=limit(1000)), IO, "x.npy")
+    done = program("sample", finished, "--out", tmp_path / "x.npy", "--n", "10000", preexec_fn=limit(1000))
+    fails(done, IO, "x.npy")
+    assert "was there before" not in done.stderr  # nothing was
     assert not list(tmp_path.iterdir())
+
+
+def test_folders_of_an_output_are_made_before_the_work(finished, tmp_path):
+    (tmp_path / "file").touch()
+    for words in (["sample", finished, "--n", 10, "--out", "A/x.csv"], ["compare", finished.parents[2], "--output", "A/t.md"],
+                  ["evaluate", finished, "--out", "A"], ["report", finished.parents[2], "--out", "A/r.html"]):
+        start = time.monotonic()
+        fails(program(*[str(word).replace("A", str(tmp_path / "file/deeper")) if str(word)[0] == "A" else word for word in words]),
+              IO, str(tmp_path / "file"), "cannot be created", "choose another folder with --out")
+        assert time.monotonic() - start < 10
+    for words in (["sample", finished, "--n", 10, "--out", tmp_path / "a/b/x.csv"],
+                  ["compare", finished.parents[2], "--output", tmp_path / "c/d/t.md"]):
+        assert program(*words).returncode == 0 and words[-1].stat().st_size
+
+
+def test_a_backend_by_another_name(tmp_path):
+    fails(program("train", CONFIG, "--dataset", "line", "--backend", "gpu", "--out", tmp_path), USAGE, "did you mean 'cuda'?")
 
 
 def test_samples_do_not_replace_a_run(finished):
@@ -458,7 +476,7 @@ def test_samples_do_not_replace_a_run(finished):
 
 
 def test_a_signal_ends_what_cannot_go_on(finished):
-    process = subprocess.Popen([PROGRAM, "sample", finished, "--n", "100000000", "--out", "/dev/null/x.csv"],
+    process = subprocess.Popen([PROGRAM, "sample", finished, "--n", "100000000"], stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == -signal.SIGTERM

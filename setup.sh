@@ -35,8 +35,8 @@ quietly() {
 # missing PACKAGE...: prints those that are not installed.
 missing() {
     for package in "$@"; do
-        state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
-        [ "$state" = installed ] || printf ' %s' "$package"
+        # A line for each architecture that has it.
+        dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || printf ' %s' "$package"
     done
 }
 

@@ -61,8 +61,7 @@ static void report_crash(void)
 {
     static const char text[] =
         "dualdiff: a crash. The HDF5 library does this with some damaged files and where memory is out: name another "
-        "file, "
-        "or free memory. Files that were complete are as they were. If neither is the cause, report it.\n";
+        "file, or free memory. Files that were complete are as they were. If neither is the cause, report it.\n";
     ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
     (void)written;
 }
@@ -81,18 +80,25 @@ static void on_exit_of_a_library(void)
         report_crash();
 }
 
+/* A sanitizer says more of a crash than this program can. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
+
 /* On a stack of its own, as the crash may be that the stack is full. */
 static void watch_for_crashes(void)
 {
-#if !defined(__SANITIZE_ADDRESS__) /* a sanitizer says more */
     static const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
     static char stack[16 * 1024];
     struct sigaction action = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND | SA_ONSTACK};
+    if (SANITIZED)
+        return;
     sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         sigaction(numbers[i], &action, NULL);
     atexit(on_exit_of_a_library);
-#endif
 }
 
 int main(int argc, char **argv)

@@ -159,6 +159,11 @@ def test_pictures_of_a_size_that_the_file_cannot_hold(tmp_path, run, command, op
     assert f"{run}: damaged: {name}".encode() in done.stderr, done.stderr
 
 
+# The sanitizers reserve more memory than any limit allows.
+bounded = pytest.mark.skipif(small_job.sanitized(), reason="the sanitizers reserve terabytes of addresses")
+
+
+@bounded
 @pytest.mark.parametrize("keys", [{"hidden_width": 8192, "hidden_depth": 16, "experts": 8}, {"embedding_width": 4096}])
 def test_a_network_that_the_file_does_not_hold(run, keys):
     """Memory is taken for what is there, not for what the configuration claims."""
@@ -181,6 +186,7 @@ def test_a_log_of_more_rows_than_steps(run):
     refused(program("info", run), IO, run, "more steps")
 
 
+@bounded
 def test_a_text_that_the_file_does_not_hold(run):
     with h5py.File(run, "r+") as file:
         del file["config"]

@@ -20,6 +20,7 @@
 
 #include "backend.h"
 #include "clock.h"
+#include "kl.h"
 #include "metrics.h"
 #include "peak.h"
 #include "storing.h"

@@ -2,7 +2,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "analysis_run.h"
+#include "parts.h"
+#include "pool.h"
 
 enum { SIDE = 128, CHOSEN = 6 };
 

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis_run.h"
+#include "parts.h"
+#include "pool.h"
 
 enum { SHOWN = 4000 }; /* points kept for pictures */
 

@@ -2,8 +2,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "analysis_run.h"
 #include "information.h"
+#include "parts.h"
 
 /* Samples by region, and a table of counts for each question. */
 typedef struct tables {

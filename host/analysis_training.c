@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "analysis_run.h"
+#include "parts.h"
 
 enum { PHASES = 10, WINDOWS = 100 };
 

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis_run.h"
+#include "parts.h"
+#include "pool.h"
 #include "reverse_step.h"
 
 enum { MOST_SAMPLES = 2000, MOST_ROWS = 100 };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "analysis.h"
+#include "analysis_file.h"
 #include "clock.h"
 #include "cmd_config.h"
 #include "commands.h"

@@ -9,8 +9,10 @@
 #include "cmd_tool.h"
 #include "commands.h"
 #include "directories.h"
+#include "final_info.h"
 #include "overwrite.h"
 #include "store.h"
+#include "table.h"
 
 static const dd_option options[] = {
     {"format", "FORMAT", 0,

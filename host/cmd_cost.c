@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "cost.h"
 #include "error.h"
+#include "store.h"
 
 static const dd_option options[] = {
     {"replicas", "LIST", 1, "numbers of networks trained together, as 1,20 or 1-4; default: 1,20,400"},
@@ -31,7 +32,7 @@ const dd_command dd_command_cost = {
 static void print_counts(const dd_model *model, const dd_training_config *t, const uint64_t *replicas, int count)
 {
     dd_cost c;
-    dd_cost_of_step(model, t, 1, &c);
+    dd_cost_of_step(model, t, dd_log_chunk(t), 1, &c);
     int products = dd_cost_products(&c);
     printf("A step of %d points starts %d kernels and %d products, %d in all, whatever the number of replicas.\n"
            "A run of %d steps is %d graph launches.\n\n",
@@ -40,7 +41,7 @@ static void print_counts(const dd_model *model, const dd_training_config *t, con
            "B to host");
     for (int i = 0; i < count; i++) {
         double flops = 0, in_products = 0, bytes = 0;
-        dd_cost_of_step(model, t, (int)replicas[i], &c);
+        dd_cost_of_step(model, t, dd_log_chunk(t), (int)replicas[i], &c);
         for (int k = 0; k < c.items; k++) {
             flops += c.item[k].flops;
             in_products += c.item[k].product ? c.item[k].flops : 0;
@@ -60,7 +61,7 @@ static void print_floors(const dd_model *model, const dd_training_config *t, con
     for (int d = 0; d < DD_COST_DEVICES; d++)
         for (int i = 0; i < count; i++) {
             dd_cost c;
-            dd_cost_of_step(model, t, (int)replicas[i], &c);
+            dd_cost_of_step(model, t, dd_log_chunk(t), (int)replicas[i], &c);
             dd_cost_floor f = dd_cost_least_time(&c, &dd_cost_devices[d]);
             printf("%-12s %8d %12.1f %12.1f %12.1f %12.1f %14.3f\n", dd_cost_devices[d].name, (int)replicas[i],
                    1e6 * f.arithmetic, 1e6 * f.memory, 1e6 * f.starts, 1e6 * f.step,

@@ -7,7 +7,10 @@
 #include "cmd_config.h"
 #include "commands.h"
 #include "directories.h"
+#include "generators.h"
+#include "kl.h"
 #include "lock.h"
+#include "measure.h"
 #include "overwrite.h"
 #include "pool.h"
 #include "progress.h"
@@ -185,7 +188,7 @@ static int evaluate(const char *path, const dd_stored *s, const char *asked, con
         return measurable;
     }
     if (!same && s->header.config.sampling.start == DD_START_DATA && !*s->header.dataset_path &&
-        !dd_dataset_known(s->header.dataset)) {
+        !dd_generator_find(s->header.dataset)) {
         dd_points_free(&points);
         return dd_fail(DD_ERR_USAGE,
                        "evaluate: %s starts sampling from the file that it was trained on, so it cannot be measured "

@@ -2,7 +2,7 @@
 #ifndef DD_CMD_MIXTURE_H
 #define DD_CMD_MIXTURE_H
 
-#include "report.h"
+#include "results_scan.h"
 
 /* Warn on standard error, a line for each, of the first `count` entries where
  *   - seeds under one name differ in their configuration, because a mean over seeds is of one configuration,

@@ -7,6 +7,7 @@
 #include "cmd_mixture.h"
 #include "cmd_tool.h"
 #include "commands.h"
+#include "error.h"
 
 static const dd_option options[] = {
     {"out", "DIR", 0, "where the pictures go; made if it is not there. Default: plots in the first DIR"},

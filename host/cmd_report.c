@@ -8,7 +8,9 @@
 #include "cmd_tool.h"
 #include "commands.h"
 #include "directories.h"
+#include "error.h"
 #include "overwrite.h"
+#include "table.h"
 #include "version.h"
 
 static const dd_option options[] = {

@@ -2,7 +2,7 @@
 #ifndef DD_CMD_TOOL_H
 #define DD_CMD_TOOL_H
 
-#include "report.h"
+#include "results_scan.h"
 
 /* Run `script` of share/dualdiff (or of the source's results/) with the arguments ["--option", value, ...], NULL at
  * the end, and wait for it. Its standard input gets the first `count` entries, each as run, dataset, seed and path

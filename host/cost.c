@@ -1,7 +1,6 @@
 #include <math.h>
 
 #include "cost.h"
-#include "store.h"
 
 /* From one kernel of a graph to the next on one stream, s: measured on an H200, 1,400 kernels of 32 blocks that each
  * change as many numbers (of empty ones: .50e-6). */
@@ -54,7 +53,7 @@ static int groups(const dd_model *m, int tower[2], int members[2])
     return m->towers > m->experts ? 2 : 1;
 }
 
-void dd_cost_of_step(const dd_model *model, const dd_training_config *training, int replicas, dd_cost *cost)
+void dd_cost_of_step(const dd_model *model, const dd_training_config *training, int block, int replicas, dd_cost *cost)
 {
     const double R = replicas, B = training->batch, P = (double)model->parameters, K = model->experts, G = model->gates;
     double first = hidden_values(model, 0, -1), last = 0, inputs = 0;
@@ -123,8 +122,7 @@ void dd_cost_of_step(const dd_model *model, const dd_training_config *training, 
     cost->bytes_to_device = 32; /* a step's recipe */
     /* Four scalars; the gating weights and the timestep of a point. */
     cost->bytes_to_host = R * (16 + (model->gates ? B * (G * FLOAT + 2) : 0));
-    int chunk = dd_log_chunk(training); /* one graph: shorter than the longest that the backend makes */
-    cost->graph_launches = (training->steps + chunk - 1) / chunk;
+    cost->graph_launches = (training->steps + block - 1) / block;
 }
 
 dd_cost_floor dd_cost_least_time(const dd_cost *cost, const dd_cost_device *device)

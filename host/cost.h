@@ -48,7 +48,8 @@ typedef struct dd_cost_floor {
     double step;
 } dd_cost_floor;
 
-void dd_cost_of_step(const dd_model *model, const dd_training_config *training, int replicas, dd_cost *cost);
+/* block: steps of one graph, those that are logged together (dd_log_chunk). */
+void dd_cost_of_step(const dd_model *model, const dd_training_config *training, int block, int replicas, dd_cost *cost);
 dd_cost_floor dd_cost_least_time(const dd_cost *cost, const dd_cost_device *device);
 
 int dd_cost_products(const dd_cost *cost); /* of the items, calls of cuBLAS */

@@ -1,8 +1,6 @@
-#define _GNU_SOURCE /* strcasestr */
 /* Sets of points: made by name, or read from a file. */
 #include "dataset.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,78 +11,6 @@
 #include "generators.h"
 #include "names.h"
 #include "points_file.h"
-
-int dd_dataset_known(const char *name)
-{
-    return dd_generator_find(name) != NULL;
-}
-
-enum { NEAR = 4 };
-
-typedef struct near_list {
-    const char *name[NEAR];
-    int count;
-} near_list;
-
-static void add_near(near_list *list, const char *name)
-{
-    for (int i = 0; i < list->count; i++)
-        if (!strcmp(list->name[i], name))
-            return;
-    if (list->count < NEAR)
-        list->name[list->count++] = name;
-}
-
-/* A word as it is searched for: lower case, letters alone, no plural. "25gaussians" and "two_spirals" of other
- * programs become "gaussian" and "twospiral". */
-static void plain(const char *word, char out[DD_NAME])
-{
-    size_t n = 0;
-    for (; *word && n < DD_NAME - 1; word++)
-        if (isalpha((unsigned char)*word))
-            out[n++] = (char)tolower((unsigned char)*word);
-    if (n > 3 && out[n - 1] == 's')
-        n--;
-    out[n] = '\0';
-}
-
-/* Names that hold the word or are part of it, then sets whose description holds it. */
-static void add_related(near_list *list, const char *word)
-{
-    enum { SHORTEST = 4 };
-    char wanted[DD_NAME], name[DD_NAME];
-    plain(word, wanted);
-    if (strlen(wanted) < SHORTEST)
-        return;
-    for (const dd_generator_info *g = dd_generators; g->name; g++) {
-        plain(g->name, name);
-        if (strstr(name, wanted) || (strlen(name) >= SHORTEST && strstr(wanted, name)))
-            add_near(list, g->name);
-    }
-    for (const dd_generator_info *g = dd_generators; g->name; g++)
-        if (strcasestr(g->what, wanted))
-            add_near(list, g->name);
-}
-
-void dd_near_datasets(const char *word, char out[200])
-{
-    const char *names[DD_MOST_GENERATORS];
-    near_list list = {0};
-    int count = 0;
-    for (; dd_generators[count].name; count++)
-        names[count] = dd_generators[count].name;
-    const char *closest = dd_closest(word, names, count);
-    if (closest)
-        add_near(&list, closest);
-    add_related(&list, word);
-    *out = '\0';
-    for (int i = 0, at = 0; i < list.count && at < 200; i++)
-        at += snprintf(out + at, 200 - (size_t)at, "%s'%s'",
-                       !i                    ? ""
-                       : i == list.count - 1 ? " or "
-                                             : ", ",
-                       list.name[i]);
-}
 
 static int generate(const dd_generator_info *generator, const dd_source *s, dd_points *points)
 {
@@ -113,18 +39,6 @@ static uint64_t checksum(const dd_points *points)
             sum = (sum ^ byte[i]) * 0x100000001b3u;
     }
     return sum;
-}
-
-const char *const dd_header_row_names[] = {"auto", "yes", "no"};
-
-int dd_header_row_parse(const char *word, dd_header_row *header)
-{
-    for (int i = 0; i < 3; i++)
-        if (!strcmp(word, dd_header_row_names[i])) {
-            *header = (dd_header_row)i;
-            return 0;
-        }
-    return -1;
 }
 
 int dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points)
@@ -209,13 +123,4 @@ char *dd_points_path(const char *name)
     free(absolute);
     free(file);
     return path;
-}
-
-void dd_points_free(dd_points *points)
-{
-    free(points->xy);
-    free(points->path);
-    points->xy = NULL;
-    points->path = NULL;
-    points->n = 0;
 }

@@ -13,40 +13,13 @@
 #ifndef DD_DATASET_H
 #define DD_DATASET_H
 
-#include <stdint.h>
+#include "points.h"
 
 typedef enum dd_stream {
     DD_STREAM_TRAIN = 0,   /* the training set */
     DD_STREAM_HELDOUT = 1, /* fresh points of the same distribution */
     DD_STREAM_FLOOR = 2    /* and others, for what metrics say of true points (`dualdiff floor`) */
 } dd_stream;
-
-/* What the first row of a CSV is. AUTO: a header if it holds no number, else a point; in doubt DD_ERR_DATA asks. */
-typedef enum dd_header_row { DD_HEADER_ROW_AUTO, DD_HEADER_ROW_YES, DD_HEADER_ROW_NO } dd_header_row;
-
-/* "auto", "yes" and "no"; nonzero where `word` is none of them. */
-extern const char *const dd_header_row_names[];
-int dd_header_row_parse(const char *word, dd_header_row *header);
-
-/* How a file is read, as far as the user decides it. */
-typedef struct dd_reading {
-    dd_header_row header;
-} dd_reading;
-
-typedef struct dd_points {
-    char name[64];     /* generator's name, the file's stem, or stdin */
-    uint32_t n;        /* points */
-    float *xy;         /* (n, 2) */
-    int generated;     /* 1: made by name, 0: read from a file */
-    uint64_t checksum; /* FNV-1a over n and the bytes of xy: two sets with equal sums are taken for the same */
-    char *path;        /* absolute, with what is behind the colon; NULL unless it is a file that can be read again */
-} dd_points;
-
-/* Whether `name` is a generator's. */
-int dd_dataset_known(const char *name);
-/* The generators that another word may mean, by letters or by what they are, as "'two_spirals' or 'swiss_roll'";
- * "" when none is near. */
-void dd_near_datasets(const char *word, char out[200]);
 
 /* Make (`name` is a generator's) or read (`name` is a path) a set. `n`, `seed` and `stream` are for generators. Files:
  *   .csv, .tsv, .txt, .dat, also with .gz, and "-" for standard input: numbers separated by comma, semicolon, tab or
@@ -69,7 +42,5 @@ void dd_points_long_name(const char *name, char out[64]);
 /* The absolute path of FILE or FILE:inner, malloc'ed; NULL where FILE is none that can be read again (a pipe, or gone).
  */
 char *dd_points_path(const char *name);
-
-void dd_points_free(dd_points *points);
 
 #endif

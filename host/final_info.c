@@ -1,11 +1,13 @@
 /* final_info.json, in the form that tools made for the reference read. */
 #define _GNU_SOURCE /* asprintf */
+#include "final_info.h"
+
 #include <math.h>
 #include <stdlib.h>
 
+#include "error.h"
 #include "names.h"
 #include "overwrite.h"
-#include "report.h"
 #include "text_file.h"
 
 /* A file's stem is any bytes; JSON is UTF-8: what is not becomes U+FFFD. */

@@ -42,4 +42,11 @@ int dd_generator_names(dd_generator_kind kind, const char *names[DD_MOST_GENERAT
 /* The number of modes, counted in the distribution; 0 where it has no modes to count, -1 when memory is out. */
 int dd_generator_modes(const dd_generator_info *generator);
 
+/* The generators that another word may mean, by letters or by what they are, as "'two_spirals' or 'swiss_roll'";
+ * "" when none is near. */
+void dd_near_datasets(const char *word, char out[200]);
+
+/* The distribution of a generated dataset. `name` is a generator's; DD_ERR_CONFIG with the closest one otherwise. */
+int dd_truth_create(const char *name, dd_truth *truth);
+
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "generators.h"
 
 enum { LEAST_POINTS = 2 };
 

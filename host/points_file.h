@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dataset.h"
+#include "points.h"
 
 /* Read the file called `name` into points->xy and points->n. */
 int dd_points_read(const char *name, const dd_reading *reading, dd_points *points);

@@ -80,3 +80,11 @@ void dd_float_text(double value, char text[DD_FLOAT_TEXT])
     else
         snprintf(text, DD_FLOAT_TEXT, "%.*f", precision > exponent ? precision - exponent : 1, value);
 }
+
+int dd_all_finite(const float *value, size_t count)
+{
+    size_t i = 0;
+    while (i < count && isfinite(value[i]))
+        i++;
+    return i == count;
+}

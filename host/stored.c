@@ -2,9 +2,11 @@
 
 #include <stdlib.h>
 
+#include "generators.h"
 #include "metrics.h"
 #include "pool.h"
 #include "start.h"
+#include "statistics.h"
 
 /* The file's parameters are read before an ensemble takes memory for as many as its configuration claims. */
 static int load(const char *path, dd_stored *s)
@@ -76,7 +78,7 @@ static int read_again(const char *path, const dd_header *h, dd_points *points)
 static int generate_again(const char *path, const dd_header *h, dd_points *points)
 {
     const dd_data_config *data = &h->config.data;
-    if (!dd_dataset_known(h->dataset))
+    if (!dd_generator_find(h->dataset))
         return dd_fail(DD_ERR_USAGE,
                        "%s was trained on points called '%s', from standard input or a file whose path it does not "
                        "know; name them with --dataset",

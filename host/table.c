@@ -1,10 +1,12 @@
 /* The comparison of runs as text, Markdown or CSV. */
+#include "table.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "report.h"
+#include "error.h"
 #include "text_file.h"
 
 enum {

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "report.h"
+#include "final_info.h"
 #include "signals.h"
 #include "store_h5.h"
 #include "trainer_run.h"

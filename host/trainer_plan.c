@@ -10,6 +10,7 @@
 
 #include "directories.h"
 #include "files.h"
+#include "kl.h"
 #include "names.h"
 #include "trainer_run.h"
 

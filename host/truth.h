@@ -1,7 +1,7 @@
 /* What is known about a generated dataset: its modes, its support, and its density as a mixture.
  *
  *     dd_truth truth;
- *     DD_TRY(dd_truth_create("dino", &truth));     // 142 modes, 142 atoms
+ *     DD_TRY(dd_truth_create("dino", &truth));     // generators.h; 142 modes, 142 atoms
  *     int mode = dd_truth_nearest(&truth, x, &distance);
  *     dd_truth_free(&truth);
  *
@@ -44,8 +44,6 @@ typedef struct dd_truth {
     dd_atom *atom;
 } dd_truth;
 
-/* `name` is a generator's; DD_ERR_CONFIG with the closest one otherwise. */
-int dd_truth_create(const char *name, dd_truth *truth);
 void dd_truth_free(dd_truth *truth);
 
 /* The region that x (2) belongs to, by the smallest distance in units of its own: standard deviations (Gaussian,

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "error.h"
+#include "kl.h"
 #include "metrics.h"
 
 static float *read_pairs(const char *path, uint32_t *n)

@@ -6,6 +6,7 @@
 
 #include "config.h"
 #include "error.h"
+#include "generators.h"
 #include "oracle.h"
 
 enum { MOST = 1 << 20 };

@@ -6,8 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend.h"
 #include "check.h"
+#include "config.h"
+#include "dataset.h"
+#include "kl.h"
+#include "measure.h"
 #include "metrics.h"
+#include "points.h"
+#include "pool.h"
 
 static const double pi = 3.14159265358979323846;
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "kl.h"
 #include "metrics.h"
 #include "philox.h"
 

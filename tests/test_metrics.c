@@ -7,8 +7,14 @@
 #include <string.h>
 
 #include "check.h"
+#include "config.h"
+#include "dataset.h"
 #include "distances.h"
+#include "generators.h"
+#include "kl.h"
+#include "measure.h"
 #include "modes.h"
+#include "points.h"
 #include "pool.h"
 #include "truth.h"
 

@@ -6,8 +6,12 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "final_info.h"
+#include "metrics.h"
 #include "philox.h"
-#include "report.h"
+#include "results_scan.h"
+#include "statistics.h"
+#include "table.h"
 
 /* ---- numbers ---- */
 

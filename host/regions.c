@@ -2,7 +2,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "analysis_run.h"
+#include "error.h"
+#include "generators.h"
+
+#include "regions.h"
 
 enum { CELLS = 8 }; /* along each axis */
 

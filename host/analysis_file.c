@@ -1,5 +1,5 @@
 /* Reading a result's gates and writing its group /analysis. */
-#include "store_analysis.h"
+#include "analysis_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,8 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "analysis.h"
-#include "analysis_run.h"
 #include "gating.h"
 #include "store_h5.h"
 #include "version.h"

@@ -1,16 +1,15 @@
-/* What came out of runs, over seeds: final_info.json and the comparison table.
- *
- * Both are made from the result files that lie under a directory, so they need no state of their own
- * and grow with each invocation.
+/* The results that lie under a directory, and those that cannot be read. Tables, final_info.json, pictures and the
+ * report are made from them, so they need no state of their own and grow with each training.
  *
  *     dd_entries entries = {0};
  *     DD_TRY(dd_entries_scan("runs", 2, &entries));
- *     DD_TRY(dd_table_print(stdout, &entries, &(dd_table_options){.format = DD_TABLE_TEXT}));
+ *     DD_TRY(dd_table_print(stdout, &entries, &(dd_table_options){.format = DD_TABLE_TEXT}));   // table.h
  *     dd_entries_free(&entries);
  */
-#ifndef DD_REPORT_H
-#define DD_REPORT_H
+#ifndef DD_RESULTS_SCAN_H
+#define DD_RESULTS_SCAN_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 #include "metrics.h"
@@ -61,31 +60,5 @@ int dd_entries_group(const dd_entries *entries, int first, int dataset);
 
 /* Mean and spread of metric number `metric` over `count` entries, which may be 0. */
 dd_summary dd_entries_summary(const dd_entry *entry, int count, int metric);
-
-/* Write `run_dir`/final_info.json in the reference's form, {dataset: {"means": {metric: value}}}, with
- * "stderrs" (standard error of the mean) beside "means" where there are several seeds. Replaced atomically.
- * A result that cannot be read is left out, and its message is given to `left_out`. DD_ERR_IO also when there is no
- * result under `run_dir`; DD_ERR_CONFLICT: what is there under that name is not ours. */
-int dd_final_info_write(const char *run_dir, void (*left_out)(const void *user, const char *message), const void *user);
-
-/* The same of `count` entries of one run, into any directory. */
-int dd_final_info_write_entries(const char *out_dir, const dd_entry *entry, int count);
-
-typedef enum dd_table_format { DD_TABLE_TEXT, DD_TABLE_MARKDOWN, DD_TABLE_CSV } dd_table_format;
-
-typedef struct dd_table_options {
-    dd_table_format format;
-    int metrics;            /* 0: text and Markdown show what is looked at first, CSV everything */
-    int metric[DD_METRICS]; /* numbers in dd_metric_table, in the order of the table */
-} dd_table_options;
-
-/* Rows runs, columns datasets x metrics, mean +- sd over seeds, each cell with the digits that show its spread; text
- * and Markdown put metrics below one another, and behind modes_captured how many modes there are. Times of runs that
- * were trained together are one measurement and get no deviation.
- * CSV is long: one line per run, dataset and metric with mean, sd (empty for one seed) and the number of seeds. */
-int dd_table_print(FILE *out, const dd_entries *entries, const dd_table_options *options);
-
-/* The same into a file, replaced atomically. */
-int dd_table_write(const char *path, const dd_entries *entries, const dd_table_options *options);
 
 #endif

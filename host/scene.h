@@ -1,26 +1,13 @@
-/* An analysis while it is made: what its parts (analysis_*.c) share. Each part adds the arrays of one or two groups. */
-#ifndef DD_ANALYSIS_RUN_H
-#define DD_ANALYSIS_RUN_H
+/* An analysis while it is made: what its parts (parts.h) share. Each part adds the arrays of one or two groups. */
+#ifndef DD_SCENE_H
+#define DD_SCENE_H
 
-#include "analysis.h"
-#include "pool.h"
-#include "store_analysis.h"
-#include "truth.h"
+#include "analysis_arrays.h"
+#include "analysis_file.h"
+#include "regions.h"
+#include "stored.h"
 
-enum { DD_GATE_BINS = 20 }; /* equal bins of a weight's range [0, 1], for its mutual information */
-
-/* Where a point belongs: to a mode of the data where the dataset has some, else to a cell of a grid over the data. */
-typedef struct dd_regions {
-    int count;
-    dd_truth truth;           /* truth.regions 0 where there are cells */
-    double low[2], extent[2]; /* of all cells */
-    double (*centre)[2];      /* [count] */
-    double *share;            /* [count] of the data, NaN for a cell */
-} dd_regions;
-
-int dd_regions_create(const dd_points *points, dd_regions *regions);
-void dd_regions_free(dd_regions *regions);
-int dd_regions_of(const dd_regions *regions, const float xy[2]);
+enum { DD_SCENE_QUANTILES = 5 };
 
 typedef struct dd_scene {
     const dd_stored *stored;
@@ -69,12 +56,5 @@ static inline int dd_gate_bin(float weight)
     float bin = weight * DD_GATE_BINS;
     return bin >= DD_GATE_BINS - 1 ? DD_GATE_BINS - 1 : bin > 0.f ? (int)bin : 0;
 }
-
-/* The parts, in the order of the file. */
-int dd_analyse_map(dd_scene *scene);        /* map */
-int dd_analyse_points(dd_scene *scene);     /* by_timestep, by_region, information on fresh points; data */
-int dd_analyse_sampling(dd_scene *scene);   /* the same of the stored samples' gates, where there are some */
-int dd_analyse_training(dd_scene *scene);   /* training; of a learned gate */
-int dd_analyse_trajectory(dd_scene *scene); /* trajectory */
 
 #endif

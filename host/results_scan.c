@@ -1,6 +1,6 @@
 /* Finding the results of runs on disk. */
 #define _GNU_SOURCE /* strverscmp */
-#include "report.h"
+#include "results_scan.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,4 +1,6 @@
 /* All metrics of sets of samples, on threads that take from one queue whatever is next of any set. */
+#include "measure.h"
+
 #include <limits.h>
 #include <math.h>
 #include <pthread.h>
@@ -8,8 +10,11 @@
 
 #include "cancel.h"
 #include "distances.h"
-#include "metrics.h"
+#include "error.h"
+#include "generators.h"
+#include "kl.h"
 #include "modes.h"
+#include "statistics.h"
 #include "truth.h"
 
 /* What a thread computes of one set at a time; the longest first, so that threads end at about the same time. */
@@ -128,14 +133,6 @@ static void measure_items(void *argument, const dd_team *team)
             note_failure(m, set, what, status);
         tell(m, team);
     }
-}
-
-int dd_all_finite(const float *value, size_t count)
-{
-    size_t i = 0;
-    while (i < count && isfinite(value[i]))
-        i++;
-    return i == count;
 }
 
 static int begin_set(const measuring *m, sample_set *s)

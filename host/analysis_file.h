@@ -1,8 +1,9 @@
-/* Gates of a result, as the analysis reads them. */
-#ifndef DD_STORE_ANALYSIS_H
-#define DD_STORE_ANALYSIS_H
+/* Gates of a result, as the analysis reads them, and the group /analysis that it writes. */
+#ifndef DD_ANALYSIS_FILE_H
+#define DD_ANALYSIS_FILE_H
 
-#include "store.h"
+#include "analysis_arrays.h"
+#include "stored.h"
 
 /* The logged gates of training: /gate/train. */
 typedef struct dd_logged_gates {
@@ -27,5 +28,9 @@ typedef struct dd_sample_gates {
 
 int dd_sample_gates_read(const char *path, const dd_model *model, int steps, dd_sample_gates *gates);
 void dd_sample_gates_free(dd_sample_gates *gates);
+
+/* Write the analysis as group /analysis into the result at `path`, in place of one that is there. The file is copied,
+ * changed, and renamed over `path`: on failure what was there stays. The caller holds the run's lock (store.h). */
+int dd_analysis_write(const char *path, const dd_stored *stored, const dd_analysis *analysis);
 
 #endif

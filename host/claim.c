@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,7 @@
 /* Who wrote a claim. Together boot and start tell a process from a later one of the same number. */
 typedef struct owner {
     char host[65], boot[64], space[64], time[32]; /* space: of process numbers, one for each container */
+    char machine[20];                             /* stays when the host is started again; "-": not known */
     long pid;
     unsigned long long start; /* clock ticks after the boot */
 } owner;
@@ -45,16 +48,31 @@ static unsigned long long start_of(long pid)
     return start;
 }
 
+/* A number made of /etc/machine-id, which itself is not to be shown to others. */
+static void name_machine(char *out, size_t size)
+{
+    char id[64];
+    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
+    read_line("/etc/machine-id", id, sizeof id);
+    for (const char *p = id; *p; p++)
+        hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
+    snprintf(out, size, *id ? "%016llx" : "-", (unsigned long long)hash);
+}
+
 static void myself(owner *o)
 {
     struct utsname name;
     time_t now = time(NULL);
     struct tm parts;
-    *o = (owner){.pid = (long)getpid()};
+    *o = (owner){.pid = (long)getpid(), .space = "-"};
     snprintf(o->host, sizeof o->host, "%s", uname(&name) ? "unknown" : name.nodename);
     read_line("/proc/sys/kernel/random/boot_id", o->boot, sizeof o->boot);
+    if (!*o->boot)
+        strcpy(o->boot, "-");
     ssize_t n = readlink("/proc/self/ns/pid", o->space, sizeof o->space - 1);
-    o->space[n > 0 ? n : 0] = '\0';
+    if (n > 0)
+        o->space[n] = '\0';
+    name_machine(o->machine, sizeof o->machine);
     o->start = start_of(o->pid);
     strftime(o->time, sizeof o->time, "%Y-%m-%d %H:%M:%S %z", localtime_r(&now, &parts));
 }
@@ -62,17 +80,17 @@ static void myself(owner *o)
 static char *print_owner(const owner *o)
 {
     char *text;
-    return asprintf(&text, "host %s\nboot %s %s\nprocess %ld %llu\nsince %s\n", o->host, *o->boot ? o->boot : "-",
-                    *o->space ? o->space : "-", o->pid, o->start, o->time) < 0
+    return asprintf(&text, "host %s\nboot %s %s\nprocess %ld %llu\nsince %s\nmachine %s\n", o->host, o->boot, o->space,
+                    o->pid, o->start, o->time, o->machine) < 0
                ? NULL
                : text;
 }
 
 static int parse_owner(const char *text, owner *o)
 {
-    *o = (owner){0};
-    return sscanf(text, "host %64s\nboot %63s %63s\nprocess %ld %llu\nsince %31[^\n]", o->host, o->boot, o->space,
-                  &o->pid, &o->start, o->time) == 6;
+    *o = (owner){.machine = "-"}; /* older programs wrote no machine */
+    return sscanf(text, "host %64s\nboot %63s %63s\nprocess %ld %llu\nsince %31[^\n]\nmachine %19s", o->host, o->boot,
+                  o->space, &o->pid, &o->start, o->time, o->machine) >= 6;
 }
 
 /* The whole of a small file, malloc'ed; NULL with errno. */
@@ -94,18 +112,33 @@ enum { TRIES = 20 }; /* to take a claim away that its owner has left */
 
 /* ---- judging one that is there ---- */
 
-/* Whether its process is known to have ended. */
+static int is_known(const char *word)
+{
+    return strcmp(word, "-") != 0;
+}
+
+/* Whether no process of this number is there, or one that began at another time. Where others' processes are hidden
+ * (/proc mounted with hidepid), the start cannot be read, and only the kernel says whether there is one. */
+static int is_gone(long pid, unsigned long long start)
+{
+    if (kill((pid_t)pid, 0) && errno == ESRCH)
+        return 1;
+    unsigned long long now = start_of(pid);
+    return start && now && now != start;
+}
+
+/* Whether its process is known to have ended. Two hosts may have one name: with another boot, only an equal machine
+ * says that it was this host before it was started again. */
 static int has_ended(const owner *o)
 {
     owner me;
     myself(&me);
-    if (strcmp(o->host, me.host))
+    if (strcmp(o->host, me.host) || strcmp(o->space, me.space) || !is_known(o->space) || !is_known(o->boot) ||
+        !is_known(me.boot))
         return 0;
-    if (strcmp(o->boot, me.boot)) /* this host was started again since */
-        return 1;
-    if (strcmp(o->space, me.space))
-        return 0;
-    return start_of(o->pid) != o->start;
+    if (strcmp(o->boot, me.boot))
+        return is_known(o->machine) && !strcmp(o->machine, me.machine);
+    return is_gone(o->pid, o->start);
 }
 
 static int refuse(const char *path, const char *target, const owner *o)

@@ -1,8 +1,8 @@
 /* A claim: a file that says which process writes next to it, for file systems without locks. It is created by one
- * atomic call (O_EXCL), so only one process can have it. Its text is four lines: host, boot, process, time.
+ * atomic call (O_EXCL), so only one process can have it. Its text is five lines: host, boot, process, time, machine.
  *
- * A killed process leaves its claim. One of this host whose process has ended is taken over; one of another host cannot
- * be judged from here, and the message says who has it since when and what to do.
+ * A killed process leaves its claim. One of this host whose process has ended is taken over; one of another host, also of
+ * one that has the same name, cannot be judged from here, and the message says who has it since when and what to do.
  */
 #ifndef DD_CLAIM_H
 #define DD_CLAIM_H

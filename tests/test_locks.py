@@ -24,10 +24,17 @@ ENDLESS = ["--set", "training.steps=1000000", "--set", "training.checkpoint_ever
 
 @pytest.fixture(scope="module")
 def no_flock(tmp_path_factory):
-    """A library that makes flock fail, to be preloaded."""
-    library = tmp_path_factory.mktemp("library") / "noflock.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, CASES / "noflock.c"], check=True)
-    return lambda number: {"LD_PRELOAD": " ".join([*SANITIZERS, str(library)]), "FLOCK_ERRNO": str(number)}
+    """A library that makes flock fail, to be preloaded, and others of tests/cases with it."""
+    folder = tmp_path_factory.mktemp("library")
+
+    def environment(number, *more):
+        libraries = [folder / f"{name}.so" for name in ("noflock", *more)]
+        for library in libraries:
+            if not library.exists():
+                subprocess.run(["cc", "-shared", "-fPIC", "-o", library, CASES / f"{library.stem}.c", "-ldl"], check=True)
+        return {"LD_PRELOAD": " ".join([*SANITIZERS, *map(str, libraries)]), "FLOCK_ERRNO": str(number)}
+
+    return environment
 
 
 def program(*words, environment=None, **options):
@@ -216,6 +223,32 @@ def takes_over(out, environment):
 def test_a_claim_of_this_host_before_it_was_started_again(no_flock, left_claim, tmp_path):
     left_claim[1]("boot ", "boot 0")
     takes_over(tmp_path, no_flock(37))
+
+
+def test_a_claim_of_another_host_of_the_same_name(no_flock, left_claim, tmp_path):
+    """It was started at another time, and no equal machine says that it is this one."""
+    number, change = left_claim
+    text = claim_of(tmp_path).read_text()
+    for other in re.sub("machine .*", "machine 0123456789abcdef", text), re.sub("machine .*\n", "", text):
+        claim_of(tmp_path).write_text(other.replace("boot ", "boot 0"))
+        fails(program(*words_of_training(tmp_path)[1:], environment=no_flock(37)), CONFLICT, f"process {number} on host", "only that one")
+        assert claim_of(tmp_path).exists()
+
+
+def test_a_claim_whose_process_is_hidden(no_flock, tmp_path):
+    """Another user's, under hidepid: it is not in /proc, but it lives."""
+    hiding = no_flock(37, "hidepid")
+    first = start(tmp_path, environment=no_flock(37))
+    try:
+        fails(program(*words_of_training(tmp_path)[1:], environment=hiding), CONFLICT, "another dualdiff is writing it", str(first.pid))
+        # The same without the lock on the folder.
+        (tmp_path / "other/tiny/dino").mkdir(parents=True)
+        shutil.copy(claim_of(tmp_path), tmp_path / "other/tiny/dino")
+        fails(program(*words_of_training(tmp_path / "other")[1:], environment=hiding), CONFLICT, f"process {first.pid} ")
+        assert claim_of(tmp_path / "other").exists()
+    finally:
+        stop(first, signal.SIGKILL)
+    takes_over(tmp_path, hiding)
 
 
 def test_a_claim_of_another_host(no_flock, left_claim, tmp_path):

@@ -65,7 +65,7 @@ static int parse_decimal_comma(csv *c, field *f)
     char text[LONGEST_NUMBER];
     size_t n = (size_t)(f->end - f->begin);
     const char *comma = n < sizeof text ? memchr(f->begin, ',', n) : NULL;
-    if (!comma || (c->separator != ';' && c->separator != '\t'))
+    if (!comma || comma + 1 == f->end || (c->separator != ';' && c->separator != '\t'))
         return 0;
     memcpy(text, f->begin, n);
     if (memchr(text, '.', n))
@@ -190,10 +190,27 @@ static void split(csv *c, const char *begin, const char *end, row *r)
     }
 }
 
+/* Whether commas separate and tabs only align, "1,<tab>2": outside quotes each comma has a tab next to it. */
+static int commas_before_tabs(const char *begin, const char *end)
+{
+    int quoted = 0, commas = 0;
+    for (const char *p = begin; p < end; p++) {
+        quoted ^= *p == '"';
+        if (quoted || *p != ',')
+            continue;
+        if (!(p + 1 < end && p[1] == '\t') && !(p > begin && p[-1] == '\t'))
+            return 0;
+        commas++;
+    }
+    return commas;
+}
+
 /* The separator of a row: the first of these outside quotes. Several tabs in a row only align columns. */
 static char find_separator(const char *begin, const char *end)
 {
     static const char order[] = ";\t,";
+    if (!memchr(begin, ';', (size_t)(end - begin)) && commas_before_tabs(begin, end))
+        return ',';
     if (memmem(begin, (size_t)(end - begin), "\t\t", 2))
         return ' ';
     for (const char *separator = order; *separator; separator++) {
@@ -268,6 +285,8 @@ static int not_numbers(const csv *c, const row *r, const char *hint)
 /* ---- the first row: numbers, or names of columns ---- */
 
 static const char name_them[] = "; if it names the columns, say --header yes";
+static const char missing_values[] =
+    ": these are missing values; leave the row out (if they name the columns, say --header yes)";
 
 static int is_year(double value)
 {
@@ -347,6 +366,27 @@ static int is_like_number(const field *f)
     return p < f->end && isdigit((unsigned char)*p);
 }
 
+/* What programs write where a value is missing; "nan" is a number, which is refused later. */
+static int is_missing(const field *f)
+{
+    static const char *const words[] = {"NA", "N/A", "#N/A", "<NA>", "NULL", "None", "missing", "-", "?", "."};
+    size_t n = (size_t)(f->end - f->begin);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strlen(words[i]) == n && !strncasecmp(f->begin, words[i], n))
+            return 1;
+    return 0;
+}
+
+static int count_missing(csv *c, const row *r)
+{
+    const char *p = r->begin;
+    int count = 0;
+    field f;
+    while (next_field(c, &p, r->end, &f))
+        count += is_missing(&f);
+    return count;
+}
+
 static int has_like_number(csv *c, const row *r)
 {
     const char *p = r->begin;
@@ -363,6 +403,8 @@ static int read_first_row(csv *c, const row *r, int *is_header)
     *is_header =
         c->header == DD_HEADER_ROW_YES || (c->header == DD_HEADER_ROW_AUTO && !r->numbers && r->empty < r->columns);
     c->begun = 1;
+    if (*is_header && c->header == DD_HEADER_ROW_AUTO && r->columns > 1 && count_missing(c, r) == r->columns)
+        return not_numbers(c, r, missing_values);
     if (*is_header && c->header == DD_HEADER_ROW_AUTO && has_like_number(c, r)) {
         DD_TRY(check_characters(c, r->begin, r->end));
         return not_numbers(c, r, name_them);

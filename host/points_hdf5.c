@@ -17,6 +17,12 @@ typedef struct job {
     const dd_rows *rows; /* name and columns */
 } job;
 
+/* Of a link to another file: whether it may be followed. */
+typedef struct followed {
+    const job *job;
+    int status;
+} followed;
+
 /* ---- in the child: which datasets there are ---- */
 
 /* Whether `set` holds numbers in `columns` columns; its size. */
@@ -48,7 +54,8 @@ static herr_t add_to_list(hid_t group, const char *name, const H5L_info_t *info,
 {
     list *l = user;
     unsigned long long size[H5S_MAX_RANK];
-    (void)info;
+    if (info->type == H5L_TYPE_EXTERNAL)
+        return 0;
     hid_t set = H5Dopen2(group, name, H5P_DEFAULT);
     if (set < 0)
         return 0; /* a group, or a link to nothing */
@@ -118,18 +125,66 @@ static int send_rows(hid_t set, const job *j, uint64_t n, int pipe)
     return status;
 }
 
+/* The size of the file `name`, which the one at j->path says holds values, in its folder or by an absolute path; -1,
+ * with a message, where no plain file is there (a pipe would be waited for without end). */
+static int64_t size_of_source(const job *j, const char *name, const char *what)
+{
+    struct stat status;
+    const char *slash = strrchr(j->path, '/');
+    int folder = *name == '/' || !slash ? 0 : (int)(slash + 1 - j->path);
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%.*s%s", folder, j->path, name);
+    if (n >= 0 && (size_t)n < sizeof path && !stat(path, &status) && S_ISREG(status.st_mode))
+        return (int64_t)status.st_size;
+    dd_fail(DD_ERR_DATA,
+            "%s: %s the file %s, which is not there or no plain file; put it there, or save the points as .npy or .csv",
+            j->rows->name, what, path);
+    return -1;
+}
+
+/* Bytes of the files that a virtual dataset is made of; -1 with a message where one is missing: its values would be
+ * read as zeros. */
+static int64_t size_of_sources(hid_t created, const job *j)
+{
+    size_t count = 0;
+    int64_t total = 0;
+    H5Pget_virtual_count(created, &count);
+    for (size_t i = 0; i < count; i++) {
+        char name[2048];
+        ssize_t n = H5Pget_virtual_filename(created, i, name, sizeof name);
+        if (n <= 0 || (size_t)n >= sizeof name) {
+            dd_fail(DD_ERR_DATA, "%s: a virtual dataset whose files cannot be told; save the points as .npy or .csv",
+                    j->rows->name);
+            return -1;
+        }
+        const char *file = strcmp(name, ".") ? name : j->path;
+        const char *slash = file == j->path ? strrchr(file, '/') : NULL;
+        int64_t size = size_of_source(j, slash ? slash + 1 : file, "it is a virtual dataset with values in");
+        if (size < 0)
+            return -1;
+        total += size;
+    }
+    return total;
+}
+
 /* A size is told from what is there: a damaged one may be any, and values never written would be read as zeros. No
  * filter makes points a thousand times smaller. */
-static int has_values(hid_t set, uint64_t values)
+static int check_values(hid_t set, const job *j, uint64_t values)
 {
     enum { MOST_COMPRESSION = 2000 };
     hid_t created = H5Dget_create_plist(set), type = H5Dget_type(set);
-    uint64_t there = H5Dget_storage_size(set), size = H5Tget_size(type);
-    uint64_t ratio = H5Pget_nfilters(created) > 0 ? MOST_COMPRESSION : 1;
     int virtual = H5Pget_layout(created) == H5D_VIRTUAL;
+    int64_t sources = virtual ? size_of_sources(created, j) : 0;
+    uint64_t there = virtual && sources > 0 ? (uint64_t)sources : H5Dget_storage_size(set), size = H5Tget_size(type);
+    uint64_t ratio = virtual || H5Pget_nfilters(created) > 0 ? MOST_COMPRESSION : 1;
     H5Tclose(type);
     H5Pclose(created);
-    return virtual || values <= there * ratio / size;
+    if (sources < 0)
+        return DD_ERR_DATA;
+    if (values <= there * ratio / size)
+        return DD_OK;
+    return dd_fail(DD_ERR_IO, "%s: damaged, or not filled yet: fewer values are stored than its %llu rows have",
+                   j->rows->name, (unsigned long long)(values / (unsigned)j->rows->columns));
 }
 
 /* Values in another file, by a name that this one says: anything of this computer would be read as numbers, and a pipe
@@ -158,17 +213,48 @@ static int check_dataset(hid_t set, const job *j, uint64_t *n)
                        j->rows->name);
     if (size[0] > UINT32_MAX)
         return dd_fail(DD_ERR_MEMORY, "%s: out of memory for %llu rows", j->rows->name, size[0]);
-    if (!has_values(set, size[0] * size[1]))
-        return dd_fail(DD_ERR_IO, "%s: damaged, or not filled yet: fewer values are stored than its %llu rows have",
-                       j->rows->name, size[0]);
+    DD_TRY(check_values(set, j, size[0] * size[1]));
     *n = size[0];
     return DD_OK;
+}
+
+/* What HDF5 asks before it follows a link to another file: one in the folder of this file is what a user means, any
+ * other could be anything of this computer. */
+static herr_t allow_link(const char *parent, const char *group, const char *file, const char *object, unsigned *flags,
+                         hid_t access, void *user)
+{
+    followed *f = user;
+    (void)parent;
+    (void)group;
+    (void)flags;
+    (void)access;
+    if (strchr(file, '/'))
+        f->status = dd_fail(DD_ERR_DATA,
+                            "%s: a link leads to the file %s in another folder, which is not followed; name that file "
+                            "itself: %s:%s",
+                            f->job->rows->name, file, file, object);
+    else
+        f->status = size_of_source(f->job, file, "a link leads to") < 0 ? DD_ERR_DATA : DD_OK;
+    return f->status ? -1 : 0;
+}
+
+/* The dataset remembers *f. */
+static hid_t open_dataset(hid_t file, followed *f)
+{
+    hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+    H5Pset_elink_cb(access, allow_link, f);
+    hid_t set = H5Dopen2(file, f->job->dataset, access);
+    H5Pclose(access);
+    return set;
 }
 
 static int send_dataset(hid_t file, const job *j, int pipe)
 {
     uint64_t n;
-    hid_t set = H5Dopen2(file, j->dataset, H5P_DEFAULT);
+    followed f = {.job = j};
+    hid_t set = open_dataset(file, &f);
+    if (f.status)
+        return f.status;
     if (set < 0)
         return dd_fail(DD_ERR_DATA, "%s: no dataset %s in it; `h5ls -r %s` lists what there is", j->path, j->dataset,
                        j->path);

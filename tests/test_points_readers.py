@@ -85,6 +85,13 @@ def test_first_row_of_the_same_kind(tmp_path, text):
     same(written(tmp_path, text), expected)
 
 
+def test_whole_numbers_that_count_down_are_a_point(tmp_path):
+    """1,0 is how no tool names columns; among decimals alone it is asked about, as all whole numbers are."""
+    same(written(tmp_path, "1,0\n3,4\n5,6\n"), [[1, 0], [3, 4], [5, 6]])
+    refused(written(tmp_path, "1,0\n3.5,4.5\n5.5,6.5\n"), DATA, "row 1, '1,0'", "--header no", "--header yes")
+    same(written(tmp_path, "NA,NA\n3,4\n5,6\n"), [[3, 4], [5, 6]], header="yes")
+
+
 def test_header_by_order(tmp_path):
     refused(written(tmp_path, "x,y\n1,2\n3,4\n"), DATA, "row 1: 'x,y' is not two numbers", header="no")
     refused(written(tmp_path, "2020,growth\n1,2\n3,4\n"), DATA, "row 1", "not two numbers", "--header yes")
@@ -117,6 +124,9 @@ def test_header_by_order(tmp_path):
         "1.5,-2.25\r\r\n3.5,4.125\r\r\n",
         "\ufeff# x\n1.5,-2.25\n3.5,4.125",
         "0x1.8p0,-0x2.4p0\n+3.5,+4125e-3\n",
+        "1.5,\t-2.25\n3.5,\t4.125\n",
+        "1.5\t,-2.25\n3.5\t,4.125\n",
+        "x,\ty\n1.5,\t\t-2.25\n3.5,\t4.125\n",
     ],
 )
 def test_text(tmp_path, text):
@@ -146,6 +156,9 @@ def test_text(tmp_path, text):
         ("1.5,2\n" + "3" * 3_000_000, ["row 2 is longer than"]),
         ("1.5,2\n3,4\n" + "\0" * 3_000_000, ["row 3", "zero byte"]),
         ("\u22121.5,2\n3,4\n", ["row 1", "not two numbers"]),
+        ("NA,NA\n3,4\n5,6\n", ["row 1: 'NA,NA' is not two numbers", "missing values", "--header yes"]),
+        ("-;n/a\n3;4\n5;6\n", ["row 1: '-;n/a' is not two numbers", "missing values"]),
+        ("1,\t2,5\n3,\t4,5\n", ["row 1", "not two numbers"]),
         ("\u22121.5,\u22122\n3,4\n5,6\n", ["row 1", "not two numbers", "--header yes"]),
         ("1.2.3,-4.5.6\n3,4\n5,6\n", ["row 1", "not two numbers", "--header yes"]),
         ('"1,234.5","2,345.5"\n"5","6"\n"7","8"\n', ["row 1", "not two numbers", "--header yes"]),
@@ -184,6 +197,45 @@ def test_values_in_another_file(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("xy", shape=(8, 2), dtype="i1", external=[(str(tmp_path / "pipe"), 0, 16)])
     refused(f"{tmp_path / 'a.h5'}:xy", DATA, "a.h5:xy", "another file", ".npy")
+
+
+def test_links_to_other_files(tmp_path):
+    """One to a file in the same folder is followed, to another folder, to a pipe or to nothing not."""
+    other = tmp_path / "other"
+    other.mkdir()
+    for folder in tmp_path, other:
+        with h5py.File(folder / "b.h5", "w") as file:
+            file["xy"] = GOOD
+    os.mkfifo(tmp_path / "pipe")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name, target in ("near", "b.h5"), ("far", str(other / "b.h5")), ("up", "other/b.h5"), ("pipe", "pipe"), ("none", "none.h5"):
+            file[name] = h5py.ExternalLink(target, "/xy")
+    same(f"{tmp_path / 'a.h5'}:near")
+    for name in "far", "up":
+        refused(f"{tmp_path / 'a.h5'}:{name}", DATA, "a link leads to the file", "other/b.h5", "another folder")
+    for name in "pipe", "none":
+        refused(f"{tmp_path / 'a.h5'}:{name}", DATA, f"a link leads to the file {tmp_path}/{name}", "no plain file")
+
+
+def test_virtual_datasets(tmp_path):
+    """Made of other files: all must be there, and hold as much as is claimed."""
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["xy"] = GOOD
+    os.mkfifo(tmp_path / "pipe")
+    cases = {"whole": ("b.h5", (4, 2)), "absolute": (str(tmp_path / "b.h5"), (4, 2)), "none": ("none.h5", (4, 2)), "pipe": ("pipe", (4, 2)),
+             "huge": ("b.h5", (2**31, 2))}
+    with h5py.File(tmp_path / "a.h5", "w", libver=("earliest", "v110")) as file:
+        for name, (source, shape) in cases.items():
+            layout = h5py.VirtualLayout(shape, "f8")
+            layout[:4] = h5py.VirtualSource(source, "xy", (4, 2))
+            file.create_virtual_dataset(name, layout)
+    for name in "whole", "absolute":
+        same(f"{tmp_path / 'a.h5'}:{name}")
+    for name in "pipe", "none":
+        refused(f"{tmp_path / 'a.h5'}:{name}", DATA, f"a virtual dataset with values in the file {tmp_path}/{name}", "no plain file")
+    before = os.times().children_user
+    refused(f"{tmp_path / 'a.h5'}:huge", IO, "fewer values are stored than its 2147483648 rows have")
+    assert os.times().children_user - before < 2
 
 
 def test_compressed(tmp_path):

@@ -78,10 +78,18 @@ int dd_log_chunk(const dd_training_config *training);
  * where checkpoint_every was another before, or to the last step. */
 int dd_log_block(const dd_training_config *training, int step);
 
+/* What could not be read of an old log. */
+typedef struct dd_log_loss {
+    int rows, columns; /* rows of all columns together */
+    const char *first; /* the first column that lacks some */
+} dd_log_loss;
+
 /* Create `path` with everything a reader will find in it, then switch to SWMR.
  * from_step > 0: copy rows 0..from_step-1 from the log that is there now, which may have been left by
- * a killed process. */
+ * a killed process or torn by a power cut: what cannot be read is NaN then (timesteps: -1), dd_log_lost says what, and
+ * the damaged file is kept as `path`.damaged. */
 int dd_log_create(const char *path, const dd_run *run, const dd_model *model, int from_step, dd_log **log);
+dd_log_loss dd_log_lost(const dd_log *log);
 
 /* Append replica `replica`'s rows of a block whose first_step is the number of rows so far. learning_rate is
  * the replica's at step 0. */

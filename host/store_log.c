@@ -7,6 +7,7 @@
  * In each group `step` is written last, and /train/step after all, so that as many rows as it has are there in
  * every column.
  */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,47 +173,106 @@ static int append(hid_t set, column c, hsize_t first, hsize_t rows, row_shape ro
     return H5Dset_extent(set, size) >= 0 && transfer(set, c, first, rows, row, 1, (void *)data);
 }
 
+/* A column on its way from an old log to a new one. */
+typedef struct copying {
+    column c;
+    row_shape shape;
+    hid_t source, target;
+    hsize_t rows, there; /* that are wanted; that the source has */
+    const dd_training_config *training;
+} copying;
+
+/* Rows in a column of an old log; 0 where it does not open or is of another shape. */
+static hsize_t rows_there(hid_t set, column c, row_shape shape)
+{
+    hsize_t size[DD_H5_RANK] = {0};
+    int rank = rank_of(c, shape);
+    hid_t space = set >= 0 ? H5Dget_space(set) : -1;
+    int fits = space >= 0 && H5Sget_simple_extent_ndims(space) == rank &&
+               H5Sget_simple_extent_dims(space, size, NULL) >= 0 && (rank < 2 || size[1] == shape.batch) &&
+               (rank < 3 || size[2] == shape.gates);
+    if (space >= 0)
+        H5Sclose(space);
+    return fits ? size[0] : 0;
+}
+
+/* What takes the place of rows that cannot be read: steps and rates are known, of all else it is said that it is
+ * missing. Returns whether anything is lost by it. */
+static int fill_in(const copying *k, hsize_t first, hsize_t rows, void *data)
+{
+    size_t count = (size_t)rows * row_count(k->c, k->shape);
+    int stride = in_gate(k->c) ? k->training->gate_every : 1;
+    for (size_t i = 0; i < count; i++) {
+        int step = ((int)first + (int)i) * stride;
+        if (k->c == TRAIN_STEP || k->c == GATE_STEP)
+            ((int32_t *)data)[i] = step;
+        else if (k->c == TRAIN_RATE)
+            ((double *)data)[i] = dd_learning_rate(k->training->learning_rate, step, k->training->steps);
+        else if (k->c == GATE_TIMESTEP)
+            ((int16_t *)data)[i] = -1;
+        else
+            ((float *)data)[i] = NAN;
+    }
+    return k->c != TRAIN_STEP && k->c != GATE_STEP && k->c != TRAIN_RATE;
+}
+
+static int fail_damaged(const copying *k, const char *from_path)
+{
+    return dd_h5_fail(DD_ERR_IO,
+                      "%s: %s is damaged, or lacks rows of %d steps; restore the file from a copy, or move it and its "
+                      "checkpoint to another folder, and the run is trained from its beginning",
+                      from_path, columns[k->c].name, (int)k->rows);
+}
+
+static void copy_rows(dd_h5_file *f, const copying *k, const char *from_path, dd_log_loss *loss, void *data)
+{
+    hsize_t block = (hsize_t)dd_log_chunk(k->training), lost = 0;
+    for (hsize_t row = 0; row < k->rows && !f->status; row += block) {
+        hsize_t count = k->rows - row < block ? k->rows - row : block;
+        int read = k->there >= row + count && transfer(k->source, k->c, row, count, k->shape, 0, data);
+        if (!read && !loss) {
+            f->status = fail_damaged(k, from_path);
+            return;
+        }
+        if (!read && fill_in(k, row, count, data))
+            lost += count;
+        dd_h5_check(f, append(k->target, k->c, row, count, k->shape, data), columns[k->c].name);
+    }
+    if (!lost)
+        return;
+    loss->rows += (int)lost;
+    loss->columns++;
+    if (!loss->first)
+        loss->first = columns[k->c].name;
+}
+
+static void copy_column(hid_t from, const char *from_path, dd_h5_file *f, copying *k, dd_log_loss *loss)
+{
+    void *data = malloc((size_t)dd_log_chunk(k->training) * row_count(k->c, k->shape) * column_size(k->c));
+    k->source = from >= 0 ? H5Dopen2(from, columns[k->c].name, H5P_DEFAULT) : -1;
+    k->target = H5Dopen2(f->id, columns[k->c].name, H5P_DEFAULT);
+    k->there = rows_there(k->source, k->c, k->shape);
+    if (data)
+        copy_rows(f, k, from_path, loss, data);
+    else
+        f->status = dd_fail(DD_ERR_MEMORY, "out of memory");
+    free(data);
+    if (k->target >= 0)
+        H5Dclose(k->target);
+    if (k->source >= 0)
+        H5Dclose(k->source);
+}
+
 int dd_copy_log_rows(hid_t from, const char *from_path, dd_h5_file *f, const dd_run *run, const dd_model *model,
-                     int steps)
+                     int steps, dd_log_loss *loss)
 {
     const dd_training_config *t = &run->config->training;
-    hsize_t block = (hsize_t)dd_log_chunk(t);
-    row_shape shape = {(hsize_t)t->batch, (hsize_t)model->gates};
     for (int c = 0; c < column_count(model) && !f->status; c++) {
-        column k = (column)c;
-        hid_t source = H5Dopen2(from, columns[c].name, H5P_DEFAULT), space = source >= 0 ? H5Dget_space(source) : -1;
-        hid_t target = H5Dopen2(f->id, columns[c].name, H5P_DEFAULT);
-        hsize_t size[DD_H5_RANK] = {0}, rows = rows_of(k, t, steps);
-        int rank = rank_of(k, shape);
-        void *data = malloc((size_t)block * row_count(k, shape) * column_size(k));
-        int complete = space >= 0 && H5Sget_simple_extent_ndims(space) == rank &&
-                       H5Sget_simple_extent_dims(space, size, NULL) >= 0 && size[0] >= rows &&
-                       (rank < 2 || size[1] == shape.batch) && (rank < 3 || size[2] == shape.gates);
-        if (!data)
-            f->status = dd_fail(DD_ERR_MEMORY, "out of memory");
-        else if (!complete)
-            f->status = dd_fail(DD_ERR_IO,
-                                "%s: %s lacks rows of the %d steps that the checkpoint holds; restore the file from a "
-                                "copy, or move it and its checkpoint to another folder, and the run is trained from "
-                                "its beginning",
-                                from_path, columns[c].name, steps);
-        for (hsize_t row = 0; row < rows && !f->status; row += block) {
-            hsize_t count = rows - row < block ? rows - row : block;
-            if (!transfer(source, k, row, count, shape, 0, data))
-                f->status = dd_h5_fail(DD_ERR_IO,
-                                       "%s: %s is damaged; restore the file from a copy, or move it and its "
-                                       "checkpoint to another folder, and the run is trained from its beginning",
-                                       from_path, columns[c].name);
-            else
-                dd_h5_check(f, append(target, k, row, count, shape, data), columns[c].name);
-        }
-        free(data);
-        if (target >= 0)
-            H5Dclose(target);
-        if (space >= 0)
-            H5Sclose(space);
-        if (source >= 0)
-            H5Dclose(source);
+        copying k = {.c = (column)c,
+                     .shape = {(hsize_t)t->batch, (hsize_t)model->gates},
+                     .rows = rows_of((column)c, t, steps),
+                     .training = t};
+        copy_column(from, from_path, f, &k, loss);
     }
     return f->status;
 }
@@ -227,12 +287,14 @@ struct dd_log {
     row_shape shape;
     hsize_t rows, gate_rows;
     dd_training_config training;
+    dd_log_loss loss;
     double *rate;  /* [chunk] scratch */
     int32_t *step; /* [chunk] */
 };
 
-/* A closed file with the rows of steps [0, from_step), which come from the log at `path`. */
-static int make_file(const dd_output *out, const char *path, const dd_run *run, const dd_model *model, int from_step)
+/* A closed file with the rows of steps [0, from_step), which come from the log at `path`; *loss is what it lacks. */
+static int make_file(const dd_output *out, const char *path, const dd_run *run, const dd_model *model, int from_step,
+                     dd_log_loss *loss)
 {
     hid_t old = -1;
     if (from_step) {
@@ -255,7 +317,7 @@ static int make_file(const dd_output *out, const char *path, const dd_run *run, 
     dd_write_header(&f, run, DD_FILE_LOG);
     dd_write_log_layout(&f, run, model);
     if (from_step)
-        dd_copy_log_rows(old, path, &f, run, model, from_step);
+        dd_copy_log_rows(old, path, &f, run, model, from_step, loss);
     if (old >= 0)
         H5Fclose(old);
     return dd_h5_close(&f);
@@ -272,15 +334,28 @@ static int open_columns(dd_log *log, const char *temporary, const dd_model *mode
     return log->file.status;
 }
 
+/* A damaged log stays under another name: a part of what it holds may be read by other means. */
+static int keep_damaged(dd_log *log)
+{
+    char *aside = dd_path_with(log->path, ".damaged");
+    int status = aside ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
+    if (!status && link(log->path, aside) && errno != EEXIST)
+        status = dd_rename(log->path, aside); /* no hard links here */
+    free(aside);
+    return status;
+}
+
 /* Make the file, open it, and give it its name. */
 static int start(dd_log *log, const dd_run *run, const dd_model *model, int from_step)
 {
     dd_output out;
     DD_TRY(dd_output_open_locked(&out, log->path));
-    int status = make_file(&out, log->path, run, model, from_step);
+    int status = make_file(&out, log->path, run, model, from_step, &log->loss);
     if (!status)
         status = open_columns(log, out.temporary, model);
     log->file.path = log->path;
+    if (!status && log->loss.rows)
+        status = keep_damaged(log);
     return dd_output_close(&out, status);
 }
 
@@ -307,6 +382,11 @@ int dd_log_create(const char *path, const dd_run *run, const dd_model *model, in
     else
         *out = log;
     return status;
+}
+
+dd_log_loss dd_log_lost(const dd_log *log)
+{
+    return log->loss;
 }
 
 static void put(dd_log *log, column c, hsize_t first, hsize_t rows, const void *data)

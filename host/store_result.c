@@ -158,7 +158,7 @@ int dd_result_write(const char *path, const dd_run *run, const dd_model *model, 
     dd_write_header(&f, run, DD_FILE_RESULT);
     dd_write_log_layout(&f, run, model);
     if (!f.status)
-        dd_copy_log_rows(log, path, &f, run, model, run->config->training.steps);
+        dd_copy_log_rows(log, path, &f, run, model, run->config->training.steps, NULL);
     H5Fclose(log);
     if (r->sample_gate)
         write_sample_gate(&f, r->sample_gate, model->gates, r->sampling, r->samples);

@@ -16,8 +16,9 @@ int dd_read_parameters(hid_t file, const char *path, const dd_model *model, cons
 
 /* Everything a log holds: /train and /gate/train, empty. */
 void dd_write_log_layout(dd_h5_file *f, const dd_run *run, const dd_model *model);
-/* Copy its rows of steps 0..steps-1 from the log or result at `from`, block by block. */
+/* Copy its rows of steps 0..steps-1 from the log or result at `from`, block by block. Rows that cannot be read are
+ * filled in (NaN; timesteps -1) and counted in *loss; loss NULL: they are DD_ERR_IO. */
 int dd_copy_log_rows(hid_t from, const char *from_path, dd_h5_file *f, const dd_run *run, const dd_model *model,
-                     int steps);
+                     int steps, dd_log_loss *loss);
 
 #endif

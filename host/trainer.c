@@ -73,6 +73,19 @@ static int settle_checkpoint(const session *s, const dd_work *w)
     return status;
 }
 
+/* Training depends on the checkpoint alone; a log that was damaged lacks values, and who reads it should know. */
+static void tell_lost(const dd_job *job, const dd_work *w, int step)
+{
+    dd_log_loss lost = dd_log_lost(w->log);
+    if (lost.rows)
+        dd_tell(
+            job,
+            "warning: %s is damaged: of the log before step %d, %d rows of %d columns (first of %s) cannot be read and "
+            "are NaN now; the damaged file was kept as %s.damaged. Training resumes from the checkpoint and is not "
+            "affected",
+            w->result, step, lost.rows, lost.columns, lost.first, w->result);
+}
+
 /* Load checkpoints, and write the logs anew up to them. */
 static int restore(session *s)
 {
@@ -86,6 +99,7 @@ static int restore(session *s)
         }
         DD_TRY(settle_checkpoint(s, w));
         DD_TRY(dd_log_create(w->result, &w->run, &s->plan->model, s->step, &w->log));
+        tell_lost(s->plan->job, w, s->step);
     }
     return DD_OK;
 }
@@ -127,42 +141,73 @@ static double unsigned_nan(float x)
     return isnan(x) ? NAN : (double)x;
 }
 
-static int check_finite(const session *s, const dd_train_log *block)
+/* The first step of a block at which the replica's loss or gradient is NaN or infinite, from 0; -1: none. */
+static int first_bad_step(const dd_train_log *block, int replica)
 {
-    for (int r = 0; r < s->count; r++)
-        for (int i = 0; i < block->steps; i++) {
-            size_t place = (size_t)r * (size_t)block->capacity + (size_t)i;
-            if (isfinite(block->loss[place]) && isfinite(block->grad_norm[place]))
-                continue;
-            const dd_work *w = &s->work[r];
-            char kept[600] = "no checkpoint was written yet";
-            if (s->checkpoint_step)
-                snprintf(kept, sizeof kept, "the checkpoint of step %d was kept (%s)", s->checkpoint_step,
-                         w->checkpoint);
-            return dd_fail(DD_ERR_NUMERIC,
-                           "%s, seed %llu: step %d: loss %g, gradient norm %g; training stopped and %s. Lower "
-                           "training.learning_rate (now %g) or look for extreme points in the data",
-                           w->run.dataset, (unsigned long long)w->run.seed, block->first_step + i,
-                           unsigned_nan(block->loss[place]), unsigned_nan(block->grad_norm[place]), kept,
-                           s->plan->job->config->training.learning_rate);
-        }
+    size_t place = (size_t)replica * (size_t)block->capacity;
+    for (int i = 0; i < block->steps; i++)
+        if (!isfinite(block->loss[place + (size_t)i]) || !isfinite(block->grad_norm[place + (size_t)i]))
+            return i;
+    return -1;
+}
+
+static int fail_at_step(const session *s, const dd_train_log *block, int replica, int bad)
+{
+    const dd_work *w = &s->work[replica];
+    size_t place = (size_t)replica * (size_t)block->capacity + (size_t)bad;
+    char kept[600] = "no checkpoint was written yet";
+    if (s->checkpoint_step)
+        snprintf(kept, sizeof kept, "the checkpoint of step %d was kept (%s)", s->checkpoint_step, w->checkpoint);
+    return dd_fail(DD_ERR_NUMERIC,
+                   "%s, seed %llu: step %d: loss %g, gradient norm %g; its training stopped and %s. Lower "
+                   "training.learning_rate (now %g) or look for extreme points in the data",
+                   w->run.dataset, (unsigned long long)w->run.seed, block->first_step + bad,
+                   unsigned_nan(block->loss[place]), unsigned_nan(block->grad_norm[place]), kept,
+                   s->plan->job->config->training.learning_rate);
+}
+
+/* Leave out, from this block on, each run whose numbers are no longer finite: it is told, its log and its checkpoint
+ * stay as they are, and the others are trained on. */
+static int leave_out_failed(session *s, const dd_train_log *block)
+{
+    for (int r = 0; r < s->count; r++) {
+        dd_work *w = &s->work[r];
+        int bad = w->failed ? -1 : first_bad_step(block, r);
+        if (bad < 0)
+            continue;
+        dd_note_trouble(s->plan, fail_at_step(s, block, r, bad));
+        w->failed = 1;
+        DD_TRY(dd_log_close(w->log));
+        w->log = NULL;
+    }
     return DD_OK;
+}
+
+static int living(const session *s)
+{
+    int n = 0;
+    for (int i = 0; i < s->count; i++)
+        n += !s->work[i].failed;
+    return n;
 }
 
 static int append_block(session *s, const dd_train_log *block)
 {
-    DD_TRY(check_finite(s, block));
+    DD_TRY(leave_out_failed(s, block));
     for (int i = 0; i < s->count; i++)
-        DD_TRY(dd_log_append(s->work[i].log, block, i, s->plan->job->config->training.learning_rate));
+        if (!s->work[i].failed)
+            DD_TRY(dd_log_append(s->work[i].log, block, i, s->plan->job->config->training.learning_rate));
     return DD_OK;
 }
 
-/* All replicas at this step: logs durable, checkpoints written beside, then renamed. */
+/* All replicas but failed ones at this step: logs durable, checkpoints written beside, then renamed. */
 static int checkpoint(session *s)
 {
     double time = dd_now();
     for (int i = 0; i < s->count; i++) {
         dd_work *w = &s->work[i];
+        if (w->failed)
+            continue;
         w->training_time += (time - s->since) / s->count;
         DD_TRY(dd_lock_check(w->lock));
         DD_TRY(dd_log_sync(w->log));
@@ -173,7 +218,8 @@ static int checkpoint(session *s)
     }
     s->since = time;
     for (int i = 0; i < s->count; i++)
-        DD_TRY(dd_checkpoint_commit(s->work[i].checkpoint));
+        if (!s->work[i].failed)
+            DD_TRY(dd_checkpoint_commit(s->work[i].checkpoint));
     s->checkpoint_step = s->step;
     return DD_OK;
 }
@@ -182,11 +228,12 @@ static int checkpoint(session *s)
 static void report_progress(const session *s, const dd_train_log *block, double ready)
 {
     const dd_job *job = s->plan->job;
-    if (!job->progress)
+    int count = living(s);
+    if (!job->progress || !count)
         return;
     double loss = 0;
     for (int r = 0; r < s->count; r++)
-        for (int i = 0; i < block->steps; i++)
+        for (int i = 0; i < block->steps && !s->work[r].failed; i++)
             loss += block->loss[(size_t)r * (size_t)block->capacity + (size_t)i];
     int steps = job->config->training.steps, done = block->first_step + block->steps;
     dd_progress p = {.step = done,
@@ -194,7 +241,7 @@ static void report_progress(const session *s, const dd_train_log *block, double 
                      .replicas = s->count,
                      .ensemble = s->number,
                      .ensembles = s->plan->ensembles,
-                     .loss = loss / (s->count * block->steps),
+                     .loss = loss / (count * block->steps),
                      .steps_per_second = (done - s->first_step) / (ready - s->began)};
     p.seconds_left = (steps - done) / p.steps_per_second;
     job->progress(job->user, &p);
@@ -245,7 +292,7 @@ static int train(session *s)
     dd_train_log *computed = NULL;
     s->checkpoint_step = s->first_step = s->step;
     s->began = s->since = dd_now();
-    for (int turn = 0; s->step < steps; turn = !turn) {
+    for (int turn = 0; s->step < steps && living(s); turn = !turn) {
         DD_TRY(advance(s, s->log[turn], &computed));
         int stopping = flag(job->stop), asked = flag(job->checkpoint);
         if (!stopping && !asked && !is_checkpoint_due(s))
@@ -254,6 +301,8 @@ static int train(session *s)
         if (computed)
             DD_TRY(write_block(s, computed));
         computed = NULL;
+        if (!living(s))
+            break;
         if (asked)
             *job->checkpoint = 0;
         DD_TRY(checkpoint(s));
@@ -262,8 +311,8 @@ static int train(session *s)
                            "stopped by %s at step %d of %d after writing a checkpoint; run the same command to resume",
                            dd_signal_name(stopping), s->step, steps);
         if (asked)
-            dd_tell(job, "checkpoint of step %d written, as %s asked; training continues", s->step,
-                    dd_signal_name(asked));
+            dd_tell(job, "checkpoint of step %d written, as %s asked; %s", s->step, dd_signal_name(asked),
+                    s->step < steps ? "training continues" : "it was the last step");
     }
     return DD_OK;
 }
@@ -276,14 +325,14 @@ static int run_ensemble(const dd_plan *plan, int number, int first, int end)
         dd_tell(plan->job, "resuming from step %d", s.step);
     dd_signals_acknowledge(plan->job->acknowledge);
     int status = set_up(&s);
-    if (!status && (status = train(&s)))
+    if (!status && ((status = train(&s)) || !living(&s)))
         dd_ensemble_wait(s.ensemble); /* a block may be running on; what it leaves is not wanted */
     dd_signals_acknowledge(0);
     int closed = close_logs(&s);
     if (!status)
         status = closed;
     if (!status)
-        status = dd_finish(plan, s.ensemble, s.work, s.count);
+        status = living(&s) ? dd_finish(plan, s.ensemble, s.work, s.count) : DD_OK;
     tear_down(&s);
     return status;
 }

@@ -112,8 +112,7 @@ static int all_finite(const measurement *m, int i, size_t n)
            dd_all_finite(m->samples.x + 2 * n * (size_t)i, 2 * n);
 }
 
-/* What happened to one run is said and remembered, and the others go their way. */
-static void note_trouble(const dd_plan *plan, int status)
+void dd_note_trouble(const dd_plan *plan, int status)
 {
     dd_outcome *o = plan->outcome;
     dd_tell(plan->job, "warning: %s", dd_error_message());
@@ -158,7 +157,7 @@ static int write_run(const dd_plan *plan, dd_ensemble *e, const measurement *m, 
     DD_TRY(dd_lock_check(w->lock)); /* measuring may have taken long */
     DD_TRY(dd_result_write(w->result, &w->run, &plan->model, &result));
     plan->outcome->written++;
-    if (!c->training.keep_checkpoint && dd_checkpoint_remove(w->checkpoint))
+    if (!c->training.keep_checkpoint && dd_remove_checkpoints(plan->job, w))
         dd_tell(plan->job, "warning: %s; the run is finished and does not need it", dd_error_message());
     char modes[64] = "";
     if (!isnan(metrics.modes))
@@ -192,10 +191,12 @@ static int finish_some(const dd_plan *plan, dd_ensemble *e, measurement *m, cons
     size_t n = (size_t)evaluation->samples;
     dd_pool *pool = dd_backend_pool(plan->backend);
     int begin = *first, good = 0, measured;
-    while (good < dd_pool_threads(pool) && begin + good < m->count && all_finite(m, begin + good, n))
+    while (good < dd_pool_threads(pool) && begin + good < m->count && !work[begin + good].failed &&
+           all_finite(m, begin + good, n))
         good++;
     if (!good) {
-        note_trouble(plan, fail_not_finite(&work[begin]));
+        if (!work[begin].failed) /* else it was told when it happened */
+            dd_note_trouble(plan, fail_not_finite(&work[begin]));
         ++*first;
         return DD_OK;
     }
@@ -212,7 +213,7 @@ static int finish_some(const dd_plan *plan, dd_ensemble *e, measurement *m, cons
         DD_TRY(write_run(plan, e, m, &work[*first], *first));
     }
     if (status)
-        note_trouble(plan, dd_fail((dd_status)status, "%s", reason));
+        dd_note_trouble(plan, dd_fail((dd_status)status, "%s", reason));
     return DD_OK;
 }
 

@@ -40,10 +40,25 @@ static int exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
+static char *old_checkpoint(const dd_job *job, const dd_work *w)
+{
+    return dd_run_path(job->out, job->config_name, w->run.dataset, w->run.seed, ".ckpt.h5");
+}
+
+int dd_remove_checkpoints(const dd_job *job, const dd_work *w)
+{
+    char *old = old_checkpoint(job, w);
+    int status = old ? dd_checkpoint_remove(old) : dd_fail(DD_ERR_MEMORY, "out of memory");
+    if (!status)
+        status = dd_checkpoint_remove(w->checkpoint);
+    free(old);
+    return status;
+}
+
 /* Where the checkpoint of an unfinished run is: older programs gave it another name. */
 static int find_checkpoint(const dd_job *job, dd_work *w)
 {
-    char *old = dd_run_path(job->out, job->config_name, w->run.dataset, w->run.seed, ".ckpt.h5");
+    char *old = old_checkpoint(job, w);
     char *old_next = old ? dd_path_with(old, ".next") : NULL, *next = dd_path_with(w->checkpoint, ".next");
     int status = old_next && next ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
     if (!status && !exists(w->checkpoint) && !exists(next) && (exists(old) || exists(old_next))) {
@@ -97,7 +112,7 @@ static int inspect(const dd_job *job, dd_work *w)
     if (w->finished) {
         DD_TRY(tell_unmeasured(job, w));
         if (!header.config.training.keep_checkpoint) /* left by a process that was killed before it could remove it */
-            dd_checkpoint_remove(w->checkpoint);
+            dd_remove_checkpoints(job, w);
         char *difference = dd_config_difference(job->config, &header.config, measured);
         if (!difference)
             return dd_fail(DD_ERR_MEMORY, "out of memory");

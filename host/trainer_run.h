@@ -19,12 +19,13 @@ typedef struct dd_work {
     int start;            /* the one that was chosen */
     double training_time; /* s, up to the newest checkpoint */
     dd_log *log;
+    int failed; /* its numbers became NaN or infinite; the others of its ensemble are trained to their end */
 } dd_work;
 
 /* What became of the job so far. */
 typedef struct dd_outcome {
     int written;  /* results */
-    int troubles; /* runs whose measurement failed; the others are not held up by it */
+    int troubles; /* runs whose training or measurement failed; the others are not held up by it */
     int status;   /* of the first of them, and its message */
     char message[1024];
 } dd_outcome;
@@ -45,6 +46,12 @@ typedef struct dd_plan {
 
 int dd_plan_create(dd_backend *backend, const dd_job *job, dd_plan *plan);
 void dd_plan_free(dd_plan *plan);
+
+/* Remove the checkpoint of a run whose result is stored, under the name that older programs gave it, too. */
+int dd_remove_checkpoints(const dd_job *job, const dd_work *w);
+
+/* What happened to one run is said and remembered, and the others are not held up by it. */
+void dd_note_trouble(const dd_plan *plan, int status);
 
 /* One line to the job's message function. */
 void dd_tell(const dd_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));

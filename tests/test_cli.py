@@ -513,6 +513,28 @@ def test_a_pipe_that_closes_is_no_error_to_speak_of(finished):
 # ---- a loss that is not finite ----
 
 
+def test_the_others_of_an_ensemble_are_trained_to_their_end(tmp_path):
+    """One of three has points so large that its loss is infinite."""
+    np.savetxt(tmp_path / "far.csv", 1e30 * (1 + np.arange(200).reshape(100, 2)), delimiter=",")
+    datasets = ["--dataset", "dino", "--dataset", str(tmp_path / "far.csv"), "--dataset", "line"]
+    settings = {**SHORT, "diffusion.prediction": "x0"}
+    done = train(tmp_path / "three", *datasets, settings=settings)
+    fails(done, NUMERIC, "far, seed 0: step 0: loss", "its training stopped", "no checkpoint was written yet")
+    kinds = {}
+    for path in sorted((tmp_path / "three").glob("*/*/seed_0.h5")):
+        with h5py.File(path) as file:
+            kinds[path.parent.name] = file.attrs["kind"]
+    assert kinds == {"dino": "result", "far": "log", "line": "result"}
+    assert train(tmp_path / "two", "--dataset", "dino", "--dataset", "line", settings=settings).returncode == 0
+    for name in "dino", "line":
+        one, other = (next((tmp_path / folder).glob(f"*/{name}/seed_0.h5")) for folder in ("three", "two"))
+        with h5py.File(one) as a, h5py.File(other) as b:
+            assert a["samples/x"][()].tobytes() == b["samples/x"][()].tobytes()
+    again = train(tmp_path / "three", *datasets, settings=settings)
+    fails(again, NUMERIC, "far, seed 0: step 0")
+    assert "2 of 3 runs were finished before" in again.stderr
+
+
 def test_loss_becomes_nan(tmp_path):
     fails(train(tmp_path, "--dataset", "dino", settings={"training.learning_rate": "1e30"}), NUMERIC, "dino", "seed 0",
           "step 1", "no checkpoint", "training.learning_rate")

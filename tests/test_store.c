@@ -450,7 +450,6 @@ static void check_log(stored_run *r)
     CHECK_OK(dd_log_close(log));
 
     bytes before = load(path);
-    CHECK_FAILS(dd_log_create(path, &r->run, &r->model, 20, &log), DD_ERR_IO, "l.h5", "20 steps", "another folder");
     CHECK_FAILS(dd_log_create(in_folder("none.h5"), &r->run, &r->model, 5, &log), DD_ERR_IO, "none.h5", "5 steps",
                 "No such file", "another folder");
     CHECK_FAILS(stored_run_result(r, path), DD_ERR_IO, "l.h5", "23 steps");
@@ -461,10 +460,29 @@ static void check_log(stored_run *r)
     free(before.data);
 
     CHECK_OK(dd_log_create(path, &r->run, &r->model, 10, &log));
+    CHECK(!dd_log_lost(log).rows, "%d rows lost", dd_log_lost(log).rows);
     CHECK_OK(stored_run_append(r, log, 10, 23));
     CHECK_OK(dd_log_close(log));
     CHECK_OK(dd_header_read(path, &h));
     CHECK(h.step == 23, "%d", h.step);
+}
+
+/* Rows that a log lacks are missing values, and those of /train/loss, mse, diversity and grad_norm are counted. */
+static void check_short_log(stored_run *r)
+{
+    const char *path = in_folder("short.h5");
+    dd_log *log;
+    dd_header h;
+    CHECK_OK(dd_log_create(path, &r->run, &r->model, 0, &log));
+    CHECK_OK(stored_run_append(r, log, 0, 10));
+    CHECK_OK(dd_log_close(log));
+    CHECK_OK(dd_log_create(path, &r->run, &r->model, 20, &log));
+    dd_log_loss lost = dd_log_lost(log);
+    CHECK(lost.columns >= 4 && lost.rows >= 40 && lost.first && !strcmp(lost.first, "/train/loss"), "%d rows of %d",
+          lost.rows, lost.columns);
+    CHECK_OK(dd_log_close(log));
+    CHECK_OK(dd_header_read(path, &h));
+    CHECK(h.step == 20 && there(in_folder("short.h5.damaged")), "%d", h.step);
 }
 
 static void check_result(stored_run *r)
@@ -731,6 +749,7 @@ int main(void)
     check_header(&r);
     check_matches(&r);
     check_log(&r);
+    check_short_log(&r);
     check_result(&r);
     check_written_once();
     check_foreign(&r);

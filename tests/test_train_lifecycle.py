@@ -169,6 +169,15 @@ def test_a_signal_asks_for_a_checkpoint_alone(tmp_path, whole, start, name):
     small_job.assert_equal_results(result(tmp_path), whole)
 
 
+def test_a_checkpoint_that_is_asked_for_in_the_last_block(tmp_path, start):
+    process = start(words_of(tmp_path, {"training.steps": 40, "training.batch": 20000, "data.points": 20000}))
+    wait_for(process, result(tmp_path).exists)
+    process.send_signal(signal.SIGUSR1)
+    errors = process.communicate(timeout=120)[1]
+    assert process.returncode == 0 and "continues" not in errors, errors
+    assert "checkpoint of step 40 written, as SIGUSR1 asked; it was the last step" in errors
+
+
 @pytest.mark.parametrize("name", ["SIGHUP", "SIGINT", "SIGUSR1"])
 def test_an_ignored_signal_stays_ignored(tmp_path, whole, start, name):
     number = getattr(signal, name)
@@ -244,11 +253,20 @@ def test_what_a_kill_behind_the_result_leaves_is_cleared_away(tmp_path, whole):
     assert files(out) == ["seed_0.h5"]
 
 
-def test_an_older_programs_checkpoint_of_a_finished_run_is_left_alone(tmp_path, whole):
+def test_an_older_programs_checkpoint_of_a_finished_run_is_cleared_away(tmp_path, whole):
     out = copy_of(whole.parents[2], tmp_path)
+    old = out / "run_3/dino/seed_0.ckpt.h5"
+    old.write_bytes(b"of old")
+    small_job.run(words_of(out, LONG))
+    assert files(out) == ["seed_0.h5"]
+
+
+def test_an_older_programs_checkpoint_goes_when_the_run_is_finished(tmp_path, stopped, whole):
+    out = copy_of(stopped, tmp_path)
     (out / "run_3/dino/seed_0.ckpt.h5").write_bytes(b"of old")
     small_job.run(words_of(out, LONG))
-    assert files(out) == ["seed_0.ckpt.h5", "seed_0.h5"]
+    small_job.assert_equal_results(result(out), whole)
+    assert files(out) == ["seed_0.h5"]
 
 
 @pytest.mark.parametrize("ending", [".ckpt.h5", ".ckpt.h5.next"])

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "pool.h"
 
 /* ---- help ---- */
 
@@ -214,6 +215,19 @@ int dd_args_integer(const dd_args *args, const char *option, long long least, lo
     if (errno || end == text || *end || *out < least || *out > most)
         return dd_fail(DD_ERR_USAGE, "%s: --%s %s: a whole number from %lld to %lld is wanted", args->command->name,
                        option, text, least, most);
+    return DD_OK;
+}
+
+int dd_args_threads(const dd_args *args, int *threads)
+{
+    long long number;
+    DD_TRY(dd_args_integer(args, "threads", 0, 4096, 0, &number));
+    *threads = (int)number;
+    if (*threads > dd_cores())
+        fprintf(stderr,
+                "dualdiff: warning: --threads %d, but this process may use %d core%s; more threads than cores are "
+                "slower\n",
+                *threads, dd_cores(), dd_cores() == 1 ? "" : "s");
     return DD_OK;
 }
 

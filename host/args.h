@@ -60,6 +60,8 @@ const char *dd_args_value(const dd_args *args, const char *option, const char *o
 /* A whole number from least to most. */
 int dd_args_integer(const dd_args *args, const char *option, long long least, long long most, long long otherwise,
                     long long *out);
+/* --threads, from 0 (the default: one per core) to 4096. More threads than this process has cores are a warning. */
+int dd_args_threads(const dd_args *args, int *threads);
 /* All values of an option, malloc'ed list of borrowed strings. */
 int dd_args_values(const dd_args *args, const char *option, const char ***values, int *count);
 

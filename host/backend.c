@@ -75,9 +75,10 @@ static int open_cuda(dd_backend *b)
     if (!b->library)
         return dd_fail(DD_ERR_BACKEND, "backend cuda: %s; use --backend cpu, or build where nvcc is found", why);
     const dd_backend_ops *ops = dlsym(b->library, "dd_cuda_ops");
-    int status = ops && ops->size == sizeof *ops
-                     ? open_ops(b, ops)
-                     : dd_fail(DD_ERR_BACKEND, "backend cuda: libdualdiff_cuda.so is another version's; build it anew");
+    int status =
+        ops && ops->size == sizeof *ops
+            ? open_ops(b, ops)
+            : dd_fail(DD_ERR_BACKEND, "backend cuda: libdualdiff_cuda.so is another version's; build it again");
     if (status) {
         dlclose(b->library);
         b->library = NULL;

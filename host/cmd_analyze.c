@@ -8,6 +8,7 @@
 #include "cmd_config.h"
 #include "commands.h"
 #include "lock.h"
+#include "names.h"
 #include "progress.h"
 
 static const dd_option options[] = {
@@ -110,17 +111,17 @@ static int analyze(const char *path, const dd_args *args, int threads, dd_progre
 int dd_cmd_analyze(int argc, char **argv)
 {
     dd_args args;
-    long long threads;
+    int threads;
     int status = dd_args_parse(&dd_command_analyze, argc, argv, &args);
     if (status || args.help)
         goto done;
-    DD_CHECK(dd_args_integer(&args, "threads", 0, 4096, 0, &threads));
+    DD_CHECK(dd_args_threads(&args, &threads));
     dd_progress_view view;
     dd_progress_start(&view, dd_args_has(&args, "quiet"));
     int failed = 0;
     for (int i = 0; i < args.words; i++) {
         dd_progress_part(&view, i, args.words);
-        int one = analyze(args.word[i], &args, (int)threads, &view);
+        int one = analyze(args.word[i], &args, threads, &view);
         if (!one)
             continue;
         status = failed++ ? status : one;
@@ -128,7 +129,8 @@ int dd_cmd_analyze(int argc, char **argv)
             fprintf(stderr, "dualdiff: left out: %s\n", dd_error_message());
     }
     if (failed && args.words > 1)
-        dd_fail((dd_status)status, "analyze: %d of %d files were left out, for the reasons above", failed, args.words);
+        dd_fail((dd_status)status, "analyze: %d of %d file%s left out, for the reason%s above", failed, args.words,
+                args.words == 1 ? " was" : "s were", dd_plural(failed));
 done:
     dd_args_free(&args);
     return status;

@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "cost.h"
 #include "error.h"
+#include "names.h"
 #include "store.h"
 
 static const dd_option options[] = {
@@ -34,9 +35,10 @@ static void print_counts(const dd_model *model, const dd_training_config *t, con
     dd_cost c;
     dd_cost_of_step(model, t, dd_log_chunk(t), 1, &c);
     int products = dd_cost_products(&c);
-    printf("A step of %d points starts %d kernels and %d products, %d in all, whatever the number of replicas.\n"
-           "A run of %d steps is %d graph launches.\n\n",
-           t->batch, c.items - products, products, c.items, t->steps, c.graph_launches);
+    printf("A step of %d point%s starts %d kernels and %d products, %d in all, whatever the number of replicas.\n"
+           "A run of %d step%s is %d graph launch%s.\n\n",
+           t->batch, dd_plural(t->batch), c.items - products, products, c.items, t->steps, dd_plural(t->steps),
+           c.graph_launches, c.graph_launches == 1 ? "" : "es");
     printf("%8s %16s %16s %14s %14s %14s\n", "replicas", "MFLOP products", "MFLOP all", "MB moved", "B to device",
            "B to host");
     for (int i = 0; i < count; i++) {

@@ -12,6 +12,7 @@
 #include "generators.h"
 #include "lock.h"
 #include "measure.h"
+#include "names.h"
 #include "overwrite.h"
 #include "statistics.h"
 #include "store.h"
@@ -19,7 +20,8 @@
 
 int dd_draws_open(const dd_args *args, dd_progress_view *view, dd_draws *d)
 {
-    long long draws, threads;
+    long long draws;
+    int threads;
     const char **datasets;
     int count;
     dd_progress_start(view, dd_args_has(args, "quiet"));
@@ -34,7 +36,7 @@ int dd_draws_open(const dd_args *args, dd_progress_view *view, dd_draws *d)
     if (count > 1)
         return dd_fail(DD_ERR_USAGE, "%s: one --dataset at a time", args->command->name);
     DD_TRY(dd_args_integer(args, "draws", 1, 10000, 5, &draws));
-    DD_TRY(dd_args_integer(args, "threads", 0, 4096, 0, &threads));
+    DD_TRY(dd_args_threads(args, &threads));
     d->draws = (int)draws;
     DD_TRY(dd_read_config(args, &d->config));
     DD_TRY(dd_config_name(args->word[0], d->config_name));
@@ -43,7 +45,7 @@ int dd_draws_open(const dd_args *args, dd_progress_view *view, dd_draws *d)
         status = dd_points_open(d->dataset, (uint32_t)d->config.data.points, d->config.data.seed, DD_STREAM_TRAIN,
                                 &d->points);
     if (!status)
-        status = dd_backend_open("cpu", (int)threads, &d->backend);
+        status = dd_backend_open("cpu", threads, &d->backend);
     if (!status)
         dd_progress_watch(view, dd_backend_pool(d->backend));
     return status;
@@ -134,7 +136,8 @@ static int print_metrics(const dd_draws *d, const dd_draw_source *source, dd_met
     double *value = malloc(count * sizeof *value), kl = NAN;
     if (!value)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %d draws", d->draws);
-    printf("%s on %s: %d draws of %d points\n\n", source->run, d->dataset, d->draws, d->config.evaluation.samples);
+    printf("%s on %s: %d draw%s of %d points\n\n", source->run, d->dataset, d->draws, dd_plural(d->draws),
+           d->config.evaluation.samples);
     printf("%-20s %12s %12s %12s %12s  unit\n", "metric", "mean", "sd", "2.5 %", "97.5 %");
     for (int i = 0; i < DD_METRICS; i++) {
         for (size_t j = 0; j < count; j++)
@@ -197,7 +200,7 @@ int dd_draws_run(const dd_draws *d, const dd_draw_source *source)
         status = print_metrics(d, source, metrics);
     if (!status && d->out)
         dd_progress_wrote(d->view, "wrote %s/%s/%s: %d draw%s in %.1f s", d->out, source->run, d->dataset, d->draws,
-                          d->draws == 1 ? "" : "s", dd_progress_seconds(d->view));
+                          dd_plural(d->draws), dd_progress_seconds(d->view));
     free(metrics);
     free(x);
     return status;

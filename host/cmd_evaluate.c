@@ -323,17 +323,17 @@ int dd_cmd_evaluate(int argc, char **argv)
     dd_config config;
     char name[64] = "";
     dd_progress_view view;
-    long long threads;
+    int threads;
     int status = dd_args_parse(&dd_command_evaluate, argc, argv, &args);
     if (status || args.help)
         goto done;
-    DD_CHECK(dd_args_integer(&args, "threads", 0, 4096, 0, &threads));
+    DD_CHECK(dd_args_threads(&args, &threads));
     DD_CHECK(check_complete(&args));
     dd_progress_start(&view, dd_args_has(&args, "quiet"));
     DD_CHECK(configure(&args, args.word[0], &config));
     if (dd_args_value(&args, "config", NULL))
         DD_CHECK(dd_config_name(dd_args_value(&args, "config", NULL), name));
-    DD_CHECK(dd_stored_open(args.word[0], &config, dd_args_value(&args, "backend", "auto"), (int)threads, &stored));
+    DD_CHECK(dd_stored_open(args.word[0], &config, dd_args_value(&args, "backend", "auto"), threads, &stored));
     dd_progress_watch(&view, dd_backend_pool(stored.backend));
     status = dd_reading_option(&args, &stored.reading);
     if (!status && dd_args_has(&args, "complete"))

@@ -3,11 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cmd_config.h"
 #include "commands.h"
 #include "generators.h"
 #include "names.h"
+#include "result_hint.h"
 #include "store.h"
 #include "store_h5.h"
 
@@ -52,8 +54,8 @@ static int print_network(const dd_config *c)
     }
     int batch = c->training.batch;
     printf("\nparameters %zu in %d tensors\n", m.parameters, m.tensors);
-    printf("operations %.4g MFLOP forward a point, %.4g GFLOP a training step of %d points\n",
-           1e-6 * dd_model_forward_flops(&m), 1e-9 * dd_model_step_flops(&m, batch), batch);
+    printf("operations %.4g MFLOP forward a point, %.4g GFLOP a training step of %d point%s\n",
+           1e-6 * dd_model_forward_flops(&m), 1e-9 * dd_model_step_flops(&m, batch), batch, dd_plural(batch));
     int last = s.timesteps - 1;
     printf("schedule   T = %d, beta %.3g to %.3g, alpha_bar at T %.4g: x_T keeps %.1f %% of the signal's amplitude\n",
            s.timesteps, s.beta[0], s.beta[last], s.alpha_bar[last], 100 * sqrt(s.alpha_bar[last]));
@@ -115,13 +117,13 @@ static int print_file(const char *path, dd_header *h)
     DD_TRY(dd_header_read(path, h));
     DD_TRY(dd_h5_open(path, &file));
     printf("%s: %s\n\n", path, kinds[h->kind]);
-    printf("run        %s on %s (%u points), seed %llu\n", h->config_name, h->dataset, h->points,
+    printf("run        %s on %s (%u point%s), seed %llu\n", h->config_name, h->dataset, h->points, dd_plural(h->points),
            (unsigned long long)h->seed);
     int status = DD_OK, untrained = print_untrained(file, h, path);
     if (!untrained)
         printf("steps      %d of %d\n", h->step, h->config.training.steps);
-    printf("made by    dualdiff %s (commit %s), backend %s, %s, %d threads", h->program_version, h->git_commit,
-           h->backend, h->device, h->threads);
+    printf("made by    dualdiff %s (commit %s), backend %s, %s, %d thread%s", h->program_version, h->git_commit,
+           h->backend, h->device, h->threads, dd_plural(h->threads));
     if (untrained) {
         putchar('\n');
     } else {
@@ -173,15 +175,34 @@ static int print_dataset(const dd_generator_info *g)
     return DD_OK;
 }
 
-/* A word that is no file may have been meant as a dataset. */
+static int is_folder(const char *path)
+{
+    struct stat about;
+    return !stat(path, &about) && S_ISDIR(about.st_mode);
+}
+
+static int is_toml(const char *path)
+{
+    const char *ending = strrchr(path, '.');
+    return ending && !strcmp(ending, ".toml");
+}
+
+/* A word that is no configuration may have been meant as a dataset, a run's folder or a file of points. */
 static int open_config(const char *word, dd_config *config)
 {
-    int status = dd_config_open(word, config);
-    if (status != DD_ERR_IO || strchr(word, '/'))
-        return status;
     char message[1024];
+    int status = dd_config_open(word, config);
     snprintf(message, sizeof message, "%s", dd_error_message());
-    return dd_fail(DD_ERR_IO, "%s, and `dualdiff datasets` the datasets", message);
+    if (status == DD_ERR_IO && is_folder(word))
+        return dd_fail_folder(word);
+    if (status == DD_ERR_IO && !strchr(word, '/'))
+        return dd_fail(DD_ERR_IO, "%s, and `dualdiff datasets` the datasets", message);
+    if (status == DD_ERR_CONFIG && !is_toml(word))
+        return dd_fail(DD_ERR_CONFIG,
+                       "%s: neither an HDF5 file nor a configuration; points go to `dualdiff train CONFIG --dataset "
+                       "FILE`. Read as a configuration: %s",
+                       word, message);
+    return status;
 }
 
 /* By its name, so that a damaged one is read as what it should be; or by its contents. */

@@ -6,6 +6,7 @@
 #include "cmd_config.h"
 #include "commands.h"
 #include "directories.h"
+#include "names.h"
 #include "overwrite.h"
 #include "progress.h"
 #include "stored.h"
@@ -16,7 +17,8 @@ static const dd_option options[] = {
      "seed of the noise. Default: the run's own, which gives the points that are stored in it again (the first N of "
      "them)."},
     {"out", "FILE", 0,
-     "where to write: .csv (columns x1, x2 and, where there is a gate, its weights at timestep 0), .npy (n x 2 "
+     "where to write: .csv (columns x1, x2 and, where there is a gate, its weights at timestep 0, which --dataset "
+     "passes over), .npy (n x 2 "
      "float32) "
      "or .h5 (laid out like a result). A .csv that is there may be points of your own and is replaced with "
      "--overwrite only. Default: CSV on standard output."},
@@ -119,20 +121,21 @@ int dd_cmd_sample(int argc, char **argv)
     dd_args args;
     dd_stored stored;
     dd_progress_view view;
-    long long n, seed, threads;
+    int threads;
+    long long n, seed;
     int status = dd_args_parse(&dd_command_sample, argc, argv, &args);
     if (status || args.help)
         goto done;
     DD_CHECK(dd_args_integer(&args, "n", 1, 1000000000, 10000, &n));
     DD_CHECK(dd_args_integer(&args, "seed", 0, INT64_MAX, -1, &seed));
-    DD_CHECK(dd_args_integer(&args, "threads", 0, 4096, 0, &threads));
+    DD_CHECK(dd_args_threads(&args, &threads));
     DD_CHECK(check_ending(dd_args_value(&args, "out", NULL)));
     dd_header header;
     const char *asked = dd_args_value(&args, "dataset", NULL), *out = dd_args_value(&args, "out", NULL);
     DD_CHECK(dd_header_read(args.word[0], &header));
     DD_CHECK(check_target(args.word[0], &header, asked, out, dd_args_has(&args, "overwrite")));
     dd_progress_start(&view, dd_args_has(&args, "quiet"));
-    DD_CHECK(dd_stored_open(args.word[0], NULL, dd_args_value(&args, "backend", "auto"), (int)threads, &stored));
+    DD_CHECK(dd_stored_open(args.word[0], NULL, dd_args_value(&args, "backend", "auto"), threads, &stored));
     dd_progress_watch(&view, dd_backend_pool(stored.backend));
     dd_points training = {0};
     status = dd_reading_option(&args, &stored.reading);
@@ -143,7 +146,7 @@ int dd_cmd_sample(int argc, char **argv)
                         (uint32_t)n, out, &view);
     dd_progress_clear(&view);
     if (!status && out)
-        dd_progress_wrote(&view, "wrote %s: %lld points in %.1f s", out, n, dd_progress_seconds(&view));
+        dd_progress_wrote(&view, "wrote %s: %lld point%s in %.1f s", out, n, dd_plural(n), dd_progress_seconds(&view));
     dd_points_free(&training);
     dd_stored_close(&stored);
 done:

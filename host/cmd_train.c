@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "error.h"
 #include "generators.h"
+#include "names.h"
 #include "progress.h"
 #include "signals.h"
 #include "trainer.h"
@@ -68,11 +69,11 @@ static const char *unused_gpu(const dd_backend *backend)
 
 static int run_job(const dd_args *args, dd_job *job)
 {
-    long long threads;
+    int threads;
     dd_backend *backend;
     dd_progress_view view;
-    DD_TRY(dd_args_integer(args, "threads", 0, 4096, 0, &threads));
-    DD_TRY(dd_backend_open(dd_args_value(args, "backend", "auto"), (int)threads, &backend));
+    DD_TRY(dd_args_threads(args, &threads));
+    DD_TRY(dd_backend_open(dd_args_value(args, "backend", "auto"), threads, &backend));
     dd_progress_start(&view, dd_args_has(args, "quiet"));
     dd_progress_watch(&view, dd_backend_pool(backend));
     job->progress = dd_progress_show;
@@ -82,7 +83,7 @@ static int run_job(const dd_args *args, dd_job *job)
     char line[700];
     const char *reason = unused_gpu(backend);
     snprintf(line, sizeof line, "%s: backend %s (%s), %d thread%s%s%s", job->config_name, dd_backend_name(backend),
-             dd_backend_device(backend), dd_backend_threads(backend), dd_backend_threads(backend) == 1 ? "" : "s",
+             dd_backend_device(backend), dd_backend_threads(backend), dd_plural(dd_backend_threads(backend)),
              *reason ? "; the GPU here is not used: " : "", reason);
     dd_progress_message(&view, line);
     signal(SIGPIPE, SIG_IGN); /* who reads the progress may leave; training goes on */

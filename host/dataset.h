@@ -23,11 +23,12 @@ typedef enum dd_stream {
 
 /* Make (`name` is a generator's) or read (`name` is a path) a set. `n`, `seed` and `stream` are for generators. Files:
  *   .csv, .tsv, .txt, .dat, also with .gz, and "-" for standard input: numbers separated by comma, semicolon, tab or
- *       blanks, in quotes or not, with a header or not, decimal commas where semicolon or tab separates
+ *       blanks, in quotes or not, with a header or not, decimal commas where semicolon or tab separates; of a CSV of
+ *       `dualdiff sample`, its columns of gating weights are passed over
  *   .npy, and FILE.npz or FILE.npz:array: floating point or integers of any size and byte order, C or Fortran order
  *   FILE:/path/to/dataset or FILE:dataset of an HDF5 file with any ending (netCDF-4, MATLAB 7.3)
  * A NaN, an infinite value or a row of another width is DD_ERR_DATA with the row's number; an unknown name that is no
- * file either is answered with the closest generators; a damaged HDF5 file, also one on which the HDF5 library
+ * file either is DD_ERR_IO with the closest generators; a damaged HDF5 file, also one on which the HDF5 library
  * crashes, is DD_ERR_IO. */
 int dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points);
 /* The same for a file that is to be read as `reading` says. */

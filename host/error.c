@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "names.h"
 
@@ -69,6 +70,16 @@ static int edit_distance(const char *a, const char *b)
     return rows[n % 3][m];
 }
 
+/* The first of the names that begins with `word`; a single letter says too little. */
+static const char *begins_with(const char *word, const char *const *names, int count)
+{
+    size_t length = strlen(word);
+    for (int i = 0; i < count && length > 1; i++)
+        if (!strncasecmp(word, names[i], length))
+            return names[i];
+    return NULL;
+}
+
 const char *dd_closest(const char *word, const char *const *names, int count)
 {
     const char *best = NULL;
@@ -80,5 +91,5 @@ const char *dd_closest(const char *word, const char *const *names, int count)
             best = names[i];
         }
     }
-    return best;
+    return best ? best : begins_with(word, names, count);
 }

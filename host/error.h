@@ -58,8 +58,8 @@ const char *dd_error_message(void);
             goto done;                                                                                                 \
     } while (0)
 
-/* The entry of names[0..count) closest to `word` by edit distance, or NULL when none is near enough
- * to be worth suggesting. Used for unknown keys, subcommands, backends and datasets. */
+/* The entry of names[0..count) closest to `word` by edit distance; else the first that begins with it; or NULL when
+ * none is near enough to be worth suggesting. Used for unknown keys, subcommands, backends and datasets. */
 const char *dd_closest(const char *word, const char *const *names, int count);
 
 #ifdef __cplusplus

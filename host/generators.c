@@ -148,7 +148,7 @@ int dd_truth_create(const char *name, dd_truth *truth)
     if (!generator) {
         char near[200];
         dd_near_datasets(name, near);
-        return dd_fail(DD_ERR_CONFIG, "'%s' is not one of the generated datasets, whose distribution is known%s%s%s",
+        return dd_fail(DD_ERR_USAGE, "'%s' is not one of the generated datasets, whose distribution is known%s%s%s",
                        name, *near ? "; did you mean " : "", near, *near ? "?" : "");
     }
     snprintf(truth->name, sizeof truth->name, "%s", name);

@@ -46,7 +46,7 @@ int dd_generator_modes(const dd_generator_info *generator);
  * "" when none is near. */
 void dd_near_datasets(const char *word, char out[200]);
 
-/* The distribution of a generated dataset. `name` is a generator's; DD_ERR_CONFIG with the closest one otherwise. */
+/* The distribution of a generated dataset. `name` is a generator's; DD_ERR_USAGE with the closest one otherwise. */
 int dd_truth_create(const char *name, dd_truth *truth);
 
 #endif

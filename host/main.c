@@ -8,6 +8,7 @@
 
 #include "backend.h"
 #include "commands.h"
+#include "names.h"
 #include "version.h"
 
 static int print_version(void)
@@ -17,10 +18,13 @@ static int print_version(void)
     for (int i = 0; i < 2; i++) {
         dd_backend *backend;
         if (dd_backend_open(names[i], 0, &backend)) {
-            printf("backend %s: not available: %s\n", names[i], dd_error_message());
+            const char *why = dd_error_message(), *named = "backend cuda: ";
+            size_t length = strlen(named);
+            printf("backend %s: not available: %s\n", names[i], why + (strncmp(why, named, length) ? 0 : length));
             continue;
         }
-        printf("backend %s: %s, %d threads\n", names[i], dd_backend_device(backend), dd_backend_threads(backend));
+        printf("backend %s: %s, %d thread%s\n", names[i], dd_backend_device(backend), dd_backend_threads(backend),
+               dd_plural(dd_backend_threads(backend)));
         dd_backend_close(backend);
     }
     return DD_OK;

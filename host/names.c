@@ -2,6 +2,11 @@
 
 #include <string.h>
 
+const char *dd_plural(long long n)
+{
+    return n == 1 ? "" : "s";
+}
+
 int dd_utf8_length(const unsigned char *s)
 {
     static const struct {

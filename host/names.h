@@ -27,6 +27,9 @@ void dd_clean_text(char *text);
 /* The same for one line: newline and tab too. */
 void dd_clean_line(char *text);
 
+/* What makes a word of `n` things a plural: "" or "s". */
+const char *dd_plural(long long n);
+
 /* Length in bytes of the UTF-8 sequence at s, 0 if it is not one (RFC 3629). */
 int dd_utf8_length(const unsigned char *s);
 

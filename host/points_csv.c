@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "error.h"
+#include "names.h"
 #include "number.h"
 #include "points_file.h"
 
@@ -23,6 +24,7 @@ typedef struct csv {
     char separator;       /* ' ': any blanks; 0: not known yet */
     int begun;            /* the first row is behind us */
     int index_column;     /* the header begins with a column without a name, as pandas' index has */
+    int gates;            /* columns behind x and y that our own header names */
     size_t comma, point;  /* first lines with a decimal comma, and with a decimal point where a comma is allowed */
     /* The first row, if its numbers could also be names of columns; each doubt ends at a row of the same kind. */
     struct doubt {
@@ -271,8 +273,12 @@ static int wrong_width(const csv *c, const row *r)
                "row.names = FALSE)";
     else if (c->separator == ',' && r->columns == 2 * c->rows->columns && r->whole == 0)
         hint = "; decimal commas are read where a semicolon or tab separates the columns";
-    return dd_fail(DD_ERR_DATA, "%s: row %zu has %d columns; points have %d (x and y)%s", c->rows->name, c->line,
-                   r->columns, c->rows->columns, hint);
+    if (c->gates)
+        return dd_fail(DD_ERR_DATA, "%s: row %zu has %d column%s; points have %d here (x, y and %d gating weight%s)",
+                       c->rows->name, c->line, r->columns, dd_plural(r->columns), c->rows->columns + c->gates, c->gates,
+                       dd_plural(c->gates));
+    return dd_fail(DD_ERR_DATA, "%s: row %zu has %d column%s; points have %d (x and y)%s", c->rows->name, c->line,
+                   r->columns, dd_plural(r->columns), c->rows->columns, hint);
 }
 
 static int not_numbers(const csv *c, const row *r, const char *hint)
@@ -397,6 +403,14 @@ static int has_like_number(csv *c, const row *r)
     return 0;
 }
 
+/* Columns of gating weights by the header of `dualdiff sample`, whose CSV is read as points; 0 of any other. */
+static int gate_columns(const row *r)
+{
+    static const char ours[] = "x1,x2,gate";
+    size_t n = sizeof ours - 1;
+    return (size_t)(r->end - r->begin) >= n && !memcmp(r->begin, ours, n) ? r->columns - 2 : 0;
+}
+
 /* Whether the first row is a header. */
 static int read_first_row(csv *c, const row *r, int *is_header)
 {
@@ -413,6 +427,7 @@ static int read_first_row(csv *c, const row *r, int *is_header)
         const char *p = r->begin;
         field f;
         c->index_column = next_field(c, &p, r->end, &f) && f.begin == f.end;
+        c->gates = gate_columns(r);
         c->separator = 0; /* a title may have none, or another */
         return check_characters(c, r->begin, r->end);
     }
@@ -439,9 +454,10 @@ static int read_row(csv *c, const char *begin, const char *end)
         if (is_header)
             return DD_OK;
     }
-    if (r.columns != c->rows->columns || r.numbers != r.columns) {
+    int columns = c->rows->columns + c->gates;
+    if (r.columns != columns || r.numbers != r.columns) {
         DD_TRY(check_characters(c, begin, end));
-        return r.columns != c->rows->columns ? wrong_width(c, &r) : not_numbers(c, &r, "");
+        return r.columns != columns ? wrong_width(c, &r) : not_numbers(c, &r, "");
     }
     if (c->comma && c->point)
         return dd_fail(DD_ERR_DATA, "%s: row %zu has a decimal comma and row %zu a decimal point; use one of them",

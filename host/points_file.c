@@ -14,6 +14,7 @@
 
 #include "error.h"
 #include "generators.h"
+#include "names.h"
 
 enum { LEAST_POINTS = 2 };
 
@@ -168,7 +169,7 @@ static int cannot_open(const char *path)
     if (error == ENOENT && !strchr(path, '/'))
         dd_near_datasets(path, near);
     if (*near)
-        return dd_fail(DD_ERR_DATA, "no dataset and no file is called '%s'; did you mean %s?", path, near);
+        return dd_fail(DD_ERR_IO, "no dataset and no file is called '%s'; did you mean %s?", path, near);
     return dd_fail(DD_ERR_IO,
                    "%s: %s; a dataset is a name that `dualdiff datasets` lists, or a file (.csv, .tsv, .npy, .npz, "
                    "FILE.h5:/path)",
@@ -191,7 +192,7 @@ static int read_plain(const char *path, const dd_reading *reading, dd_rows *rows
     if (stat(path, &status) || access(path, R_OK))
         return cannot_open(path);
     if (S_ISDIR(status.st_mode))
-        return dd_fail(DD_ERR_DATA, "%s: a folder; name a file in it", path);
+        return dd_fail(DD_ERR_IO, "%s: a folder; name a file in it", path);
     if (!S_ISREG(status.st_mode)) /* a pipe, as the shell's <(COMMAND) makes them */
         return dd_points_read_csv(path, reading, rows);
     kind k = kind_by_ending(path, strlen(path));
@@ -235,7 +236,8 @@ int dd_points_read(const char *name, const dd_reading *reading, dd_points *point
     const char *inner = dd_points_inner_path(name);
     int status = inner ? read_inner(name, inner, &rows) : read_plain(name, reading, &rows);
     if (!status && rows.n < LEAST_POINTS)
-        status = dd_fail(DD_ERR_DATA, "%s: %zu points; at least %d are needed", rows.name, rows.n, LEAST_POINTS);
+        status = dd_fail(DD_ERR_DATA, "%s: %zu point%s; at least %d are needed", rows.name, rows.n,
+                         dd_plural((long long)rows.n), LEAST_POINTS);
     points->xy = rows.value;
     points->n = (uint32_t)rows.n;
     return status;

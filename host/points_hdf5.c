@@ -46,6 +46,7 @@ static int holds_numbers(hid_t set)
 }
 
 typedef struct list {
+    const char *folder; /* of the group that is searched, without a slash at its end */
     int columns, count;
     char text[800];
 } list;
@@ -61,21 +62,22 @@ static herr_t add_to_list(hid_t group, const char *name, const H5L_info_t *info,
         return 0; /* a group, or a link to nothing */
     if (rank_and_size(set, size) == 2 && size[1] == (unsigned)l->columns && holds_numbers(set)) {
         size_t at = strlen(l->text);
-        if (at + strlen(name) + 8 < sizeof l->text)
-            snprintf(l->text + at, sizeof l->text - at, "%s/%s", l->count ? ", " : "", name);
+        if (at + strlen(l->folder) + strlen(name) + 8 < sizeof l->text)
+            snprintf(l->text + at, sizeof l->text - at, "%s%s/%s", l->count ? ", " : "", l->folder, name);
         l->count++;
     }
     H5Dclose(set);
     return 0;
 }
 
-static int say_which(hid_t file, const job *j)
+/* group: the file, or a group in it whose path is `folder`. */
+static int say_which(hid_t group, const char *folder, const job *j)
 {
-    list l = {.columns = j->rows->columns};
-    H5Lvisit(file, H5_INDEX_NAME, H5_ITER_NATIVE, add_to_list, &l);
+    list l = {.folder = folder, .columns = j->rows->columns};
+    H5Lvisit(group, H5_INDEX_NAME, H5_ITER_NATIVE, add_to_list, &l);
     if (!l.count)
-        return dd_fail(DD_ERR_DATA, "%s: no dataset of shape (n, %d) in it; `h5ls -r %s` lists what there is", j->path,
-                       l.columns, j->path);
+        return dd_fail(DD_ERR_DATA, "%s: no dataset of shape (n, %d) in %s; `h5ls -r %s` lists what there is", j->path,
+                       l.columns, *folder ? folder : "it", j->path);
     return dd_fail(DD_ERR_DATA, "%s: say which dataset in it: %s:%.*s%s%s", j->path, j->path, (int)strcspn(l.text, ","),
                    l.text, l.count > 1 ? "; there is: " : "", l.count > 1 ? l.text : "");
 }
@@ -248,6 +250,26 @@ static hid_t open_dataset(hid_t file, followed *f)
     return set;
 }
 
+/* What was named cannot be opened as a dataset: nothing, or a group of several. */
+static int no_dataset(hid_t file, const job *j)
+{
+    followed f = {.job = j};
+    hid_t access = H5Pcreate(H5P_GROUP_ACCESS);
+    H5Pset_elink_cb(access, allow_link, &f);
+    hid_t group = H5Gopen2(file, j->dataset, access);
+    size_t length = strlen(j->dataset);
+    H5Pclose(access);
+    if (f.status)
+        return f.status;
+    if (group < 0)
+        return dd_fail(DD_ERR_DATA, "%s: no dataset %s in it; `h5ls -r %s` lists what there is", j->path, j->dataset,
+                       j->path);
+    while (length > 0 && j->dataset[length - 1] == '/')
+        length--;
+    char *folder = strndup(j->dataset, length);
+    return folder ? say_which(group, folder, j) : dd_fail(DD_ERR_MEMORY, "out of memory");
+}
+
 static int send_dataset(hid_t file, const job *j, int pipe)
 {
     uint64_t n;
@@ -256,8 +278,7 @@ static int send_dataset(hid_t file, const job *j, int pipe)
     if (f.status)
         return f.status;
     if (set < 0)
-        return dd_fail(DD_ERR_DATA, "%s: no dataset %s in it; `h5ls -r %s` lists what there is", j->path, j->dataset,
-                       j->path);
+        return no_dataset(file, j);
     DD_TRY(check_dataset(set, j, &n));
     hid_t access = keep_chunks(set);
     H5Dclose(set);
@@ -270,7 +291,7 @@ static int in_child(void *user, int pipe)
     const job *j = user;
     hid_t file;
     DD_TRY(dd_h5_open(j->path, &file));
-    return j->dataset ? send_dataset(file, j, pipe) : say_which(file, j); /* nothing is closed: the child ends */
+    return j->dataset ? send_dataset(file, j, pipe) : say_which(file, "", j); /* nothing is closed: the child ends */
 }
 
 /* ---- here ---- */

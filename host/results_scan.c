@@ -9,18 +9,10 @@
 #include <sys/stat.h>
 
 #include "names.h"
+#include "result_hint.h"
 #include "store.h"
 
 /* ---- names ---- */
-
-/* seed_<digits>.h5 */
-static int is_result_name(const char *name)
-{
-    if (strncmp(name, "seed_", 5))
-        return 0;
-    size_t digits = strspn(name + 5, "0123456789");
-    return digits > 0 && !strcmp(name + 5 + digits, ".h5");
-}
 
 /* The run directory of <run directory>/<dataset>/seed_<n>.h5: its length in `path`. */
 static size_t run_directory(const char *path)
@@ -85,29 +77,34 @@ static int is_entry(const char *path, const dd_entries *e)
     return known;
 }
 
-static int is_left_out(const char *path, const dd_entries *e)
+static int is_noted(const char *path, const dd_left_out *list, int count)
 {
     int known = 0;
-    for (int i = 0; i < e->left_out_count && !known; i++)
-        known = !strcmp(e->left_out[i].path, path);
+    for (int i = 0; i < count && !known; i++)
+        known = !strcmp(list[i].path, path);
     return known;
 }
 
-int dd_entries_leave_out(dd_entries *e, const char *path, const char *why)
+static int note(dd_left_out **list, int *count, const char *path, const char *why)
 {
     char *real = realpath(path, NULL);
     dd_left_out noted = {.path = real ? real : strdup(path), .why = strdup(why)}, *grown = NULL;
-    int known = noted.path && is_left_out(noted.path, e);
+    int known = noted.path && is_noted(noted.path, *list, *count);
     if (noted.path && noted.why && !known)
-        grown = realloc(e->left_out, ((size_t)e->left_out_count + 1) * sizeof *grown);
+        grown = realloc(*list, ((size_t)*count + 1) * sizeof *grown);
     if (!grown) {
         free(noted.path);
         free(noted.why);
         return known ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
     }
-    e->left_out = grown;
-    e->left_out[e->left_out_count++] = noted;
+    *list = grown;
+    grown[(*count)++] = noted;
     return DD_OK;
+}
+
+int dd_entries_leave_out(dd_entries *e, const char *path, const char *why)
+{
+    return note(&e->left_out, &e->left_out_count, path, why);
 }
 
 static int add_file(const char *path, dd_entries *e)
@@ -115,6 +112,8 @@ static int add_file(const char *path, dd_entries *e)
     dd_entry entry = {0};
     dd_header header;
     DD_TRY(dd_header_read(path, &header));
+    if (header.kind == DD_FILE_LOG)
+        return note(&e->unfinished, &e->unfinished_count, path, "");
     if (header.kind != DD_FILE_RESULT)
         return DD_OK;
     entry.path = realpath(path, NULL);
@@ -168,7 +167,7 @@ static int scan(const char *dir, int levels, dd_entries *e)
         if (!stat(path, &about)) {
             if (S_ISDIR(about.st_mode) && levels)
                 status = scan(path, levels - 1, e);
-            else if (S_ISREG(about.st_mode) && is_result_name(item->d_name))
+            else if (S_ISREG(about.st_mode) && dd_is_result_name(item->d_name))
                 status = take_file(path, e);
         }
         free(path);
@@ -188,6 +187,15 @@ int dd_entries_scan(const char *dir, int levels, dd_entries *entries)
     return DD_OK;
 }
 
+static void free_notes(dd_left_out *list, int count)
+{
+    for (int i = 0; i < count; i++) {
+        free(list[i].path);
+        free(list[i].why);
+    }
+    free(list);
+}
+
 void dd_entries_free(dd_entries *entries)
 {
     for (int i = 0; i < entries->count; i++) {
@@ -195,11 +203,8 @@ void dd_entries_free(dd_entries *entries)
         free(entries->entry[i].run);
     }
     free(entries->entry);
-    for (int i = 0; i < entries->left_out_count; i++) {
-        free(entries->left_out[i].path);
-        free(entries->left_out[i].why);
-    }
-    free(entries->left_out);
+    free_notes(entries->left_out, entries->left_out_count);
+    free_notes(entries->unfinished, entries->unfinished_count);
     *entries = (dd_entries){0};
 }
 
@@ -207,6 +212,13 @@ void dd_entries_print_left_out(FILE *out, const dd_entries *entries)
 {
     for (int i = 0; i < entries->left_out_count; i++)
         fprintf(out, "dualdiff: left out: %s\n", entries->left_out[i].why);
+    int unfinished = entries->unfinished_count;
+    if (unfinished)
+        fprintf(out,
+                "dualdiff: not finished, so not shown: %d run%s (%s%s); if no program is training %s now, the same "
+                "`dualdiff train` command as before resumes %s\n",
+                unfinished, dd_plural(unfinished), entries->unfinished[0].path, unfinished == 1 ? "" : ", ...",
+                unfinished == 1 ? "it" : "them", unfinished == 1 ? "it" : "them");
 }
 
 int dd_entries_complete(const dd_entries *entries)

@@ -25,7 +25,7 @@ typedef struct dd_entry {
     dd_metrics metrics;
 } dd_entry;
 
-/* A file that is named as a result and cannot be read. */
+/* A file that is named as a result and is none. */
 typedef struct dd_left_out {
     char *path; /* absolute */
     char *why;  /* the message, which names the file */
@@ -36,12 +36,14 @@ typedef struct dd_entries {
     dd_entry *entry; /* sorted by run (run_2 before run_10), dataset, seed */
     int left_out_count;
     dd_left_out *left_out;
+    int unfinished_count;
+    dd_left_out *unfinished; /* logs of runs without a result; `why` is "" */
 } dd_entries;
 
 /* Add every finished result under `dir` that is not there yet, going down `levels` folders: 2 for a DIR of train
  * --out (<config>/<dataset> below it), which takes a DIR/<config> or DIR/<config>/<dataset> too;
- * logs of runs that are still training and checkpoints are passed over. Files that are named as results and cannot be
- * read are noted in left_out; the others are added. DD_ERR_IO: `dir` cannot be read. */
+ * checkpoints are passed over, and logs of runs that are not finished are noted in unfinished. Files that are named as
+ * results and cannot be read are noted in left_out; the others are added. DD_ERR_IO: `dir` cannot be read. */
 int dd_entries_scan(const char *dir, int levels, dd_entries *entries);
 void dd_entries_free(dd_entries *entries);
 
@@ -52,7 +54,7 @@ int dd_entries_complete(const dd_entries *entries);
 /* Note a file that something else than the scan could not read, with the reason. DD_ERR_MEMORY. */
 int dd_entries_leave_out(dd_entries *entries, const char *path, const char *why);
 
-/* Write one line for each file that was left out: which, and why. */
+/* Write one line for each file that was left out: which, and why; and one that counts the unfinished runs. */
 void dd_entries_print_left_out(FILE *out, const dd_entries *entries);
 
 /* Entries from `first` on that share its run, and its dataset too if `dataset` is not 0. */

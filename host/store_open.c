@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lock.h"
+#include "result_hint.h"
 #include "store_h5.h"
 
 /* The beginning of a file, as far as root attributes and /config reach. */
@@ -26,14 +27,15 @@ static int read_start(const char *path, start *s)
     struct stat about = {0};
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would be waited for */
     if (file < 0)
-        return dd_fail(DD_ERR_IO, "%s: %s", path, strerror(errno));
-    int is_file = !fstat(file, &about) && (S_ISREG(about.st_mode) || S_ISDIR(about.st_mode));
+        return errno == ENOENT ? dd_fail_missing(path) : dd_fail(DD_ERR_IO, "%s: %s", path, strerror(errno));
+    int is_file = !fstat(file, &about) && S_ISREG(about.st_mode);
     s->data = malloc(START);
     ssize_t n = s->data && is_file ? pread(file, s->data, START, 0) : 0;
-    int status = !is_file   ? dd_fail(DD_ERR_IO, "%s: a pipe or a device, not an HDF5 file", path)
-                 : !s->data ? dd_fail(DD_ERR_MEMORY, "out of memory")
-                 : n < 0    ? dd_fail(DD_ERR_IO, "%s: cannot be read: %s", path, strerror(errno))
-                            : DD_OK;
+    int status = S_ISDIR(about.st_mode) ? dd_fail_folder(path)
+                 : !is_file             ? dd_fail(DD_ERR_IO, "%s: a pipe or a device, not an HDF5 file", path)
+                 : !s->data             ? dd_fail(DD_ERR_MEMORY, "out of memory")
+                 : n < 0                ? dd_fail(DD_ERR_IO, "%s: cannot be read: %s", path, strerror(errno))
+                                        : DD_OK;
     s->n = n < 0 ? 0 : (size_t)n;
     s->size = (uint64_t)about.st_size;
     s->lock = dd_lock_probe(file);

@@ -57,7 +57,7 @@ static int read_again(const char *path, const dd_header *h, dd_points *points)
 {
     char *there = dd_points_path(h->dataset_path);
     if (!there)
-        return dd_fail(DD_ERR_USAGE,
+        return dd_fail(DD_ERR_IO,
                        "%s was trained on %s, which is not there now; if it was moved, name it with --dataset", path,
                        h->dataset_path);
     int status = dd_points_open_as(there, &h->reading, 0, 0, DD_STREAM_TRAIN, points);
@@ -66,7 +66,7 @@ static int read_again(const char *path, const dd_header *h, dd_points *points)
         return dd_fail_context("%s was trained on a file that cannot be read now", path);
     if (points->checksum == h->data_checksum)
         return DD_OK;
-    status = dd_fail(DD_ERR_USAGE,
+    status = dd_fail(DD_ERR_CONFLICT,
                      "%s was trained on %s, whose points have changed since (%u then, %u now); restore that file, or "
                      "name a copy of what it was with --dataset",
                      path, h->dataset_path, h->points, points->n);

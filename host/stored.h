@@ -19,8 +19,8 @@ int dd_stored_open(const char *path, const dd_config *config, const char *backen
 void dd_stored_close(dd_stored *stored);
 
 /* The points that the run at `path` was trained on, made or read again; or those called `asked`, unless that is NULL.
- * *same says whether they are the training points. DD_ERR_USAGE when `asked` is needed: the run was trained on a file
- * that is gone or has changed. */
+ * *same says whether they are the training points. When `asked` is needed: DD_ERR_IO where the file it was trained on
+ * is gone, DD_ERR_CONFLICT where it has changed, DD_ERR_USAGE where the run does not know the file. */
 int dd_stored_points(const char *path, const dd_stored *stored, const char *asked, dd_points *points, int *same);
 
 /* The same, where only the run's own points will do: DD_ERR_USAGE, in the command's name, for others. */

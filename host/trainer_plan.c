@@ -82,6 +82,19 @@ static int tell_unmeasured(const dd_job *job, const dd_work *w)
     return DD_OK;
 }
 
+/* The log of another run was refused with `status`. Where no checkpoint goes with it, it is worth nothing; say so. */
+static int explain_log(const dd_job *job, dd_work *w, int status)
+{
+    DD_TRY(find_checkpoint(job, w));
+    char *next = dd_path_with(w->checkpoint, ".next");
+    int resumes = !next || exists(w->checkpoint) || exists(next);
+    free(next);
+    return resumes
+               ? status
+               : dd_fail_context("the run of this log ended before its first checkpoint (its loss became NaN, or it "
+                                 "was killed) and cannot be resumed; to use its name again, delete the log");
+}
+
 /* What lies on disk of this work. */
 static int inspect(const dd_job *job, dd_work *w)
 {
@@ -98,7 +111,9 @@ static int inspect(const dd_job *job, dd_work *w)
             return status;
         if (status)
             return dd_fail_context("this file is in the way; use another --out, or move the file to another folder");
-        DD_TRY(dd_header_matches(&header, &w->run, w->result));
+        status = dd_header_matches(&header, &w->run, w->result);
+        if (status)
+            return header.kind == DD_FILE_LOG ? explain_log(job, w, status) : status;
         w->finished = header.kind == DD_FILE_RESULT;
     }
     if (w->finished) {

@@ -20,7 +20,7 @@ except ImportError as missing:
 NEUTRAL = "#7c8594"  # runs without a gate
 UNTRAINED = {"exact denoiser": "#242c38", "fresh true points": "#a9b1bd"}
 DATA = "#4a4f57"
-# Of runs and experts, in this order: with NEUTRAL any two differ by 15 (CIEDE2000) or more, also for people with protanopia,
+# Of runs and experts, in this order: with NEUTRAL any two differ by 14.9 (CIEDE2000) or more, also for people with protanopia,
 # deuteranopia or tritanopia (tests/test_colours.py). Lines and markers show the difference once more.
 COLOURS = ["#0072b2", "#d55e00", "#74b98b", "#5d175d", "#a22e46", "#b98bff", "#004600", "#ffa2d1", "#0000d1", "#b9d100"]
 LINES = ["-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5))]
@@ -220,6 +220,11 @@ def in_frame(x, limits):
     return np.logical_and.reduce([(x[:, c] >= low) & (x[:, c] <= high) for c, (low, high) in enumerate(limits)])
 
 
+def few_ticks():
+    """Numbers of many digits, as where all values are close together, have room."""
+    return matplotlib.ticker.MaxNLocator(4, min_n_ticks=3)
+
+
 def rows(names, titles, words, note):
     """A figure with a row a name and panels of these titles that share the rows; `words` of the x axes; `note` lines of text have room."""
     count = len(titles)
@@ -236,7 +241,7 @@ def rows(names, titles, words, note):
     for axis, title in zip(axes.flat, titles):
         axis.set_title(shown(title), loc="left")
         axis.set_xlabel(words)
-        axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, min_n_ticks=3))
+        axis.xaxis.set_major_locator(few_ticks())
     return figure, list(axes.flat[:count])
 
 

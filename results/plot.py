@@ -9,8 +9,8 @@ from loading import load, run_script, script_parser
 from progress import Progress
 from runs import fail
 from workers import Failed, in_parallel
-from drawing import (MANY, STYLE, Key, Panel, Picture, Study, matplotlib, metric, np, plt, row_limits, row_mark, rows, save_picture, sd, shown,
-                     single)
+from drawing import (MANY, STYLE, Key, Panel, Picture, Study, few_ticks, matplotlib, metric, np, plt, row_limits, row_mark, rows, save_picture, sd,
+                     shown, single)
 import analysis_plots
 import animation
 import sample_plots
@@ -221,6 +221,7 @@ def kl_of_dataset(study, dataset):
     axis.tick_params(axis="y", length=0)
     axis.set_ylim(len(found) - 0.4, -0.6)
     axis.set_xlabel("KL divergence [bit], smaller is better")
+    axis.xaxis.set_major_locator(few_ticks())
     return figure
 
 

@@ -401,7 +401,7 @@ def test_points_from_a_file(tmp_path):
     run(command(tmp_path, "--dataset", str(tmp_path / "mine.csv"), settings={"training.steps": 60}))
     path = tmp_path / "run_3" / "mine" / "seed_0.h5"
     (tmp_path / "mine.csv").rename(tmp_path / "moved.csv")
-    said = analyze(path, status=ERR_USAGE)
+    said = analyze(path, status=ERR_IO)
     assert "mine.csv" in said and "--dataset" in said
     (tmp_path / "moved.csv").rename(tmp_path / "mine.csv")
     before = path.read_bytes()

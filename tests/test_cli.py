@@ -89,7 +89,7 @@ def test_help_and_version():
     done = program("--version")
     assert done.returncode == 0 and re.match(r"dualdiff \d+\.\d+\.\d+ \(commit .+\)\n", done.stdout)
     assert re.search(r"^backend cpu: .+, \d+ threads?$", done.stdout, re.M)
-    assert re.search(r"^backend cuda: ", done.stdout, re.M)
+    assert re.search(r"^backend cuda: ", done.stdout, re.M) and done.stdout.count("backend cuda") == 1
 
 
 # ---- datasets ----
@@ -143,7 +143,7 @@ def test_wrong_command_line(words, fragments):
 
 
 def test_unknown_dataset_and_backend(tmp_path):
-    fails(train(tmp_path / "out", "--dataset", "dion"), DATA, "'dion'", "did you mean 'dino'?")
+    fails(train(tmp_path / "out", "--dataset", "dion"), IO, "'dion'", "did you mean 'dino'?")
     fails(train(tmp_path / "out", "--dataset", "dino", "--backend", "gpu0"), USAGE, "'gpu0'", "cuda")
     fails(train(tmp_path / "out", "--dataset", "dino", "--backend", "cqu"), USAGE, "'cqu'", "did you mean")
     assert not (tmp_path / "out").exists()
@@ -310,6 +310,33 @@ def test_parameters_that_make_no_points(finished, tmp_path):
     assert not (tmp_path / "points.csv").exists()
 
 
+@pytest.mark.parametrize("name", ["sample", "evaluate", "analyze", "info"])
+def test_a_folder_where_a_file_is_wanted(finished, tmp_path, name):
+    for folder in (finished.parent, finished.parents[1], finished.parents[2]):
+        fails(program(name, folder), IO, f"{folder}: a folder, and a file is wanted; for instance {finished}\n")
+    assert program(name, tmp_path).stderr == f"dualdiff: {tmp_path}: a folder, and a file is wanted\n"
+
+
+@pytest.mark.parametrize("name", ["sample", "evaluate", "analyze"])
+def test_a_name_where_a_file_is_wanted(finished, tmp_path, name):
+    fails(program(name, "run_3", cwd=tmp_path), IO, "run_3: No such file", "for instance runs/run_1/dino/seed_0.h5 of `dualdiff train run_1`")
+    shutil.copytree(finished.parents[1], tmp_path / "runs/run_3")
+    fails(program(name, "run_3", cwd=tmp_path), IO, "run_3: No such file", "for instance runs/run_3/dino/seed_0.h5\n")
+
+
+def test_info_of_points(tmp_path):
+    (tmp_path / "points.csv").write_text("x,y\n1,2\n")
+    fails(program("info", "points.csv", cwd=tmp_path), CONFIGURATION, "points.csv: neither an HDF5 file nor a configuration", "--dataset")
+
+
+def test_more_threads_than_cores(finished):
+    cores = len(os.sched_getaffinity(0))
+    done = program("sample", finished, "--n", "1", "--threads", cores + 1)
+    assert done.returncode == 0 and len(done.stderr.splitlines()) == 1, done.stderr
+    assert f"dualdiff: warning: --threads {cores + 1}, but this process may use {cores} core" in done.stderr
+    assert not program("sample", finished, "--n", "1", "--threads", cores).stderr
+
+
 @pytest.mark.parametrize("name", ["sample", "evaluate"])
 def test_not_a_result(finished, unfinished, name):
     fails(program(name, unfinished / "run_3/dino/seed_0.checkpoint"), IO, "seed_0.checkpoint", "checkpoint")
@@ -359,6 +386,7 @@ def test_going_on_with_another_configuration(finished, unfinished, settings, fra
         before = bytes_of(out)
         done = train(out, "--dataset", "dino", settings={"training.steps": steps, **settings})
         fails(done, CONFLICT, "seed_0", "--out", *fragments)
+        assert "delete" not in done.stderr
         assert bytes_of(out) == before
 
 
@@ -536,11 +564,17 @@ def test_the_others_of_an_ensemble_are_trained_to_their_end(tmp_path):
 
 
 def test_loss_becomes_nan(tmp_path):
-    fails(train(tmp_path, "--dataset", "dino", settings={"training.learning_rate": "1e30"}), NUMERIC, "dino", "seed 0",
+    fails(train(tmp_path, "--dataset", "dino", settings={**SHORT, "training.learning_rate": "1e30"}), NUMERIC, "dino", "seed 0",
           "step 1", "no checkpoint", "training.learning_rate")
     with h5py.File(tmp_path / "run_3/dino/seed_0.h5", swmr=True) as file:
         assert file.attrs["kind"] == "log"
     assert not (tmp_path / "run_3/dino/seed_0.checkpoint").exists()
+    log = tmp_path / "run_3/dino/seed_0.h5"
+    fails(train(tmp_path, "--dataset", "dino"), CONFLICT, "ended before its first checkpoint", "loss became NaN", "delete the log", str(log),
+          "--name run_3_learning_rate_0.0003, or another --out")
+    assert log.exists()
+    log.unlink()
+    assert train(tmp_path, "--dataset", "dino").returncode == 0
 
 
 def test_the_last_good_checkpoint_is_kept(tmp_path):
@@ -689,7 +723,7 @@ def test_evaluate_wants_the_file_it_was_trained_on(tmp_path, name):
     run(command(tmp_path / "out", "--dataset", str(points), settings=SHORT))
     result = tmp_path / f"out/run_3/{name}/seed_0.h5"
     points = points.rename(tmp_path / "moved.csv")
-    fails(program("evaluate", result), USAGE, f"{name}.csv", "--dataset")
+    fails(program("evaluate", result), IO, f"{name}.csv", "--dataset")
     done = program("evaluate", result, "--dataset", points)
     assert done.returncode == 0 and "not the points" not in done.stdout
     row = next(line.split() for line in done.stdout.splitlines() if line.startswith("kl_divergence"))
@@ -782,15 +816,15 @@ def test_from_the_data_of_a_file(tmp_path):
     run(command(tmp_path / "out", "--dataset", str(points), settings={**SHORT, "sampling.start": "data"}))
     result = tmp_path / "out/run_3/mine/seed_0.h5"
     points = points.rename(tmp_path / "moved.csv")
-    fails(program("sample", result), USAGE, "mine.csv", "--dataset")
+    fails(program("sample", result), IO, "mine.csv", "--dataset")
     fails(program("sample", result, "--dataset", tmp_path / "other.csv"), USAGE, "other.csv", "not the points")
     done = program("sample", result, "--n", 100, "--dataset", points)
     assert done.returncode == 0, done.stderr
     table = np.loadtxt(done.stdout.splitlines(), delimiter=",", skiprows=1, dtype=np.float32)
     with h5py.File(result) as file:
         assert np.array_equal(table[:, :2], file["samples/x"])
-    fails(program("evaluate", result), USAGE, "mine.csv", "--dataset")
-    fails(program("evaluate", result, "--dataset", tmp_path / "other.csv"), USAGE, "mine.csv", "is not there now")
+    fails(program("evaluate", result), IO, "mine.csv", "--dataset")
+    fails(program("evaluate", result, "--dataset", tmp_path / "other.csv"), IO, "mine.csv", "is not there now")
     done = program("evaluate", result, "--dataset", points)
     assert done.returncode == 0, done.stderr
     row = next(line.split() for line in done.stdout.splitlines() if line.startswith("kl_divergence"))

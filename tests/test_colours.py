@@ -24,7 +24,7 @@ def test_ciede2000(one, other, expected):
 
 @pytest.mark.parametrize("vision", VISION)
 def test_runs_differ(vision):
-    """The first ten and the neutral one: 15 or more, where 2.3 is just noticeable."""
+    """The first ten and the neutral one: more than 14.9, where 2.3 is just noticeable."""
     colours = np.array([drawing.to_rgb(colour) for colour in [drawing.NEUTRAL, *drawing.COLOURS]])
     apart = distances(colours, vision)[np.triu_indices(len(colours), 1)]
     print(f"{vision}: {apart.min():.1f}")

@@ -123,6 +123,33 @@ def test_what_is_found(runs, tmp_path):
         key: value for key, value in everything.items() if key[0] == "run_1"}
 
 
+@pytest.mark.parametrize("command", ["compare", "plot", "report"])
+def test_unfinished_runs_are_counted(runs, tmp_path, command):
+    def said(*folders):
+        done = subprocess.run([PROGRAM, command, *folders], capture_output=True, text=True, timeout=60, env=os.environ | {"DUALDIFF_PYTHON": "true"})
+        return [line for line in done.stderr.splitlines() if "not finished" in line]
+
+    out, _ = runs
+    assert not said(out)
+    log = write_result(out, "run_1", "dino", 4, kind="log")
+    one = f"dualdiff: not finished, so not shown: 1 run ({log}); if no program is training it now, the same `dualdiff train` command as before resumes it"
+    assert said(out) == said(out, out / "run_1") == [one]
+    write_result(out, "run_1", "dino", 5, kind="log")
+    assert len(said(out)) == 1 and "2 runs (" in said(out)[0]
+    (tmp_path / "none").mkdir()
+    write_result(tmp_path / "none", "run_1", "dino", 0, kind="log")
+    assert "1 run (" in said(tmp_path / "none")[0]
+
+
+def test_a_damaged_file_by_two_paths(runs, monkeypatch):
+    out, _ = runs
+    damaged = out / "run_1" / "dino" / "seed_2.h5"
+    damaged.write_bytes(damaged.read_bytes()[:700])
+    monkeypatch.chdir(out.parent)
+    message = compare("runs", out, status=ERR_IO)
+    assert message.count("left out: ") == 2 and "1 file could not be read" in message  # one line, and the sum
+
+
 def titles(text):
     return [line.split()[0] for line in text.splitlines() if "]: " in line]
 
@@ -166,6 +193,7 @@ def test_errors(runs, tmp_path):
     assert "nowhere" in compare(tmp_path / "nowhere", status=ERR_IO)
     (tmp_path / "empty").mkdir()
     assert "no finished run" in compare(tmp_path / "empty", status=ERR_IO)
+    assert "did you mean 'kl_divergence'?" in compare(out, "--metric", "kl", status=ERR_USAGE)
     assert "'markdown'" in compare(out, "--format", "markdwn", status=ERR_USAGE)
     damaged = out / "run_1" / "dino" / "seed_2.h5"
     damaged.write_bytes(damaged.read_bytes()[:700])

@@ -57,14 +57,14 @@ def test_csv_as_tools_write_it(tmp_path):
         ("x,y\n1,2\n3,-inf\n", ["row 3, column 2: infinite"]),
         ("1,2\n3,1e300\n", ["row 2, column 2", "too large"]),
         ("1,2\n3,4,5\n", ["row 2 has 3 columns", "2 (x and y)"]),
-        ("1,2\n3\n", ["row 2 has 1 columns"]),
+        ("1,2\n3\n", ["row 2 has 1 column;"]),
         ("1,2\n3,,4\n", ["row 2 has 3 columns"]),
-        ("1\n2\n", ["row 1 has 1 columns"]),
+        ("1\n2\n", ["row 1 has 1 column;"]),
         ("x,y\nx,y\n", ["row 2: 'x,y' is not two numbers"]),
         ("1,2\n3,four\n", ["row 2: '3,four' is not two numbers"]),
         ("1,2\n3,4m\n", ["row 2", "not two numbers"]),
         ("1,two\n3,4\n", ["row 1", "not two numbers"]),
-        ("x,y\n1,2\n", ["1 points; at least 2"]),
+        ("x,y\n1,2\n", ["1 point; at least 2"]),
         ("", ["0 points"]),
     ],
 )
@@ -123,7 +123,7 @@ def test_same_points_same_checksum(tmp_path):
         (np.zeros((3, 3)), ["shape (3, 3)"]),
         (np.zeros(()), ["shape ()"]),
         (np.zeros((0, 2)), ["0 points"]),
-        (np.zeros((1, 2)), ["1 points"]),
+        (np.zeros((1, 2)), ["1 point;"]),
         (np.array([[0, 1], [2, np.nan]]), ["row 2, column 2: NaN"]),
         (np.array([[0, 1], [1, 2], [-np.inf, 1]]), ["row 3, column 1: infinite"]),
     ],
@@ -190,10 +190,10 @@ def test_bad_hdf5(tmp_path):
     for name in ["flat", "wide", "deep", "scalar"]:
         refused(f"{path}:/{name}", DATA, f"{path}:/{name}", "points have shape (n, 2)")
     refused(f"{path}:/text", DATA, "does not hold numbers")
-    refused(f"{path}:/one", DATA, "1 points")
+    refused(f"{path}:/one", DATA, "1 point;")
     refused(f"{path}:/endless", MEMORY, "1152921504606846976 rows")
     refused(f"{path}:/none", DATA, "no dataset /none", "h5ls")
-    refused(f"{path}:/group", DATA, "no dataset /group")
+    refused(f"{path}:/group", DATA, "no dataset of shape (n, 2) in /group")
     refused(path, DATA, "say which dataset", f"{path}:/endless", "/endless, /good, /nan, /one")
     refused(f"{tmp_path}/none.h5:/good", IO, "none.h5")
     whole = path.read_bytes()
@@ -218,10 +218,10 @@ def test_damaged_chunk(tmp_path):
 
 
 def test_neither_name_nor_file(tmp_path):
-    refused("dinno", DATA, "'dinno'", "did you mean 'dino'?")
-    refused("Moons", DATA, "did you mean 'moons'?")
+    refused("dinno", IO, "'dinno'", "did you mean 'dino'?")
+    refused("Moons", IO, "did you mean 'moons'?")
     refused("nothing_like_it", IO, "nothing_like_it", "`dualdiff datasets`")
     refused(tmp_path / "dino", IO, "No such file")
-    refused(tmp_path, DATA, str(tmp_path), "a folder")
+    refused(tmp_path, IO, str(tmp_path), "a folder")
     (tmp_path / "points.xlsx").write_bytes(b"1,2\n3,4\n")
     refused(tmp_path / "points.xlsx", DATA, "unknown kind of file", ".npz or FILE.h5:/path", "--dataset - < FILE")

@@ -63,6 +63,9 @@ static void check_closest(void)
         {"learningrate", "learning_rate"},
         {"lerning-rate", "learning_rate"},
         {"k", "k"},
+        {"learn", "learning_rate"}, /* its beginning */
+        {"We", "weight_decay"},
+        {"w", NULL}, /* a single letter says too little */
         {"momentum", NULL}, /* like none */
         {"", NULL},
         {"zz", NULL},

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import matplotlib
@@ -16,7 +17,7 @@ from matplotlib.image import imread
 from PIL import Image
 
 from result_files import write_result
-from small_job import CONFIG, command, run
+from small_job import CONFIG, SOURCE, command, run
 
 PROGRAM = Path(os.environ["DUALDIFF_BUILD"]) / "dualdiff"
 ERR_USAGE, ERR_TOOL = 2, 10
@@ -468,3 +469,20 @@ def test_descriptions_of_many(tmp_path, variants):
     assert words["d"] == "2 experts, learning rate 0.5, beta1 0.5, beta2 0.5, " \
                          "epsilon 0.5, weight decay 0.5, clip norm 0.25, 2 settings more"
     assert "batch 64" in words["b"] and "beta" in words["b"] and "predicts" not in words["b"]
+
+
+@pytest.mark.parametrize("values", [[-.0512345], [.584], [.5, .501], [12.3456]])
+def test_numbers_at_the_axis_do_not_touch(values, monkeypatch):
+    """The report's KL picture, also of a single seed, whose axis is so short that its numbers have many digits."""
+    monkeypatch.syspath_prepend(os.path.join(SOURCE, "results"))
+    import plot
+
+    runs = [f"run_{i}" for i in range(len(values))]
+    study = SimpleNamespace(runs=runs, untrained=dict.fromkeys(runs, ""), colour=dict.fromkeys(runs, "#000000"),
+                            seeds=lambda run, _: [SimpleNamespace(metrics={"kl_divergence": values[runs.index(run)]})])
+    with matplotlib.rc_context(plot.STYLE):
+        figure = plot.kl_of_dataset(study, "dino")
+        figure.canvas.draw()
+    left, right = figure.axes[0].get_xlim()
+    numbers = [label.get_window_extent() for place, label in zip(figure.axes[0].get_xticks(), figure.axes[0].get_xticklabels()) if left <= place <= right]
+    assert len(numbers) >= 3 and all(b.x0 - a.x1 > 10 for a, b in itertools.pairwise(numbers))

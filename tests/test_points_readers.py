@@ -15,7 +15,7 @@ CASES = os.path.join(os.path.dirname(__file__), "cases")
 GOOD = np.array([[1.5, -2.0], [0.25, 1e-3], [-3.0, 4.0], [1 / 3, 2e5]])
 ROWS = [(1.5, -2.25), (3.5, 4.125)]
 
-DATA, IO = 4, 5  # exit codes: error.h
+DATA, IO, CONFLICT = 4, 5, 6  # exit codes: error.h
 
 
 def case(name):
@@ -142,7 +142,7 @@ def test_text(tmp_path, text):
     [
         ("1,2\n3,\n", ["row 2: '3,' is not two numbers"]),
         ("1.5,2\n,4\n", ["row 2: ',4' is not two numbers"]),
-        ('1.5,2\n"3,4\n', ["row 2", "has 1 columns"]),
+        ('1.5,2\n"3,4\n', ["row 2", "has 1 column;"]),
         ('1.5,2\n"3"5,4\n', ["row 2"]),
         ("1,5;2\n3.5;4\n", ["row 1 has a decimal comma", "row 2 a decimal point"]),
         ("1.5;2\n3,5;4\n", ["row 2 has a decimal comma", "row 1 a decimal point"]),
@@ -345,6 +345,18 @@ def test_npz(tmp_path, save):
     refused(path, DATA, "no array in it")
 
 
+def test_samples_with_gating_weights(tmp_path):
+    """What `dualdiff sample` writes; other files of more columns are refused."""
+    rows = "".join(f"{x!r},{y!r},0.25,0.75\n" for x, y in GOOD.tolist())
+    same(written(tmp_path, "x1,x2,gate1,gate2\n" + rows))
+    same(written(tmp_path, "x1,x2,gate\n1.5,-2.25,0.5\n3.5,4.125,0.25\n"), ROWS)
+    refused(written(tmp_path, "x1,x2,gate\n1,2,.5\n3,4\n"), DATA, "row 3 has 2 columns; points have 3 here (x, y and 1 gating weight)")
+    refused(written(tmp_path, "x1,x2,gate\n1,2,.5\n3,4,a\n"), DATA, "row 3", "'3,4,a'")
+    refused(written(tmp_path, "a,b,c\n1,2,.5\n"), DATA, "row 2 has 3 columns; points have 2 (x and y)")
+    refused(written(tmp_path, "x\n1\n"), DATA, "row 2 has 1 column; points")
+    refused(written(tmp_path, "x,y\n1,2\n"), DATA, "1 point; at least 2")
+
+
 # ---- HDF5 ----
 
 
@@ -355,6 +367,14 @@ def test_inner_names(tmp_path):
         same(case(name), expected)
     assert run(case("a.nc:xy")).stderr.split()[0] == b"a"
     refused(case("a.nc"), DATA, "say which dataset", "/xy")
+    two = tmp_path / "two.h5"
+    with h5py.File(two, "w") as file:
+        file["other"] = file["group/one"] = file["group/inner/two"] = GOOD
+        file["empty/words"] = "none"
+    for name in ("/group", "group/"):
+        refused(f"{two}:{name}", DATA, f"{two}: say which dataset in it: {two}:{name.rstrip('/')}/", "group/one", "group/inner/two")
+        assert b"other" not in run(f"{two}:{name}").stderr
+    refused(f"{two}:/empty", DATA, "no dataset of shape (n, 2) in /empty")
     path = tmp_path / "points of 12:30"  # any name, also with a colon
     with h5py.File(path, "w", userblock_size=512) as file:
         file["group/my set"] = GOOD
@@ -453,13 +473,13 @@ def test_points_are_found_again(tmp_path):
     moved = tmp_path / "moved.csv"
     data.rename(moved)
     for words in commands:
-        message = program(*words, expect=2)
+        message = program(*words, expect=IO)
         assert f"{data}, which is not there now" in message and "--dataset" in message
         assert "--header yes" in program(*words, "--dataset", moved, expect=DATA)
         program(*words, "--dataset", moved, "--header", "yes")
     written(tmp_path, "1.5,2\n3,4\n" * 20, "mine.csv")
     for words in commands:
-        message = program(*words, expect=2)
+        message = program(*words, expect=CONFLICT)
         assert f"{data}, whose points have changed since (400 then, 39 now)" in message and "--dataset" in message
     written(tmp_path, "1.5,2\n3,four\n", "mine.csv")
     assert "cannot be read now" in program("evaluate", run_file, expect=DATA)
@@ -510,4 +530,4 @@ def test_two_datasets_of_one_file(tmp_path):
      ("dinno", "'dino'?")],
 )
 def test_near_names(word, near):
-    refused(word, DATA, f"no dataset and no file is called '{word}'; did you mean {near}")
+    refused(word, IO, f"no dataset and no file is called '{word}'; did you mean {near}")

@@ -177,7 +177,7 @@ int main(void)
     check_kinds();
     check_regions_of_points();
     check_tie();
-    CHECK(dd_truth_create("dion", &t) == DD_ERR_CONFIG && strstr(dd_error_message(), "did you mean 'dino'"), "%s",
+    CHECK(dd_truth_create("dion", &t) == DD_ERR_USAGE && strstr(dd_error_message(), "did you mean 'dino'"), "%s",
           dd_error_message());
     return check_report();
 }

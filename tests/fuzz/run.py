@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Build the fuzzers and run them for 15 s each, with DUALDIFF_THOROUGH=1 for a minute; --seconds 7200 for hours.
 
-Prints a line for each: CPU time, inputs tried, new seeds, and what was found. A finding is an input that crashes, leaks past a
-bound, or takes more than 100 s (on two busy cores 25 s are not enough); it is kept in BUILD/findings/NAME and can be run alone: BUILD/tests/fuzz/NAME FILE. Findings whose
-first frame is in libhdf5 are counted apart: no check of ours mends that library, and in the program they end with a message
-(host/main.c). The exit status is 1 if there is another. Seeds that were found stay in BUILD/corpus and serve the next call.
+Prints a line for each: CPU time, inputs tried, new seeds, and what was found. A finding is an input that crashes, leaks past
+a bound, or takes more than 100 s (on two busy cores 25 s are not enough); it is kept in BUILD/findings/NAME and can be run
+alone: BUILD/tests/fuzz/NAME FILE. Findings whose first frame is in libhdf5 are counted apart: no check of ours mends that
+library, and in the program they end with a message (host/main.c). The exit status is 1 if there is another. Seeds that were
+found stay in BUILD/corpus and serve the next call.
 """
 import argparse
 import os

@@ -14,9 +14,9 @@
 #include "measure.h"
 #include "names.h"
 #include "overwrite.h"
+#include "paths.h"
 #include "statistics.h"
 #include "store.h"
-#include "trainer.h"
 
 int dd_draws_open(const dd_args *args, dd_progress_view *view, dd_draws *d)
 {

@@ -12,10 +12,10 @@
 #include "lock.h"
 #include "measure.h"
 #include "overwrite.h"
+#include "paths.h"
 #include "pool.h"
 #include "progress.h"
 #include "stored.h"
-#include "trainer.h"
 
 static const dd_option options[] = {
     {"dataset", "NAME|FILE", 0,

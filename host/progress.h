@@ -10,8 +10,8 @@
 #ifndef DD_PROGRESS_H
 #define DD_PROGRESS_H
 
+#include "job.h"
 #include "pool.h"
-#include "trainer.h"
 
 typedef struct dd_progress_view {
     int quiet, terminal;

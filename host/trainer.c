@@ -9,9 +9,9 @@
 
 #include "clock.h"
 #include "final_info.h"
+#include "plan.h"
 #include "signals.h"
 #include "store_h5.h"
-#include "trainer_run.h"
 
 /* The ensemble that is training. */
 typedef struct session {

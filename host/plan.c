@@ -12,7 +12,8 @@
 #include "files.h"
 #include "kl.h"
 #include "names.h"
-#include "trainer_run.h"
+#include "paths.h"
+#include "plan.h"
 
 void dd_tell(const dd_job *job, const char *format, ...)
 {
@@ -24,15 +25,6 @@ void dd_tell(const dd_job *job, const char *format, ...)
     dd_clean_text(line);
     if (job->message)
         job->message(job->user, line);
-}
-
-char *dd_run_path(const char *out, const char *config_name, const char *dataset, uint64_t seed, const char *suffix)
-{
-    size_t size = strlen(out) + strlen(config_name) + strlen(dataset) + strlen(suffix) + 40;
-    char *path = malloc(size);
-    if (path)
-        snprintf(path, size, "%s/%s/%s/seed_%llu%s", out, config_name, dataset, (unsigned long long)seed, suffix);
-    return path;
 }
 
 static int exists(const char *path)

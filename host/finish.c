@@ -7,11 +7,11 @@
 #include "cancel.h"
 #include "clock.h"
 #include "measure.h"
+#include "plan.h"
 #include "pool.h"
 #include "signals.h"
 #include "start.h"
 #include "statistics.h"
-#include "trainer_run.h"
 
 /* What an ensemble's measurement fills, [count][...]. */
 typedef struct measurement {

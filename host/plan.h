@@ -1,11 +1,11 @@
-/* The trainer's own structures, shared by trainer_plan.c (what is left to do), trainer.c (training) and
- * trainer_finish.c (measuring, results). */
-#ifndef DD_TRAINER_RUN_H
-#define DD_TRAINER_RUN_H
+/* The trainer's own structures, shared by plan.c (what is left to do), trainer.c (training) and
+ * finish.c (measuring, results). */
+#ifndef DD_PLAN_H
+#define DD_PLAN_H
 
+#include "job.h"
 #include "lock.h"
 #include "store.h"
-#include "trainer.h"
 
 /* One (dataset, seed). */
 typedef struct dd_work {

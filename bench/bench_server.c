@@ -18,10 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend.h"
-#include "clock.h"
-#include "kl.h"
-#include "metrics.h"
+#include "backend/backend.h"
+#include "base/clock.h"
+#include "metrics/kl.h"
+#include "metrics/metrics.h"
 #include "peak.h"
 #include "storing.h"
 

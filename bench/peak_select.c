@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "clock.h"
+#include "base/clock.h"
 
 double dd_peak_flops_plain(long rounds, float *sink);
 #if defined(__x86_64__)

@@ -10,7 +10,7 @@
 #ifndef DD_BENCH_STORING_H
 #define DD_BENCH_STORING_H
 
-#include "store.h"
+#include "store/store.h"
 
 typedef struct storing storing;
 

@@ -114,9 +114,21 @@ static int open_context(dd_pool *pool, void **out, int *threads, char device[128
 }
 
 const dd_backend_ops dd_cuda_ops = {
-    sizeof(dd_backend_ops), "cuda",           open_context,   close_context,
-    dd_cuda_create,         dd_cuda_destroy,  dd_cuda_get,    dd_cuda_set,
-    dd_cuda_log_alloc,      dd_cuda_log_free, dd_cuda_train,  dd_cuda_wait,
-    dd_cuda_gradient,       dd_cuda_evaluate, dd_cuda_sample, dd_cuda_predict,
+    sizeof(dd_backend_ops),
+    "cuda",
+    open_context,
+    close_context,
+    dd_cuda_create,
+    dd_cuda_destroy,
+    dd_cuda_get,
+    dd_cuda_set,
+    dd_cuda_log_alloc,
+    dd_cuda_log_free,
+    dd_cuda_train,
+    dd_cuda_wait,
+    dd_cuda_gradient,
+    dd_cuda_evaluate,
+    dd_cuda_sample,
+    dd_cuda_predict,
     0, /* synchronous: a block runs on while the host writes the one before it */
 };

@@ -12,7 +12,7 @@
 #include <cuda_runtime.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 static inline const char *dd_cuda_basename(const char *path)
 {

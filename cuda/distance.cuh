@@ -4,7 +4,7 @@
 
 #include <cuda_runtime.h>
 
-#include "config.h"
+#include "config/config.h"
 
 /* d(p, q) of square = |p - q|^2; its gradient at p is slope (p - q). inverse = 1 / scale^2. Not of L1. */
 static __device__ inline float dd_square_distance(dd_diversity_kind kind, float inverse, float square, float *slope)

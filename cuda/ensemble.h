@@ -15,7 +15,7 @@
 
 #include "launch.h"
 
-#include "backend_ops.h"
+#include "backend/backend_ops.h"
 
 /* Device memory that has grown to the most that was wanted. */
 typedef struct dd_cuda_room {

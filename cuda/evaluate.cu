@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "ensemble.h"
-#include "recipe.h"
+#include "model/recipe.h"
 #include "reduce.cuh"
 
 /* A block a replica takes the chunk's rows batch after batch; a batch may begin in one chunk and end in another.

@@ -2,8 +2,8 @@
  * should make of it. */
 #include "embedding.cuh"
 #include "launch.h"
+#include "model/recipe.h"
 #include "random.cuh"
-#include "recipe.h"
 #include "reduce.cuh"
 
 /* a b + c d, each product rounded before the sum, as on the CPU: far out an ulp of a coordinate is a large angle. */

@@ -5,7 +5,7 @@
 #include <math.h>
 
 #include "ensemble.h"
-#include "recipe.h"
+#include "model/recipe.h"
 
 /* One step from its batch to its update. */
 static int record_step(dd_ensemble *e)

@@ -9,10 +9,10 @@
 
 #include <cuda_runtime.h>
 
+#include "base/philox.h"
 #include "check.cuh"
-#include "gating.h"
 #include "layout.h"
-#include "philox.h"
+#include "model/gating.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "model.h"
+#include "model/model.h"
 
 /* Element e of replica r, member m: at + r * replica + m * member + e. */
 typedef struct dd_cuda_slab {

@@ -6,8 +6,8 @@
 #include <cuda_runtime.h>
 #include <curand_kernel.h>
 
-#include "permutation.h"
-#include "philox.h"
+#include "base/permutation.h"
+#include "base/philox.h"
 #include "trigonometry.cuh"
 
 /* dd_philox's four words. */

@@ -26,7 +26,7 @@ HEAD = """# The sets of the literature
 
 Made by `.venv/bin/python3 results/literature_sets.py` from [literature_sets.csv](literature_sets.csv), whose rows are one result each; the script's head has the commands.
 
-`configs/mode_capture.toml` on seven sets on which the literature shows mode capture (defined in `host/generator_sets.c`, next to their sources), with the exact denoiser of the same
+`configs/mode_capture.toml` on seven sets on which the literature shows mode capture (defined in `host/data/generator_sets.c`, next to their sources), with the exact denoiser of the same
 protocol and fresh true points, 10,000 points each. KL divergence in bits. ± is a standard deviation over seeds or draws. [docs/metrics.md](../docs/metrics.md) defines the metrics: a sample is of high
 quality within 3 standard deviations of its mode (or curve; inside of a box), and off the support beyond 6 (.02 outside of a box). A mode is captured if its high-quality samples are at least a fifth of its
 true share.

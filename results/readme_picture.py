@@ -4,7 +4,9 @@
     .venv/bin/python3 results/readme_picture.py runs docs/dino.png
 """
 import sys
+from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 from drawing import STYLE, GATE, Normalize, Study, matplotlib, metric, np, plt, png_bytes
 from files import write_whole
 from runs import Result

@@ -20,9 +20,11 @@ import hashlib
 import io
 import json
 import re
+import sys
 import tomllib
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 from drawing import STYLE, matplotlib, np, plt, png_bytes, row_limits, row_mark, rows as row_panels, shown
 from files import write_whole
 from runs import ANALYSIS, BEFORE_KEY, INFORMATION, fail, h5py, in_order, settings_of

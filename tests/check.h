@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#include "error.h"
+#include "base/error.h"
 
 static int checks_done, checks_failed;
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dataset.h"
-#include "error.h"
+#include "base/error.h"
+#include "data/dataset.h"
 
 int main(int argc, char **argv)
 {

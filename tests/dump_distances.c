@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "distances.h"
+#include "metrics/set_distances.h"
 
 static float *read_points(const char *path, uint32_t *n)
 {

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "error.h"
-#include "kl.h"
-#include "metrics.h"
+#include "base/error.h"
+#include "metrics/kl.h"
+#include "metrics/metrics.h"
 
 static float *read_pairs(const char *path, uint32_t *n)
 {

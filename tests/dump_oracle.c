@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "config.h"
-#include "error.h"
-#include "generators.h"
-#include "oracle.h"
+#include "base/error.h"
+#include "config/config.h"
+#include "data/generators.h"
+#include "oracle/oracle.h"
 
 enum { MOST = 1 << 20 };
 

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend.h"
-#include "start.h"
+#include "backend/backend.h"
+#include "model/start_points.h"
 
 enum { MOST = 16 };
 

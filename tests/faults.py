@@ -15,7 +15,7 @@ TINY = {"model.hidden_width": 8, "model.hidden_depth": 0, "model.embedding_width
         "diffusion.timesteps": 6, "training.batch": 16, "training.steps": 60, "training.checkpoint_every": 20, "evaluation.samples": 40,
         "evaluation.heldout": 16, "data.points": 200}
 JOB = ["--dataset", "line", "--quiet"]
-CRASHED = b"dualdiff: a crash."  # host/main.c
+CRASHED = b"dualdiff: a crash."  # host/cli/main.c
 
 
 def library(folder):

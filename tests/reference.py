@@ -1,6 +1,6 @@
 """The experiment in NumPy and float64, written from its description, to test the program against.
 
-Random numbers are Philox4x32-10 with the counters that host/philox.h lists; they, the noised points and the
+Random numbers are Philox4x32-10 with the counters that host/base/philox.h lists; they, the noised points and the
 initial parameters are formed in float32 like the program's, everything after that in float64. Gradients are
 derived by hand; test_reference.py checks them by finite differences.
 """

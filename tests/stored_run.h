@@ -15,8 +15,8 @@
 #include <string.h>
 
 #include "check.h"
-#include "recipe.h"
-#include "store.h"
+#include "model/recipe.h"
+#include "store/store.h"
 
 typedef struct stored_run {
     dd_config config;

@@ -7,7 +7,7 @@ that should: make the table again, with a program that was built from the commit
 
 What the table depends on beyond the program's source:
 - the instruction set (DUALDIFF_ISA): sums have one order for each vector width, so each has rows of its own;
-- the compiler: it chooses where a product and a sum become one operation (-ffp-contract=fast in host/cpu/kernels.c);
+- the compiler: it chooses where a product and a sum become one operation (-ffp-contract=fast in host/backend/cpu/kernels.c);
 - the C library: exp, log, sin, cos and pow of other versions may differ in the last bit, in the data already.
 The number of threads is not among them.
 """

@@ -8,7 +8,7 @@ import pytest
 
 from colour_vision import VISION, ciede2000, distances
 
-sys.path.insert(0, str(Path(os.environ["DUALDIFF_SOURCE"]) / "results"))
+sys.path.insert(0, str(Path(os.environ["DUALDIFF_SOURCE"]) / "python"))
 import drawing  # noqa: E402
 
 sys.path.pop(0)

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "check.h"
-#include "config.h"
-#include "model.h"
-#include "schedule.h"
+#include "config/config.h"
+#include "model/model.h"
+#include "model/schedule.h"
 
 static const char *const all_sections[] = {"model", "diffusion", "training", "sampling", "evaluation", "data", NULL};
 

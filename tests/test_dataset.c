@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "check.h"
-#include "dataset.h"
-#include "generators.h"
+#include "data/dataset.h"
+#include "data/generators.h"
 
 static dd_points make(const char *name, uint32_t n, uint64_t seed, dd_stream stream)
 {

@@ -1,20 +1,20 @@
 /* Density, coverage, sliced Wasserstein distance, MMD and mean distance where their values are known in closed form,
  * and all metrics of samples together. test_distances_scipy.py compares with NumPy and SciPy. */
-#include "distances.h"
+#include "metrics/set_distances.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend.h"
+#include "backend/backend.h"
+#include "base/pool.h"
 #include "check.h"
-#include "config.h"
-#include "dataset.h"
-#include "kl.h"
-#include "measure.h"
-#include "metrics.h"
-#include "points.h"
-#include "pool.h"
+#include "config/config.h"
+#include "data/dataset.h"
+#include "data/points.h"
+#include "metrics/kl.h"
+#include "metrics/measure.h"
+#include "metrics/metrics.h"
 
 static const double pi = 3.14159265358979323846;
 

@@ -65,7 +65,7 @@ static void check_closest(void)
         {"k", "k"},
         {"learn", "learning_rate"}, /* its beginning */
         {"We", "weight_decay"},
-        {"w", NULL}, /* a single letter says too little */
+        {"w", NULL},        /* a single letter says too little */
         {"momentum", NULL}, /* like none */
         {"", NULL},
         {"zz", NULL},

@@ -2,9 +2,9 @@
  * gates, and the gradient by finite differences. */
 #include <math.h>
 
+#include "base/philox.h"
 #include "check.h"
-#include "gating.h"
-#include "philox.h"
+#include "model/gating.h"
 
 static uint32_t drawn;
 

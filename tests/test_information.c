@@ -1,11 +1,11 @@
 /* Entropy and mutual information on tables with known answers. */
-#include "information.h"
+#include "analysis/information.h"
 
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/philox.h"
 #include "check.h"
-#include "philox.h"
 
 static void test_entropy(void)
 {

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/cpu/kernels.h"
+#include "base/philox.h"
 #include "check.h"
-#include "cpu/kernels.h"
-#include "philox.h"
 
 /* A matrix in panels of 16 columns. */
 typedef struct matrix {

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/philox.h"
 #include "check.h"
-#include "kl.h"
-#include "metrics.h"
-#include "philox.h"
+#include "metrics/kl.h"
+#include "metrics/metrics.h"
 
 /* Normal points with standard deviation `sigma` around (shift, 0). */
 static float *normal_points(uint64_t seed, uint32_t n, float sigma, float shift)

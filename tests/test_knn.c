@@ -6,9 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/philox.h"
 #include "check.h"
-#include "knn.h"
-#include "philox.h"
+#include "metrics/knn.h"
 
 typedef enum shape { RANDOM, CLUSTERED, DUPLICATE, GRID, LINE, DIAGONAL, WIDE, OUTLIERS, HUGE_BOX, SHAPES } shape;
 static const char *const shape_names[] = {"random",   "clustered", "duplicate", "grid",    "line",

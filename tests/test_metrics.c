@@ -1,22 +1,22 @@
 /* Several sets of samples measured together have the bits that the metrics' own functions give each of them, whatever
  * the number of threads, and a set that cannot be measured takes no other one's place. */
-#include "metrics.h"
+#include "metrics/metrics.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pool.h"
 #include "check.h"
-#include "config.h"
-#include "dataset.h"
-#include "distances.h"
-#include "generators.h"
-#include "kl.h"
-#include "measure.h"
-#include "modes.h"
-#include "points.h"
-#include "pool.h"
-#include "truth.h"
+#include "config/config.h"
+#include "data/dataset.h"
+#include "data/generators.h"
+#include "data/points.h"
+#include "data/truth.h"
+#include "metrics/kl.h"
+#include "metrics/measure.h"
+#include "metrics/modes.h"
+#include "metrics/set_distances.h"
 
 enum { SETS = 5, N = 700, K = 5, MOST_THREADS = 8 };
 static const dd_evaluation_config evaluation = {.samples = N, .k = K};

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/philox.h"
 #include "check.h"
-#include "dataset.h"
-#include "generators.h"
-#include "modes.h"
-#include "philox.h"
+#include "data/dataset.h"
+#include "data/generators.h"
+#include "metrics/modes.h"
 
 static const double pi = 3.14159265358979323846;
 

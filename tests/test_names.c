@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#include "names.h"
+#include "base/clean_text.h"
+#include "base/names.h"
 
 static void check_components(void)
 {

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
+#include "base/philox.h"
 #include "check.h"
-#include "number.h"
-#include "philox.h"
 
 static void compare(const char *text)
 {

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/philox.h"
+#include "base/pool.h"
 #include "check.h"
-#include "oracle.h"
-#include "oracle_atoms.h"
-#include "oracle_box.h"
-#include "philox.h"
-#include "pool.h"
-#include "start.h"
+#include "model/start_points.h"
+#include "oracle/oracle.h"
+#include "oracle/oracle_atoms.h"
+#include "oracle/oracle_box.h"
 
 static const dd_diffusion_config linear = {
     .timesteps = 100, .schedule = DD_BETA_LINEAR, .beta_start = 1e-4, .beta_end = .02};

@@ -10,7 +10,7 @@ import pytest
 from datasets import points
 from small_job import CONFIG, PROGRAM, SOURCE, command, run
 
-sys.path.insert(0, os.path.join(SOURCE, "results"))
+sys.path.insert(0, os.path.join(SOURCE, "python"))
 from runs import Result  # noqa: E402
 
 SMALL = ["--set", "evaluation.samples=300", "data.points=2000", "diffusion.timesteps=20"]

@@ -12,7 +12,7 @@ import pytest
 from result_files import write_result
 from small_job import PROGRAM
 
-sys.path.insert(0, str(Path(os.environ["DUALDIFF_SOURCE"]) / "results"))
+sys.path.insert(0, str(Path(os.environ["DUALDIFF_SOURCE"]) / "python"))
 import files  # noqa: E402
 import progress  # noqa: E402
 import workers  # noqa: E402

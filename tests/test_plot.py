@@ -147,7 +147,7 @@ def test_python_without_packages(tmp_path):
 
 def test_histograms_share_a_scale(tmp_path, monkeypatch):
     """Bars of different runs can be compared by eye, and none is cut off."""
-    monkeypatch.syspath_prepend(Path(os.environ["DUALDIFF_SOURCE"]) / "results")
+    monkeypatch.syspath_prepend(Path(os.environ["DUALDIFF_SOURCE"]) / "python")
     import drawing
     import runs
     import sample_plots
@@ -181,7 +181,7 @@ VARIANTS = {
 def variants(tmp_path_factory):
     """The modules that draw, and a study of one small run of each variant, analysed where there is something to analyse."""
     out, found = tmp_path_factory.mktemp("variants"), []
-    sys.path.insert(0, str(Path(os.environ["DUALDIFF_SOURCE"]) / "results"))
+    sys.path.insert(0, str(Path(os.environ["DUALDIFF_SOURCE"]) / "python"))
     import analysis_plots
     import animation  # noqa: F401
     import drawing

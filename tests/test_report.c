@@ -5,13 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/philox.h"
+#include "base/statistics.h"
 #include "check.h"
-#include "final_info.h"
-#include "metrics.h"
-#include "philox.h"
-#include "results_scan.h"
-#include "statistics.h"
-#include "table.h"
+#include "compare/final_info.h"
+#include "compare/results_scan.h"
+#include "compare/table.h"
+#include "metrics/metrics.h"
 
 /* ---- numbers ---- */
 

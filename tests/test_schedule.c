@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "schedule.h"
+#include "model/schedule.h"
 
 static const char *const names[] = {"linear", "quadratic", "cosine", "scaled_linear", "geometric"};
 enum { KINDS = 5 };

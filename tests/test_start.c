@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/philox.h"
 #include "check.h"
-#include "philox.h"
-#include "start.h"
+#include "model/start_points.h"
 
 enum { POINTS = 97, N = 200000, T = 50 };
 

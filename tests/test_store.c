@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lock.h"
+#include "base/lock.h"
 #include "stored_run.h"
 
 static char folder[64];

@@ -217,6 +217,7 @@ def test_protocol(tmp_path):
 def test_keys_that_came_later(monkeypatch):
     """What older runs did is what the configurations of the experiment say."""
     monkeypatch.syspath_prepend(RESULTS)
+    monkeypatch.syspath_prepend(RESULTS.parent / "python")
     import runs
 
     sections = tomllib.loads((RESULTS.parent / "configs" / "run_1.toml").read_text())
@@ -239,6 +240,7 @@ def test_picture(made, tmp_path, monkeypatch):
     pixels = imread(made / "out" / "study.png")
     assert min(pixels.shape[:2]) > 300 and pixels[..., :3].std() > 0.02
     monkeypatch.syspath_prepend(RESULTS)
+    monkeypatch.syspath_prepend(RESULTS.parent / "python")
     import study as module
 
     bases = module.Bases("base")
@@ -258,6 +260,7 @@ def test_picture(made, tmp_path, monkeypatch):
 def test_picture_of_several_bases(made, monkeypatch):
     """A row says what it is compared with, unless that is the first base."""
     monkeypatch.syspath_prepend(RESULTS)
+    monkeypatch.syspath_prepend(RESULTS.parent / "python")
     import study as module
 
     bases = module.Bases("base", [("run_1*", "run_2"), ("alone", "base")])
@@ -272,6 +275,7 @@ def test_one_far_off(tmp_path, monkeypatch):
         write(tmp_path, run, "dino", 0, kl)
     study(tmp_path, "--out", tmp_path / "out")
     monkeypatch.syspath_prepend(RESULTS)
+    monkeypatch.syspath_prepend(RESULTS.parent / "python")
     import study as module
 
     bases = module.Bases("a")

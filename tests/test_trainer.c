@@ -3,9 +3,9 @@
 #define _GNU_SOURCE /* mkdtemp */
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
+#include "run/trainer.h"
 #include "small_run.h"
-#include "trainer.h"
 
 typedef struct watch {
     volatile sig_atomic_t stop;

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "check.h"
-#include "dataset.h"
-#include "generators.h"
-#include "truth.h"
+#include "data/dataset.h"
+#include "data/generators.h"
+#include "data/truth.h"
 
 static void check_sums(const dd_truth *t)
 {

@@ -1,10 +1,10 @@
 /* Configurations: any text is read or refused, and what is read prints as text that reads back to the same. */
 #include <string.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "fuzz_file.h"
-#include "model.h"
-#include "schedule.h"
+#include "model/model.h"
+#include "model/schedule.h"
 
 static void check_round_trip(const dd_config *config)
 {

@@ -5,9 +5,9 @@
 #include <hdf5.h>
 #include <string.h>
 
-#include "analysis_file.h"
+#include "analysis/analysis_file.h"
 #include "fuzz_file.h"
-#include "store.h"
+#include "store/store.h"
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t most);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed);

@@ -1,0 +1,220 @@
+/* Losses, disagreement and gates on fresh points, noised as in training. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/parts.h"
+#include "base/pool.h"
+
+enum { SHOWN = 4000 }; /* points kept for pictures */
+
+/* Squared error of the noise over both coordinates: under the run's own weights, under equal weights, and of each
+ * expert. */
+enum { GATED, EQUAL, ALONE };
+
+/* What one timestep needs, and the sums over all. Losses are [variant], variant = GATED, EQUAL, ALONE + expert. */
+typedef struct pass {
+    dd_scene *s;
+    int variants;
+    float *x, *target, *weight, *expert; /* [per_timestep] x [2], [2], [experts], [experts][2] */
+    int *region;                         /* [per_timestep] */
+    double *region_loss;                 /* [regions][variants] */
+    double *region_weight;               /* [regions][experts] */
+    double *region_points;               /* [regions] */
+    uint32_t *by_region, *by_timestep;   /* [experts][regions or timesteps][bins] */
+} pass;
+
+static void pass_free(pass *p)
+{
+    free(p->x);
+    free(p->region);
+    free(p->region_loss);
+    free(p->by_region);
+}
+
+static int pass_create(dd_scene *s, pass *p)
+{
+    size_t n = s->per_timestep, experts = (size_t)s->experts, regions = (size_t)s->regions.count;
+    *p = (pass){.s = s, .variants = ALONE + s->experts};
+    p->x = malloc(n * (4 + 3 * experts) * sizeof *p->x);
+    p->region = malloc(n * sizeof *p->region);
+    p->region_loss = calloc(regions * ((size_t)p->variants + experts + 1), sizeof *p->region_loss);
+    p->by_region = calloc(experts * (regions + (size_t)s->timesteps) * DD_GATE_BINS, sizeof *p->by_region);
+    if (!p->x || !p->region || !p->region_loss || !p->by_region) {
+        pass_free(p);
+        return dd_fail(DD_ERR_MEMORY, "out of memory for the analysis of %zu points a timestep", n);
+    }
+    p->target = p->x + 2 * n;
+    p->weight = p->target + 2 * n;
+    p->expert = p->weight + n * experts;
+    p->region_weight = p->region_loss + regions * (size_t)p->variants;
+    p->region_points = p->region_weight + regions * experts;
+    p->by_timestep = p->by_region + experts * regions * DD_GATE_BINS;
+    return DD_OK;
+}
+
+/* The points of a timestep: their regions before noise, and noised as the held-out batch number t. */
+static void draw(pass *p, int t)
+{
+    const dd_schedule *schedule = &p->s->stored->schedule;
+    for (uint32_t i = 0; i < p->s->per_timestep; i++) {
+        const float *xy = dd_scene_point(p->s, (uint64_t)t * p->s->per_timestep + i);
+        float noise[2];
+        dd_draw_normals(p->s->stored->header.seed, DD_DRAW_HELDOUT, (uint32_t)t, i, noise);
+        for (int c = 0; c < 2; c++) {
+            size_t at = 2 * (size_t)i + (size_t)c;
+            p->x[at] = schedule->signal[t] * xy[c] + schedule->noise[t] * noise[c];
+            p->target[at] = schedule->target_point[t] * xy[c] + schedule->target_noise[t] * noise[c];
+        }
+        p->region[i] = dd_regions_of(&p->s->regions, xy);
+    }
+}
+
+/* Half the squared length of the error of the experts' predictions under `weight`; NULL: equal weights. */
+static double error_under(const float *weight, const float *expert, int experts, const float target[2])
+{
+    double square = 0.;
+    for (int c = 0; c < 2; c++) {
+        double predicted = 0.;
+        for (int e = 0; e < experts; e++)
+            predicted += (weight ? weight[e] : 1. / experts) * expert[2 * e + c];
+        square += (predicted - target[c]) * (predicted - target[c]);
+    }
+    return square / 2.;
+}
+
+/* Sums over one timestep; loss[variants], *disagreement are means over its points. */
+static void add_timestep(pass *p, int t, double *loss, double *disagreement)
+{
+    const dd_scene *s = p->s;
+    int experts = s->experts;
+    double of_noise = s->stored->schedule.noise_error[t], scale = of_noise * of_noise;
+    memset(loss, 0, (size_t)p->variants * sizeof *loss);
+    *disagreement = 0.;
+    for (uint32_t i = 0; i < s->per_timestep; i++) {
+        const float *weight = p->weight + (size_t)i * (size_t)experts;
+        const float *expert = p->expert + 2 * (size_t)i * (size_t)experts, *target = p->target + 2 * (size_t)i;
+        int region = p->region[i];
+        double *of_region = p->region_loss + (size_t)region * (size_t)p->variants;
+        for (int v = 0; v < p->variants; v++) {
+            double error = v == GATED   ? error_under(weight, expert, experts, target)
+                           : v == EQUAL ? error_under(NULL, expert, experts, target)
+                                        : error_under(&(float){1.f}, expert + 2 * (v - ALONE), 1, target);
+            loss[v] += scale * error / s->per_timestep;
+            of_region[v] += scale * error;
+        }
+        *disagreement += dd_disagreement(s, t, expert) / s->per_timestep;
+        p->region_points[region] += 1.;
+        for (int e = 0; e < experts; e++) {
+            int bin = dd_gate_bin(weight[e]);
+            p->region_weight[region * experts + e] += weight[e];
+            p->by_region[((size_t)e * (size_t)s->regions.count + (size_t)region) * DD_GATE_BINS + (size_t)bin]++;
+            p->by_timestep[((size_t)e * (size_t)s->timesteps + (size_t)t) * DD_GATE_BINS + (size_t)bin]++;
+        }
+    }
+}
+
+static int fill_timesteps(pass *p)
+{
+    dd_scene *s = p->s;
+    float *gated, *equal, *alone, *disagreement;
+    const dd_axis *const axis[] = {s->timestep, s->expert};
+    DD_TRY(dd_scene_array(s, "by_timestep/loss_gated", 1, axis, "1",
+                          "mean squared error of the noise with the run's own weights", &gated));
+    DD_TRY(dd_scene_array(s, "by_timestep/loss_equal", 1, axis, "1",
+                          "mean squared error of the noise with equal weights", &equal));
+    DD_TRY(dd_scene_array(s, "by_timestep/loss_alone", 2, axis, "1",
+                          "mean squared error of the noise of each expert alone", &alone));
+    DD_TRY(dd_scene_array(s, "by_timestep/disagreement", 1, axis, "1",
+                          "mean distance between the noises that two experts' predictions imply", &disagreement));
+    for (int t = 0; t < s->timesteps; t++) {
+        double loss[ALONE + DD_MAX_EXPERTS], apart;
+        draw(p, t);
+        DD_TRY(dd_scene_predict(s, p->x, s->per_timestep, t, p->weight, p->expert, NULL));
+        add_timestep(p, t, loss, &apart);
+        gated[t] = (float)loss[GATED];
+        equal[t] = (float)loss[EQUAL];
+        for (int e = 0; e < s->experts; e++)
+            alone[t * s->experts + e] = (float)loss[ALONE + e];
+        disagreement[t] = (float)apart;
+        dd_pool_tell(dd_backend_pool(s->stored->backend), t + 1, s->timesteps);
+    }
+    return DD_OK;
+}
+
+static int fill_regions(pass *p)
+{
+    dd_scene *s = p->s;
+    float *centre, *share, *points, *weight, *gated, *equal, *alone;
+    const dd_axis *const axis[] = {s->region, s->expert};
+    DD_TRY(dd_scene_array(s, "by_region/centre", 2, (const dd_axis *[]){s->region, s->coordinate}, "1",
+                          "centre of the region", &centre));
+    DD_TRY(dd_scene_array(s, "by_region/share", 1, axis, "1", "true share of the data; NaN for cells", &share));
+    DD_TRY(dd_scene_array(s, "by_region/points", 1, axis, "1", "fresh points that belong to the region", &points));
+    DD_TRY(dd_scene_array(s, "by_region/weight", 2, axis, "1",
+                          "mean weight of each expert on the region's noised points, over all timesteps", &weight));
+    DD_TRY(dd_scene_array(s, "by_region/loss_gated", 1, axis, "1",
+                          "mean squared error of the noise with the run's own weights", &gated));
+    DD_TRY(dd_scene_array(s, "by_region/loss_equal", 1, axis, "1", "mean squared error of the noise with equal weights",
+                          &equal));
+    DD_TRY(dd_scene_array(s, "by_region/loss_alone", 2, axis, "1",
+                          "mean squared error of the noise of each expert alone", &alone));
+    for (int r = 0; r < s->regions.count; r++) {
+        const double *loss = p->region_loss + (size_t)r * (size_t)p->variants;
+        double n = p->region_points[r] > 0. ? p->region_points[r] : NAN;
+        for (int c = 0; c < 2; c++)
+            centre[2 * r + c] = (float)s->regions.centre[r][c];
+        share[r] = (float)s->regions.share[r];
+        points[r] = (float)p->region_points[r];
+        gated[r] = (float)(loss[GATED] / n);
+        equal[r] = (float)(loss[EQUAL] / n);
+        for (int e = 0; e < s->experts; e++) {
+            alone[r * s->experts + e] = (float)(loss[ALONE + e] / n);
+            weight[r * s->experts + e] = (float)(p->region_weight[r * s->experts + e] / n);
+        }
+    }
+    return DD_OK;
+}
+
+static int fill_information(pass *p)
+{
+    dd_scene *s = p->s;
+    float *region, *timestep, *entropy;
+    DD_TRY(dd_scene_array(s, "information/data_region", 1, &s->expert, "bit",
+                          "mutual information of an expert's weight and the region, on fresh noised points", &region));
+    DD_TRY(dd_scene_array(s, "information/data_timestep", 1, &s->expert, "bit",
+                          "mutual information of an expert's weight and the timestep, on fresh noised points",
+                          &timestep));
+    DD_TRY(dd_scene_array(s, "information/data_entropy", 1, &s->expert, "bit",
+                          "entropy of an expert's binned weight, on fresh noised points", &entropy));
+    dd_scene_information(s, p->by_region, p->by_timestep, s->timesteps, region, timestep, entropy);
+    return DD_OK;
+}
+
+static int keep_data(dd_scene *s)
+{
+    const dd_axis *point;
+    float *x;
+    int n = s->fresh.n < SHOWN ? (int)s->fresh.n : SHOWN;
+    DD_TRY(dd_scene_axis(s, "point", n, 1, "1", "fresh point of the dataset", &point));
+    DD_TRY(dd_scene_array(s, "data/x", 2, (const dd_axis *[]){point, s->coordinate}, "1",
+                          "fresh points of the dataset, without noise", &x));
+    for (int i = 0; i < n; i++)
+        memcpy(x + 2 * i, dd_scene_point(s, (uint64_t)i), 2 * sizeof *x);
+    return DD_OK;
+}
+
+int dd_analyse_points(dd_scene *s)
+{
+    pass p;
+    DD_TRY(pass_create(s, &p));
+    int status = fill_timesteps(&p);
+    if (!status)
+        status = fill_regions(&p);
+    if (!status)
+        status = fill_information(&p);
+    if (!status)
+        status = keep_data(s);
+    pass_free(&p);
+    return status;
+}

@@ -1,0 +1,60 @@
+/* An analysis while it is made: what its parts (parts.h) share. Each part adds the arrays of one or two groups. */
+#ifndef DD_SCENE_H
+#define DD_SCENE_H
+
+#include "analysis/analysis_arrays.h"
+#include "analysis/analysis_file.h"
+#include "analysis/regions.h"
+#include "run/loaded_run.h"
+
+enum { DD_SCENE_QUANTILES = 5 };
+
+typedef struct dd_scene {
+    const dd_loaded *stored;
+    const char *path;
+    int experts, timesteps;
+    dd_points fresh;
+    uint32_t per_timestep; /* fresh points at each timestep */
+    dd_regions regions;
+    dd_sample_gates samples;
+    dd_analysis *out;
+    /* Axes of several groups. `sampled` has the timesteps that sampling goes through: `timestep` where those are all.
+     */
+    const dd_axis *expert, *coordinate, *timestep, *sampled, *quantile, *region;
+} dd_scene;
+
+/* A new axis of values 0, 1, ... to be overwritten, and a new array of zeros over axes; what they point to is the
+ * analysis's. Names and texts are string constants. */
+int dd_scene_axis(dd_scene *scene, const char *name, int size, int whole, const char *units, const char *long_name,
+                  const dd_axis **axis);
+int dd_scene_array(dd_scene *scene, const char *name, int rank, const dd_axis *const *axis, const char *units,
+                   const char *long_name, float **value);
+
+/* Fresh point number `i`, in an order that mixes them; numbers beyond the last begin anew. */
+const float *dd_scene_point(const dd_scene *scene, uint64_t i);
+
+/* The networks at x [n][2] and timestep t: weights of the experts [n][experts], which sum to 1, their predictions
+ * [n][experts][2] and the mixture [n][2], of noise, x_0 or v as the networks learn; each may be NULL. */
+int dd_scene_predict(const dd_scene *scene, const float *x, uint32_t n, int t, float *weight, float *expert,
+                     float *mixture);
+
+/* Mean Euclidean distance between the noise that the predictions [experts][2] of two experts imply at one point of
+ * timestep t, over all pairs. */
+double dd_disagreement(const dd_scene *scene, int t, const float *expert);
+
+/* Quantiles of values [n], which it sorts, at the quantile axis' shares. */
+void dd_scene_quantiles(const dd_scene *scene, double *values, size_t n, float *out);
+
+/* Of each expert's binned weights: mutual information with the region and with the timestep, and entropy, in bits,
+ * [experts] each; from counts [experts][regions][bins] and [experts][timesteps][bins]. */
+void dd_scene_information(const dd_scene *scene, const uint32_t *by_region, const uint32_t *by_timestep, int timesteps,
+                          float *region, float *timestep, float *entropy);
+
+/* The bin of a weight; a damaged file's NaN is in the first. */
+static inline int dd_gate_bin(float weight)
+{
+    float bin = weight * DD_GATE_BINS;
+    return bin >= DD_GATE_BINS - 1 ? DD_GATE_BINS - 1 : bin > 0.f ? (int)bin : 0;
+}
+
+#endif

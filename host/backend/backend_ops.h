@@ -1,0 +1,65 @@
+/* What a backend implements. Callers use backend.h; only registry.c, ensemble.c and the backends include this.
+ *
+ * A backend is one constant table. The CPU's is linked in; CUDA's is looked up as the symbol
+ * `dd_cuda_ops` in libdualdiff_cuda.so, so that the program starts where no CUDA library is installed.
+ * dd_ensemble is the backend's own struct and begins with a dd_ensemble_head. Arguments were checked
+ * by ensemble.c.
+ */
+#ifndef DD_BACKEND_OPS_H
+#define DD_BACKEND_OPS_H
+
+#include "backend/backend.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct dd_backend_ops {
+    size_t size; /* of this table: another version's library is told by it */
+    const char *name;
+    /* The pool outlives the context; *threads, those of it that are used, and device are filled. */
+    int (*open)(dd_pool *pool, void **context, int *threads, char device[128]);
+    void (*close)(void *context);
+
+    int (*create)(void *context, const dd_ensemble_spec *spec, dd_ensemble **ensemble);
+    void (*destroy)(dd_ensemble *ensemble);
+    int (*get)(dd_ensemble *ensemble, int replica, dd_state_part part, float *values);
+    int (*set)(dd_ensemble *ensemble, int replica, dd_state_part part, const float *values);
+    void *(*log_alloc)(dd_ensemble *ensemble, size_t bytes); /* memory for the arrays of a dd_train_log */
+    void (*log_free)(dd_ensemble *ensemble, void *memory);
+    int (*train)(dd_ensemble *ensemble, int first_step, int steps, dd_train_log *log);
+    int (*wait)(dd_ensemble *ensemble);
+    int (*gradient)(dd_ensemble *ensemble, int step, float *gradient);
+    int (*evaluate)(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
+                    double *loss);
+    int (*sample)(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n, dd_samples *samples);
+    int (*predict)(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,
+                   dd_prediction *prediction);
+
+    int synchronous; /* train returns when its steps are done */
+} dd_backend_ops;
+
+/* One that was opened. */
+struct dd_backend {
+    const dd_backend_ops *ops;
+    void *context;
+    void *library; /* of a backend that was loaded */
+    dd_pool *pool;
+    int threads;
+    char device[128], reason[256];
+};
+
+/* First member of every backend's dd_ensemble; filled by ensemble.c after create. */
+typedef struct dd_ensemble_head {
+    const dd_backend_ops *ops;
+    const dd_model *model;
+    const dd_training_config *training;
+    int replicas;
+} dd_ensemble_head;
+
+extern const dd_backend_ops dd_cpu_ops;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

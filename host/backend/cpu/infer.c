@@ -1,0 +1,293 @@
+/* Evaluation, sampling and prediction: the networks forward over chunks of points, each chunk on one
+ * thread with buffers that stay in its cache. A point's numbers depend on nothing but itself.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/cpu/cpu.h"
+#include "base/cancel.h"
+#include "base/permutation.h"
+#include "model/recipe.h"
+#include "model/reverse_step.h"
+
+/* Points of a chunk. Larger ones reuse the weights more, smaller ones keep activations closer. */
+enum { CHUNK = 128 };
+
+/* What one thread works with. */
+typedef struct lane {
+    dd_cpu_activations activations;
+    float *scratch; /* [2 * half_padded] one row's sines and cosines */
+    float x[2 * CHUNK];
+    float target[2 * CHUNK];
+    int32_t t[CHUNK];
+} lane;
+
+/* One replica's pass over points, shared by all threads. */
+typedef struct pass {
+    const dd_ensemble *e;
+    const dd_kernels *kernels;
+    const float *parameters;
+    dd_cpu_time_table table; /* all T timesteps */
+    lane *lanes;             /* [threads] */
+    int threads;
+    uint64_t seed;
+    uint32_t n;
+    int replica; /* whose turn it is */
+    /* evaluation */
+    dd_purpose purpose;
+    const dd_points *points;
+    double *batch_loss; /* [batches] */
+    /* sampling and prediction: outputs at this replica, each may be NULL */
+    float *x_out, *initial_noise, *gate;
+    const float *x_in; /* NULL: samples start from noise */
+    float *mixture_out, *expert_out;
+    int t;
+} pass;
+
+static void pass_free(pass *p)
+{
+    for (int i = 0; i < p->threads && p->lanes; i++) {
+        dd_cpu_activations_free(&p->lanes[i].activations);
+        free(p->lanes[i].scratch);
+    }
+    free(p->lanes);
+    dd_cpu_time_table_free(&p->table);
+}
+
+static int pass_create(const dd_ensemble *e, pass *p)
+{
+    *p = (pass){.e = e, .kernels = e->context->kernels};
+    DD_TRY(dd_cpu_time_table_create(&e->layout, e->embedding.time_rows, &p->table));
+    p->lanes = calloc((size_t)dd_pool_threads(e->context->pool), sizeof *p->lanes);
+    int status = p->lanes ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for sampling");
+    p->threads = dd_pool_threads(e->context->pool);
+    for (int i = 0; i < p->threads && !status; i++) {
+        status = dd_cpu_activations_create(&e->layout, CHUNK, 0, &p->lanes[i].activations);
+        p->lanes[i].scratch = dd_cpu_alloc(2 * (size_t)e->embedding.half_padded);
+        if (!status && !p->lanes[i].scratch)
+            status = dd_fail(DD_ERR_MEMORY, "out of memory for sampling");
+    }
+    if (status)
+        pass_free(p);
+    return status;
+}
+
+/* Point the pass at one replica's parameters. */
+static void pass_select(pass *p, int replica, dd_state_part part)
+{
+    p->replica = replica;
+    p->parameters = p->e->replica[replica].state[part];
+    dd_cpu_time_table_fill(&p->e->layout, p->kernels, p->parameters, p->e->embedding.time, p->e->embedding.time_panel,
+                           p->e->embedding.time_rows, 0, dd_cpu_time_table_panels(&p->e->layout), &p->table);
+}
+
+/* The networks at the lane's first `count` points and timesteps. */
+static void run_lane(const pass *p, lane *l, int count)
+{
+    int padded = dd_pad(count);
+    for (int i = count; i < padded; i++) {
+        l->x[2 * i] = l->x[2 * i + 1] = 0.f;
+        l->t[i] = 0;
+    }
+    dd_cpu_embed(&p->e->embedding, p->kernels, l->x, 0, padded, l->scratch, &l->activations);
+    dd_cpu_forward(&p->e->layout, p->kernels, p->parameters, &p->table, l->t, 0, padded, &l->activations);
+}
+
+static int chunks(uint32_t n)
+{
+    return (int)((n + CHUNK - 1) / CHUNK);
+}
+static int chunk_rows(uint32_t n, int chunk)
+{
+    uint32_t rest = n - (uint32_t)chunk * CHUNK;
+    return rest < CHUNK ? (int)rest : CHUNK;
+}
+
+/* A replica's share is done. */
+static void tell(const pass *p, const dd_team *team, int done, int share)
+{
+    dd_team_tell(team, (long long)p->replica * share + done, (long long)p->e->head.replicas * share);
+}
+
+/* ---- evaluation ---- */
+
+static void evaluate_task(void *argument, const dd_team *team)
+{
+    const pass *p = argument;
+    lane *l = &p->lanes[team->rank];
+    uint32_t size = (uint32_t)p->e->head.training->batch, n = p->points->n;
+    dd_permutation order;
+    dd_permutation_init(&order, p->seed, DD_DRAW_EVAL_ORDER, 0, n);
+    int first, last;
+    dd_team_share(team, (int)dd_batches(n, size), &first, &last);
+    for (int b = first; b < last && !dd_cancelled(); b++) {
+        dd_batch batch = dd_batch_of_step((uint32_t)b, n, size);
+        double square = 0;
+        for (int chunk = 0; chunk < chunks(batch.rows); chunk++) {
+            int count = chunk_rows(batch.rows, chunk);
+            for (int i = 0; i < count; i++) {
+                uint32_t row = (uint32_t)(chunk * CHUNK + i), point = dd_permutation_at(&order, batch.first + row);
+                dd_cpu_draw d = dd_cpu_draw_row(p->e->schedule, p->seed, p->purpose, (uint32_t)b, row,
+                                                p->points->xy + 2 * (size_t)point);
+                memcpy(l->x + 2 * i, d.x, sizeof d.x);
+                memcpy(l->target + 2 * i, d.target, sizeof d.target);
+                l->t[i] = d.t;
+            }
+            run_lane(p, l, count);
+            for (int i = 0; i < count; i++) {
+                dd_cpu_output out = dd_cpu_output_row(&p->e->layout, &l->activations, i);
+                float scale = p->e->schedule->noise_error[l->t[i]];
+                for (int c = 0; c < 2; c++) {
+                    float error = scale * (out.mixture[c] - l->target[2 * i + c]);
+                    square += (double)error * error;
+                }
+            }
+        }
+        p->batch_loss[b] = square / (2. * batch.rows);
+        tell(p, team, b - first + 1, last - first);
+    }
+}
+
+int dd_cpu_evaluate(dd_ensemble *e, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
+                    double *loss)
+{
+    pass p;
+    DD_TRY(pass_create(e, &p));
+    int status = DD_OK;
+    p.purpose = purpose;
+    for (int r = 0; r < e->head.replicas && !status; r++) {
+        uint32_t batches = dd_batches(points[r]->n, (uint32_t)e->head.training->batch);
+        p.points = points[r];
+        p.seed = e->replica[r].spec.seed;
+        p.batch_loss = malloc(batches * sizeof *p.batch_loss);
+        if (!p.batch_loss) {
+            status = dd_fail(DD_ERR_MEMORY, "out of memory for the losses of %u batches", batches);
+            break;
+        }
+        pass_select(&p, r, part);
+        dd_pool_run(e->context->pool, evaluate_task, &p);
+        status = dd_check_cancelled();
+        double sum = 0;
+        for (uint32_t b = 0; b < batches; b++)
+            sum += p.batch_loss[b];
+        loss[r] = sum / batches;
+        free(p.batch_loss);
+    }
+    pass_free(&p);
+    return status;
+}
+
+/* ---- sampling ---- */
+
+/* The weights of one point that are stored. */
+static void put_gate(const pass *p, const dd_cpu_output *out, size_t point)
+{
+    size_t gates = (size_t)p->e->layout.model->gates;
+    if (p->gate)
+        memcpy(p->gate + point * gates, out->weight, gates * sizeof *out->weight);
+}
+
+static void sample_chunk(const pass *p, lane *l, int chunk)
+{
+    const dd_schedule *s = p->e->schedule;
+    uint32_t base = (uint32_t)chunk * CHUNK;
+    int count = chunk_rows(p->n, chunk);
+    if (p->x_in)
+        memcpy(l->x, p->x_in + 2 * (size_t)base, 2 * (size_t)count * sizeof *l->x);
+    else
+        for (int i = 0; i < count; i++)
+            dd_draw_normals(p->seed, DD_DRAW_SAMPLE, (uint32_t)s->timesteps, base + (uint32_t)i, l->x + 2 * i);
+    if (p->initial_noise)
+        memcpy(p->initial_noise + 2 * (size_t)base, l->x, 2 * (size_t)count * sizeof(float));
+    for (int step = s->steps - 1; step >= 0 && !dd_cancelled(); step--) {
+        for (int i = 0; i < count; i++)
+            l->t[i] = s->timestep[step];
+        run_lane(p, l, count);
+        for (int i = 0; i < count; i++) {
+            dd_cpu_output out = dd_cpu_output_row(&p->e->layout, &l->activations, i);
+            dd_reverse_step(s, step, p->seed, base + (uint32_t)i, out.mixture, l->x + 2 * i);
+            put_gate(p, &out, (size_t)step * p->n + base + (size_t)i);
+        }
+    }
+    if (p->x_out)
+        memcpy(p->x_out + 2 * (size_t)base, l->x, 2 * (size_t)count * sizeof(float));
+}
+
+static void sample_task(void *argument, const dd_team *team)
+{
+    const pass *p = argument;
+    int first, last;
+    dd_team_share(team, chunks(p->n), &first, &last);
+    for (int chunk = first; chunk < last; chunk++) {
+        sample_chunk(p, &p->lanes[team->rank], chunk);
+        tell(p, team, chunk - first + 1, last - first);
+    }
+}
+
+int dd_cpu_sample(dd_ensemble *e, dd_state_part part, const uint64_t *seed, uint32_t n, dd_samples *samples)
+{
+    pass p;
+    DD_TRY(pass_create(e, &p));
+    p.n = n;
+    int status = DD_OK;
+    for (int r = 0; r < e->head.replicas && !status; r++) {
+        size_t place = (size_t)r * n;
+        p.seed = seed[r];
+        p.x_in = samples->start ? samples->start + 2 * place : NULL;
+        p.x_out = samples->x ? samples->x + 2 * place : NULL;
+        p.initial_noise = samples->initial_noise ? samples->initial_noise + 2 * place : NULL;
+        p.gate = samples->gate ? samples->gate + place * (size_t)(e->schedule->steps * e->layout.model->gates) : NULL;
+        pass_select(&p, r, part);
+        dd_pool_run(e->context->pool, sample_task, &p);
+        status = dd_check_cancelled();
+    }
+    pass_free(&p);
+    return status;
+}
+
+/* ---- prediction ---- */
+
+static void predict_task(void *argument, const dd_team *team)
+{
+    const pass *p = argument;
+    lane *l = &p->lanes[team->rank];
+    int experts = p->e->layout.model->experts, first, last;
+    dd_team_share(team, chunks(p->n), &first, &last);
+    for (int chunk = first; chunk < last; chunk++) {
+        size_t base = (size_t)chunk * CHUNK;
+        int count = chunk_rows(p->n, chunk);
+        memcpy(l->x, p->x_in + 2 * base, 2 * (size_t)count * sizeof(float));
+        for (int i = 0; i < count; i++)
+            l->t[i] = p->t;
+        run_lane(p, l, count);
+        for (int i = 0; i < count; i++) {
+            dd_cpu_output out = dd_cpu_output_row(&p->e->layout, &l->activations, i);
+            size_t at = base + (size_t)i;
+            if (p->mixture_out)
+                memcpy(p->mixture_out + 2 * at, out.mixture, sizeof out.mixture);
+            if (p->expert_out)
+                memcpy(p->expert_out + 2 * at * (size_t)experts, out.expert, 2 * (size_t)experts * sizeof(float));
+            put_gate(p, &out, at);
+        }
+    }
+}
+
+int dd_cpu_predict(dd_ensemble *e, dd_state_part part, const float *x, uint32_t n, int t, dd_prediction *prediction)
+{
+    pass p;
+    DD_TRY(pass_create(e, &p));
+    p.n = n;
+    p.t = t;
+    for (int r = 0; r < e->head.replicas; r++) {
+        size_t place = (size_t)r * n;
+        p.x_in = x + 2 * place;
+        p.mixture_out = prediction->mixture ? prediction->mixture + 2 * place : NULL;
+        p.expert_out = prediction->expert ? prediction->expert + 2 * place * (size_t)e->layout.model->experts : NULL;
+        p.gate = prediction->gate ? prediction->gate + place * (size_t)e->layout.model->gates : NULL;
+        pass_select(&p, r, part);
+        dd_pool_run(e->context->pool, predict_task, &p);
+    }
+    pass_free(&p);
+    return DD_OK;
+}

@@ -1,0 +1,305 @@
+/* Forward and backward through the towers. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "backend/cpu/cpu.h"
+#include "model/gating.h"
+
+float *dd_cpu_alloc(size_t floats)
+{
+    /* A step walks through some ten thousand 4 KiB pages, more than the processor remembers the places of. */
+    const size_t line = 64, huge = (size_t)2 << 20;
+    size_t bytes = floats * sizeof(float) + !floats, unit = bytes < huge ? line : huge;
+    bytes = (bytes + unit - 1) / unit * unit;
+    float *memory = aligned_alloc(unit, bytes);
+    if (!memory)
+        return NULL;
+#ifdef MADV_HUGEPAGE
+    if (unit == huge)
+        (void)madvise(memory, bytes, MADV_HUGEPAGE); /* where it is refused, small pages do */
+#endif
+    memset(memory, 0, bytes);
+    return memory;
+}
+
+/* ---- embedding ---- */
+
+int dd_cpu_embedding_create(const dd_model *model, int timesteps, const dd_kernels *kernels, dd_cpu_embedding *e)
+{
+    memset(e, 0, sizeof *e);
+    e->half = model->config.embedding_width / 2;
+    e->half_padded = dd_pad(e->half);
+    e->time_rows = dd_pad(timesteps);
+    e->time_panel = (size_t)e->time_rows * DD_PANEL;
+    int t_width = dd_pad(2 * e->half);
+    size_t half = (size_t)e->half_padded;
+    double *frequency = malloc(half * sizeof *frequency);
+    e->frequency = dd_cpu_alloc(2 * half);
+    e->time = dd_cpu_alloc((size_t)(t_width / DD_PANEL) * e->time_panel);
+    float *row = dd_cpu_alloc(4 * half);
+    if (!frequency || !e->frequency || !e->time || !row) {
+        free(frequency);
+        free(row);
+        dd_cpu_embedding_free(e);
+        return dd_fail(DD_ERR_MEMORY, "out of memory for the embedding of %d timesteps", timesteps);
+    }
+    e->frequency_low = e->frequency + half;
+    dd_model_frequencies(model, frequency);
+    float *time_frequency = row + 2 * half, *time_low = row + 3 * half;
+    for (int i = 0; i < e->half; i++) {
+        double f = model->config.input_scale * frequency[i], g = model->config.time_scale * frequency[i];
+        e->frequency[i] = (float)f;
+        e->frequency_low[i] = (float)(f - e->frequency[i]);
+        time_frequency[i] = (float)g;
+        time_low[i] = (float)(g - time_frequency[i]);
+    }
+    for (int t = 0; t < timesteps; t++) {
+        kernels->sine_cosine((float)t, time_frequency, time_low, e->half_padded, row, row + half);
+        for (int c = 0; c < 2 * e->half; c++)
+            e->time[(size_t)(c / DD_PANEL) * e->time_panel + DD_PANEL * (size_t)t + (size_t)(c % DD_PANEL)] =
+                c < e->half ? row[c] : row[half + (size_t)(c - e->half)];
+    }
+    free(frequency);
+    free(row);
+    return DD_OK;
+}
+
+void dd_cpu_embedding_free(dd_cpu_embedding *e)
+{
+    free(e->frequency);
+    free(e->time);
+    memset(e, 0, sizeof *e);
+}
+
+/* Write `count` columns of row r from column `column` on. */
+static void put_columns(float *matrix, size_t stride, int row, int column, const float *value, int count)
+{
+    for (int c = 0; c < count;) {
+        int place = column + c, run = DD_PANEL - place % DD_PANEL;
+        if (run > count - c)
+            run = count - c;
+        memcpy(matrix + (size_t)(place / DD_PANEL) * stride + DD_PANEL * (size_t)row + place % DD_PANEL, value + c,
+               (size_t)run * sizeof *value);
+        c += run;
+    }
+}
+
+void dd_cpu_embed(const dd_cpu_embedding *e, const dd_kernels *kernels, const float *x, int first, int last,
+                  float *scratch, dd_cpu_activations *a)
+{
+    float *sine = scratch, *cosine = scratch + e->half_padded;
+    for (int r = first; r < last; r++)
+        for (int c = 0; c < 2; c++) {
+            kernels->sine_cosine(x[2 * r + c], e->frequency, e->frequency_low, e->half_padded, sine, cosine);
+            put_columns(a->embedded, a->stride, r, 2 * c * e->half, sine, e->half);
+            put_columns(a->embedded, a->stride, r, (2 * c + 1) * e->half, cosine, e->half);
+        }
+}
+
+/* ---- buffers ---- */
+
+int dd_cpu_activations_create(const dd_cpu_layout *layout, int rows, int for_training, dd_cpu_activations *a)
+{
+    memset(a, 0, sizeof *a);
+    a->rows = dd_pad(rows);
+    /* Half a tile more than the rows: panels that start 4096 bytes apart would share cache sets. */
+    a->stride = (size_t)(a->rows + 8) * DD_PANEL;
+    float *next = NULL;
+    for (int pass = 0; pass < 2; pass++) { /* measure, then hand out */
+        size_t used = 0;
+#define TAKE(pointer, columns)                                                                                         \
+    do {                                                                                                               \
+        if (pass)                                                                                                      \
+            (pointer) = next + used;                                                                                   \
+        used += (size_t)(columns) / DD_PANEL * a->stride;                                                              \
+    } while (0)
+        TAKE(a->embedded, layout->x_width);
+        for (int t = 0; t < layout->towers; t++) {
+            const dd_cpu_tower *tower = &layout->tower[t];
+            int widest = 0;
+            for (int i = 0; i < tower->layers; i++)
+                widest = tower->layer[i].out > widest ? tower->layer[i].out : widest;
+            for (int i = 0; i < tower->layers; i++) {
+                if (!for_training && i >= 2) {
+                    a->hidden[t][i] = a->hidden[t][i % 2];
+                    a->active[t][i] = a->active[t][i % 2];
+                } else {
+                    int columns = for_training ? tower->layer[i].out : widest;
+                    TAKE(a->hidden[t][i], columns);
+                    TAKE(a->active[t][i], columns);
+                    if (for_training)
+                        TAKE(a->gradient[t][i], columns);
+                }
+            }
+        }
+#undef TAKE
+        if (!pass && !(next = a->memory = dd_cpu_alloc(used)))
+            return dd_fail(DD_ERR_MEMORY, "out of memory for the activations of %d points (%zu bytes)", rows,
+                           used * sizeof *next);
+    }
+    for (int t = 0; t < layout->towers; t++)
+        a->active[t][layout->tower[t].layers - 1] = NULL;
+    return DD_OK;
+}
+
+void dd_cpu_activations_free(dd_cpu_activations *a)
+{
+    free(a->memory);
+    memset(a, 0, sizeof *a);
+}
+
+/* ---- the timestep's share of the first layer ---- */
+
+int dd_cpu_time_table_panels(const dd_cpu_layout *layout)
+{
+    int panels = 0;
+    for (int t = 0; t < layout->towers; t++)
+        panels += layout->tower[t].layer[0].out / DD_PANEL;
+    return panels;
+}
+
+int dd_cpu_time_table_create(const dd_cpu_layout *layout, int rows, dd_cpu_time_table *table)
+{
+    memset(table, 0, sizeof *table);
+    table->stride = (size_t)(dd_pad(rows) + 8) * DD_PANEL;
+    table->memory = dd_cpu_alloc((size_t)dd_cpu_time_table_panels(layout) * table->stride);
+    if (!table->memory)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for the first layer's table of %d timesteps", rows);
+    float *next = table->memory;
+    for (int t = 0; t < layout->towers; t++) {
+        table->tower[t] = next;
+        next += (size_t)(layout->tower[t].layer[0].out / DD_PANEL) * table->stride;
+    }
+    return DD_OK;
+}
+
+void dd_cpu_time_table_free(dd_cpu_time_table *table)
+{
+    free(table->memory);
+    memset(table, 0, sizeof *table);
+}
+
+void dd_cpu_time_table_fill(const dd_cpu_layout *layout, const dd_kernels *kernels, const float *parameters,
+                            const float *embedded, size_t embedded_panel, int rows, int first, int last,
+                            dd_cpu_time_table *table)
+{
+    for (int t = 0, before = 0; t < layout->towers; t++) {
+        const dd_cpu_layer *l = &layout->tower[t].layer[0];
+        int panels = l->out / DD_PANEL;
+        int from = first > before ? first - before : 0, to = last - before < panels ? last - before : panels;
+        before += panels;
+        if (from >= to)
+            continue;
+        size_t weight_panel = (size_t)l->in * DD_PANEL;
+        kernels->forward(&(dd_forward_args){
+            .rows = dd_pad(rows),
+            .depth = layout->t_width,
+            .panels = to - from,
+            .input = embedded,
+            .input_panel = embedded_panel,
+            .weight = parameters + l->weight + (size_t)from * weight_panel + (size_t)layout->x_width * DD_PANEL,
+            .weight_panel = weight_panel,
+            .start = parameters + l->bias + (size_t)from * DD_PANEL,
+            .start_panel = DD_PANEL,
+            .output = table->tower[t] + (size_t)from * table->stride,
+            .output_panel = table->stride,
+        });
+    }
+}
+
+/* ---- forward and backward ---- */
+
+void dd_cpu_forward(const dd_cpu_layout *layout, const dd_kernels *kernels, const float *parameters,
+                    const dd_cpu_time_table *table, const int32_t *time_row, int first, int last, dd_cpu_activations *a)
+{
+    size_t shift = (size_t)first * DD_PANEL;
+    for (int t = 0; t < layout->towers; t++)
+        for (int i = 0; i < layout->tower[t].layers; i++) {
+            const dd_cpu_layer *l = &layout->tower[t].layer[i];
+            dd_forward_args args = {
+                .rows = last - first,
+                .depth = i ? l->in : layout->x_width,
+                .panels = l->out / DD_PANEL,
+                .input = (i ? a->active[t][i - 1] : a->embedded) + shift,
+                .input_panel = a->stride,
+                .weight = parameters + l->weight,
+                .weight_panel = (size_t)l->in * DD_PANEL,
+                .start = i ? parameters + l->bias : table->tower[t],
+                .start_panel = i ? DD_PANEL : table->stride,
+                .start_row = i ? NULL : time_row + first,
+                .residual = l->residual ? a->hidden[t][i - 1] + shift : NULL,
+                .output = a->hidden[t][i] + shift,
+                .activated = a->active[t][i] ? a->active[t][i] + shift : NULL,
+                .output_panel = a->stride,
+                .activation = layout->model->config.activation,
+            };
+            kernels->forward(&args);
+        }
+}
+
+void dd_cpu_backward(const dd_cpu_layout *layout, const dd_kernels *kernels, const float *transposed,
+                     float *const *along, int first, int last, dd_cpu_activations *a)
+{
+    size_t shift = (size_t)first * DD_PANEL;
+    for (int t = 0; t < layout->towers; t++)
+        for (int i = layout->tower[t].layers - 1; i > 0; i--) {
+            const dd_cpu_layer *l = &layout->tower[t].layer[i];
+            dd_backward_args args = {
+                .rows = last - first,
+                .depth = l->out,
+                .panels = l->in / DD_PANEL,
+                .gradient = a->gradient[t][i] + shift,
+                .gradient_panel = a->stride,
+                .transposed = transposed + l->transposed,
+                .transposed_panel = (size_t)l->out * DD_PANEL,
+                .hidden = a->hidden[t][i - 1] + shift,
+                .along = l->residual ? a->gradient[t][i] + shift : NULL,
+                .along_panel = a->stride,
+                .output = a->gradient[t][i - 1] + shift,
+                .output_panel = a->stride,
+                .activation = layout->model->config.activation,
+            };
+            if (along && along[t] && i == layout->tower[t].layers - 1)
+                args.along = along[t] + shift;
+            kernels->backward_input(&args);
+        }
+}
+
+dd_cpu_output dd_cpu_output_row(const dd_cpu_layout *layout, const dd_cpu_activations *a, int row)
+{
+    dd_cpu_output out = {.mixture = {0.f, 0.f}};
+    const dd_model *model = layout->model;
+    int experts = model->experts;
+    size_t place = DD_PANEL * (size_t)row;
+    for (int e = 0; e < experts; e++) {
+        const float *y = a->hidden[e][layout->tower[e].layers - 1] + place;
+        out.expert[e][0] = y[0];
+        out.expert[e][1] = y[1];
+    }
+    const float *logit = model->gates ? a->hidden[experts][layout->tower[experts].layers - 1] + place : NULL;
+    dd_gate_soft(experts, model->gates, logit, out.soft);
+    memcpy(out.weight, out.soft, sizeof out.weight);
+    dd_gate_use(model->config.gate, experts, out.weight);
+    for (int e = 0; e < experts; e++)
+        for (int c = 0; c < 2; c++)
+            out.mixture[c] += out.weight[e] * out.expert[e][c];
+    return out;
+}
+
+dd_cpu_draw dd_cpu_draw_row(const dd_schedule *schedule, uint64_t seed, dd_purpose purpose, uint32_t batch,
+                            uint32_t row, const float xy[2])
+{
+    dd_cpu_draw d;
+    uint32_t word[4];
+    float noise[2];
+    dd_philox(seed, purpose, batch, row, word);
+    dd_normal2(word[0], word[1], noise);
+    d.t = (int32_t)dd_below(word[2], (uint32_t)schedule->timesteps);
+    for (int c = 0; c < 2; c++) {
+        d.x[c] = schedule->signal[d.t] * xy[c] + schedule->noise[d.t] * noise[c];
+        d.target[c] = schedule->target_point[d.t] * xy[c] + schedule->target_noise[d.t] * noise[c];
+    }
+    return d;
+}

@@ -1,0 +1,22 @@
+#include "base/cancel.h"
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+static const volatile sig_atomic_t *watched;
+
+void dd_cancel_watch(const volatile sig_atomic_t *flag)
+{
+    watched = flag;
+}
+
+int dd_cancelled(void)
+{
+    return watched && *watched;
+}
+
+int dd_check_cancelled(void)
+{
+    return dd_cancelled() ? dd_fail(DD_STOPPED, "stopped") : DD_OK;
+}

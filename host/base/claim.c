@@ -1,0 +1,258 @@
+#define _GNU_SOURCE /* asprintf */
+#include "base/claim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/files.h"
+
+/* Who wrote a claim. Together boot and start tell a process from a later one of the same number. */
+typedef struct owner {
+    char host[65], boot[64], space[64], time[32]; /* space: of process numbers, one for each container */
+    char machine[20];                             /* stays when the host is started again; "-": not known */
+    long pid;
+    unsigned long long start; /* clock ticks after the boot */
+} owner;
+
+static void read_line(const char *path, char *out, int size)
+{
+    FILE *file = fopen(path, "r");
+    *out = '\0';
+    if (file && fgets(out, size, file))
+        out[strcspn(out, "\n")] = '\0';
+    if (file)
+        fclose(file);
+}
+
+/* Field 22 of /proc/<pid>/stat, 0 where there is no such process. */
+static unsigned long long start_of(long pid)
+{
+    char path[64], line[1024];
+    unsigned long long start = 0;
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    read_line(path, line, sizeof line);
+    const char *at = strrchr(line, ')'); /* the name before it may hold anything */
+    for (int field = 3; at && field <= 22; field++)
+        at = strchr(at + 1, ' ');
+    if (at)
+        sscanf(at, "%llu", &start);
+    return start;
+}
+
+/* A number made of /etc/machine-id, which itself is not to be shown to others. */
+static void name_machine(char *out, size_t size)
+{
+    char id[64];
+    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
+    read_line("/etc/machine-id", id, sizeof id);
+    for (const char *p = id; *p; p++)
+        hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
+    snprintf(out, size, *id ? "%016llx" : "-", (unsigned long long)hash);
+}
+
+static void myself(owner *o)
+{
+    struct utsname name;
+    time_t now = time(NULL);
+    struct tm parts;
+    *o = (owner){.pid = (long)getpid(), .space = "-"};
+    snprintf(o->host, sizeof o->host, "%s", uname(&name) ? "unknown" : name.nodename);
+    read_line("/proc/sys/kernel/random/boot_id", o->boot, sizeof o->boot);
+    if (!*o->boot)
+        strcpy(o->boot, "-");
+    ssize_t n = readlink("/proc/self/ns/pid", o->space, sizeof o->space - 1);
+    if (n > 0)
+        o->space[n] = '\0';
+    name_machine(o->machine, sizeof o->machine);
+    o->start = start_of(o->pid);
+    strftime(o->time, sizeof o->time, "%Y-%m-%d %H:%M:%S %z", localtime_r(&now, &parts));
+}
+
+static char *print_owner(const owner *o)
+{
+    char *text;
+    return asprintf(&text, "host %s\nboot %s %s\nprocess %ld %llu\nsince %s\nmachine %s\n", o->host, o->boot, o->space,
+                    o->pid, o->start, o->time, o->machine) < 0
+               ? NULL
+               : text;
+}
+
+static int parse_owner(const char *text, owner *o)
+{
+    *o = (owner){.machine = "-"}; /* older programs wrote no machine */
+    return sscanf(text, "host %64s\nboot %63s %63s\nprocess %ld %llu\nsince %31[^\n]\nmachine %19s", o->host, o->boot,
+                  o->space, &o->pid, &o->start, o->time, o->machine) >= 6;
+}
+
+/* The whole of a small file, malloc'ed; NULL with errno. */
+static char *read_text(const char *path)
+{
+    enum { MOST = 1024 };
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    char *text = file < 0 ? NULL : calloc(1, MOST);
+    if (text && read(file, text, MOST - 1) < 0) {
+        free(text);
+        text = NULL;
+    }
+    if (file >= 0)
+        close(file);
+    return text;
+}
+
+enum { TRIES = 20 }; /* to take a claim away that its owner has left */
+
+/* ---- judging one that is there ---- */
+
+static int is_known(const char *word)
+{
+    return strcmp(word, "-") != 0;
+}
+
+/* Whether no process of this number is there, or one that began at another time. Where others' processes are hidden
+ * (/proc mounted with hidepid), the start cannot be read, and only the kernel says whether there is one. */
+static int is_gone(long pid, unsigned long long start)
+{
+    if (kill((pid_t)pid, 0) && errno == ESRCH)
+        return 1;
+    unsigned long long now = start_of(pid);
+    return start && now && now != start;
+}
+
+/* Whether its process is known to have ended. Two hosts may have one name: with another boot, only an equal machine
+ * says that it was this host before it was started again. */
+static int has_ended(const owner *o)
+{
+    owner me;
+    myself(&me);
+    if (strcmp(o->host, me.host) || strcmp(o->space, me.space) || !is_known(o->space) || !is_known(o->boot) ||
+        !is_known(me.boot))
+        return 0;
+    if (strcmp(o->boot, me.boot))
+        return is_known(o->machine) && !strcmp(o->machine, me.machine);
+    return is_gone(o->pid, o->start);
+}
+
+static int refuse(const char *path, const char *target, const owner *o)
+{
+    return dd_fail(DD_ERR_CONFLICT,
+                   "%s: another dualdiff is writing it: process %ld on host %s, since %s; wait for it. If that process "
+                   "has ended, delete the file %s (only that one), then run the same command again",
+                   target, o->pid, o->host, o->time, path);
+}
+
+/* Take a stale claim away. Only one process can rename it; if another one has claimed in between, that claim is put
+ * back, and whoever lost sees it at the next look. */
+static void clear_away(const char *path, const char *stale)
+{
+    char *aside, *text;
+    if (asprintf(&aside, "%s.%ld", path, (long)getpid()) < 0)
+        return;
+    if (!rename(path, aside)) {
+        text = read_text(aside);
+        if (text && strcmp(text, stale) && link(aside, path) && errno != EEXIST)
+            rename(aside, path); /* no hard links here */
+        free(text);
+        unlink(aside);
+    }
+    free(aside);
+}
+
+static int busy(const char *path, const char *target)
+{
+    return dd_fail(DD_ERR_CONFLICT,
+                   "%s: another dualdiff is about to write it; wait for it. If none is, delete the file %s (only that "
+                   "one), then run the same command again",
+                   target, path);
+}
+
+/* What to do about a claim that is there: 1, it is gone now; 0, *status says who has it. */
+static int judge(const char *path, const char *target, int *status)
+{
+    owner o;
+    errno = 0;
+    char *text = read_text(path);
+    if (!text && errno == ENOENT)
+        return 1;
+    if (!text || !parse_owner(text, &o))
+        *status = busy(path, target);
+    else if (has_ended(&o))
+        clear_away(path, text);
+    else
+        *status = refuse(path, target, &o);
+    free(text);
+    return !*status;
+}
+
+int dd_claim_absent(const char *path, const char *target)
+{
+    int status = DD_OK;
+    for (int i = 0; i < TRIES && !status && !access(path, F_OK); i++)
+        judge(path, target, &status);
+    return status;
+}
+
+/* ---- taking ---- */
+
+/* Write the text into the claim that was just created. */
+static int fill(const char *path, int descriptor, const char *text)
+{
+    size_t n = strlen(text);
+    int reason = write(descriptor, text, n) != (ssize_t)n || fsync(descriptor) ? errno : 0;
+    if (close(descriptor) && !reason)
+        reason = errno;
+    if (!reason)
+        return DD_OK;
+    unlink(path);
+    return dd_fail_writing(path, reason);
+}
+
+static int create(const char *path, const char *target, const char *text)
+{
+    for (int i = 0, status = DD_OK; i < TRIES; i++) {
+        int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (descriptor >= 0)
+            return fill(path, descriptor, text);
+        if (errno != EEXIST)
+            return dd_fail(DD_ERR_IO, "%s: %s; no lock can be made there", path, strerror(errno));
+        if (!judge(path, target, &status))
+            return status;
+    }
+    return busy(path, target);
+}
+
+int dd_claim_take(const char *path, const char *target, char **mine)
+{
+    owner me;
+    myself(&me);
+    *mine = print_owner(&me);
+    int status = *mine ? create(path, target, *mine) : dd_fail(DD_ERR_MEMORY, "out of memory");
+    if (status) {
+        free(*mine);
+        *mine = NULL;
+    }
+    return status;
+}
+
+int dd_claim_is(const char *path, const char *mine)
+{
+    char *text = read_text(path);
+    int same = text ? !strcmp(text, mine) : errno == ENOENT ? -1 : 0;
+    free(text);
+    return same;
+}
+
+void dd_claim_release(const char *path, char *mine)
+{
+    if (mine && dd_claim_is(path, mine) == 1)
+        unlink(path);
+    free(mine);
+}

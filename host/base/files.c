@@ -1,0 +1,293 @@
+#define _GNU_SOURCE /* asprintf */
+#include "base/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+/* ---- names ---- */
+
+char *dd_path_with(const char *path, const char *suffix)
+{
+    char *out;
+    return asprintf(&out, "%s%s", path, suffix) < 0 ? NULL : out;
+}
+
+/* Length of the part of `path` before its last component, with the slash. */
+static int folder_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? (int)(slash + 1 - path) : 0;
+}
+
+char *dd_path_beside(const char *path, const char *prefix, const char *suffix)
+{
+    enum { LONGEST = 200 }; /* so that it stays below a name's 255 bytes */
+    char *out;
+    int folder = folder_length(path);
+    return asprintf(&out, "%.*s%s%.*s%s", folder, path, prefix, LONGEST, path + folder, suffix) < 0 ? NULL : out;
+}
+
+/* What the link at `path` points to, seen from here; NULL: it is no link, or memory is out. */
+static char *link_target(const char *path)
+{
+    char target[PATH_MAX], *out;
+    ssize_t n = readlink(path, target, sizeof target - 1);
+    if (n < 0)
+        return NULL;
+    target[n] = '\0';
+    int folder = *target == '/' ? 0 : folder_length(path);
+    return asprintf(&out, "%.*s%s", folder, path, target) < 0 ? NULL : out;
+}
+
+char *dd_path_followed(const char *path)
+{
+    enum { MOST_LINKS = 40 };
+    char *now = strdup(path);
+    for (int i = 0; now && i < MOST_LINKS; i++) {
+        char *next = link_target(now);
+        if (!next)
+            break;
+        free(now);
+        now = next;
+    }
+    return now;
+}
+
+/* ---- durability ---- */
+
+int dd_fail_writing(const char *path, int error)
+{
+    int full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+    return dd_fail(DD_ERR_IO, "%s: cannot be written: %s%s%s", path, strerror(error),
+                   access(path, F_OK) ? "" : "; what was there before is kept",
+                   full ? ". Make room, then run the command again" : "");
+}
+
+int dd_sync_file(const char *path)
+{
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    int reason = descriptor < 0 || fsync(descriptor) ? errno : 0;
+    if (descriptor >= 0)
+        close(descriptor);
+    return reason ? dd_fail_writing(path, reason) : DD_OK;
+}
+
+/* 0 or an errno. Some file systems keep no promise about folders and say so. */
+static int sync_directory_of(const char *path)
+{
+    int folder = folder_length(path);
+    char *directory = folder ? strndup(path, (size_t)folder) : strdup(".");
+    int descriptor = directory ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int reason = descriptor < 0 || fsync(descriptor) ? errno : 0;
+    if (descriptor >= 0)
+        close(descriptor);
+    free(directory);
+    return reason == EINVAL || reason == ENOSYS || reason == EOPNOTSUPP ? 0 : reason;
+}
+
+int dd_sync_directory_of(const char *path)
+{
+    int reason = sync_directory_of(path);
+    return reason ? dd_fail(DD_ERR_IO, "the folder of %s cannot be flushed to disk: %s", path, strerror(reason))
+                  : DD_OK;
+}
+
+int dd_rename(const char *from, const char *to)
+{
+    if (rename(from, to))
+        return dd_fail_writing(to, errno);
+    int reason = sync_directory_of(to);
+    return reason ? dd_fail(DD_ERR_IO,
+                            "%s: the new file is in place, but its folder cannot be flushed to disk (%s), so after a "
+                            "power cut the old one may be back",
+                            to, strerror(reason))
+                  : DD_OK;
+}
+
+/* ---- outputs ---- */
+
+int dd_output_is_in_place(const dd_output *out)
+{
+    return !strcmp(out->path, out->temporary);
+}
+
+static void release(dd_output *out)
+{
+    if (out->descriptor >= 0)
+        close(out->descriptor);
+    free(out->name);
+    free(out->path);
+    free(out->temporary);
+    *out = (dd_output){.descriptor = -1};
+}
+
+/* /dev/stdout may be a regular file that already holds something. */
+int dd_path_is_stream(const char *path)
+{
+    static const char *const streams[] = {"/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/"};
+    struct stat there;
+    if (stat(path, &there))
+        return 0;
+    for (int i = 0; i < 4; i++)
+        if (!strncmp(path, streams[i], strlen(streams[i])))
+            return 1;
+    return !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode);
+}
+
+static void random_suffix(char out[12])
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz012345";
+    unsigned long long bits = 0;
+    struct timespec now;
+    if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) != sizeof bits) {
+        clock_gettime(CLOCK_REALTIME, &now);
+        bits = (unsigned long long)now.tv_nsec * 1000003u + (unsigned long long)getpid();
+    }
+    snprintf(out, 12, ".xxxxxx.tmp");
+    for (int i = 1; i <= 6; i++, bits >>= 5)
+        out[i] = letters[bits & 31];
+}
+
+/* A new file under a name that nobody else has. */
+static int create_unique(dd_output *out)
+{
+    enum { TRIES = 100 };
+    for (int i = 0; i < TRIES && out->descriptor < 0; i++) {
+        char suffix[12];
+        random_suffix(suffix);
+        free(out->temporary);
+        out->temporary = dd_path_beside(out->path, ".", suffix);
+        if (!out->temporary)
+            return dd_fail(DD_ERR_MEMORY, "out of memory");
+        out->descriptor = open(out->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (out->descriptor < 0 && errno != EEXIST)
+            break;
+    }
+    return out->descriptor < 0 ? dd_fail_writing(out->name, errno) : DD_OK;
+}
+
+static int create_fixed(dd_output *out)
+{
+    out->temporary = dd_path_beside(out->path, ".", ".tmp");
+    if (!out->temporary)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    unlink(out->temporary);
+    out->descriptor = open(out->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    return out->descriptor < 0 ? dd_fail_writing(out->name, errno) : DD_OK;
+}
+
+static int open_in_place(dd_output *out)
+{
+    free(out->path);
+    out->path = strdup(out->name);
+    out->temporary = strdup(out->name);
+    if (!out->path || !out->temporary)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    out->descriptor = open(out->name, O_WRONLY | O_APPEND | O_CLOEXEC);
+    return out->descriptor < 0 ? dd_fail_writing(out->name, errno) : DD_OK;
+}
+
+/* The new file is as private as the one that it replaces, and belongs to the same people. */
+static int take_mode(dd_output *out, const struct stat *there)
+{
+    struct stat made;
+    if (fstat(out->descriptor, &made))
+        return dd_fail_writing(out->name, errno);
+    if ((made.st_uid != there->st_uid || made.st_gid != there->st_gid) &&
+        fchown(out->descriptor, there->st_uid, there->st_gid))
+        errno = 0; /* only an administrator may; the file is the caller's then, as one that is new */
+    if ((made.st_mode & 07777) != (there->st_mode & 07777) && fchmod(out->descriptor, there->st_mode & 07777))
+        return dd_fail_writing(out->name, errno);
+    return DD_OK;
+}
+
+static int open_output(dd_output *out, const char *name, int (*create)(dd_output *))
+{
+    struct stat there;
+    *out = (dd_output){.name = strdup(name), .path = dd_path_followed(name), .descriptor = -1};
+    int status = out->name && out->path ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
+    int exists = !status && !stat(name, &there);
+    if (exists && S_ISDIR(there.st_mode))
+        status = dd_fail(DD_ERR_IO, "%s: is a folder; name a file in it", name);
+    else if (exists && dd_path_is_stream(name))
+        status = open_in_place(out);
+    else if (!status)
+        status = create(out);
+    if (!status && exists && !dd_output_is_in_place(out))
+        status = take_mode(out, &there);
+    if (!status)
+        return DD_OK;
+    if (out->temporary && out->descriptor >= 0 && !dd_output_is_in_place(out))
+        unlink(out->temporary);
+    release(out);
+    return status;
+}
+
+int dd_output_open(dd_output *out, const char *name)
+{
+    return open_output(out, name, create_unique);
+}
+
+int dd_output_open_locked(dd_output *out, const char *name)
+{
+    return open_output(out, name, create_fixed);
+}
+
+int dd_output_close(dd_output *out, int status)
+{
+    int in_place = dd_output_is_in_place(out);
+    if (!status && !in_place && fsync(out->descriptor))
+        status = dd_fail_writing(out->name, errno);
+    if (in_place || status) {
+        if (!in_place)
+            unlink(out->temporary);
+    } else {
+        status = dd_rename(out->temporary, out->path);
+        if (status)
+            unlink(out->temporary); /* where the name was not changed */
+    }
+    release(out);
+    return status;
+}
+
+static int copy_bytes(int from, const char *path, const dd_output *out)
+{
+    enum { BLOCK = 1 << 20 };
+    char *block = malloc(BLOCK);
+    int status = block ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
+    ssize_t n = 1;
+    while (!status && n) {
+        n = read(from, block, BLOCK);
+        if (n < 0)
+            status = dd_fail(DD_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
+        for (ssize_t done = 0; done < n && !status;) {
+            ssize_t written = write(out->descriptor, block + done, (size_t)(n - done));
+            if (written < 0)
+                status = dd_fail_writing(out->name, errno);
+            else
+                done += written;
+        }
+    }
+    free(block);
+    return status;
+}
+
+int dd_output_copy(const dd_output *out, const char *path)
+{
+    int from = open(path, O_RDONLY | O_CLOEXEC);
+    if (from < 0)
+        return dd_fail(DD_ERR_IO, "%s: %s", path, strerror(errno));
+    int status = copy_bytes(from, path, out);
+    close(from);
+    return status;
+}

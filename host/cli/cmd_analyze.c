@@ -1,0 +1,137 @@
+/* dualdiff analyze: what gate and experts of a stored run do, into its file. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "analysis/analysis.h"
+#include "analysis/analysis_file.h"
+#include "base/clock.h"
+#include "base/lock.h"
+#include "base/names.h"
+#include "cli/commands.h"
+#include "cli/config_option.h"
+#include "cli/progress.h"
+
+static const dd_option options[] = {
+    {"dataset", "NAME|FILE", 0,
+     "the points the run was trained on, where they were a FILE that is no longer where it was."},
+    DD_HEADER_OPTION,
+    {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
+    {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core."},
+    DD_OPTION_QUIET,
+    {0}};
+
+const dd_command dd_command_analyze = {
+    .name = "analyze",
+    .summary = "what gate and experts of a stored run do",
+    .synopsis =
+        "RUN.h5... [--dataset NAME|FILE] [--header yes|no|auto] [--backend auto|cpu|cuda] [--threads N] [--quiet]",
+    .description =
+        "Computes, with the averaged parameters of finished runs that have several experts, and stores in each run's "
+        "own file (group /analysis, replaced if it is there; the rest of the file is not changed):\n\n"
+        "map: weights, the noise each expert predicts and their disagreement on a grid over the plane at six "
+        "timesteps.\n"
+        "by_timestep, by_region: weights while sampling, loss of the run's own mixture, of an equal one and of each "
+        "expert alone, by timestep and by mode of the data (or cell of a grid where there are no modes).\n"
+        "information: mutual information of the weights with the mode and with the timestep.\n"
+        "training: quantiles and entropy of the logged weights over training.\n"
+        "trajectory: 2000 samples on their way from noise.\n\n"
+        "Under a fixed gate (model.gate = \"fixed\") what is read from logged weights is left out.\n"
+        "`dualdiff plot` and `dualdiff report` draw it.",
+    .least_words = 1,
+    .most_words = -1,
+    .words_name = "RUN.h5",
+    .options = options,
+    .examples = "    dualdiff analyze runs/run_1/dino/seed_0.h5\n"
+                "    dualdiff analyze runs/run_[1-5]/*/seed_0.h5\n",
+    .run = dd_cmd_analyze};
+
+/* Over experts. */
+static double mean_of(const dd_array *array)
+{
+    double sum = 0.;
+    for (int e = 0; e < array->axis[0]->size; e++)
+        sum += array->value[e];
+    return sum / array->axis[0]->size;
+}
+
+static void print_summary(const char *path, const dd_analysis *a, double seconds)
+{
+    const char *place = a->countable ? "mode" : "grid cell";
+    printf("%s: analysed in %.1f s\n", path, seconds);
+    if (!a->gated)
+        printf("    the gate is fixed: the experts alone are analysed\n");
+    for (int source = 0; source < 2 && a->gated; source++) {
+        static const char *const names[2][3] = {
+            {"information/data_region", "information/data_timestep", "information/data_entropy"},
+            {"information/sampling_region", "information/sampling_timestep", "information/sampling_entropy"}};
+        double bits[3];
+        for (int i = 0; i < 3; i++)
+            bits[i] = mean_of(dd_analysis_find(a, names[source][i]));
+        printf("    %-12s an expert's weight tells %.3f bit of the %s, %.3f bit of the timestep; its entropy is %.3f "
+               "bit\n",
+               source ? "sampling:" : "on data:", bits[0], place, bits[1], bits[2]);
+    }
+    printf("    trajectories end within %.2g of the stored samples\n",
+           (double)dd_analysis_find(a, "trajectory/difference")->value[0]);
+}
+
+static int analyze(const char *path, const dd_args *args, int threads, dd_progress_view *view)
+{
+    dd_loaded stored;
+    dd_points points = {0};
+    dd_analysis analysis = {0};
+    dd_lock *lock;
+    int status;
+    double began = dd_now();
+    DD_TRY(dd_loaded_open(path, NULL, dd_args_value(args, "backend", "auto"), threads, &stored));
+    dd_progress_watch(view, dd_backend_pool(stored.backend));
+    status = dd_lock_acquire(path, &lock);
+    if (status) {
+        dd_loaded_close(&stored);
+        return status;
+    }
+    /* Regions and losses of other points would stand in the file as the run's own. */
+    status = dd_reading_option(args, &stored.reading);
+    if (!status)
+        status = dd_loaded_own_points("analyze", path, &stored, dd_args_value(args, "dataset", NULL), &points);
+    if (!status)
+        status = dd_analysis_create(&stored, path, &points, &analysis);
+    if (!status)
+        status = dd_analysis_write(path, &stored, &analysis);
+    dd_lock_release(lock);
+    dd_progress_clear(view);
+    if (!status)
+        print_summary(path, &analysis, dd_now() - began);
+    dd_analysis_free(&analysis);
+    dd_points_free(&points);
+    dd_loaded_close(&stored);
+    return status;
+}
+
+int dd_cmd_analyze(int argc, char **argv)
+{
+    dd_args args;
+    int threads;
+    int status = dd_args_parse(&dd_command_analyze, argc, argv, &args);
+    if (status || args.help)
+        goto done;
+    DD_CHECK(dd_args_threads(&args, &threads));
+    dd_progress_view view;
+    dd_progress_start(&view, dd_args_has(&args, "quiet"));
+    int failed = 0;
+    for (int i = 0; i < args.words; i++) {
+        dd_progress_part(&view, i, args.words);
+        int one = analyze(args.word[i], &args, threads, &view);
+        if (!one)
+            continue;
+        status = failed++ ? status : one;
+        if (args.words > 1) /* a folder's runs are named by one pattern, and some have nothing to analyse */
+            fprintf(stderr, "dualdiff: left out: %s\n", dd_error_message());
+    }
+    if (failed && args.words > 1)
+        dd_fail((dd_status)status, "analyze: %d of %d file%s left out, for the reason%s above", failed, args.words,
+                args.words == 1 ? " was" : "s were", dd_plural(failed));
+done:
+    dd_args_free(&args);
+    return status;
+}

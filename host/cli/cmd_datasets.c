@@ -1,0 +1,56 @@
+/* dualdiff datasets: the sets that are made by name. */
+#include <stdio.h>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "data/generators.h"
+
+static const dd_option options[] = {{0}};
+
+const dd_command dd_command_datasets = {
+    .name = "datasets",
+    .summary = "list the datasets that are made by name",
+    .synopsis = "",
+    .description =
+        "Prints a line for each dataset that --dataset knows by name: its name, its kind, how many modes it has (- "
+        "where "
+        "its points fill an area or lie along curves, so that there is nothing to count), and what it is. The kinds: "
+        "the experiment's own, sets of the literature on mode capture, and drawings made of points (each point is a "
+        "mode).\n\n"
+        "`dualdiff info NAME` prints more about one of them. Points of your own are given as a file; `dualdiff train "
+        "--help` says which files.",
+    .options = options,
+    .examples = "    dualdiff datasets\n",
+    .run = dd_cmd_datasets};
+
+static int print_dataset(const dd_generator_info *g)
+{
+    int modes = dd_generator_modes(g);
+    char text[16] = "-";
+    if (modes < 0)
+        return DD_ERR_MEMORY;
+    if (modes)
+        snprintf(text, sizeof text, "%d", modes);
+    printf("%-21s %-11s %5s  %s\n", g->name, dd_generator_kind_name[g->kind], text, g->what);
+    return DD_OK;
+}
+
+static int print_datasets(void)
+{
+    printf("%-21s %-11s %5s  %s\n", "name", "kind", "modes", "what it is");
+    for (int kind = 0; kind < DD_GENERATOR_KINDS; kind++)
+        for (const dd_generator_info *g = dd_generators; g->name; g++)
+            if ((int)g->kind == kind)
+                DD_TRY(print_dataset(g));
+    return DD_OK;
+}
+
+int dd_cmd_datasets(int argc, char **argv)
+{
+    dd_args args;
+    int status = dd_args_parse(&dd_command_datasets, argc, argv, &args);
+    if (!status && !args.help)
+        status = print_datasets();
+    dd_args_free(&args);
+    return status;
+}

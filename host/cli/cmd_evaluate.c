@@ -1,0 +1,348 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/directories.h"
+#include "base/lock.h"
+#include "base/pool.h"
+#include "cli/commands.h"
+#include "cli/config_option.h"
+#include "cli/progress.h"
+#include "data/generators.h"
+#include "metrics/kl.h"
+#include "metrics/measure.h"
+#include "run/loaded_run.h"
+#include "store/overwrite.h"
+#include "store/paths.h"
+
+static const dd_option options[] = {
+    {"dataset", "NAME|FILE", 0,
+     "points to measure against. Default: those the run was trained on; a FILE is "
+     "read again from where it was."},
+    {"config", "CONFIG", 0,
+     "sample and measure by this configuration's [sampling] and [evaluation]; in the "
+     "rest it has to be the run's. Default: the run's own."},
+    {"set", "KEY=VALUE", 1, "override a value of [sampling] or [evaluation], for instance sampling.steps=20."},
+    {"out", "DIR", 0,
+     "store samples and metrics as DIR/<config>/<dataset>/seed_<n>.h5, which `dualdiff "
+     "compare DIR` shows beside the runs."},
+    DD_OVERWRITE_OPTION,
+    {"complete", NULL, 0,
+     "measure the stored samples, and add to RUN.h5 the metrics that it lacks; with --dataset, where the run needs it, "
+     "and no other option but --threads, --backend and --quiet."},
+    DD_HEADER_OPTION,
+    {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
+    {"threads", "N", 0, "threads of the CPU backend, and of the metrics on any. Default: 0, one per core."},
+    DD_OPTION_QUIET,
+    {0}};
+
+const dd_command dd_command_evaluate = {
+    .name = "evaluate",
+    .summary = "recompute the metrics of a stored run",
+    .synopsis = "RUN.h5 [--dataset NAME|FILE] [--header yes|no|auto] [--config CONFIG] [--set KEY=VALUE ...] [--out "
+                "DIR] [--overwrite] [--complete] "
+                "[--backend auto|cpu|cuda] [--threads N] [--quiet]",
+    .description =
+        "Computes the metrics of a finished run (all but training_time) from its stored parameters, and prints them "
+        "beside the stored ones; docs/metrics.md says what they are. On the points it was trained on, and the machine "
+        "that measured it, the differences are 0 (but for the time). The file is not changed, unless --complete is "
+        "given: that adds "
+        "metrics which are missing because memory was short when the run was measured, or because an older program did "
+        "not know them.\n\n"
+        "With --config or --set it tells what another sampler would have made of the same network.",
+    .least_words = 1,
+    .most_words = 1,
+    .words_name = "RUN.h5",
+    .options = options,
+    .examples = "    dualdiff evaluate runs/run_1/dino/seed_0.h5\n"
+                "    dualdiff evaluate runs/run_1/dino/seed_0.h5 --dataset mine.csv\n"
+                "    dualdiff evaluate runs/run_1/dino/seed_0.h5 --set sampling.steps=20 --set sampling.eta=0\n",
+    .run = dd_cmd_evaluate};
+
+/* Against `points`, which may be the training points. samples: x and initial_noise (evaluation.samples, 2), those that
+ * were measured. */
+static int measure(const char *path, const dd_loaded *s, const dd_points *points, int training, const char *dataset,
+                   dd_samples *samples, dd_metrics *m)
+{
+    const dd_config *c = &s->header.config;
+    uint32_t n = (uint32_t)c->evaluation.samples;
+    dd_points fresh = {0};
+    double eval_loss, heldout_loss = NAN;
+    int status = DD_OK, measured;
+    dd_pool *pool = dd_backend_pool(s->backend);
+    dd_pool_phase(pool, "evaluating the loss");
+    DD_CHECK(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_EVALUATE, (const dd_points *const[]){points},
+                                  &eval_loss));
+    if (points->generated) {
+        DD_CHECK(dd_points_open(dataset, (uint32_t)c->evaluation.heldout, c->data.seed, DD_STREAM_HELDOUT, &fresh));
+        dd_pool_phase(pool, "evaluating the held-out loss");
+        DD_CHECK(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_HELDOUT, (const dd_points *const[]){&fresh},
+                                      &heldout_loss));
+    }
+    double began = dd_now();
+    DD_CHECK(dd_loaded_sample(path, s, training ? points : NULL, s->header.seed, n, samples));
+    double inference_time = dd_now() - began;
+    status =
+        dd_metrics_of_samples(pool, 1, (const dd_points *const[]){points}, samples->x, n, &c->evaluation, m, &measured);
+    if (status) {
+        dd_fail_context("%s", dataset);
+        goto done;
+    }
+    m->eval_loss = eval_loss;
+    m->heldout_loss = heldout_loss;
+    m->inference_time = inference_time;
+done:
+    dd_points_free(&fresh);
+    return status;
+}
+
+static void print_metrics(const dd_metrics *computed, const dd_metrics *stored)
+{
+    dd_metrics now = *computed, then = *stored;
+    printf("%-18s %-5s %14s %14s %14s\n", "metric", "unit", "computed", "stored", "difference");
+    for (int i = 0; i < DD_METRICS; i++) {
+        double a = *dd_metric(&now, i), b = *dd_metric(&then, i);
+        if (isnan(a))
+            continue;
+        printf("%-18s %-5s %14.9g", dd_metric_table[i].name, dd_metric_table[i].unit, a);
+        if (isnan(b))
+            printf(" %14s %14s\n", "-", "-");
+        else
+            printf(" %14.9g %14.3g\n", b, a - b);
+    }
+}
+
+typedef struct output {
+    const char *dir;         /* NULL: nothing is stored */
+    const char *config_name; /* "": the run's own */
+    int overwrite;
+} output;
+
+static const char again[] = "generated points, from the averaged parameters of a run that was stored before";
+
+static char *target_of(const dd_loaded *s, const output *o)
+{
+    return dd_run_path(o->dir, *o->config_name ? o->config_name : s->header.config_name, s->header.dataset,
+                       s->header.seed, ".h5");
+}
+
+static int check_target(const char *path, int overwrite)
+{
+    if (!path)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    if (!overwrite && !access(path, F_OK))
+        return dd_fail(DD_ERR_CONFLICT, "%s is there; use another --out, or replace it with --overwrite", path);
+    return dd_overwrite_check_draw(path, again, overwrite);
+}
+
+/* What is stored under a result's name is one, of samples without a network. gate (evaluation.samples, gates): room
+ * for the weights on the samples. */
+static int store(const dd_loaded *s, const output *o, const dd_points *training, const dd_samples *samples, float *gate,
+                 const dd_metrics *computed, dd_progress_view *view)
+{
+    uint32_t n = (uint32_t)s->header.config.evaluation.samples;
+    if (s->model.gates)
+        DD_TRY(dd_ensemble_predict(s->ensemble, DD_STATE_EMA, samples->x, n, 0, &(dd_prediction){.gate = gate}));
+    dd_run run = dd_loaded_run(s);
+    if (*o->config_name)
+        run.config_name = o->config_name;
+    char *path = target_of(s, o);
+    if (!path)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_result result = {.metrics = *computed,
+                        .samples = n,
+                        .x = samples->x,
+                        .initial_noise = samples->initial_noise,
+                        .gate = s->model.gates ? gate : NULL,
+                        .gates = s->model.gates,
+                        .training = training};
+    dd_lock *lock = NULL;
+    int status = dd_make_directories(path, "--out");
+    if (!status)
+        status = dd_lock_acquire(path, &lock); /* a run of this name may be training */
+    if (!status)
+        status = check_target(path, o->overwrite);
+    if (!status)
+        status = dd_result_write_samples(path, &run, &result, again);
+    dd_lock_release(lock);
+    if (!status)
+        dd_progress_wrote(view, "wrote %s", path);
+    free(path);
+    return status;
+}
+
+static int evaluate(const char *path, const dd_loaded *s, const char *asked, const output *out, dd_progress_view *view)
+{
+    const char *dataset = asked ? asked : s->header.dataset;
+    dd_points points;
+    dd_metrics computed, stored;
+    int same;
+    uint32_t n = (uint32_t)s->header.config.evaluation.samples;
+    DD_TRY(dd_loaded_points(path, s, asked, &points, &same));
+    int measurable = dd_check_measurable(points.xy, points.n, s->header.config.evaluation.k);
+    if (measurable) {
+        dd_fail_context("%s", dataset);
+        dd_points_free(&points);
+        return measurable;
+    }
+    if (!same && s->header.config.sampling.start == DD_START_DATA && !*s->header.dataset_path &&
+        !dd_generator_find(s->header.dataset)) {
+        dd_points_free(&points);
+        return dd_fail(DD_ERR_USAGE,
+                       "evaluate: %s starts sampling from the file that it was trained on, so it cannot be measured "
+                       "against %s alone; give that file as --dataset, or --set sampling.start=normal",
+                       path, dataset);
+    }
+    if (out->dir && !same) {
+        dd_points_free(&points);
+        return dd_fail(
+            DD_ERR_USAGE,
+            "evaluate: --out stores metrics beside the run's, and %s is not what %s was trained on; leave out "
+            "--out or --dataset",
+            dataset, path);
+    }
+    char *target = out->dir ? target_of(s, out) : NULL;
+    int status = out->dir ? check_target(target, out->overwrite) : DD_OK; /* before the work, not after it */
+    if (out->dir && !status)
+        status = dd_make_way(target, "--out");
+    free(target);
+    if (status) {
+        dd_points_free(&points);
+        return status;
+    }
+    float *x = malloc((4 + (size_t)s->model.gates) * (size_t)n * sizeof *x);
+    dd_samples samples = {.x = x, .initial_noise = x ? x + 2 * (size_t)n : NULL};
+    float *gate = x ? x + 4 * (size_t)n : NULL;
+    status = x ? dd_result_read_metrics(path, &stored) : dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
+    if (!status)
+        status = measure(path, s, &points, same, dataset, &samples, &computed);
+    if (!status && out->dir)
+        status = store(s, out, &points, &samples, gate, &computed, view);
+    dd_progress_clear(view);
+    if (!status) {
+        printf("%s on %s%s\n\n", path, points.name, same ? "" : " (not the points it was trained on)");
+        print_metrics(&computed, &stored);
+    }
+    free(x);
+    dd_points_free(&points);
+    return status;
+}
+
+/* The metrics of `computed` that the file lacks; returns how many. */
+static int missing(const dd_metrics *stored, const dd_metrics *computed, dd_metrics *added)
+{
+    dd_metrics then = *stored, now = *computed;
+    int count = 0;
+    for (int i = 0; i < DD_METRICS; i++) {
+        int lacks = isnan(*dd_metric(&then, i)) && !isnan(*dd_metric(&now, i));
+        *dd_metric(added, i) = lacks ? *dd_metric(&now, i) : NAN;
+        count += lacks;
+    }
+    return count;
+}
+
+static int add_missing(const char *path, const dd_metrics *stored, const dd_metrics *computed)
+{
+    dd_metrics added;
+    if (!missing(stored, computed, &added)) {
+        printf("%s lacks no metric that can be computed\n", path);
+        return DD_OK;
+    }
+    DD_TRY(dd_result_add_metrics(path, &added));
+    for (int i = 0; i < DD_METRICS; i++)
+        if (!isnan(*dd_metric(&added, i)))
+            printf("%s: added %s %.9g\n", path, dd_metric_table[i].name, *dd_metric(&added, i));
+    return DD_OK;
+}
+
+/* Of the stored samples, not of such that are made again: what is added belongs to what is there. */
+static int complete(const char *path, const dd_loaded *s, const char *asked)
+{
+    dd_points points = {0};
+    dd_metrics stored, computed;
+    float *x = NULL;
+    uint32_t n;
+    int measured, status;
+    dd_lock *lock;
+    DD_TRY(dd_lock_acquire(path, &lock));
+    DD_CHECK(dd_loaded_own_points("evaluate", path, s, asked, &points));
+    DD_CHECK(dd_result_read_metrics(path, &stored));
+    DD_CHECK(dd_result_read_samples(path, &x, &n));
+    DD_CHECK(dd_metrics_of_samples(dd_backend_pool(s->backend), 1, (const dd_points *const[]){&points}, x, n,
+                                   &s->header.config.evaluation, &computed, &measured));
+    status = add_missing(path, &stored, &computed);
+done:
+    dd_lock_release(lock);
+    dd_points_free(&points);
+    free(x);
+    return status;
+}
+
+/* --complete is about the file as it is. */
+static int check_complete(const dd_args *args)
+{
+    static const char *const others[] = {"config", "set", "out"};
+    for (int i = 0; i < 3 && dd_args_has(args, "complete"); i++)
+        if (dd_args_has(args, others[i]))
+            return dd_fail(DD_ERR_USAGE, "evaluate: --complete adds what RUN.h5 itself lacks; leave out --%s",
+                           others[i]);
+    return DD_OK;
+}
+
+/* The stored configuration, with --config's and --set's [sampling] and [evaluation]. */
+static int configure(const dd_args *args, const char *path, dd_config *config)
+{
+    static const char *const fixed[] = {"model", "diffusion", "training", "data", NULL};
+    const char *file = dd_args_value(args, "config", NULL);
+    dd_header header;
+    DD_TRY(dd_header_read(path, &header));
+    *config = header.config;
+    if (file)
+        DD_TRY(dd_config_open(file, config));
+    DD_TRY(dd_override_config(args, config));
+    char *difference = dd_config_difference(config, &header.config, fixed);
+    if (!difference)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int status =
+        *difference
+            ? dd_fail(DD_ERR_USAGE,
+                      "%s was trained otherwise; only [sampling] and [evaluation] can change now. If --config is meant "
+                      "for its sampler alone, say what the run has by --set. What differs:\n%s",
+                      path, difference)
+            : DD_OK;
+    free(difference);
+    return status;
+}
+
+int dd_cmd_evaluate(int argc, char **argv)
+{
+    dd_args args;
+    dd_loaded stored;
+    dd_config config;
+    char name[64] = "";
+    dd_progress_view view;
+    int threads;
+    int status = dd_args_parse(&dd_command_evaluate, argc, argv, &args);
+    if (status || args.help)
+        goto done;
+    DD_CHECK(dd_args_threads(&args, &threads));
+    DD_CHECK(check_complete(&args));
+    dd_progress_start(&view, dd_args_has(&args, "quiet"));
+    DD_CHECK(configure(&args, args.word[0], &config));
+    if (dd_args_value(&args, "config", NULL))
+        DD_CHECK(dd_config_name(dd_args_value(&args, "config", NULL), name));
+    DD_CHECK(dd_loaded_open(args.word[0], &config, dd_args_value(&args, "backend", "auto"), threads, &stored));
+    dd_progress_watch(&view, dd_backend_pool(stored.backend));
+    status = dd_reading_option(&args, &stored.reading);
+    if (!status && dd_args_has(&args, "complete"))
+        status = complete(args.word[0], &stored, dd_args_value(&args, "dataset", NULL));
+    else if (!status)
+        status = evaluate(args.word[0], &stored, dd_args_value(&args, "dataset", NULL),
+                          &(output){dd_args_value(&args, "out", NULL), name, dd_args_has(&args, "overwrite")}, &view);
+    dd_loaded_close(&stored);
+done:
+    dd_args_free(&args);
+    return status;
+}

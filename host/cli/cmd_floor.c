@@ -1,0 +1,51 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/draws.h"
+
+static const dd_option options[] = {DD_DRAWS_OPTIONS};
+
+const dd_command dd_command_floor = {
+    .name = "floor",
+    .summary = "measure fresh true points: what the metrics say of perfect samples",
+    .synopsis =
+        "CONFIG --dataset NAME [--out DIR] [--overwrite] [--draws N] [--set KEY=VALUE ...] [--threads N] [--quiet]",
+    .description =
+        "Draws as many points of the dataset's distribution as CONFIG's [evaluation] has samples, fresh ones that no "
+        "training set contains, and measures them as the samples of a network. Prints mean, standard deviation and the "
+        "middle 95 % over the draws of every metric, and at last `kl_divergence <mean>`. With --out each draw is a "
+        "result file, DIR/floor/<dataset>/seed_<n>.h5.",
+    .least_words = 1,
+    .most_words = 1,
+    .words_name = "CONFIG",
+    .options = options,
+    .examples = "    dualdiff floor run_1 --dataset dino --draws 40\n",
+    .run = dd_cmd_floor};
+
+static int draw(const dd_draws *d, const void *user, uint64_t seed, uint32_t n, float *x, float *initial_noise)
+{
+    dd_points fresh;
+    (void)user;
+    (void)initial_noise;
+    DD_TRY(dd_points_open(d->dataset, n, seed, DD_STREAM_FLOOR, &fresh));
+    memcpy(x, fresh.xy, 2 * (size_t)n * sizeof *x);
+    dd_points_free(&fresh);
+    return DD_OK;
+}
+
+int dd_cmd_floor(int argc, char **argv)
+{
+    dd_args args;
+    dd_draws d = {0};
+    dd_progress_view view;
+    int status = dd_args_parse(&dd_command_floor, argc, argv, &args);
+    if (status || args.help)
+        goto done;
+    DD_CHECK(dd_draws_open(&args, &view, &d));
+    status = dd_draws_run(&d, &(dd_draw_source){.run = "floor", .points = "fresh points", .draw = draw});
+done:
+    dd_draws_close(&d);
+    dd_args_free(&args);
+    return status;
+}

@@ -1,0 +1,247 @@
+#include <hdf5.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clean_text.h"
+#include "base/names.h"
+#include "cli/commands.h"
+#include "cli/config_option.h"
+#include "data/generators.h"
+#include "hdf5/h5.h"
+#include "hdf5/result_hint.h"
+#include "store/store.h"
+
+static const dd_option options[] = {{0}};
+
+const dd_command dd_command_info = {
+    .name = "info",
+    .summary = "print what a configuration, a stored file or a dataset is",
+    .synopsis = "CONFIG|RUN.h5|DATASET",
+    .description = "Prints the layers and parameters of the network, its floating point operations a step, the noise "
+                   "schedule's ends and the resolved configuration; of a stored file also where it comes from, its "
+                   "metrics and what it holds. Where a file has points that no training of its own made (`dualdiff "
+                   "oracle`, `floor`, `evaluate --config`), it says what they are in place of a network. Of a "
+                   "generated dataset (`dualdiff datasets` lists them): what "
+                   "it is, its modes, and the range of its points. A file that has a dataset's name is given as "
+                   "./NAME.",
+    .least_words = 1,
+    .most_words = 1,
+    .words_name = "CONFIG, RUN.h5 or DATASET",
+    .options = options,
+    .examples = "    dualdiff info run_1\n    dualdiff info runs/run_1/dino/seed_0.h5\n"
+                "    dualdiff info dino\n",
+    .run = dd_cmd_info};
+
+static int print_network(const dd_config *c)
+{
+    dd_model m;
+    dd_schedule s;
+    DD_TRY(dd_model_create(&c->model, &m));
+    DD_TRY(dd_schedule_create(c, &s));
+    for (int t = 0; t < m.towers; t++) {
+        size_t parameters = 0;
+        printf("%s\n", m.tower[t].name);
+        for (int i = 0; i < m.tower[t].layers; i++) {
+            const dd_layer *l = &m.tower[t].layer[i];
+            size_t count = m.tensor[l->weight].count + m.tensor[l->bias].count;
+            parameters += count;
+            printf("    %-28s %4d -> %-4d %9zu  %s%s\n", m.tensor[l->weight].name, l->in, l->out, count,
+                   l->residual ? "x + " : "", l->activate ? "W act(x) + b" : "W x + b");
+        }
+        printf("    %-42s %7zu\n", "parameters", parameters);
+    }
+    int batch = c->training.batch;
+    printf("\nparameters %zu in %d tensors\n", m.parameters, m.tensors);
+    printf("operations %.4g MFLOP forward a point, %.4g GFLOP a training step of %d point%s\n",
+           1e-6 * dd_model_forward_flops(&m), 1e-9 * dd_model_step_flops(&m, batch), batch, dd_plural(batch));
+    int last = s.timesteps - 1;
+    printf("schedule   T = %d, beta %.3g to %.3g, alpha_bar at T %.4g: x_T keeps %.1f %% of the signal's amplitude\n",
+           s.timesteps, s.beta[0], s.beta[last], s.alpha_bar[last], 100 * sqrt(s.alpha_bar[last]));
+    dd_schedule_free(&s);
+    return DD_OK;
+}
+
+static herr_t print_object(hid_t file, const char *name, const H5O_info_t *info, void *user)
+{
+    (void)user;
+    if (info->type != H5O_TYPE_DATASET)
+        return 0;
+    hid_t set = H5Dopen2(file, name, H5P_DEFAULT), space = H5Dget_space(set);
+    hsize_t size[H5S_MAX_RANK];
+    int rank = H5Sget_simple_extent_dims(space, size, NULL);
+    char shown[256];
+    snprintf(shown, sizeof shown, "%s", name);
+    dd_clean_line(shown);
+    printf("    /%-44s%s", shown, rank == 0 ? " scalar" : "");
+    for (int i = 0; i < rank; i++)
+        printf(i ? " x %llu" : " %llu", (unsigned long long)size[i]);
+    putchar('\n');
+    H5Sclose(space);
+    H5Dclose(set);
+    return 0;
+}
+
+static void print_metrics(const char *path)
+{
+    dd_metrics m;
+    if (dd_result_read_metrics(path, &m))
+        return;
+    printf("\nmetrics\n");
+    for (int i = 0; i < DD_METRICS; i++)
+        if (!isnan(*dd_metric(&m, i)))
+            printf("    %-20s %14.6g %-4s %s\n", dd_metric_table[i].name, *dd_metric(&m, i), dd_metric_table[i].unit,
+                   dd_metric_table[i].long_name);
+}
+
+/* What the points of a result are that has no training of its own; 0 of all other files. */
+static int print_untrained(hid_t file, const dd_header *h, const char *path)
+{
+    char what[256];
+    if (h->kind != DD_FILE_RESULT || H5Lexists(file, "train", H5P_DEFAULT) > 0)
+        return 0;
+    hid_t points = H5Dopen2(file, "/samples/x", H5P_DEFAULT);
+    int known = points >= 0 && !dd_h5_read_text_attribute(points, path, "long_name", what, sizeof what);
+    if (known)
+        printf("points     %s\n", what);
+    if (points >= 0)
+        H5Dclose(points);
+    return known;
+}
+
+static int print_file(const char *path, dd_header *h)
+{
+    static const char *const kinds[] = {"log of a run that is not finished", "checkpoint", "result", "samples"};
+    hid_t file;
+    DD_TRY(dd_header_read(path, h));
+    DD_TRY(dd_h5_open(path, &file));
+    printf("%s: %s\n\n", path, kinds[h->kind]);
+    printf("run        %s on %s (%u point%s), seed %llu\n", h->config_name, h->dataset, h->points, dd_plural(h->points),
+           (unsigned long long)h->seed);
+    int status = DD_OK, untrained = print_untrained(file, h, path);
+    if (!untrained)
+        printf("steps      %d of %d\n", h->step, h->config.training.steps);
+    printf("made by    dualdiff %s (commit %s), backend %s, %s, %d thread%s", h->program_version, h->git_commit,
+           h->backend, h->device, h->threads, dd_plural(h->threads));
+    if (untrained) {
+        putchar('\n');
+    } else {
+        printf(", %d network%s together\n\n", h->replicas, h->replicas == 1 ? "" : "s");
+        status = print_network(&h->config);
+    }
+    if (h->kind == DD_FILE_RESULT)
+        print_metrics(path);
+    printf("\nholds\n");
+    H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_INC, print_object, NULL, H5O_INFO_BASIC);
+    H5Fclose(file);
+    printf("\nconfiguration\n");
+    return status;
+}
+
+static int print_config(const dd_config *c)
+{
+    char *text = dd_config_print(c);
+    if (!text)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    fputs(text, stdout);
+    free(text);
+    return DD_OK;
+}
+
+static int print_dataset(const dd_generator_info *g)
+{
+    enum { POINTS = 10000 };
+    dd_points points;
+    int modes = dd_generator_modes(g);
+    if (modes < 0)
+        return DD_ERR_MEMORY;
+    printf("%s: dataset that is made by name\n\n%-10s %s\n%-10s %s\n", g->name, "kind", dd_generator_kind_name[g->kind],
+           "what it is", g->what);
+    if (modes)
+        printf("%-10s %d\n", "modes", modes);
+    else
+        printf("%-10s none to count: its points fill an area or lie along curves\n", "modes");
+    DD_TRY(dd_points_open(g->name, POINTS, 0, DD_STREAM_TRAIN, &points));
+    for (int axis = 0; axis < 2; axis++) {
+        float least = points.xy[axis], most = points.xy[axis];
+        for (int i = 0; i < POINTS; i++) {
+            least = fminf(least, points.xy[2 * i + axis]);
+            most = fmaxf(most, points.xy[2 * i + axis]);
+        }
+        printf("x%d         from %.2f to %.2f (of %d points)\n", axis + 1, least, most, POINTS);
+    }
+    dd_points_free(&points);
+    return DD_OK;
+}
+
+static int is_folder(const char *path)
+{
+    struct stat about;
+    return !stat(path, &about) && S_ISDIR(about.st_mode);
+}
+
+static int is_toml(const char *path)
+{
+    const char *ending = strrchr(path, '.');
+    return ending && !strcmp(ending, ".toml");
+}
+
+/* A word that is no configuration may have been meant as a dataset, a run's folder or a file of points. */
+static int open_config(const char *word, dd_config *config)
+{
+    char message[1024];
+    int status = dd_config_open(word, config);
+    snprintf(message, sizeof message, "%s", dd_error_message());
+    if (status == DD_ERR_IO && is_folder(word))
+        return dd_fail_folder(word);
+    if (status == DD_ERR_IO && !strchr(word, '/'))
+        return dd_fail(DD_ERR_IO, "%s, and `dualdiff datasets` the datasets", message);
+    if (status == DD_ERR_CONFIG && !is_toml(word))
+        return dd_fail(DD_ERR_CONFIG,
+                       "%s: neither an HDF5 file nor a configuration; points go to `dualdiff train CONFIG --dataset "
+                       "FILE`. Read as a configuration: %s",
+                       word, message);
+    return status;
+}
+
+/* By its name, so that a damaged one is read as what it should be; or by its contents. */
+static int is_stored(const char *path)
+{
+    static const char *const endings[] = {".h5", ".hdf5", ".checkpoint"};
+    const char *ending = strrchr(path, '.');
+    for (int i = 0; i < 3; i++)
+        if (ending && !strcmp(ending, endings[i]))
+            return 1;
+    dd_h5_quiet();
+    return H5Fis_hdf5(path) > 0;
+}
+
+int dd_cmd_info(int argc, char **argv)
+{
+    dd_args args;
+    dd_config config;
+    int status = dd_args_parse(&dd_command_info, argc, argv, &args);
+    if (status || args.help)
+        goto done;
+    const char *path = args.word[0];
+    const dd_generator_info *generator = dd_generator_find(path);
+    if (generator) {
+        status = print_dataset(generator);
+        goto done;
+    }
+    if (is_stored(path)) {
+        dd_header header;
+        DD_CHECK(print_file(path, &header));
+        config = header.config;
+    } else {
+        DD_CHECK(open_config(path, &config));
+        DD_CHECK(print_network(&config));
+        putchar('\n');
+    }
+    status = print_config(&config);
+done:
+    dd_args_free(&args);
+    return status;
+}

@@ -1,0 +1,107 @@
+/* dualdiff report: one self-contained HTML page about finished runs, made by python/report.py. */
+#define _GNU_SOURCE /* asprintf */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/directories.h"
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/mixed_results.h"
+#include "cli/python_tool.h"
+#include "compare/table.h"
+#include "store/overwrite.h"
+#include "version.h"
+
+static const dd_option options[] = {
+    {"out", "FILE.html", 0, "where the report goes. Default: report.html in the first DIR"}, DD_OVERWRITE_OPTION, {0}};
+
+const dd_command dd_command_report = {
+    .name = "report",
+    .summary = "one HTML page with tables and pictures of finished runs",
+    .synopsis = "DIR... [--out FILE.html] [--overwrite]",
+    .description =
+        "Writes a page about every finished run under the DIRs (as for plot). It begins with the outcome (the data, "
+        "the "
+        "best samples, an animation of the runs that `dualdiff analyze` has seen, and the figures in a sentence) and "
+        "one "
+        "table of runs and metrics, with the words explained; then pictures with what to look for in them, analyses, "
+        "configurations and machines. What `dualdiff floor` and `dualdiff oracle` stored in the DIRs is compared with "
+        "the "
+        "runs. Pictures are part of the file, which needs no network and no other file.\n\n"
+        "Of many runs the page shows pictures of the best and tables of all, so that it stays small. A result that is "
+        "damaged is named and left out, and the exit status is 5.\n\n"
+        "Needs Python 3 with numpy, h5py and matplotlib, as plot does.",
+    .least_words = 1,
+    .most_words = -1,
+    .words_name = "DIR",
+    .options = options,
+    .examples = "    dualdiff report runs\n"
+                "    dualdiff report runs long_runs --out study.html\n",
+    .run = dd_cmd_report,
+};
+
+static int temporary_failed(void)
+{
+    return dd_fail(DD_ERR_IO, "a temporary file cannot be written; free space in /tmp");
+}
+
+/* The script gets the comparison as CSV, so that its numbers are those of `compare`. */
+static int make_report(const char *out, dd_entries *entries)
+{
+    char table[] = "/tmp/dualdiff_table.XXXXXX";
+    int descriptor = mkstemp(table);
+    if (descriptor < 0)
+        return temporary_failed();
+    FILE *file = fdopen(descriptor, "w");
+    int status = file ? dd_table_print(file, entries, &(dd_table_options){.format = DD_TABLE_CSV}) : temporary_failed();
+    if (file) {
+        int broken = ferror(file) != 0;
+        broken = fclose(file) || broken;
+        if (!status && broken)
+            status = temporary_failed();
+    } else {
+        close(descriptor);
+    }
+    if (!status) {
+        const char *arguments[] = {"--out", out, "--table", table, "--program", "dualdiff " DD_VERSION, NULL};
+        status = dd_tool_run("report.py", arguments, entries, entries->count);
+    }
+    unlink(table);
+    return status;
+}
+
+static int report(const dd_args *args, dd_entries *entries)
+{
+    char *in_first = NULL;
+    for (int i = 0; i < args->words; i++)
+        DD_TRY(dd_entries_scan(args->word[i], 2, entries));
+    dd_entries_print_left_out(stderr, entries);
+    if (!entries->count)
+        DD_TRY(dd_entries_complete(entries));
+    if (!entries->count)
+        return dd_fail(DD_ERR_IO, "report: no finished run under %s; `dualdiff train` makes them", args->word[0]);
+    DD_TRY(dd_warn_of_mixtures(entries, entries->count));
+    if (asprintf(&in_first, "%s/report.html", args->word[0]) < 0)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    const char *out = dd_args_value(args, "out", in_first);
+    int status = dd_overwrite_check(out, DD_WRITES_PAGE, dd_args_has(args, "overwrite"));
+    if (!status)
+        status = dd_make_way(out, "--out");
+    if (!status)
+        status = make_report(out, entries);
+    free(in_first);
+    return status ? status : dd_entries_complete(entries);
+}
+
+int dd_cmd_report(int argc, char **argv)
+{
+    dd_args args;
+    dd_entries entries = {0};
+    int status = dd_args_parse(&dd_command_report, argc, argv, &args);
+    if (!status && !args.help)
+        status = report(&args, &entries);
+    dd_entries_free(&entries);
+    dd_args_free(&args);
+    return status;
+}

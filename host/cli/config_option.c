@@ -1,0 +1,155 @@
+#define _GNU_SOURCE /* asprintf */
+#include "cli/config_option.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "cli/share.h"
+
+static const char ending[] = ".toml";
+
+int dd_config_name(const char *path, char out[DD_NAME])
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    size_t length = dot && dot > name ? (size_t)(dot - name) : strlen(name);
+    dd_name_copy(out, name, length);
+    return dd_name_check(out, DD_ERR_USAGE, "the configuration's name",
+                         "results are stored under it, so rename the configuration file");
+}
+
+static int has_ending(const char *name)
+{
+    size_t length = strlen(name), of_ending = strlen(ending);
+    return length > of_ending && !strcmp(name + length - of_ending, ending);
+}
+
+/* ---- the program's own ---- */
+
+static int keep_configuration(const struct dirent *entry)
+{
+    return has_ending(entry->d_name);
+}
+
+int dd_config_names_read(dd_config_names *names)
+{
+    struct dirent **entry;
+    *names = (dd_config_names){.folder = dd_share_path("configs", "configs")};
+    if (!names->folder)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int count = scandir(names->folder, &entry, keep_configuration, alphasort);
+    if (count <= 0)
+        return DD_OK;
+    names->name = calloc((size_t)count, sizeof *names->name);
+    for (int i = 0; i < count; i++) {
+        char *name = names->name ? strndup(entry[i]->d_name, strlen(entry[i]->d_name) - strlen(ending)) : NULL;
+        if (name)
+            names->name[names->count++] = name;
+        free(entry[i]);
+    }
+    free(entry);
+    if (names->count == count)
+        return DD_OK;
+    dd_config_names_free(names);
+    return dd_fail(DD_ERR_MEMORY, "out of memory");
+}
+
+void dd_config_names_free(dd_config_names *names)
+{
+    for (int i = 0; i < names->count; i++)
+        free(names->name[i]);
+    free(names->name);
+    free(names->folder);
+    *names = (dd_config_names){0};
+}
+
+/* ---- finding one ---- */
+
+static int is_file(const char *path)
+{
+    struct stat about;
+    return !stat(path, &about) && !S_ISDIR(about.st_mode);
+}
+
+static int unknown_name(const char *word, const dd_config_names *own)
+{
+    const char *closest = dd_closest(word, (const char *const *)own->name, own->count);
+    return dd_fail(
+        DD_ERR_IO,
+        "%s: No such file, and no configuration of that name in %s%s%s%s `dualdiff configs` lists the configurations",
+        word, own->folder, closest ? "; did you mean '" : ";", closest ? closest : "", closest ? "'?" : "");
+}
+
+static int find_own(const char *word, char **path)
+{
+    dd_config_names own;
+    DD_TRY(dd_config_names_read(&own));
+    int status = DD_OK;
+    if (asprintf(path, "%s/%s%s", own.folder, word, ending) < 0)
+        status = dd_fail(DD_ERR_MEMORY, "out of memory");
+    else if (!is_file(*path)) {
+        free(*path);
+        status = unknown_name(word, &own);
+    }
+    dd_config_names_free(&own);
+    return status;
+}
+
+/* A folder of results may have a configuration's name. */
+int dd_config_find(const char *word, char **path)
+{
+    int given = strchr(word, '/') || is_file(word);
+    if (asprintf(path, "%s%s", word, given ? "" : ending) < 0)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    if (given || is_file(*path))
+        return DD_OK;
+    free(*path);
+    return find_own(word, path);
+}
+
+/* ---- reading ---- */
+
+int dd_override_config(const dd_args *args, dd_config *config)
+{
+    const char **sets;
+    int count;
+    int status = dd_args_values(args, "set", &sets, &count);
+    for (int i = 0; i < count && !status; i++)
+        status = dd_config_set(config, sets[i]);
+    free(sets);
+    return status ? status : dd_config_validate(config);
+}
+
+static int read_word(const char *word, dd_config *config)
+{
+    char *path;
+    DD_TRY(dd_config_find(word, &path));
+    int status = dd_config_read(path, config);
+    free(path);
+    return status;
+}
+
+int dd_config_open(const char *word, dd_config *config)
+{
+    DD_TRY(read_word(word, config));
+    return dd_config_validate(config);
+}
+
+int dd_read_config(const dd_args *args, dd_config *config)
+{
+    DD_TRY(read_word(args->word[0], config));
+    return dd_override_config(args, config);
+}
+
+int dd_reading_option(const dd_args *args, dd_reading *reading)
+{
+    const char *word = dd_args_value(args, "header", NULL);
+    if (word && !dd_args_has(args, "dataset"))
+        return dd_fail(DD_ERR_USAGE, "%s: --header is about a file; name it with --dataset", args->command->name);
+    if (word && dd_header_row_parse(word, &reading->header))
+        return dd_fail(DD_ERR_USAGE, "%s: --header %s: yes, no or auto is wanted", args->command->name, word);
+    return DD_OK;
+}

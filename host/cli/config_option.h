@@ -1,0 +1,49 @@
+/* The configuration of a command that takes CONFIG and --set: a file, or the name of one that comes with the program.
+ */
+#ifndef DD_CONFIG_OPTION_H
+#define DD_CONFIG_OPTION_H
+
+#include "base/names.h"
+#include "cli/args.h"
+#include "config/config.h"
+#include "data/dataset.h"
+
+/* The file that `word` names. A word without a slash may be a name: a file `word` or `word`.toml in the current folder
+ * comes first, then the program's own configuration of that name. malloc'ed. DD_ERR_IO names the closest one and where
+ * was looked. */
+int dd_config_find(const char *word, char **path);
+
+/* Read and check the configuration that `word` names, without and with the command's --set. */
+int dd_config_open(const char *word, dd_config *config);
+int dd_read_config(const dd_args *args, dd_config *config);
+
+/* Override `config` by the command's --set, and check it. */
+int dd_override_config(const dd_args *args, dd_config *config);
+
+/* The name that results go by: "configs/run_1.toml" is run_1. DD_ERR_USAGE where it cannot be part of a path. */
+int dd_config_name(const char *path, char out[DD_NAME]);
+
+/* ---- the program's own ---- */
+
+typedef struct dd_config_names {
+    char *folder;
+    int count;
+    char **name; /* sorted */
+} dd_config_names;
+
+/* A folder that isn't there has none. */
+int dd_config_names_read(dd_config_names *names);
+void dd_config_names_free(dd_config_names *names);
+
+/* The option of commands that read a file of points, for their tables. */
+#define DD_HEADER_OPTION                                                                                               \
+    {                                                                                                                  \
+        "header", "yes|no|auto", 0,                                                                                    \
+            "whether the first row of a CSV names the columns. Default: auto, it does if it holds no number; where "   \
+            "numbers could be names (0,1 or 2020,2021) the command asks for yes or no."                                \
+    }
+
+/* How files are to be read by --header; without it reading is left as it is. DD_ERR_USAGE for another word. */
+int dd_reading_option(const dd_args *args, dd_reading *reading);
+
+#endif

@@ -1,0 +1,55 @@
+/* What the commands `oracle` and `floor` share: points of a known distribution are drawn several times, and each draw
+ * is measured and stored as a run's samples are. */
+#ifndef DD_DRAWS_H
+#define DD_DRAWS_H
+
+#include "backend/backend.h"
+#include "cli/args.h"
+#include "cli/progress.h"
+#include "data/truth.h"
+#include "metrics/metrics.h"
+#include "store/overwrite.h"
+
+/* The options of both, for their tables. */
+#define DD_DRAWS_OPTIONS                                                                                               \
+    {"dataset", "NAME", 0,                                                                                             \
+     "a generated set, whose distribution is known (`dualdiff datasets` lists them); must be given."},                 \
+        {"out", "DIR", 0, "write each draw as a result file, which `dualdiff compare DIR` shows beside the runs."},    \
+        DD_OVERWRITE_OPTION, {"draws", "N", 0, "how many; draw i has seed i, from 0 on. Default: 5."},                 \
+        {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance diffusion.timesteps=250."},                  \
+        {"threads", "N", 0, "threads. Default: 0, one per core. Results do not depend on it."}, DD_OPTION_QUIET,       \
+    {                                                                                                                  \
+        0                                                                                                              \
+    }
+
+typedef struct dd_draws {
+    dd_config config;
+    char config_name[64];
+    const char *dataset, *out; /* out NULL: nothing is stored */
+    int overwrite;             /* replace draws of another configuration, too */
+    int draws;
+    dd_backend *backend;
+    dd_truth truth;
+    dd_points points; /* the training set, against which draws are measured */
+    dd_progress_view *view;
+} dd_draws;
+
+/* From the parsed command line. The view is the caller's for as long as d is open. */
+int dd_draws_open(const dd_args *args, dd_progress_view *view, dd_draws *d);
+void dd_draws_close(dd_draws *d);
+
+typedef struct dd_draw_source {
+    char run[96];       /* name of the run that results are stored under */
+    const char *points; /* what the points are, for the file */
+    int diffuses;       /* they come by [diffusion] and [sampling] from initial noise, which is stored with them:
+                           inference_time is theirs,       and a stored result has to agree in it */
+    const void *user;
+    /* Draw `seed`: x (n, 2), and initial_noise (n, 2) of what diffuses. */
+    int (*draw)(const dd_draws *d, const void *user, uint64_t seed, uint32_t n, float *x, float *initial_noise);
+} dd_draw_source;
+
+/* Draw, measure, store and print: a line a metric with mean, standard deviation and the middle 95 % over the draws; at
+ * last "kl_divergence <mean>" alone. */
+int dd_draws_run(const dd_draws *d, const dd_draw_source *source);
+
+#endif

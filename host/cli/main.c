@@ -1,0 +1,123 @@
+/* dualdiff: the program. Only this file ends it. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backend/backend.h"
+#include "base/names.h"
+#include "cli/commands.h"
+#include "version.h"
+
+static int print_version(void)
+{
+    static const char *const names[] = {"cpu", "cuda"};
+    printf("dualdiff %s (commit %s)\n", DD_VERSION, DD_GIT_COMMIT);
+    for (int i = 0; i < 2; i++) {
+        dd_backend *backend;
+        if (dd_backend_open(names[i], 0, &backend)) {
+            const char *why = dd_error_message(), *named = "backend cuda: ";
+            size_t length = strlen(named);
+            printf("backend %s: not available: %s\n", names[i], why + (strncmp(why, named, length) ? 0 : length));
+            continue;
+        }
+        printf("backend %s: %s, %d thread%s\n", names[i], dd_backend_device(backend), dd_backend_threads(backend),
+               dd_plural(dd_backend_threads(backend)));
+        dd_backend_close(backend);
+    }
+    return DD_OK;
+}
+
+static int run(int argc, char **argv)
+{
+    if (argc < 2) {
+        dd_program_help();
+        return dd_fail(DD_ERR_USAGE, "a command is missing");
+    }
+    const char *word = argv[1];
+    if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
+        dd_program_help();
+        return DD_OK;
+    }
+    if (!strcmp(word, "--version") || !strcmp(word, "-V"))
+        return print_version();
+    const dd_command *command;
+    DD_TRY(dd_command_find(word, &command));
+    return command->run(argc - 2, argv + 2);
+}
+
+/* Where a standard stream is closed (a daemon's, or `>&-`), the first file that is opened would take its number, and
+ * messages would be written into it. /dev/null takes it instead, so that using the stream fails as it would have. */
+static void keep_standard_descriptors(void)
+{
+    for (int i = 0; i < 3; i++)
+        if (fcntl(i, F_GETFD) < 0 && open("/dev/null", i ? O_RDONLY : O_WRONLY) < 0)
+            return;
+}
+
+/* ---- ends that are not ours ---- */
+
+/* The HDF5 library crashes, or ends the program, on some damaged files and where memory is out, and then no status can
+ * be returned. Say so. Only what a signal handler may call. */
+static void report_crash(void)
+{
+    static const char text[] =
+        "dualdiff: a crash. The HDF5 library does this with some damaged files and where memory is out: name another "
+        "file, or free memory. Files that were complete are as they were. If neither is the cause, report it.\n";
+    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)written;
+}
+
+static void on_crash(int number)
+{
+    report_crash();
+    raise(number); /* delivered at the return, with the default action: a core dump where those are on */
+}
+
+static int returned; /* main has reported how it went */
+
+static void on_exit_of_a_library(void)
+{
+    if (!returned)
+        report_crash();
+}
+
+/* A sanitizer says more of a crash than this program can. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
+
+/* On a stack of its own, as the crash may be that the stack is full. */
+static void watch_for_crashes(void)
+{
+    static const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
+    static char stack[16 * 1024];
+    struct sigaction action = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND | SA_ONSTACK};
+    if (SANITIZED)
+        return;
+    sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaction(numbers[i], &action, NULL);
+    atexit(on_exit_of_a_library);
+}
+
+int main(int argc, char **argv)
+{
+    keep_standard_descriptors();
+    watch_for_crashes();
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is a failed write, which is reported */
+
+    int status = run(argc, argv);
+    if (status)
+        fprintf(stderr, "dualdiff: %s\n", dd_error_message());
+    if ((fflush(stdout) || ferror(stdout)) && !status) {
+        fprintf(stderr, "dualdiff: standard output cannot be written\n");
+        status = DD_ERR_IO;
+    }
+    returned = 1;
+    return status;
+}

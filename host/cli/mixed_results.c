@@ -1,0 +1,78 @@
+#include "cli/mixed_results.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/store.h"
+
+/* The sections that a result depends on: fresh true points have no loss and were not sampled step by step, samples of
+ * the exact denoiser have no loss. */
+static const char *const *sections_of(const dd_entry *entry)
+{
+    static const char *const sections[] = {"model", "training", "diffusion", "sampling", "evaluation", "data", NULL};
+    return sections + (!isnan(entry->metrics.eval_loss) ? 0 : !isnan(entry->metrics.inference_time) ? 2 : 4);
+}
+
+/* The entries of one run and dataset. */
+static int warn_of_configurations(const dd_entry *entry, int count)
+{
+    dd_header first, other;
+    int mixed = 0;
+    DD_TRY(dd_header_read(entry[0].path, &first));
+    for (int i = 1; i < count && !mixed; i++) {
+        DD_TRY(dd_header_read(entry[i].path, &other));
+        char *difference = dd_config_difference(&first.config, &other.config, sections_of(entry));
+        if (!difference)
+            return dd_fail(DD_ERR_MEMORY, "out of memory");
+        mixed = *difference != '\0';
+        if (mixed)
+            fprintf(stderr, "dualdiff: warning: %s and %s have one name but differ, so a mean of %s says little:\n%s\n",
+                    entry[0].path, entry[i].path, entry[0].run, difference);
+        free(difference);
+    }
+    return DD_OK;
+}
+
+static int first_of_dataset(const dd_entry *entry, int i)
+{
+    for (int before = 0; before < i; before++)
+        if (!strcmp(entry[before].dataset, entry[i].dataset) && !isnan(entry[before].metrics.kl_divergence))
+            return 0;
+    return !isnan(entry[i].metrics.kl_divergence);
+}
+
+/* The rows of one dataset, of which entry[0] is the first: up to the first that was measured in another way. A row is
+ * known by its first seed; others in it are warn_of_configurations's. */
+static int warn_of_evaluations(const dd_entries *entries, int from, int count)
+{
+    const dd_entry *entry = entries->entry;
+    dd_header first, other;
+    DD_TRY(dd_header_read(entry[from].path, &first));
+    const dd_evaluation_config *a = &first.config.evaluation, *b = &other.config.evaluation;
+    for (int i = from; i < count; i += dd_entries_group(entries, i, 1)) {
+        if (strcmp(entry[i].dataset, entry[from].dataset) || isnan(entry[i].metrics.kl_divergence))
+            continue;
+        DD_TRY(dd_header_read(entry[i].path, &other));
+        if (a->samples == b->samples && a->k == b->k)
+            continue;
+        fprintf(stderr,
+                "dualdiff: warning: kl_divergence of %s cannot be compared between %s (evaluation.samples %d, "
+                "evaluation.k %d) and %s (%d, %d)\n",
+                entry[i].dataset, entry[from].run, a->samples, a->k, entry[i].run, b->samples, b->k);
+        break;
+    }
+    return DD_OK;
+}
+
+int dd_warn_of_mixtures(const dd_entries *entries, int count)
+{
+    for (int first = 0, size; first < count; first += size) {
+        size = dd_entries_group(entries, first, 1);
+        DD_TRY(warn_of_configurations(&entries->entry[first], size));
+    }
+    for (int i = 0; i < count; i++)
+        if (first_of_dataset(entries->entry, i))
+            DD_TRY(warn_of_evaluations(entries, i, count));
+    return DD_OK;
+}

@@ -1,0 +1,15 @@
+/* Helper programs in Python: pictures and the reference's pickle. */
+#ifndef DD_PYTHON_TOOL_H
+#define DD_PYTHON_TOOL_H
+
+#include "compare/results_scan.h"
+
+/* Run `script` of share/dualdiff (or of the source's python/) with the arguments ["--option", value, ...], NULL at
+ * the end, and wait for it. Its standard input gets the first `count` entries, each as run, dataset, seed and path
+ * with a NUL after each. Files that it finds damaged are added to entries->left_out.
+ *
+ * The interpreter is that of DUALDIFF_PYTHON, of the source's .venv, or python3. Of the user's settings for Python it
+ * gets only those that say where packages are. DD_ERR_TOOL: script or interpreter is missing, or it failed. */
+int dd_tool_run(const char *script, const char *const *argument, dd_entries *entries, int count);
+
+#endif

@@ -1,0 +1,126 @@
+/* Sets of points: made by name, or read from a file. */
+#include "data/dataset.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/names.h"
+#include "data/generators.h"
+#include "data/points_file.h"
+
+static int generate(const dd_generator_info *generator, const dd_source *s, dd_points *points)
+{
+    points->n = s->n;
+    points->generated = 1;
+    points->xy = malloc(2 * (size_t)s->n * sizeof *points->xy);
+    if (!points->xy)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for %u points", s->n);
+    for (uint32_t i = 0; i < s->n; i++) {
+        double xy[2];
+        generator->make(s, i, xy);
+        points->xy[2 * (size_t)i] = (float)xy[0];
+        points->xy[2 * (size_t)i + 1] = (float)xy[1];
+    }
+    return DD_OK;
+}
+
+/* 64-bit FNV-1a (Fowler, Noll & Vo). */
+static uint64_t checksum(const dd_points *points)
+{
+    uint64_t sum = 0xcbf29ce484222325u;
+    for (int pass = 0; pass < 2; pass++) {
+        const unsigned char *byte = pass ? (const void *)points->xy : (const void *)&points->n;
+        size_t count = pass ? 2 * (size_t)points->n * sizeof *points->xy : sizeof points->n;
+        for (size_t i = 0; i < count; i++)
+            sum = (sum ^ byte[i]) * 0x100000001b3u;
+    }
+    return sum;
+}
+
+int dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points)
+{
+    return dd_points_open_as(name, &(dd_reading){DD_HEADER_ROW_AUTO}, n, seed, stream, points);
+}
+
+int dd_points_open_as(const char *name, const dd_reading *reading, uint32_t n, uint64_t seed, dd_stream stream,
+                      dd_points *points)
+{
+    memset(points, 0, sizeof *points);
+    dd_points_name(name, points->name);
+    const dd_generator_info *generator = dd_generator_find(name);
+    dd_source source = {seed, (uint32_t)stream, n, generator ? generator->drawing : NULL};
+    int status = generator ? generate(generator, &source, points) : dd_points_read(name, reading, points);
+    points->path = generator ? NULL : dd_points_path(name);
+    if (status) {
+        dd_points_free(points);
+        return status;
+    }
+    points->checksum = checksum(points);
+    return DD_OK;
+}
+
+/* Of a file: without folders, without what is behind its colon, without its ending, also two of them as in .csv.gz. */
+static void file_name(const char *name, char out[64])
+{
+    const char *inner = dd_points_inner_path(name);
+    size_t length = inner ? (size_t)(inner - 1 - name) : strlen(name), begin = length;
+    while (begin && name[begin - 1] != '/')
+        begin--;
+    name += begin;
+    length -= begin;
+    if (length > 3 && !strncasecmp(name + length - 3, ".gz", 3))
+        length -= 3;
+    for (size_t i = length; i > 1; i--)
+        if (name[i - 1] == '.') {
+            length = i - 1;
+            break;
+        }
+    dd_name_copy(out, name, length);
+}
+
+void dd_points_name(const char *name, char out[64])
+{
+    if (dd_generator_find(name))
+        dd_name_copy(out, name, strlen(name));
+    else if (!strcmp(name, "-"))
+        dd_name_copy(out, "stdin", strlen("stdin"));
+    else
+        file_name(name, out);
+}
+
+void dd_points_long_name(const char *name, char out[64])
+{
+    char longer[512];
+    const char *inner = dd_points_inner_path(name);
+    dd_points_name(name, out);
+    if (!inner)
+        return;
+    int n = snprintf(longer, sizeof longer, "%s_%s", out, inner + (*inner == '/'));
+    for (char *p = longer; *p; p++)
+        if (*p == '/')
+            *p = '_';
+    dd_name_copy(out, longer, n < (int)sizeof longer ? (size_t)n : sizeof longer - 1);
+}
+
+char *dd_points_path(const char *name)
+{
+    const char *inner = dd_points_inner_path(name);
+    struct stat status;
+    char *file = strndup(name, inner ? (size_t)(inner - 1 - name) : strlen(name)), *path = NULL;
+    char *absolute = file && !stat(file, &status) && S_ISREG(status.st_mode) ? realpath(file, NULL) : NULL;
+    if (absolute && !inner) {
+        path = strdup(absolute);
+    } else if (absolute) {
+        size_t size = strlen(absolute) + strlen(inner) + 2;
+        path = malloc(size);
+        if (path)
+            snprintf(path, size, "%s:%s", absolute, inner);
+    }
+    free(absolute);
+    free(file);
+    return path;
+}

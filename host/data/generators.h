@@ -1,0 +1,52 @@
+/* The one table of the datasets that are made by name: what each is, how its points are made, and its distribution.
+ * `dualdiff datasets`, `dualdiff info NAME`, the search for the closest name and README's list come from it.
+ *
+ *     const dd_generator_info *g = dd_generator_find("dino");        // NULL for another name
+ *     for (int i = 0; dd_generators[i].name; i++) ...                // sorted by name
+ */
+#ifndef DD_GENERATORS_H
+#define DD_GENERATORS_H
+
+#include "data/generator.h"
+#include "data/truth_build.h"
+
+typedef enum dd_generator_kind {
+    DD_KIND_EXPERIMENT, /* the experiment's own, which `train` takes without --dataset */
+    DD_KIND_LITERATURE, /* of the literature on mode capture */
+    DD_KIND_DRAWING,    /* a drawing made of points */
+    DD_GENERATOR_KINDS
+} dd_generator_kind;
+
+/* "experiment", "literature", "drawing". */
+extern const char *const dd_generator_kind_name[DD_GENERATOR_KINDS];
+
+typedef struct dd_generator_info {
+    const char *name;
+    dd_generator_kind kind;
+    const char *what; /* one line */
+    dd_generator make;
+    void (*build)(dd_truth_builder *b, const dd_shape *drawing);
+    int countable;           /* as dd_truth.countable: its regions are modes */
+    const dd_shape *drawing; /* of make and build; NULL where they need none */
+} dd_generator_info;
+
+enum { DD_MOST_GENERATORS = 64 };
+
+extern const dd_generator_info dd_generators[]; /* a NULL name ends it */
+
+const dd_generator_info *dd_generator_find(const char *name);
+
+/* The names of one kind, sorted; returns how many. */
+int dd_generator_names(dd_generator_kind kind, const char *names[DD_MOST_GENERATORS]);
+
+/* The number of modes, counted in the distribution; 0 where it has no modes to count, -1 when memory is out. */
+int dd_generator_modes(const dd_generator_info *generator);
+
+/* The generators that another word may mean, by letters or by what they are, as "'two_spirals' or 'swiss_roll'";
+ * "" when none is near. */
+void dd_near_datasets(const char *word, char out[200]);
+
+/* The distribution of a generated dataset. `name` is a generator's; DD_ERR_USAGE with the closest one otherwise. */
+int dd_truth_create(const char *name, dd_truth *truth);
+
+#endif

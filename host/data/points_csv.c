@@ -1,0 +1,596 @@
+#define _GNU_SOURCE /* memmem */
+/* Points from text: comma, semicolon, tab or blanks between numbers, plain or compressed by gzip. */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/error.h"
+#include "base/names.h"
+#include "base/number.h"
+#include "data/points_file.h"
+
+enum { LONGEST_LINE = 1 << 20, BUFFER = 2 * LONGEST_LINE, LONGEST_NUMBER = 400 };
+
+typedef struct csv {
+    dd_rows *rows;
+    dd_header_row header; /* what the user says of the first row */
+    size_t line;          /* the number of the current one; messages call it a row */
+    char separator;       /* ' ': any blanks; 0: not known yet */
+    int begun;            /* the first row is behind us */
+    int index_column;     /* the header begins with a column without a name, as pandas' index has */
+    int gates;            /* columns behind x and y that our own header names */
+    size_t comma, point;  /* first lines with a decimal comma, and with a decimal point where a comma is allowed */
+    /* The first row, if its numbers could also be names of columns; each doubt ends at a row of the same kind. */
+    struct doubt {
+        size_t line;
+        char text[64];
+        int whole, years, quoted;
+    } doubt;
+} csv;
+
+/* ---- one field ---- */
+
+typedef struct field {
+    const char *begin, *end; /* without quotes */
+    double value;
+    int number, quoted;
+} field;
+
+static int is_blank(const csv *c, char x)
+{
+    return x == ' ' || (x == '\t' && c->separator != '\t');
+}
+
+static const char *skip_blanks(const csv *c, const char *p, const char *end)
+{
+    while (p < end && is_blank(c, *p))
+        p++;
+    return p;
+}
+
+/* Whether a field may end at p. */
+static int ends_field(const csv *c, const char *p, const char *end)
+{
+    const char *next = skip_blanks(c, p, end);
+    return next == end || *next == c->separator || (c->separator == ' ' && next > p);
+}
+
+/* "1,5" where commas separate nothing. */
+static int parse_decimal_comma(csv *c, field *f)
+{
+    char text[LONGEST_NUMBER];
+    size_t n = (size_t)(f->end - f->begin);
+    const char *comma = n < sizeof text ? memchr(f->begin, ',', n) : NULL;
+    if (!comma || comma + 1 == f->end || (c->separator != ';' && c->separator != '\t'))
+        return 0;
+    memcpy(text, f->begin, n);
+    if (memchr(text, '.', n))
+        return 0;
+    text[comma - f->begin] = '.';
+    if (dd_parse_double(text, text + n, &f->value) != text + n)
+        return 0;
+    if (!c->comma)
+        c->comma = c->line;
+    return 1;
+}
+
+static void note_decimal_point(csv *c, const field *f)
+{
+    if (!c->point && (c->separator == ';' || c->separator == '\t') &&
+        memchr(f->begin, '.', (size_t)(f->end - f->begin)))
+        c->point = c->line;
+}
+
+static void parse_text(csv *c, field *f)
+{
+    f->number = f->end > f->begin && dd_parse_double(f->begin, f->end, &f->value) == f->end;
+    if (f->number)
+        note_decimal_point(c, f);
+    else
+        f->number = parse_decimal_comma(c, f);
+}
+
+/* A field in quotes, in which a quote is doubled. Returns where it ends; the end of the line if no quote ends it. */
+static const char *read_quoted(csv *c, const char *p, const char *end, field *f)
+{
+    f->quoted = 1;
+    f->begin = f->end = ++p;
+    for (; p < end; p++)
+        if (*p == '"') {
+            if (p + 1 < end && p[1] == '"')
+                p++;
+            else
+                break;
+        }
+    f->end = p;
+    if (p == end || !ends_field(c, p + 1, end))
+        return end;
+    const char *close = f->end;
+    f->begin = skip_blanks(c, f->begin, close);
+    while (f->end > f->begin && is_blank(c, f->end[-1]))
+        f->end--;
+    parse_text(c, f);
+    return close + 1;
+}
+
+static const char *read_unquoted(csv *c, const char *p, const char *end, field *f)
+{
+    const char *after = dd_parse_double(p, end, &f->value);
+    if (after > p && ends_field(c, after, end)) {
+        f->number = 1;
+        f->end = after;
+        note_decimal_point(c, f);
+        return after;
+    }
+    while (after < end && *after != c->separator && !(c->separator == ' ' && is_blank(c, *after)))
+        after++;
+    f->end = after;
+    while (f->end > p && is_blank(c, f->end[-1]))
+        f->end--;
+    parse_text(c, f);
+    return after;
+}
+
+/* The field at *p, which moves to the next one. Returns 0 behind the last. */
+static int next_field(csv *c, const char **p, const char *end, field *f)
+{
+    const char *begin = skip_blanks(c, *p, end);
+    if (begin > end || (begin == end && c->separator == ' '))
+        return 0;
+    *f = (field){.begin = begin, .end = begin};
+    const char *after = begin < end && *begin == '"' ? read_quoted(c, begin, end, f) : read_unquoted(c, begin, end, f);
+    after = skip_blanks(c, after, end);
+    if (c->separator != ' ')
+        after++; /* a separator, or past the end */
+    *p = after;
+    return 1;
+}
+
+/* ---- one row ---- */
+
+typedef struct row {
+    const char *begin, *end;
+    double value[DD_MOST_COLUMNS];
+    int columns, numbers, empty, quoted, whole; /* whole: fields of digits alone */
+} row;
+
+static int is_whole(const field *f)
+{
+    const char *p = f->begin;
+    p += p < f->end && (*p == '-' || *p == '+');
+    if (p == f->end)
+        return 0;
+    while (p < f->end && isdigit((unsigned char)*p))
+        p++;
+    return p == f->end;
+}
+
+static void split(csv *c, const char *begin, const char *end, row *r)
+{
+    const char *p = begin;
+    field f;
+    r->begin = begin;
+    r->end = end;
+    r->columns = r->numbers = r->empty = r->quoted = r->whole = 0;
+    while (next_field(c, &p, end, &f)) {
+        if (f.begin == f.end && p > end && r->columns == c->rows->columns)
+            break; /* only a separator behind the last column */
+        if (f.number && r->columns < DD_MOST_COLUMNS)
+            r->value[r->columns] = f.value;
+        r->columns++;
+        r->numbers += f.number;
+        r->quoted += f.quoted;
+        r->empty += f.begin == f.end;
+        if (!c->begun || c->doubt.line)
+            r->whole += is_whole(&f);
+    }
+}
+
+/* Whether commas separate and tabs only align, "1,<tab>2": outside quotes each comma has a tab next to it. */
+static int commas_before_tabs(const char *begin, const char *end)
+{
+    int quoted = 0, commas = 0;
+    for (const char *p = begin; p < end; p++) {
+        quoted ^= *p == '"';
+        if (quoted || *p != ',')
+            continue;
+        if (!(p + 1 < end && p[1] == '\t') && !(p > begin && p[-1] == '\t'))
+            return 0;
+        commas++;
+    }
+    return commas;
+}
+
+/* The separator of a row: the first of these outside quotes. Several tabs in a row only align columns. */
+static char find_separator(const char *begin, const char *end)
+{
+    static const char order[] = ";\t,";
+    if (!memchr(begin, ';', (size_t)(end - begin)) && commas_before_tabs(begin, end))
+        return ',';
+    if (memmem(begin, (size_t)(end - begin), "\t\t", 2))
+        return ' ';
+    for (const char *separator = order; *separator; separator++) {
+        int quoted = 0;
+        for (const char *p = begin; p < end; p++) {
+            quoted ^= *p == '"';
+            if (!quoted && *p == *separator)
+                return *separator;
+        }
+    }
+    return ' ';
+}
+
+/* ---- rows that are no points ---- */
+
+static int utf16(const char *name, const char *encoding)
+{
+    return dd_fail(DD_ERR_DATA, "%s: text in %s; save it as UTF-8, or convert it: iconv -f %s -t UTF-8 FILE > NEW_FILE",
+                   name, encoding, encoding);
+}
+
+/* UTF-16 and UTF-32, by their marks or by the zeros that digits have in them. */
+static int check_encoding(const csv *c, const unsigned char *start, size_t n)
+{
+    const char *name = c->rows->name;
+    if (n >= 4 && start[0] == 0xFF && start[1] == 0xFE && !start[2] && !start[3])
+        return utf16(name, "UTF-32");
+    if (n >= 2 && ((start[0] == 0xFF && start[1] == 0xFE) || (start[0] == 0xFE && start[1] == 0xFF)))
+        return utf16(name, "UTF-16");
+    if (n >= 4 && start[0] && !start[1] && start[2] && !start[3])
+        return utf16(name, "UTF-16LE");
+    if (n >= 4 && !start[0] && start[1] && !start[2] && start[3])
+        return utf16(name, "UTF-16BE");
+    return DD_OK;
+}
+
+/* What no line of text holds; asked where a line is not just numbers. */
+static int check_characters(const csv *c, const char *begin, const char *end)
+{
+    if (memchr(begin, 0, (size_t)(end - begin)))
+        return dd_fail(DD_ERR_DATA,
+                       "%s: row %zu: a zero byte. Text has none: the file is damaged from there on, for instance by a "
+                       "power cut while it was written; restore it from a copy, or write it again",
+                       c->rows->name, c->line);
+    if (memchr(begin, '\r', (size_t)(end - begin)))
+        return dd_fail(DD_ERR_DATA,
+                       "%s: row %zu: a carriage return without a line feed, as old Macintosh programs end lines; "
+                       "convert the file: tr '\\r' '\\n' < FILE > NEW_FILE",
+                       c->rows->name, c->line);
+    return DD_OK;
+}
+
+static int wrong_width(const csv *c, const row *r)
+{
+    const char *hint = "";
+    if (r->columns == c->rows->columns + 1 && c->index_column)
+        hint = "; the first one has no name, as an index has: save without it (pandas: to_csv(FILE, index=False); R: "
+               "row.names = FALSE)";
+    else if (c->separator == ',' && r->columns == 2 * c->rows->columns && r->whole == 0)
+        hint = "; decimal commas are read where a semicolon or tab separates the columns";
+    if (c->gates)
+        return dd_fail(DD_ERR_DATA, "%s: row %zu has %d column%s; points have %d here (x, y and %d gating weight%s)",
+                       c->rows->name, c->line, r->columns, dd_plural(r->columns), c->rows->columns + c->gates, c->gates,
+                       dd_plural(c->gates));
+    return dd_fail(DD_ERR_DATA, "%s: row %zu has %d column%s; points have %d (x and y)%s", c->rows->name, c->line,
+                   r->columns, dd_plural(r->columns), c->rows->columns, hint);
+}
+
+static int not_numbers(const csv *c, const row *r, const char *hint)
+{
+    int shown = r->end - r->begin < 60 ? (int)(r->end - r->begin) : 60;
+    return dd_fail(DD_ERR_DATA, "%s: row %zu: '%.*s' is not two numbers%s", c->rows->name, c->line, shown, r->begin,
+                   hint);
+}
+
+/* ---- the first row: numbers, or names of columns ---- */
+
+static const char name_them[] = "; if it names the columns, say --header yes";
+static const char missing_values[] =
+    ": these are missing values; leave the row out (if they name the columns, say --header yes)";
+
+static int is_year(double value)
+{
+    return value >= 1800 && value <= 2200;
+}
+
+static int all_years(const row *r)
+{
+    int years = r->whole == r->columns;
+    for (int i = 0; i < r->columns && years; i++)
+        years = is_year(r->value[i]);
+    return years;
+}
+
+static int all_different(const row *r)
+{
+    for (int i = 0; i < r->columns; i++)
+        for (int j = 0; j < i; j++)
+            if (r->value[i] == r->value[j])
+                return 0;
+    return 1;
+}
+
+static int ask_for_header(const csv *c, const char *why)
+{
+    return dd_fail(DD_ERR_DATA,
+                   "%s: row %zu, '%s', may be a point or the names of the columns: %s. Say --header no if it is a "
+                   "point, --header yes if it is names",
+                   c->rows->name, c->doubt.line, c->doubt.text, why);
+}
+
+/* Names that are numbers are all different: 0, 1 (pandas without names), 2020, 2021, "10", "20". */
+static int doubt_first_row(csv *c, const row *r)
+{
+    int counted = r->whole == r->columns;
+    if (!all_different(r))
+        return DD_OK;
+    c->doubt.line = c->line;
+    snprintf(c->doubt.text, sizeof c->doubt.text, "%.*s", (int)(r->end - r->begin), r->begin);
+    c->doubt.whole = r->whole == r->columns;
+    c->doubt.years = all_years(r);
+    c->doubt.quoted = r->quoted == r->columns;
+    for (int i = 0; i < r->columns && counted; i++)
+        counted = r->value[i] == i;
+    return counted ? ask_for_header(c, "it counts from 0, as pandas names columns without names") : DD_OK;
+}
+
+static void settle_doubt(csv *c, const row *r)
+{
+    if (c->doubt.line == c->line)
+        return;
+    c->doubt.whole &= r->whole < r->columns;
+    c->doubt.years &= !all_years(r);
+    c->doubt.quoted &= !r->quoted;
+    if (!c->doubt.whole && !c->doubt.years && !c->doubt.quoted)
+        c->doubt.line = 0;
+}
+
+static int check_doubt(const csv *c)
+{
+    if (!c->doubt.line || c->rows->n < 2)
+        return DD_OK;
+    return ask_for_header(c, c->doubt.quoted  ? "it alone is in quotes"
+                             : c->doubt.years ? "it looks like years, and no other row does"
+                                              : "it is whole numbers, and every other row has decimals");
+}
+
+/* Whether a field without a number begins as one does: "1.2.3", "1,234.5", "-?", and with the minus sign of typography.
+ */
+static int is_like_number(const field *f)
+{
+    const char *p = f->begin;
+    if (f->end - p >= 3 && !memcmp(p, "\xE2\x88\x92", 3))
+        return 1;
+    p += p < f->end && (*p == '-' || *p == '+');
+    p += p < f->end && (*p == '.' || *p == ',');
+    return p < f->end && isdigit((unsigned char)*p);
+}
+
+/* What programs write where a value is missing; "nan" is a number, which is refused later. */
+static int is_missing(const field *f)
+{
+    static const char *const words[] = {"NA", "N/A", "#N/A", "<NA>", "NULL", "None", "missing", "-", "?", "."};
+    size_t n = (size_t)(f->end - f->begin);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strlen(words[i]) == n && !strncasecmp(f->begin, words[i], n))
+            return 1;
+    return 0;
+}
+
+static int count_missing(csv *c, const row *r)
+{
+    const char *p = r->begin;
+    int count = 0;
+    field f;
+    while (next_field(c, &p, r->end, &f))
+        count += is_missing(&f);
+    return count;
+}
+
+static int has_like_number(csv *c, const row *r)
+{
+    const char *p = r->begin;
+    field f;
+    while (next_field(c, &p, r->end, &f))
+        if (is_like_number(&f))
+            return 1;
+    return 0;
+}
+
+/* Columns of gating weights by the header of `dualdiff sample`, whose CSV is read as points; 0 of any other. */
+static int gate_columns(const row *r)
+{
+    static const char ours[] = "x1,x2,gate";
+    size_t n = sizeof ours - 1;
+    return (size_t)(r->end - r->begin) >= n && !memcmp(r->begin, ours, n) ? r->columns - 2 : 0;
+}
+
+/* Whether the first row is a header. */
+static int read_first_row(csv *c, const row *r, int *is_header)
+{
+    *is_header =
+        c->header == DD_HEADER_ROW_YES || (c->header == DD_HEADER_ROW_AUTO && !r->numbers && r->empty < r->columns);
+    c->begun = 1;
+    if (*is_header && c->header == DD_HEADER_ROW_AUTO && r->columns > 1 && count_missing(c, r) == r->columns)
+        return not_numbers(c, r, missing_values);
+    if (*is_header && c->header == DD_HEADER_ROW_AUTO && has_like_number(c, r)) {
+        DD_TRY(check_characters(c, r->begin, r->end));
+        return not_numbers(c, r, name_them);
+    }
+    if (*is_header) {
+        const char *p = r->begin;
+        field f;
+        c->index_column = next_field(c, &p, r->end, &f) && f.begin == f.end;
+        c->gates = gate_columns(r);
+        c->separator = 0; /* a title may have none, or another */
+        return check_characters(c, r->begin, r->end);
+    }
+    if (c->header == DD_HEADER_ROW_NO || r->columns != c->rows->columns)
+        return DD_OK;
+    if (r->numbers && r->numbers < r->columns) {
+        DD_TRY(check_characters(c, r->begin, r->end));
+        return not_numbers(c, r, name_them);
+    }
+    return doubt_first_row(c, r);
+}
+
+/* ---- lines ---- */
+
+static int read_row(csv *c, const char *begin, const char *end)
+{
+    row r;
+    int is_header = 0;
+    if (!c->separator)
+        c->separator = find_separator(begin, end);
+    split(c, begin, end, &r);
+    if (!c->begun) {
+        DD_TRY(read_first_row(c, &r, &is_header));
+        if (is_header)
+            return DD_OK;
+    }
+    int columns = c->rows->columns + c->gates;
+    if (r.columns != columns || r.numbers != r.columns) {
+        DD_TRY(check_characters(c, begin, end));
+        return r.columns != columns ? wrong_width(c, &r) : not_numbers(c, &r, "");
+    }
+    if (c->comma && c->point)
+        return dd_fail(DD_ERR_DATA, "%s: row %zu has a decimal comma and row %zu a decimal point; use one of them",
+                       c->rows->name, c->comma, c->point);
+    if (c->doubt.line)
+        settle_doubt(c, &r);
+    return dd_rows_add(c->rows, c->line, r.value);
+}
+
+/* The line that Excel takes for the separator, "sep=;". */
+static int names_separator(csv *c, const char *begin, const char *end)
+{
+    if (c->line != 1 || end - begin != 5 || strncasecmp(begin, "sep=", 4))
+        return 0;
+    c->separator = begin[4];
+    return 1;
+}
+
+static int read_line(csv *c, const char *begin, const char *end)
+{
+    c->line++;
+    while (end > begin && end[-1] == '\r')
+        end--;
+    const char *text = begin;
+    while (text < end && (*text == ' ' || *text == '\t'))
+        text++;
+    if (text == end)
+        return DD_OK;
+    if (*text == '#') /* a comment, as NumPy writes headers */
+        return check_characters(c, text, end);
+    if (names_separator(c, begin, end))
+        return DD_OK;
+    return read_row(c, begin, end);
+}
+
+/* At its end gzread reports nothing, even where compressed data ends in the middle. */
+static int truncated(gzFile file)
+{
+    int error;
+    gzerror(file, &error);
+    return error == Z_BUF_ERROR;
+}
+
+/* What zlib says behind its name of the file, "<fd:3>: ". */
+static const char *reason_of(const char *text)
+{
+    const char *colon = strstr(text, ": ");
+    return colon ? colon + 2 : text;
+}
+
+static int read_failed(const csv *c, gzFile file)
+{
+    int error, reason = errno;
+    const char *text = gzerror(file, &error);
+    if (error == Z_ERRNO)
+        return dd_fail(DD_ERR_IO, "%s: %s", c->rows->name, strerror(reason));
+    if (error == Z_MEM_ERROR)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    return dd_fail(DD_ERR_IO, "%s: damaged or truncated behind row %zu: %s; restore it from a copy", c->rows->name,
+                   c->line, reason_of(text));
+}
+
+/* The whole lines of buffer[0..n), and at the end of the file what is left. *n becomes the length of what remains,
+ * moved to the front. */
+static int read_lines(csv *c, char *buffer, size_t *n, int at_end)
+{
+    char *begin = buffer, *end = buffer + *n, *newline;
+    while ((newline = memchr(begin, '\n', (size_t)(end - begin)))) {
+        DD_TRY(read_line(c, begin, newline));
+        begin = newline + 1;
+    }
+    if (at_end && begin < end)
+        DD_TRY(read_line(c, begin, end));
+    *n = at_end ? 0 : (size_t)(end - begin);
+    if (*n > LONGEST_LINE) {
+        c->line++;
+        DD_TRY(check_characters(c, begin, end));
+        return dd_fail(DD_ERR_DATA, "%s: row %zu is longer than %d letters; is the file a table of numbers?",
+                       c->rows->name, c->line, LONGEST_LINE);
+    }
+    memmove(buffer, begin, *n);
+    return DD_OK;
+}
+
+/* Where the place in the compressed file can be told, which it cannot in a pipe. */
+static int check_compression(const csv *c, gzFile file, uint64_t size)
+{
+    z_off_t there = gzdirect(file) ? -1 : gzoffset(file);
+    return there < 0 ? DD_OK : dd_rows_check_compression(c->rows, size, (uint64_t)there);
+}
+
+static int read_all(csv *c, gzFile file, char *buffer)
+{
+    size_t n = 0;
+    uint64_t size = 0;
+    int status = DD_OK, first = 1, got;
+    do {
+        got = gzread(file, buffer + n, (unsigned)(BUFFER - n));
+        if (got < 0 || (got == 0 && truncated(file)))
+            return read_failed(c, file);
+        n += (size_t)got;
+        size += (size_t)got;
+        DD_TRY(check_compression(c, file, size));
+        if (first) {
+            DD_TRY(check_encoding(c, (const unsigned char *)buffer, n));
+            if (n >= 3 && !memcmp(buffer, "\xEF\xBB\xBF", 3))
+                memmove(buffer, buffer + 3, n -= 3); /* the byte order mark of a spreadsheet's UTF-8 */
+        }
+        first = 0;
+        status = read_lines(c, buffer, &n, got == 0);
+    } while (!status && got);
+    return status ? status : check_doubt(c);
+}
+
+int dd_points_read_csv(const char *path, const dd_reading *reading, dd_rows *rows)
+{
+    csv c = {.rows = rows, .header = reading ? reading->header : DD_HEADER_ROW_AUTO};
+    int descriptor = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
+    if (descriptor < 0)
+        return dd_fail(DD_ERR_IO, "%s: %s", rows->name, strerror(errno));
+    gzFile file = gzdopen(descriptor, "rb");
+    char *buffer = malloc(BUFFER);
+    int status = DD_ERR_MEMORY;
+    if (file && buffer) {
+        gzbuffer(file, 1 << 18);
+        status = read_all(&c, file, buffer);
+    } else {
+        dd_fail(DD_ERR_MEMORY, "out of memory");
+    }
+    free(buffer);
+    if (file)
+        gzclose(file);
+    else
+        close(descriptor);
+    return status;
+}

@@ -1,0 +1,332 @@
+/* Points from a dataset of an HDF5 file, read in a child process (child.h). */
+#include <hdf5.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/child.h"
+#include "base/error.h"
+#include "data/points_file.h"
+#include "hdf5/h5.h"
+
+typedef struct job {
+    const char *path, *dataset;
+    const dd_rows *rows; /* name and columns */
+} job;
+
+/* Of a link to another file: whether it may be followed. */
+typedef struct followed {
+    const job *job;
+    int status;
+} followed;
+
+/* ---- in the child: which datasets there are ---- */
+
+/* Whether `set` holds numbers in `columns` columns; its size. */
+static int rank_and_size(hid_t set, unsigned long long size[H5S_MAX_RANK])
+{
+    hsize_t extent[H5S_MAX_RANK] = {0};
+    hid_t space = H5Dget_space(set);
+    int rank = space < 0 ? -1 : H5Sget_simple_extent_dims(space, extent, NULL);
+    for (int i = 0; i < rank; i++)
+        size[i] = extent[i];
+    H5Sclose(space);
+    return rank;
+}
+
+static int holds_numbers(hid_t set)
+{
+    hid_t type = H5Dget_type(set);
+    H5T_class_t class = type < 0 ? H5T_NO_CLASS : H5Tget_class(type);
+    H5Tclose(type);
+    return class == H5T_FLOAT || class == H5T_INTEGER;
+}
+
+typedef struct list {
+    const char *folder; /* of the group that is searched, without a slash at its end */
+    int columns, count;
+    char text[800];
+} list;
+
+static herr_t add_to_list(hid_t group, const char *name, const H5L_info_t *info, void *user)
+{
+    list *l = user;
+    unsigned long long size[H5S_MAX_RANK];
+    if (info->type == H5L_TYPE_EXTERNAL)
+        return 0;
+    hid_t set = H5Dopen2(group, name, H5P_DEFAULT);
+    if (set < 0)
+        return 0; /* a group, or a link to nothing */
+    if (rank_and_size(set, size) == 2 && size[1] == (unsigned)l->columns && holds_numbers(set)) {
+        size_t at = strlen(l->text);
+        if (at + strlen(l->folder) + strlen(name) + 8 < sizeof l->text)
+            snprintf(l->text + at, sizeof l->text - at, "%s%s/%s", l->count ? ", " : "", l->folder, name);
+        l->count++;
+    }
+    H5Dclose(set);
+    return 0;
+}
+
+/* group: the file, or a group in it whose path is `folder`. */
+static int say_which(hid_t group, const char *folder, const job *j)
+{
+    list l = {.folder = folder, .columns = j->rows->columns};
+    H5Lvisit(group, H5_INDEX_NAME, H5_ITER_NATIVE, add_to_list, &l);
+    if (!l.count)
+        return dd_fail(DD_ERR_DATA, "%s: no dataset of shape (n, %d) in %s; `h5ls -r %s` lists what there is", j->path,
+                       l.columns, *folder ? folder : "it", j->path);
+    return dd_fail(DD_ERR_DATA, "%s: say which dataset in it: %s:%.*s%s%s", j->path, j->path, (int)strcspn(l.text, ","),
+                   l.text, l.count > 1 ? "; there is: " : "", l.count > 1 ? l.text : "");
+}
+
+/* ---- in the child: values ---- */
+
+enum { BLOCK = 1 << 15 }; /* rows that are sent together */
+
+/* A dataset whose chunks are many times larger than a block is decompressed once: its chunks stay in memory while
+ * they are in use. */
+static hid_t keep_chunks(hid_t set)
+{
+    hsize_t chunk[2] = {0};
+    hid_t access = H5Dget_access_plist(set), created = H5Dget_create_plist(set), type = H5Dget_type(set);
+    if (H5Pget_layout(created) == H5D_CHUNKED && H5Pget_chunk(created, 2, chunk) == 2) {
+        double bytes = 1.1 * (double)chunk[0] * (double)(chunk[1] < 2 ? 2 : chunk[1]) * (double)H5Tget_size(type);
+        if (bytes > 1 << 20 && bytes < 4e9)
+            H5Pset_chunk_cache(access, H5D_CHUNK_CACHE_NSLOTS_DEFAULT, (size_t)bytes, 1.);
+    }
+    H5Tclose(type);
+    H5Pclose(created);
+    return access;
+}
+
+static int send_block(hid_t set, hid_t space, const job *j, hsize_t first, hsize_t n, double *values, int pipe)
+{
+    hsize_t start[2] = {first, 0}, count[2] = {n, (hsize_t)j->rows->columns};
+    hid_t memory = H5Screate_simple(2, count, NULL);
+    int ok = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
+             H5Dread(set, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, values) >= 0;
+    H5Sclose(memory);
+    if (!ok)
+        return dd_h5_fail(DD_ERR_IO, "%s: cannot be read; if it is damaged, restore it from a copy", j->rows->name);
+    dd_child_write(pipe, values, n * count[1] * sizeof *values);
+    return DD_OK;
+}
+
+static int send_rows(hid_t set, const job *j, uint64_t n, int pipe)
+{
+    double *values = malloc((size_t)BLOCK * (size_t)j->rows->columns * sizeof *values);
+    hid_t space = H5Dget_space(set);
+    int status = values ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_child_write(pipe, &n, sizeof n);
+    for (hsize_t first = 0; first < n && !status; first += BLOCK)
+        status = send_block(set, space, j, first, n - first < BLOCK ? n - first : BLOCK, values, pipe);
+    free(values);
+    return status;
+}
+
+/* The size of the file `name`, which the one at j->path says holds values, in its folder or by an absolute path; -1,
+ * with a message, where no plain file is there (a pipe would be waited for without end). */
+static int64_t size_of_source(const job *j, const char *name, const char *what)
+{
+    struct stat status;
+    const char *slash = strrchr(j->path, '/');
+    int folder = *name == '/' || !slash ? 0 : (int)(slash + 1 - j->path);
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%.*s%s", folder, j->path, name);
+    if (n >= 0 && (size_t)n < sizeof path && !stat(path, &status) && S_ISREG(status.st_mode))
+        return (int64_t)status.st_size;
+    dd_fail(DD_ERR_DATA,
+            "%s: %s the file %s, which is not there or no plain file; put it there, or save the points as .npy or .csv",
+            j->rows->name, what, path);
+    return -1;
+}
+
+/* Bytes of the files that a virtual dataset is made of; -1 with a message where one is missing: its values would be
+ * read as zeros. */
+static int64_t size_of_sources(hid_t created, const job *j)
+{
+    size_t count = 0;
+    int64_t total = 0;
+    H5Pget_virtual_count(created, &count);
+    for (size_t i = 0; i < count; i++) {
+        char name[2048];
+        ssize_t n = H5Pget_virtual_filename(created, i, name, sizeof name);
+        if (n <= 0 || (size_t)n >= sizeof name) {
+            dd_fail(DD_ERR_DATA, "%s: a virtual dataset whose files cannot be told; save the points as .npy or .csv",
+                    j->rows->name);
+            return -1;
+        }
+        const char *file = strcmp(name, ".") ? name : j->path;
+        const char *slash = file == j->path ? strrchr(file, '/') : NULL;
+        int64_t size = size_of_source(j, slash ? slash + 1 : file, "it is a virtual dataset with values in");
+        if (size < 0)
+            return -1;
+        total += size;
+    }
+    return total;
+}
+
+/* A size is told from what is there: a damaged one may be any, and values never written would be read as zeros. No
+ * filter makes points a thousand times smaller. */
+static int check_values(hid_t set, const job *j, uint64_t values)
+{
+    enum { MOST_COMPRESSION = 2000 };
+    hid_t created = H5Dget_create_plist(set), type = H5Dget_type(set);
+    int virtual = H5Pget_layout(created) == H5D_VIRTUAL;
+    int64_t sources = virtual ? size_of_sources(created, j) : 0;
+    uint64_t there = virtual && sources > 0 ? (uint64_t)sources : H5Dget_storage_size(set), size = H5Tget_size(type);
+    uint64_t ratio = virtual || H5Pget_nfilters(created) > 0 ? MOST_COMPRESSION : 1;
+    H5Tclose(type);
+    H5Pclose(created);
+    if (sources < 0)
+        return DD_ERR_DATA;
+    if (values <= there * ratio / size)
+        return DD_OK;
+    return dd_fail(DD_ERR_IO, "%s: damaged, or not filled yet: fewer values are stored than its %llu rows have",
+                   j->rows->name, (unsigned long long)(values / (unsigned)j->rows->columns));
+}
+
+/* Values in another file, by a name that this one says: anything of this computer would be read as numbers, and a pipe
+ * would be waited for. */
+static int is_elsewhere(hid_t set)
+{
+    hid_t created = H5Dget_create_plist(set);
+    int files = H5Pget_external_count(created);
+    H5Pclose(created);
+    return files > 0;
+}
+
+static int check_dataset(hid_t set, const job *j, uint64_t *n)
+{
+    unsigned long long size[H5S_MAX_RANK] = {0};
+    int rank = rank_and_size(set, size);
+    if (!holds_numbers(set))
+        return dd_fail(DD_ERR_DATA, "%s: the dataset does not hold numbers", j->rows->name);
+    if (rank != 2 || size[1] != (unsigned)j->rows->columns)
+        return dd_rows_wrong_shape(j->rows, "a dataset", rank, size,
+                                   "store the transposed array (MATLAB stores its own so)");
+    if (is_elsewhere(set))
+        return dd_fail(DD_ERR_DATA,
+                       "%s: its values lie in another file (external storage), which is not followed; save the points "
+                       "as .npy or .csv",
+                       j->rows->name);
+    if (size[0] > UINT32_MAX)
+        return dd_fail(DD_ERR_MEMORY, "%s: out of memory for %llu rows", j->rows->name, size[0]);
+    DD_TRY(check_values(set, j, size[0] * size[1]));
+    *n = size[0];
+    return DD_OK;
+}
+
+/* What HDF5 asks before it follows a link to another file: one in the folder of this file is what a user means, any
+ * other could be anything of this computer. */
+static herr_t allow_link(const char *parent, const char *group, const char *file, const char *object, unsigned *flags,
+                         hid_t access, void *user)
+{
+    followed *f = user;
+    (void)parent;
+    (void)group;
+    (void)flags;
+    (void)access;
+    if (strchr(file, '/'))
+        f->status = dd_fail(DD_ERR_DATA,
+                            "%s: a link leads to the file %s in another folder, which is not followed; name that file "
+                            "itself: %s:%s",
+                            f->job->rows->name, file, file, object);
+    else
+        f->status = size_of_source(f->job, file, "a link leads to") < 0 ? DD_ERR_DATA : DD_OK;
+    return f->status ? -1 : 0;
+}
+
+/* The dataset remembers *f. */
+static hid_t open_dataset(hid_t file, followed *f)
+{
+    hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+    H5Pset_elink_cb(access, allow_link, f);
+    hid_t set = H5Dopen2(file, f->job->dataset, access);
+    H5Pclose(access);
+    return set;
+}
+
+/* What was named cannot be opened as a dataset: nothing, or a group of several. */
+static int no_dataset(hid_t file, const job *j)
+{
+    followed f = {.job = j};
+    hid_t access = H5Pcreate(H5P_GROUP_ACCESS);
+    H5Pset_elink_cb(access, allow_link, &f);
+    hid_t group = H5Gopen2(file, j->dataset, access);
+    size_t length = strlen(j->dataset);
+    H5Pclose(access);
+    if (f.status)
+        return f.status;
+    if (group < 0)
+        return dd_fail(DD_ERR_DATA, "%s: no dataset %s in it; `h5ls -r %s` lists what there is", j->path, j->dataset,
+                       j->path);
+    while (length > 0 && j->dataset[length - 1] == '/')
+        length--;
+    char *folder = strndup(j->dataset, length);
+    return folder ? say_which(group, folder, j) : dd_fail(DD_ERR_MEMORY, "out of memory");
+}
+
+static int send_dataset(hid_t file, const job *j, int pipe)
+{
+    uint64_t n;
+    followed f = {.job = j};
+    hid_t set = open_dataset(file, &f);
+    if (f.status)
+        return f.status;
+    if (set < 0)
+        return no_dataset(file, j);
+    DD_TRY(check_dataset(set, j, &n));
+    hid_t access = keep_chunks(set);
+    H5Dclose(set);
+    set = H5Dopen2(file, j->dataset, access);
+    return send_rows(set, j, n, pipe);
+}
+
+static int in_child(void *user, int pipe)
+{
+    const job *j = user;
+    hid_t file;
+    DD_TRY(dd_h5_open(j->path, &file));
+    return j->dataset ? send_dataset(file, j, pipe) : say_which(file, "", j); /* nothing is closed: the child ends */
+}
+
+/* ---- here ---- */
+
+/* The rows that come, which may be fewer than the child promised. */
+static int receive(dd_child *child, dd_rows *rows)
+{
+    uint64_t n;
+    double row[DD_MOST_COLUMNS];
+    size_t width = (size_t)rows->columns * sizeof *row;
+    if (!dd_child_read(child, &n, sizeof n))
+        return DD_OK;
+    for (uint64_t i = 0; i < n && dd_child_read(child, row, width); i++)
+        DD_TRY(dd_rows_add(rows, (size_t)i + 1, row));
+    return DD_OK;
+}
+
+/* Room for what a whole file decompresses to and for chunks; a damaged size asks for more. A file is read at 100 MB/s
+ * and more. */
+static dd_child_limits limits_for(const char *path)
+{
+    struct stat status;
+    uint64_t size = stat(path, &status) ? 0 : (uint64_t)status.st_size;
+    return (dd_child_limits){.memory = (512u << 20) + 4 * size, .time = 20 + (size >> 22)};
+}
+
+int dd_points_read_hdf5(const char *path, const char *dataset, dd_rows *rows)
+{
+    dd_child child;
+    job j = {path, dataset, rows};
+    dd_child_limits limits = limits_for(path);
+    DD_TRY(dd_child_start(&child, &limits, in_child, &j));
+    int received = receive(&child, rows);
+    char message[2048];
+    snprintf(message, sizeof message, "%s", dd_error_message());
+    int status = dd_child_end(&child, path);
+    return received ? dd_fail((dd_status)received, "%s", message) : status;
+}

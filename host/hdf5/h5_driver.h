@@ -1,0 +1,17 @@
+/* An HDF5 file driver for files that are written: a failed write is remembered here and HDF5 is not told.
+ *
+ * HDF5 (1.10, and later ones too) reaches for freed memory when it closes what it could not write, so a
+ * full disk would crash the program. Here it finishes in peace, everything after the failure is dropped,
+ * and the caller, who looks at `error`, reports it.
+ */
+#ifndef DD_H5_DRIVER_H
+#define DD_H5_DRIVER_H
+
+#include <hdf5.h>
+
+/* Properties to create or open a file for writing, to be closed by the caller. [oldest, newest]: the versions of HDF5
+ * whose format may be used. *error gets the errno of the first failed write; it must live until the file is closed.
+ * Negative: HDF5 is out of memory. */
+hid_t dd_driver_access(H5F_libver_t oldest, H5F_libver_t newest, int *error);
+
+#endif

@@ -1,0 +1,30 @@
+/* The KL divergence of samples, and whether points allow it.
+ *
+ * kl_divergence: the k-nearest-neighbour estimate of KL(real || generated) in bits with the Chebyshev
+ * metric (Wang, Kulkarni & Verdu 2009, as in NPEET's `kldiv`), d = 2:
+ *   [ ln m - ln(n - 1) + (d / n) sum_i (ln nu_i - ln rho_i) ] / ln 2
+ * real n points, generated m points, rho_i = distance from real point i to its k-th nearest other real
+ * point, nu_i = to its k-th nearest generated point. It can be negative.
+ */
+#ifndef DD_KL_H
+#define DD_KL_H
+
+#include <stdint.h>
+
+#include "base/pool.h"
+
+typedef struct dd_kl {
+    double bits;             /* the estimate over the points whose two distances are positive */
+    uint32_t zero_distances; /* real points left out because a distance was 0 (duplicates) */
+} dd_kl;
+
+/* real (n, 2), generated (m, 2); pool as in knn.h, NULL for the calling thread alone. DD_ERR_DATA when k is too large
+ * for n - 1 or m, or when every point was left out. */
+int dd_kl_divergence(dd_pool *pool, const float *real, uint32_t n, const float *generated, uint32_t m, int k,
+                     dd_kl *kl);
+
+/* DD_ERR_DATA where these points cannot be compared with any samples: too few for k, or every one has k others at its
+ * own place. Ask before hours of training. */
+int dd_check_measurable(const float *real, uint32_t n, int k);
+
+#endif

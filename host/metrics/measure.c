@@ -1,0 +1,198 @@
+/* All metrics of sets of samples, on threads that take from one queue whatever is next of any set. */
+#include "metrics/measure.h"
+
+#include <limits.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/statistics.h"
+#include "data/generators.h"
+#include "data/truth.h"
+#include "metrics/kl.h"
+#include "metrics/modes.h"
+#include "metrics/set_distances.h"
+
+/* What a thread computes of one set at a time; the longest first, so that threads end at about the same time. */
+typedef enum item { MMD_BETWEEN, MMD_GENERATED, MMD_REAL, WASSERSTEIN, DENSITY, KL, MEAN_DISTANCE, MODES } item;
+enum { ITEMS = MODES + 1 };
+
+typedef struct sample_set {
+    const dd_points *points;
+    const float *x;          /* (n, 2) */
+    float *real, *generated; /* of both what enters comparisons of all pairs, thinned to real_n and generated_n */
+    uint32_t real_n;
+    const struct sample_set *same;               /* the first set with these points: what they alone tell is there */
+    double mmd_between, mmd_generated, mmd_real; /* the means of mmd_squared */
+    dd_metrics *metrics;
+} sample_set;
+
+typedef struct measuring {
+    sample_set *set; /* [count] */
+    int count;
+    uint32_t n, generated_n;
+    int k;           /* of the KL estimate */
+    atomic_int next; /* item of the queue: all sets' first item, then all sets' second, ... */
+
+    /* The failure of the lowest set, of the lowest item there: which one does not depend on the threads. */
+    pthread_mutex_t mutex;
+    int failed; /* its set, INT_MAX: none */
+    item failed_item;
+    int status;
+    char message[2048];
+} measuring;
+
+/* Keep the calling thread's message for the caller, whose thread may be another. */
+static void note_failure(measuring *m, int set, item what, int status)
+{
+    pthread_mutex_lock(&m->mutex);
+    if (set < m->failed || (set == m->failed && what < m->failed_item)) {
+        m->failed = set;
+        m->failed_item = what;
+        m->status = status;
+        snprintf(m->message, sizeof m->message, "%s", dd_error_message());
+    }
+    pthread_mutex_unlock(&m->mutex);
+}
+
+static int measure_kl(const measuring *m, const sample_set *s)
+{
+    dd_kl kl;
+    DD_TRY(dd_kl_divergence(NULL, s->points->xy, s->points->n, s->x, m->n, m->k, &kl));
+    s->metrics->kl_divergence = kl.bits;
+    s->metrics->kl_zero_distances = kl.zero_distances;
+    return DD_OK;
+}
+
+static int measure_modes(const measuring *m, const sample_set *s)
+{
+    dd_truth truth;
+    dd_modes modes;
+    if (!s->points->generated)
+        return DD_OK;
+    DD_TRY(dd_truth_create(s->points->name, &truth));
+    int status = dd_modes_measure(&truth, s->x, m->n, &modes);
+    dd_truth_free(&truth);
+    if (status)
+        return status;
+    s->metrics->modes = modes.modes;
+    s->metrics->modes_captured = modes.captured;
+    s->metrics->high_quality = modes.high_quality;
+    s->metrics->off_support = modes.off_support;
+    s->metrics->total_variation = modes.total_variation;
+    return DD_OK;
+}
+
+static int measure_item(const measuring *m, item what, sample_set *s)
+{
+    switch (what) {
+    case MMD_BETWEEN:
+        s->mmd_between = dd_mmd_between(s->real, s->real_n, s->generated, m->generated_n);
+        break;
+    case MMD_GENERATED:
+        s->mmd_generated = dd_mmd_within(s->generated, m->generated_n);
+        break;
+    case MMD_REAL:
+        if (s->same == s)
+            s->mmd_real = dd_mmd_within(s->real, s->real_n);
+        break;
+    case WASSERSTEIN:
+        return dd_sliced_wasserstein(s->points->xy, s->points->n, s->x, m->n, &s->metrics->sliced_wasserstein);
+    case DENSITY:
+        return dd_density_coverage(s->real, s->real_n, s->generated, m->generated_n, &s->metrics->density,
+                                   &s->metrics->coverage);
+    case KL:
+        return measure_kl(m, s);
+    case MEAN_DISTANCE:
+        s->metrics->mean_distance = dd_mean_distance(s->generated, m->generated_n);
+        break;
+    case MODES:
+        return measure_modes(m, s);
+    }
+    return DD_OK;
+}
+
+static void tell(const measuring *m, const dd_team *team)
+{
+    int taken = atomic_load(&m->next), total = ITEMS * m->count;
+    dd_team_tell(team, taken < total ? taken : total, total);
+}
+
+static void measure_items(void *argument, const dd_team *team)
+{
+    measuring *m = argument;
+    /* Sharing out in advance would leave threads idle: items differ in length. */
+    for (int i; !dd_cancelled() && (i = atomic_fetch_add(&m->next, 1)) < ITEMS * m->count;) {
+        item what = (item)(i / m->count);
+        int set = i % m->count, status = measure_item(m, what, &m->set[set]);
+        if (status)
+            note_failure(m, set, what, status);
+        tell(m, team);
+    }
+}
+
+static int begin_set(const measuring *m, sample_set *s)
+{
+    if (!dd_all_finite(s->x, 2 * (size_t)m->n))
+        return dd_fail(DD_ERR_NUMERIC, "a sample is NaN or infinite: nothing can be measured");
+    dd_thin(s->x, m->n, DD_MOST_COMPARED, s->generated);
+    /* As many real ones: coverage grows with generated / real. */
+    s->real_n = dd_thin(s->points->xy, s->points->n, m->generated_n, s->real);
+    return DD_OK;
+}
+
+int dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const *points, const float *x, uint32_t n,
+                          const dd_evaluation_config *evaluation, dd_metrics *metrics, int *measured)
+{
+    measuring m = {
+        .n = n, .generated_n = n < DD_MOST_COMPARED ? n : DD_MOST_COMPARED, .k = evaluation->k, .failed = INT_MAX};
+    size_t kept = 2 * (size_t)m.generated_n;
+    float *thinned = malloc((size_t)count * 2 * kept * sizeof *thinned);
+    m.set = calloc((size_t)count, sizeof *m.set);
+    *measured = 0;
+    for (int i = 0; i < count; i++)
+        for (int j = 0; j < DD_METRICS; j++)
+            *dd_metric(&metrics[i], j) = NAN;
+    if (!thinned || !m.set) {
+        free(thinned);
+        free(m.set);
+        return dd_fail(DD_ERR_MEMORY, "out of memory for the metrics of %d times %u samples", count, n);
+    }
+    pthread_mutex_init(&m.mutex, NULL);
+    for (int i = 0; i < count && m.failed == INT_MAX; i++) {
+        sample_set *s = &m.set[i];
+        *s = (sample_set){.points = points[i],
+                          .x = x + 2 * (size_t)n * (size_t)i,
+                          .generated = thinned + 2 * kept * (size_t)i,
+                          .metrics = &metrics[i]};
+        s->real = s->generated + kept;
+        s->same = m.set;
+        while (s->same->points != s->points)
+            s->same++;
+        int status = begin_set(&m, s);
+        if (status)
+            note_failure(&m, i, MMD_BETWEEN, status);
+        else
+            m.count++;
+    }
+    dd_pool_phase(pool, "measuring");
+    dd_pool_run(pool, measure_items, &m);
+    int cancelled = dd_cancelled();
+    *measured = m.failed < m.count ? m.failed : m.count;
+    for (int i = 0; i < m.count; i++) {
+        const sample_set *s = &m.set[i];
+        s->metrics->mmd_squared = dd_mmd_from_means(s->same->mmd_real, s->mmd_generated, s->mmd_between);
+    }
+    pthread_mutex_destroy(&m.mutex);
+    free(thinned);
+    free(m.set);
+    if (cancelled) {
+        *measured = 0;
+        return dd_check_cancelled();
+    }
+    return m.failed == INT_MAX ? DD_OK : dd_fail(m.status, "%s", m.message);
+}

@@ -1,0 +1,50 @@
+/* The metrics of a run: their values and the table that says what each is. docs/metrics.md says how to read them.
+ *
+ *     dd_metrics metrics;                              // measure.h computes them
+ *     for (int i = 0; i < DD_METRICS; i++)
+ *         printf("%s %g %s\n", dd_metric_table[i].name, *dd_metric(&metrics, i), dd_metric_table[i].unit);
+ */
+#ifndef DD_METRICS_H
+#define DD_METRICS_H
+
+#include <stddef.h>
+
+/* Everything `train` and `evaluate` measure of one replica. NaN where a metric does not apply. */
+typedef struct dd_metrics {
+    double training_time;  /* s, wall time of the ensemble / replicas */
+    double eval_loss;      /* online model, one pass over the training set */
+    double heldout_loss;   /* online model, fresh points; NaN for a user's file */
+    double inference_time; /* s, wall time of sampling / replicas */
+    double kl_divergence;  /* bits */
+    double kl_zero_distances;
+    double modes;              /* of the dataset; this and the next four are in modes.h */
+    double modes_captured;     /* of them */
+    double high_quality;       /* share of samples */
+    double off_support;        /* share of samples */
+    double total_variation;    /* 0..1, modes or cells against the truth */
+    double density, coverage;  /* metrics/set_distances.h, like the next three */
+    double sliced_wasserstein; /* coordinates' unit */
+    double mmd_squared;        /* unbiased: negative at times */
+    double mean_distance;      /* between two samples, coordinates' unit */
+} dd_metrics;
+
+/* Name, unit and meaning of each member of dd_metrics, in its order: the store, the tables and
+ * final_info.json walk this. */
+typedef struct dd_metric_info {
+    const char *name, *unit, *long_name;
+    size_t offset;
+    int in_final_info; /* one of the reference's four */
+} dd_metric_info;
+
+enum { DD_METRICS = 16 };
+extern const dd_metric_info dd_metric_table[DD_METRICS];
+
+/* Number of the metric called `name`; -1 if there is none. */
+int dd_metric_number(const char *name);
+
+static inline double *dd_metric(dd_metrics *m, int i)
+{
+    return (double *)((char *)m + dd_metric_table[i].offset);
+}
+
+#endif

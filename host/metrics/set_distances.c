@@ -1,0 +1,277 @@
+/* Density and coverage, squared MMD, mean distance: what looks at all pairs of points, block by block. */
+#include "metrics/set_distances.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+enum {
+    BLOCK = 512, /* points whose coordinates lie side by side in the first-level cache */
+    LANES = 16   /* sums that run side by side; a fixed number, so the bits do not depend on the machine's vectors */
+};
+
+/* Compiled for AVX2, too, and chosen when the program starts; without contraction both give the same bits. */
+#if defined __x86_64__ && defined __linux__
+#define FOR_THIS_MACHINE __attribute__((target_clones("avx2", "default")))
+#else
+#define FOR_THIS_MACHINE
+#endif
+
+uint32_t dd_thin(const float *point, uint32_t n, uint32_t most, float *thinned)
+{
+    uint32_t m = n < most ? n : most;
+    for (uint32_t i = 0; i < m; i++)
+        memcpy(thinned + 2 * (size_t)i, point + 2 * ((uint64_t)i * n / m), 2 * sizeof *thinned);
+    return m;
+}
+
+/* ---- density and coverage ---- */
+
+/* Coordinates apart, in float64: differences of floats are then exact or nearly so, and their squares rounded once. */
+typedef struct plane {
+    double *x, *y;
+} plane;
+
+static int plane_create(const float *point, uint32_t n, plane *p)
+{
+    p->x = malloc(2 * (size_t)n * sizeof *p->x + 1);
+    if (!p->x)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for the distances of %u points", n);
+    p->y = p->x + n;
+    for (uint32_t i = 0; i < n; i++) {
+        p->x[i] = point[2 * (size_t)i];
+        p->y[i] = point[2 * (size_t)i + 1];
+    }
+    return DD_OK;
+}
+
+static void squares(const plane *p, uint32_t first, uint32_t count, double x, double y, double *square)
+{
+    const double *px = p->x + first, *py = p->y + first;
+    for (uint32_t j = 0; j < count; j++) {
+        double dx = px[j] - x, dy = py[j] - y;
+        square[j] = dx * dx + dy * dy;
+    }
+}
+
+/* Squared distance from point i to its k-th nearest other one. */
+FOR_THIS_MACHINE static double ball(const plane *p, uint32_t n, uint32_t i)
+{
+    enum { K = DD_DENSITY_NEIGHBOUR };
+    double best[K], square[BLOCK]; /* best ascends */
+    for (int k = 0; k < K; k++)
+        best[k] = INFINITY;
+    for (uint32_t first = 0; first < n; first += BLOCK) {
+        uint32_t count = n - first < BLOCK ? n - first : BLOCK;
+        squares(p, first, count, p->x[i], p->y[i], square);
+        if (i >= first && i < first + count)
+            square[i - first] = INFINITY;
+        for (uint32_t j = 0; j < count; j++) {
+            if (square[j] >= best[K - 1])
+                continue;
+            int place = K - 1;
+            for (; place > 0 && best[place - 1] > square[j]; place--)
+                best[place] = best[place - 1];
+            best[place] = square[j];
+        }
+    }
+    return best[K - 1];
+}
+
+FOR_THIS_MACHINE static uint32_t count_within(const plane *p, uint32_t n, double x, double y, double limit)
+{
+    double square[BLOCK];
+    uint32_t within = 0;
+    for (uint32_t first = 0; first < n; first += BLOCK) {
+        uint32_t count = n - first < BLOCK ? n - first : BLOCK;
+        squares(p, first, count, x, y, square);
+        for (uint32_t j = 0; j < count; j++)
+            within += square[j] <= limit;
+    }
+    return within;
+}
+
+int dd_density_coverage(const float *real, uint32_t n, const float *generated, uint32_t m, double *density,
+                        double *coverage)
+{
+    plane r = {0}, g = {0};
+    int status = DD_OK;
+    *density = *coverage = NAN;
+    if (n < DD_DENSITY_NEIGHBOUR + 1 || !m)
+        return DD_OK;
+    DD_CHECK(plane_create(real, n, &r));
+    DD_CHECK(plane_create(generated, m, &g));
+    uint64_t pairs = 0;
+    uint32_t covered = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t within = count_within(&g, m, r.x[i], r.y[i], ball(&r, n, i));
+        pairs += within;
+        covered += within > 0;
+    }
+    *density = (double)pairs / ((double)DD_DENSITY_NEIGHBOUR * m);
+    *coverage = (double)covered / n;
+done:
+    free(r.x);
+    free(g.x);
+    return status;
+}
+
+/* ---- MMD and mean distance ---- */
+
+static inline int32_t bits_of(float value)
+{
+    int32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static inline float float_of(int32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* exp(-u) for u >= 0 to 2 units in the last place, 1 at 0, in operations that a compiler turns into vectors: 2^whole
+ * from the exponent's bits, 2^part by its Taylor polynomial, |part| <= 1/2. Beyond 87, where the exponent ends, it
+ * stays 1e-38; floats that are not negative are in the order of their bits. */
+static inline float exp_minus(float u)
+{
+    const float round = 0x1.8p23f; /* adding it leaves a whole number in the lowest bits */
+    int32_t bits = bits_of(u), most = bits_of(87.f);
+    float t = -1.44269504f * float_of(bits < most ? bits : most);
+    float shifted = t + round, part = t - (shifted - round);
+    float whole = float_of((int32_t)((uint32_t)(bits_of(shifted) + 127) << 23));
+    float p = 1.5403530e-4f;
+    p = p * part + 1.3333558e-3f;
+    p = p * part + 9.6181291e-3f;
+    p = p * part + 5.5504109e-2f;
+    p = p * part + 2.4022651e-1f;
+    p = p * part + 6.9314718e-1f;
+    return whole * (p * part + 1.f);
+}
+
+static inline float fourth_power(float e)
+{
+    float square = e * e;
+    return square * square;
+}
+
+/* The sum of the six kernels. Halving a width takes exp(-d^2 / 2 s^2) to its fourth power; a second exponential begins
+ * the narrow ones, as every power multiplies the rounding error by four. */
+static inline float kernels(float square)
+{
+    float wide = exp_minus(square * .125f), narrow = exp_minus(square * 8.f);
+    float wide4 = fourth_power(wide), narrow4 = fourth_power(narrow);
+    return wide + wide4 + fourth_power(wide4) + narrow + narrow4 + fourth_power(narrow4);
+}
+
+typedef struct block {
+    float x[BLOCK], y[BLOCK];
+    uint32_t count;
+} block;
+
+static void load(const float *point, uint32_t n, uint32_t first, block *b)
+{
+    b->count = n - first < BLOCK ? n - first : BLOCK;
+    for (uint32_t i = 0; i < b->count; i++) {
+        b->x[i] = point[2 * (size_t)(first + i)];
+        b->y[i] = point[2 * (size_t)(first + i) + 1];
+    }
+}
+
+/* The sum of value[count] in LANES parts. */
+static double sum_lanes(const float *value, uint32_t count)
+{
+    float lane[LANES] = {0.f};
+    double sum = 0.;
+    uint32_t whole = count / LANES * LANES;
+    for (uint32_t j = 0; j < whole; j += LANES)
+        for (int l = 0; l < LANES; l++)
+            lane[l] += value[j + (uint32_t)l];
+    for (uint32_t j = whole; j < count; j++)
+        lane[j - whole] += value[j];
+    for (int l = 0; l < LANES; l++)
+        sum += lane[l];
+    return sum;
+}
+
+typedef enum quantity { KERNELS, DISTANCES } quantity;
+
+/* Over all pairs of two blocks. */
+FOR_THIS_MACHINE static double sum_blocks(quantity what, const block *a, const block *b)
+{
+    double total = 0.;
+    float square[BLOCK], value[BLOCK];
+    for (uint32_t i = 0; i < a->count; i++) {
+        for (uint32_t j = 0; j < b->count; j++) {
+            float dx = b->x[j] - a->x[i], dy = b->y[j] - a->y[i];
+            square[j] = dx * dx + dy * dy;
+        }
+        if (what == KERNELS)
+            for (uint32_t j = 0; j < b->count; j++)
+                value[j] = kernels(square[j]);
+        else
+            for (uint32_t j = 0; j < b->count; j++)
+                value[j] = sqrtf(square[j]);
+        total += sum_lanes(value, b->count);
+    }
+    return total;
+}
+
+static double mean_between(quantity what, const float *a, uint32_t n, const float *b, uint32_t m)
+{
+    block one, other;
+    double total = 0.;
+    for (uint32_t i = 0; i < n; i += BLOCK) {
+        load(a, n, i, &one);
+        for (uint32_t j = 0; j < m; j += BLOCK) {
+            load(b, m, j, &other);
+            total += sum_blocks(what, &one, &other);
+        }
+    }
+    return total / ((double)n * m);
+}
+
+/* Over the pairs of different points; a point's kernels with itself are 1, its distance is 0. */
+static double mean_within(quantity what, const float *a, uint32_t n)
+{
+    block one, other;
+    double total = what == KERNELS ? -(double)DD_MMD_WIDTHS * n : 0.;
+    for (uint32_t i = 0; i < n; i += BLOCK) {
+        load(a, n, i, &one);
+        total += sum_blocks(what, &one, &one);
+        for (uint32_t j = 0; j < i; j += BLOCK) {
+            load(a, n, j, &other);
+            total += 2. * sum_blocks(what, &one, &other);
+        }
+    }
+    return total / ((double)n * (n - 1.));
+}
+
+double dd_mmd_within(const float *a, uint32_t n)
+{
+    return n < 2 ? NAN : mean_within(KERNELS, a, n);
+}
+
+double dd_mmd_between(const float *a, uint32_t n, const float *b, uint32_t m)
+{
+    return mean_between(KERNELS, a, n, b, m);
+}
+
+double dd_mmd_from_means(double within_a, double within_b, double between)
+{
+    return (within_a + within_b - 2. * between) / DD_MMD_WIDTHS;
+}
+
+double dd_mmd_squared(const float *a, uint32_t n, const float *b, uint32_t m)
+{
+    return dd_mmd_from_means(dd_mmd_within(a, n), dd_mmd_within(b, m), dd_mmd_between(a, n, b, m));
+}
+
+double dd_mean_distance(const float *a, uint32_t n)
+{
+    return n < 2 ? NAN : mean_within(DISTANCES, a, n);
+}

@@ -1,0 +1,90 @@
+/* The denoiser's architecture: towers of linear layers over one embedded input, and where each
+ * tensor lies in a flat parameter vector.
+ *
+ *     dd_model model;
+ *     DD_TRY(dd_model_create(&config.model, &model));
+ *     const dd_tensor *t = &model.tensor[0];               // "gating_network.0.weight", (256, 384)
+ *     float *w = parameters + t->offset;                   // [rows][cols], row = output
+ *
+ * Input of every tower, [3 * embedding_width]: [emb(x1; input_scale) | emb(x2; input_scale) |
+ * emb(t; time_scale)], emb(s; c) = sines then cosines of c * s * 10000^(-i / (E/2 - 1)), i = 0..E/2-1.
+ *
+ * A layer is y = [x +] W act(x) + b: `activate` says whether act is applied to its input, `residual`
+ * whether x is added. Experts are towers 0..experts-1 with two outputs; where a gate is
+ * learned it is the last tower, with one output for two experts and K for K > 2 (gating.h). The prediction
+ * is the experts' outputs, weighed by the gate.
+ *
+ * Tensor names and shapes are the reference's (a PyTorch state_dict), so its model class loads them.
+ */
+#ifndef DD_MODEL_H
+#define DD_MODEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    DD_MAX_DEPTH = 16,
+    DD_MAX_LAYERS = 1 + DD_MAX_DEPTH + DD_MAX_HEAD + 1,
+    DD_MAX_TOWERS = DD_MAX_EXPERTS + 1,
+    DD_MAX_TENSORS = 2 * DD_MAX_TOWERS * DD_MAX_LAYERS
+};
+
+typedef struct dd_tensor {
+    char name[48];
+    int rows;      /* outputs */
+    int cols;      /* inputs; 0 for a bias, which is a vector of `rows` */
+    int fan_in;    /* inputs of the layer: initial values are U(-1/sqrt(fan_in), 1/sqrt(fan_in)) */
+    size_t offset; /* first element in the flat parameter vector */
+    size_t count;
+} dd_tensor;
+
+typedef struct dd_layer {
+    int in, out;
+    int activate, residual;
+    int weight, bias; /* indices into dd_model.tensor */
+} dd_layer;
+
+typedef struct dd_tower {
+    char name[16]; /* network, expert1 .. expertK, gating_network */
+    int layers;
+    dd_layer layer[DD_MAX_LAYERS];
+} dd_tower;
+
+typedef struct dd_model {
+    dd_model_config config;
+    int input_width; /* 3 * embedding_width */
+    int experts;
+    int gates; /* gating outputs, and weights stored a point: dd_gates */
+    int towers;
+    dd_tower tower[DD_MAX_TOWERS];
+    int tensors;
+    dd_tensor tensor[DD_MAX_TENSORS];
+    size_t parameters; /* length of the flat vector */
+} dd_model;
+
+int dd_model_create(const dd_model_config *config, dd_model *model);
+
+/* Initial parameters of a seed, [parameters]: tensor number i, element e (row-major) is
+ * (2 u - 1) / sqrt(fan_in) with u = word e % 4 of DD_DRAW_INIT block (step i, index e / 4). */
+void dd_model_initialise(const dd_model *model, uint64_t seed, float *parameters);
+
+/* Frequencies of the embedding, 10000^(-i / (E/2 - 1)), [embedding_width / 2], without the scale. In
+ * float64: the angle 25 x reaches hundreds, where a float32 frequency's rounding would show in a sine. */
+void dd_model_frequencies(const dd_model *model, double *frequency);
+
+/* Floating point operations, a multiply-add counted as two, of the linear layers alone: the forward
+ * pass of one point, and one training step of `rows` points (forward, weight gradients, and input
+ * gradients of every layer but the first). */
+double dd_model_forward_flops(const dd_model *model);
+double dd_model_step_flops(const dd_model *model, int rows);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

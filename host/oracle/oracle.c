@@ -1,0 +1,288 @@
+#include "oracle/oracle.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/philox.h"
+#include "base/pool.h"
+#include "oracle/oracle_atoms.h"
+#include "oracle/oracle_box.h"
+#include "oracle/oracle_sum.h"
+
+enum { CHUNK = 64 }; /* points that go through the timesteps together */
+
+/* Blocks that together weigh less than this are left out. */
+static const double negligible = 1e-13;
+/* Exponent (8 standard deviations) beyond which replaced atoms are not precise enough. */
+static const double far_out = 32.;
+static const double log_2pi = 1.83787706640934548356;
+
+struct dd_oracle {
+    const dd_schedule *schedule;
+    dd_arrangement arrangement; /* the Gaussians */
+    int boxes, most_blocks;
+    dd_atom *box;
+    double mean[2]; /* of the distribution */
+};
+
+/* One timestep, and room for one thread's work. */
+typedef struct lens {
+    const dd_oracle *oracle;
+    double signal, noise;
+    dd_sum_at *at;      /* [classes] x is filled in for each point */
+    double *log_factor; /* [classes] of a Gaussian's density before its exponential */
+    double *bound;      /* [most_blocks] logarithm of the most that a block can add */
+    double *box;        /* [boxes][3] log density, E[eps | x_t] */
+} lens;
+
+void dd_oracle_destroy(dd_oracle *oracle)
+{
+    if (!oracle)
+        return;
+    dd_arrangement_free(&oracle->arrangement);
+    free(oracle->box);
+    free(oracle);
+}
+
+int dd_oracle_create(const dd_truth *truth, const dd_schedule *schedule, dd_oracle **out)
+{
+    *out = NULL;
+    dd_oracle *o = calloc(1, sizeof *o);
+    dd_atom *box = malloc(((size_t)truth->atoms + 1) * sizeof *box);
+    if (!o || !box) {
+        free(o);
+        free(box);
+        return dd_fail(DD_ERR_MEMORY, "out of memory for the distribution of %s", truth->name);
+    }
+    o->schedule = schedule;
+    o->box = box;
+    for (int i = 0; i < truth->atoms; i++) {
+        if (dd_atom_is_box(&truth->atom[i]))
+            box[o->boxes++] = truth->atom[i];
+        for (int c = 0; c < 2; c++)
+            o->mean[c] += truth->atom[i].weight * truth->atom[i].centre[c];
+    }
+    int status = dd_arrange(truth, &o->arrangement);
+    if (status) {
+        dd_oracle_destroy(o);
+        return status;
+    }
+    for (int i = 0; i < o->arrangement.levels; i++)
+        if (o->arrangement.level[i].blocks > o->most_blocks)
+            o->most_blocks = o->arrangement.level[i].blocks;
+    *out = o;
+    return DD_OK;
+}
+
+/* ---- the denoiser ---- */
+
+static void lens_destroy(lens *l)
+{
+    free(l->at);
+    free(l->log_factor);
+}
+
+static int lens_create(const dd_oracle *o, lens *l)
+{
+    size_t classes = (size_t)o->arrangement.classes;
+    l->oracle = o;
+    l->at = malloc((classes + 1) * sizeof *l->at);
+    l->log_factor = malloc((classes + (size_t)o->most_blocks + 3 * (size_t)o->boxes + 1) * sizeof *l->log_factor);
+    l->bound = l->log_factor + classes;
+    l->box = l->bound + o->most_blocks;
+    if (l->at && l->log_factor)
+        return DD_OK;
+    lens_destroy(l);
+    return dd_fail(DD_ERR_MEMORY, "out of memory for the exact denoiser");
+}
+
+static void lens_set(lens *l, int t)
+{
+    double alpha_bar = l->oracle->schedule->alpha_bar[t];
+    l->signal = sqrt(alpha_bar);
+    l->noise = sqrt(1. - alpha_bar);
+    for (int c = 0; c < l->oracle->arrangement.classes; c++) {
+        l->at[c].signal = l->signal;
+        l->log_factor[c] = -log_2pi;
+        for (int axis = 0; axis < 2; axis++) {
+            double spread = hypot(l->signal * l->oracle->arrangement.class[c].sigma[axis], l->noise);
+            l->at[c].rate[axis] = .5 / (spread * spread);
+            l->log_factor[c] -= log(spread);
+        }
+    }
+}
+
+/* Least and greatest exponent that an atom in the block's box can have. */
+static void exponents(const dd_block *b, const dd_sum_at *at, double *least, double *greatest)
+{
+    *least = *greatest = 0.;
+    for (int c = 0; c < 2; c++) {
+        double below = at->signal * b->low[c] - at->x[c], above = at->x[c] - at->signal * b->high[c];
+        double near = below > 0. ? below : above > 0. ? above : 0., far = below < above ? below : above;
+        *least += at->rate[c] * near * near;
+        *greatest += at->rate[c] * far * far;
+    }
+}
+
+/* E[eps | x_t = x] with the atoms of one level. 0 where x is too far out for it. */
+static int predict_point(lens *l, const dd_level *level, const double *x, double *noise)
+{
+    const dd_oracle *o = l->oracle;
+    double certain = -INFINITY, top = -INFINITY, nearest = INFINITY, total = 0., sum[2] = {0., 0.};
+    for (int c = 0; c < o->arrangement.classes; c++)
+        memcpy(l->at[c].x, x, sizeof l->at[c].x);
+    for (int i = 0; i < o->boxes; i++) {
+        const dd_atom *b = &o->box[i];
+        double *term = l->box + 3 * i;
+        term[0] = log(b->weight);
+        for (int c = 0; c < 2; c++)
+            term[0] += dd_interval(x[c], b->centre[c], b->half[c], l->signal, l->noise, term + 1 + c);
+        top = fmax(top, term[0]);
+    }
+    certain = top;
+    for (int i = 0; i < level->blocks; i++) {
+        const dd_block *b = &level->block[i];
+        double least, greatest, factor = l->log_factor[b->class] + b->log_weight;
+        exponents(b, &l->at[b->class], &least, &greatest);
+        l->bound[i] = factor - least;
+        certain = factor - greatest > certain ? factor - greatest : certain;
+        nearest = least < nearest ? least : nearest;
+    }
+    if (level->width > 0. && nearest > far_out)
+        return 0;
+    double cut = certain + log(negligible / (level->blocks + 1.));
+    for (int i = 0; i < level->blocks; i++) {
+        const dd_block *b = &level->block[i];
+        if (l->bound[i] < cut)
+            continue;
+        l->bound[i] = l->log_factor[b->class] + b->log_weight - dd_sum_least(level, b, &l->at[b->class]);
+        top = fmax(top, l->bound[i]);
+    }
+    for (int i = 0; i < level->blocks; i++) {
+        const dd_block *b = &level->block[i];
+        if (l->bound[i] < cut)
+            continue;
+        double part[3] = {0., 0., 0.};
+        const dd_sum_at *at = &l->at[b->class];
+        dd_sum_block(level, b, at, l->log_factor[b->class] - top, part);
+        total += part[0];
+        for (int c = 0; c < 2; c++)
+            sum[c] += 2. * l->noise * at->rate[c] * part[1 + c];
+    }
+    for (int i = 0; i < o->boxes; i++) {
+        double weight = exp(l->box[3 * i] - top);
+        total += weight;
+        for (int c = 0; c < 2; c++)
+            sum[c] += weight * l->box[3 * i + 1 + c];
+    }
+    noise[0] = sum[0] / total;
+    noise[1] = sum[1] / total;
+    return 1;
+}
+
+/* n points at timestep t. */
+static void predict(lens *l, int t, const double *x, int n, double *noise)
+{
+    const dd_arrangement *a = &l->oracle->arrangement;
+    lens_set(l, t);
+    const dd_level *level = dd_arrangement_level(a, l->signal > 0. ? l->noise / l->signal : INFINITY);
+    for (int i = 0; i < n; i++)
+        if (!predict_point(l, level, x + 2 * i, noise + 2 * i))
+            predict_point(l, &a->level[0], x + 2 * i, noise + 2 * i);
+}
+
+int dd_oracle_predict(const dd_oracle *oracle, int t, const double *x, uint32_t n, double *noise)
+{
+    lens l;
+    DD_TRY(lens_create(oracle, &l));
+    for (uint32_t first = 0; first < n; first += CHUNK)
+        predict(&l, t, x + 2 * (size_t)first, (int)(n - first < CHUNK ? n - first : CHUNK), noise + 2 * (size_t)first);
+    lens_destroy(&l);
+    return DD_OK;
+}
+
+/* ---- sampling ---- */
+
+typedef struct sampling {
+    const dd_oracle *oracle;
+    lens *lenses; /* [threads] */
+    uint64_t seed;
+    uint32_t n;
+    const float *start;
+    float *x, *initial_noise;
+} sampling;
+
+/* What a perfect network would predict for x from E[eps | x], which at signal 0 is x itself and says nothing of x_0. */
+static double prediction(const lens *l, int t, int axis, double x, double noise)
+{
+    const dd_schedule *s = l->oracle->schedule;
+    double point = l->signal > 0. ? (x - l->noise * noise) / l->signal : l->oracle->mean[axis];
+    return s->target_point[t] * point + s->target_noise[t] * noise;
+}
+
+static void sample_chunk(const sampling *s, lens *l, uint32_t first)
+{
+    const dd_schedule *schedule = s->oracle->schedule;
+    int count = (int)(s->n - first < CHUNK ? s->n - first : CHUNK);
+    double x[2 * CHUNK], noise[2 * CHUNK];
+    float z[2];
+    for (int i = 0; i < count; i++) {
+        dd_draw_normals(s->seed, DD_DRAW_SAMPLE, (uint32_t)schedule->timesteps, first + (uint32_t)i, z);
+        if (s->start)
+            memcpy(z, s->start + 2 * ((size_t)first + (size_t)i), sizeof z);
+        for (int c = 0; c < 2; c++) {
+            x[2 * i + c] = z[c];
+            if (s->initial_noise)
+                s->initial_noise[2 * ((size_t)first + (size_t)i) + (size_t)c] = z[c];
+        }
+    }
+    for (int step = schedule->steps - 1; step >= 0; step--) {
+        int t = schedule->timestep[step], noisy = schedule->sigma[step] > 0.f;
+        predict(l, t, x, count, noise);
+        for (int i = 0; i < count; i++) {
+            if (noisy)
+                dd_draw_normals(s->seed, DD_DRAW_SAMPLE, (uint32_t)t, first + (uint32_t)i, z);
+            for (int c = 0; c < 2; c++) {
+                double *at = &x[2 * i + c];
+                *at = schedule->keep[step] * *at - schedule->remove[step] * prediction(l, t, c, *at, noise[2 * i + c]) +
+                      (noisy ? schedule->sigma[step] * (double)z[c] : 0.);
+            }
+        }
+    }
+    for (int i = 0; i < 2 * count; i++)
+        s->x[2 * (size_t)first + (size_t)i] = (float)x[i];
+}
+
+static void sample_task(void *argument, const dd_team *team)
+{
+    const sampling *s = argument;
+    int first, last;
+    dd_team_share(team, (int)((s->n + CHUNK - 1) / CHUNK), &first, &last);
+    for (int chunk = first; chunk < last; chunk++) {
+        sample_chunk(s, &s->lenses[team->rank], (uint32_t)chunk * CHUNK);
+        dd_team_tell(team, chunk - first + 1, last - first);
+    }
+}
+
+int dd_oracle_sample(const dd_oracle *oracle, uint64_t seed, const float *start, uint32_t n, dd_pool *pool, float *x,
+                     float *initial_noise)
+{
+    sampling s = {.oracle = oracle, .seed = seed, .n = n, .start = start, .x = x, .initial_noise = initial_noise};
+    int status = DD_OK, lenses = 0, threads = dd_pool_threads(pool);
+    s.lenses = malloc((size_t)threads * sizeof *s.lenses);
+    if (!s.lenses)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for %d threads", threads);
+    while (lenses < threads && !status) {
+        status = lens_create(oracle, &s.lenses[lenses]);
+        lenses += !status;
+    }
+    dd_pool_phase(pool, "sampling");
+    if (!status)
+        dd_pool_run(pool, sample_task, &s);
+    for (int i = 0; i < lenses; i++)
+        lens_destroy(&s.lenses[i]);
+    free(s.lenses);
+    return status;
+}

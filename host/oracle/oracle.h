@@ -1,0 +1,46 @@
+/* The exact denoiser: what a perfect network would predict, for a distribution that is known.
+ *
+ *     dd_truth truth;
+ *     DD_TRY(dd_truth_create("dino", &truth));
+ *     dd_oracle *oracle;
+ *     DD_TRY(dd_oracle_create(&truth, &schedule, &oracle));
+ *     DD_TRY(dd_oracle_sample(oracle, seed, NULL, 10000, pool, x, NULL));
+ *     dd_oracle_destroy(oracle);
+ *
+ * With a = sqrt(alpha_bar_t), b = sqrt(1 - alpha_bar_t) and x_t = a x_0 + b eps, each atom of the distribution makes
+ * x_t independent on the two axes:
+ *   Gaussian (c, s), also with s = 0:   x_t ~ N(a c, v), v = (a s)^2 + b^2;   E[eps | x_t] = b (x_t - a c) / v
+ *   box (c, h), with p = (x_t - a (c - h)) / b and q = (x_t - a (c + h)) / b, phi and Phi the normal density and
+ *   distribution:   density (Phi(p) - Phi(q)) / (2 a h);   E[eps | x_t] = -(phi(p) - phi(q)) / (Phi(p) - Phi(q))
+ * E[eps | x_t] of the mixture is their mean, weighted by weight times density at x_t.
+ *
+ * All in float64, alpha_bar as in dd_schedule.alpha_bar. Atoms that cannot matter are left out (together below 1e-13
+ * of the sum), and where noise is wide, many close atoms are replaced by few that give the same sum to about 1e-10
+ * (oracle_atoms.h).
+ */
+#ifndef DD_ORACLE_H
+#define DD_ORACLE_H
+
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "data/truth.h"
+#include "model/schedule.h"
+
+typedef struct dd_oracle dd_oracle;
+
+/* Copies what it needs of truth; the schedule is the caller's for the oracle's life. */
+int dd_oracle_create(const dd_truth *truth, const dd_schedule *schedule, dd_oracle **oracle);
+void dd_oracle_destroy(dd_oracle *oracle);
+
+/* E[eps | x_t = x], all at timestep t: x (n, 2), noise (n, 2). */
+int dd_oracle_predict(const dd_oracle *oracle, int t, const double *x, uint32_t n, double *noise);
+
+/* Sampling like dd_ensemble_sample's of one replica: the same random numbers (DD_DRAW_SAMPLE) and the schedule's keep,
+ * remove and sigma, so that a network and the oracle start from the same x_T and take the same noise; between steps
+ * x_t is float64. start, x, initial_noise (n, 2); start (x_T, else drawn) and initial_noise may be NULL. The result
+ * does not depend on the number of threads. */
+int dd_oracle_sample(const dd_oracle *oracle, uint64_t seed, const float *start, uint32_t n, dd_pool *pool, float *x,
+                     float *initial_noise);
+
+#endif

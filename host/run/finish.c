@@ -1,0 +1,239 @@
+/* After training: evaluate, sample, measure, and write each run's result. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/pool.h"
+#include "base/signals.h"
+#include "base/statistics.h"
+#include "metrics/measure.h"
+#include "model/start_points.h"
+#include "run/plan.h"
+
+/* What an ensemble's measurement fills, [count][...]. */
+typedef struct measurement {
+    int count;
+    const dd_points **training;
+    const dd_points **fresh; /* held-out points; those of a user's file are its training points */
+    dd_points *heldout;      /* one set per generator that occurs */
+    double *eval_loss, *heldout_loss;
+    uint64_t *seed;
+    dd_samples samples;
+    float *start;        /* [count][n][2] what samples.start is */
+    float *final_gate;   /* [count][n][gates] */
+    float *online, *ema; /* [parameters] of one replica */
+    double inference_time;
+    dd_metrics *metrics;
+} measurement;
+
+static void measurement_free(measurement *m)
+{
+    for (int i = 0; i < m->count && m->heldout; i++)
+        dd_points_free(&m->heldout[i]);
+    free(m->training);
+    free(m->heldout);
+    free(m->eval_loss);
+    free(m->seed);
+    free(m->start);
+    free(m->samples.x);
+    free(m->samples.gate);
+    free(m->online);
+    free(m->metrics);
+}
+
+static int measurement_create(const dd_plan *plan, const dd_work *work, int count, measurement *m)
+{
+    const dd_config *c = plan->job->config;
+    size_t runs = (size_t)count, n = (size_t)c->evaluation.samples, steps = (size_t)plan->schedule.steps;
+    size_t gates = (size_t)plan->model.gates;
+    int from_data = c->sampling.start == DD_START_DATA;
+    *m = (measurement){.count = count};
+    m->training = calloc(2 * runs, sizeof *m->training);
+    m->heldout = calloc(runs, sizeof *m->heldout);
+    m->eval_loss = calloc(2 * runs, sizeof *m->eval_loss);
+    m->seed = calloc(runs, sizeof *m->seed);
+    m->samples.x = malloc(4 * runs * n * sizeof *m->samples.x);
+    m->samples.start = m->start = from_data ? malloc(2 * runs * n * sizeof *m->start) : NULL;
+    m->samples.gate = gates ? malloc(runs * n * (steps + 1) * gates * sizeof *m->samples.gate) : NULL;
+    m->online = malloc(2 * plan->model.parameters * sizeof *m->online);
+    m->metrics = malloc(runs * sizeof *m->metrics);
+    if (!m->training || !m->heldout || !m->eval_loss || !m->seed || !m->samples.x || !m->online || !m->metrics ||
+        (gates && !m->samples.gate) || (from_data && !m->start))
+        return dd_fail(DD_ERR_MEMORY, "out of memory for the samples of %d replicas; lower evaluation.samples", count);
+    m->fresh = m->training + runs;
+    m->heldout_loss = m->eval_loss + runs;
+    m->samples.initial_noise = m->samples.x + 2 * runs * n;
+    m->final_gate = gates ? m->samples.gate + runs * n * steps * gates : NULL;
+    m->ema = m->online + plan->model.parameters;
+    for (int i = 0; i < count; i++) {
+        const dd_points *points = work[i].points;
+        m->seed[i] = work[i].run.seed;
+        m->training[i] = m->fresh[i] = points;
+        if (from_data)
+            dd_draw_start(&plan->schedule, points, m->seed[i], (uint32_t)n, m->start + 2 * n * (size_t)i);
+        if (!points->generated)
+            continue;
+        for (int j = 0; j < i; j++)
+            if (m->training[j] == points)
+                m->fresh[i] = m->fresh[j];
+        if (m->fresh[i] == points) {
+            DD_TRY(dd_points_open(work[i].source, (uint32_t)c->evaluation.heldout, c->data.seed, DD_STREAM_HELDOUT,
+                                  &m->heldout[i]));
+            m->fresh[i] = &m->heldout[i];
+        }
+    }
+    return DD_OK;
+}
+
+static int measure_ensemble(const dd_plan *plan, dd_ensemble *e, measurement *m)
+{
+    uint32_t n = (uint32_t)plan->job->config->evaluation.samples;
+    dd_pool *pool = dd_backend_pool(plan->backend);
+    dd_pool_phase(pool, "evaluating the loss");
+    DD_TRY(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, m->training, m->eval_loss));
+    dd_pool_phase(pool, "evaluating the held-out loss");
+    DD_TRY(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_HELDOUT, m->fresh, m->heldout_loss));
+    dd_pool_phase(pool, "sampling");
+    double began = dd_now();
+    DD_TRY(dd_ensemble_sample(e, DD_STATE_EMA, m->seed, n, &m->samples));
+    m->inference_time = (dd_now() - began) / m->count;
+    if (!m->final_gate)
+        return DD_OK;
+    return dd_ensemble_predict(e, DD_STATE_EMA, m->samples.x, n, 0, &(dd_prediction){.gate = m->final_gate});
+}
+
+/* The last step's update may have spoilt the parameters without a loss that shows it. */
+static int all_finite(const measurement *m, int i, size_t n)
+{
+    return isfinite(m->eval_loss[i]) && isfinite(m->heldout_loss[i]) &&
+           dd_all_finite(m->samples.x + 2 * n * (size_t)i, 2 * n);
+}
+
+void dd_note_trouble(const dd_plan *plan, int status)
+{
+    dd_outcome *o = plan->outcome;
+    dd_tell(plan->job, "warning: %s", dd_error_message());
+    if (o->troubles++)
+        return;
+    o->status = status;
+    snprintf(o->message, sizeof o->message, "%s", dd_error_message());
+}
+
+static int fail_not_finite(const dd_work *w)
+{
+    return dd_fail(DD_ERR_NUMERIC,
+                   "%s, seed %llu: training came to its end, but the network's losses or samples are NaN or "
+                   "infinite; no result was written. Lower training.learning_rate (now %g) or look for "
+                   "extreme points in the data",
+                   w->run.dataset, (unsigned long long)w->run.seed, w->run.config->training.learning_rate);
+}
+
+static int write_run(const dd_plan *plan, dd_ensemble *e, const measurement *m, const dd_work *w, int i)
+{
+    const dd_config *c = plan->job->config;
+    size_t n = (size_t)c->evaluation.samples, at = (size_t)i * n, gates = (size_t)plan->model.gates;
+    dd_metrics metrics = m->metrics[i];
+    metrics.training_time = w->training_time;
+    metrics.eval_loss = m->eval_loss[i];
+    metrics.heldout_loss = w->points->generated ? m->heldout_loss[i] : NAN;
+    metrics.inference_time = m->inference_time;
+    DD_TRY(dd_ensemble_get(e, i, DD_STATE_ONLINE, m->online));
+    DD_TRY(dd_ensemble_get(e, i, DD_STATE_EMA, m->ema));
+    dd_result result = {
+        .metrics = metrics,
+        .samples = (uint32_t)n,
+        .x = m->samples.x + 2 * at,
+        .initial_noise = m->samples.initial_noise + 2 * at,
+        .sampling = &plan->schedule,
+        .gate = m->final_gate ? m->final_gate + at * gates : NULL,
+        .sample_gate = m->samples.gate ? m->samples.gate + at * gates * (size_t)plan->schedule.steps : NULL,
+        .online = m->online,
+        .ema = m->ema,
+        .training = w->points,
+    };
+    DD_TRY(dd_lock_check(w->lock)); /* measuring may have taken long */
+    DD_TRY(dd_result_write(w->result, &w->run, &plan->model, &result));
+    plan->outcome->written++;
+    if (!c->training.keep_checkpoint && dd_remove_checkpoints(plan->job, w))
+        dd_tell(plan->job, "warning: %s; the run is finished and does not need it", dd_error_message());
+    char modes[64] = "";
+    if (!isnan(metrics.modes))
+        snprintf(modes, sizeof modes, ", %g of %g modes", metrics.modes_captured, metrics.modes);
+    const char *each = m->count > 1 ? " each" : ""; /* of an ensemble's time */
+    char kl[32] = "not measured";
+    if (!isnan(metrics.kl_divergence))
+        snprintf(kl, sizeof kl, "%.4f bit", metrics.kl_divergence);
+    dd_tell(plan->job, "%s: kl_divergence %s%s, eval_loss %.4f, trained in %.1f s%s, sampled in %.2f s%s%s", w->result,
+            kl, modes, m->eval_loss[i], w->training_time, each, m->inference_time, each,
+            metrics.kl_zero_distances > 0. ? " (some distances were 0; see kl_zero_distances)" : "");
+    return DD_OK;
+}
+
+static int fail_incomplete(const dd_work *w, int status)
+{
+    char reason[1024];
+    snprintf(reason, sizeof reason, "%s", dd_error_message());
+    return dd_fail(
+        (dd_status)status,
+        "%s was stored without all of its metrics: %s. `dualdiff evaluate %s --complete` adds what is missing",
+        w->result, reason, w->result);
+}
+
+/* Measure and write the next few runs, from *first on, as many as there are threads, up to the first that cannot be
+ * measured whole: it is written with the metrics that there are, or not at all if its network is spoilt. Moves *first
+ * behind what is done. */
+static int finish_some(const dd_plan *plan, dd_ensemble *e, measurement *m, const dd_work *work, int *first)
+{
+    const dd_evaluation_config *evaluation = &plan->job->config->evaluation;
+    size_t n = (size_t)evaluation->samples;
+    dd_pool *pool = dd_backend_pool(plan->backend);
+    int begin = *first, good = 0, measured;
+    while (good < dd_pool_threads(pool) && begin + good < m->count && !work[begin + good].failed &&
+           all_finite(m, begin + good, n))
+        good++;
+    if (!good) {
+        if (!work[begin].failed) /* else it was told when it happened */
+            dd_note_trouble(plan, fail_not_finite(&work[begin]));
+        ++*first;
+        return DD_OK;
+    }
+    int status = dd_metrics_of_samples(pool, good, m->training + begin, m->samples.x + 2 * n * (size_t)begin,
+                                       (uint32_t)n, evaluation, m->metrics + begin, &measured);
+    if (status == DD_STOPPED)
+        return status;
+    if (status)
+        fail_incomplete(&work[begin + measured], status);
+    char reason[2048];
+    snprintf(reason, sizeof reason, "%s", dd_error_message());
+    for (int end = begin + measured + (status != DD_OK); *first < end; ++*first) {
+        DD_TRY(dd_check_cancelled());
+        DD_TRY(write_run(plan, e, m, &work[*first], *first));
+    }
+    if (status)
+        dd_note_trouble(plan, dd_fail((dd_status)status, "%s", reason));
+    return DD_OK;
+}
+
+int dd_finish(const dd_plan *plan, dd_ensemble *e, dd_work *work, int count)
+{
+    const dd_job *job = plan->job;
+    measurement m;
+    dd_tell(job, "trained; evaluating and sampling");
+    dd_cancel_watch(job->stop);
+    int status = measurement_create(plan, work, count, &m);
+    if (!status)
+        status = measure_ensemble(plan, e, &m);
+    for (int done = 0; done < count && !status;)
+        status = finish_some(plan, e, &m, work, &done);
+    if (status == DD_STOPPED)
+        dd_fail(DD_STOPPED,
+                "stopped by %s after training, before all results were written; the checkpoint of the last step was "
+                "kept, and the same command writes the results",
+                dd_signal_name(*job->stop));
+    dd_cancel_watch(NULL);
+    measurement_free(&m);
+    return status;
+}

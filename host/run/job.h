@@ -1,0 +1,34 @@
+/* What `train` is asked to do, and what it tells while it works. */
+#ifndef DD_JOB_H
+#define DD_JOB_H
+
+#include <signal.h>
+
+#include "backend/backend.h"
+
+typedef struct dd_progress {
+    int step, steps; /* done, of */
+    int replicas, ensemble, ensembles;
+    double loss;             /* mean over the last block and the replicas */
+    double steps_per_second; /* of the whole ensemble */
+    double seconds_left;
+} dd_progress;
+
+typedef struct dd_job {
+    const dd_config *config;
+    const char *config_name;
+    const char *const *dataset; /* [datasets] names or files, as given */
+    int datasets;
+    dd_reading reading;   /* of the files among them */
+    const uint64_t *seed; /* [seeds] */
+    int seeds;
+    const char *out;
+    const volatile sig_atomic_t *stop; /* becomes a signal's number when the user wants to stop; may be NULL */
+    volatile sig_atomic_t *checkpoint; /* the same for a checkpoint now; dd_train sets it back to 0; may be NULL */
+    int acknowledge;                   /* say at once, on standard error, that a signal to stop was seen (signals.h) */
+    void (*progress)(void *user, const dd_progress *progress); /* after every block; may be NULL */
+    void (*message)(void *user, const char *line);             /* what happened, a line at a time; may be NULL */
+    void *user;
+} dd_job;
+
+#endif

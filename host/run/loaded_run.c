@@ -1,0 +1,167 @@
+#include "run/loaded_run.h"
+
+#include <stdlib.h>
+
+#include "base/pool.h"
+#include "base/statistics.h"
+#include "data/generators.h"
+#include "metrics/metrics.h"
+#include "model/start_points.h"
+
+/* The file's parameters are read before an ensemble takes memory for as many as its configuration claims. */
+static int load(const char *path, dd_loaded *s)
+{
+    const dd_training_config *t = &s->header.config.training;
+    dd_replica replica = {.seed = s->header.seed, .learning_rate = t->learning_rate};
+    dd_ensemble_spec spec = {
+        .model = &s->model, .schedule = &s->schedule, .training = t, .replicas = 1, .replica = &replica};
+    float *parameters = malloc(s->model.parameters * sizeof *parameters);
+    if (!parameters)
+        return dd_fail(DD_ERR_MEMORY, "%s: out of memory for its %zu parameters", path, s->model.parameters);
+    int status = DD_OK;
+    DD_CHECK(dd_result_read_parameters(path, &s->model, DD_STATE_ONLINE, parameters));
+    DD_CHECK(dd_ensemble_create(s->backend, &spec, &s->ensemble));
+    DD_CHECK(dd_ensemble_set(s->ensemble, 0, DD_STATE_ONLINE, parameters));
+    DD_CHECK(dd_result_read_parameters(path, &s->model, DD_STATE_EMA, parameters));
+    DD_CHECK(dd_ensemble_set(s->ensemble, 0, DD_STATE_EMA, parameters));
+done:
+    free(parameters);
+    return status;
+}
+
+int dd_loaded_open(const char *path, const dd_config *config, const char *backend, int threads, dd_loaded *s)
+{
+    *s = (dd_loaded){0};
+    DD_TRY(dd_header_read(path, &s->header));
+    if (config)
+        s->header.config = *config;
+    DD_TRY(dd_model_create(&s->header.config.model, &s->model));
+    DD_TRY(dd_schedule_create(&s->header.config, &s->schedule));
+    int status = dd_backend_open(backend, threads, &s->backend);
+    if (!status)
+        status = load(path, s);
+    if (status)
+        dd_loaded_close(s);
+    return status;
+}
+
+void dd_loaded_close(dd_loaded *s)
+{
+    dd_ensemble_destroy(s->ensemble);
+    dd_backend_close(s->backend);
+    dd_schedule_free(&s->schedule);
+}
+
+/* Of a run that was trained on a file whose path it knows. */
+static int read_again(const char *path, const dd_header *h, dd_points *points)
+{
+    char *there = dd_points_path(h->dataset_path);
+    if (!there)
+        return dd_fail(DD_ERR_IO,
+                       "%s was trained on %s, which is not there now; if it was moved, name it with --dataset", path,
+                       h->dataset_path);
+    int status = dd_points_open_as(there, &h->reading, 0, 0, DD_STREAM_TRAIN, points);
+    free(there);
+    if (status)
+        return dd_fail_context("%s was trained on a file that cannot be read now", path);
+    if (points->checksum == h->data_checksum)
+        return DD_OK;
+    status = dd_fail(DD_ERR_CONFLICT,
+                     "%s was trained on %s, whose points have changed since (%u then, %u now); restore that file, or "
+                     "name a copy of what it was with --dataset",
+                     path, h->dataset_path, h->points, points->n);
+    dd_points_free(points);
+    return status;
+}
+
+/* Of a run on generated points, or on a file whose path it does not know. */
+static int generate_again(const char *path, const dd_header *h, dd_points *points)
+{
+    const dd_data_config *data = &h->config.data;
+    if (!dd_generator_find(h->dataset))
+        return dd_fail(DD_ERR_USAGE,
+                       "%s was trained on points called '%s', from standard input or a file whose path it does not "
+                       "know; name them with --dataset",
+                       path, h->dataset);
+    DD_TRY(dd_points_open(h->dataset, (uint32_t)data->points, data->seed, DD_STREAM_TRAIN, points));
+    if (points->checksum == h->data_checksum)
+        return DD_OK;
+    dd_points_free(points); /* for instance the user's own dino.csv */
+    return dd_fail(
+        DD_ERR_USAGE,
+        "%s was trained on other points than the '%s' that is made here, perhaps a file of that name; name it "
+        "with --dataset",
+        path, h->dataset);
+}
+
+int dd_loaded_points(const char *path, const dd_loaded *s, const char *asked, dd_points *points, int *same)
+{
+    const dd_data_config *data = &s->header.config.data;
+    *same = 1;
+    if (!asked)
+        return *s->header.dataset_path ? read_again(path, &s->header, points)
+                                       : generate_again(path, &s->header, points);
+    DD_TRY(dd_points_open_as(asked, &s->reading, (uint32_t)data->points, data->seed, DD_STREAM_TRAIN, points));
+    *same = points->checksum == s->header.data_checksum;
+    return DD_OK;
+}
+
+int dd_loaded_own_points(const char *command, const char *path, const dd_loaded *s, const char *asked,
+                         dd_points *points)
+{
+    int same;
+    DD_TRY(dd_loaded_points(path, s, asked, points, &same));
+    if (same)
+        return DD_OK;
+    dd_points_free(points);
+    return dd_fail(DD_ERR_USAGE, "%s: --dataset %s: not the points that %s was trained on", command, asked, path);
+}
+
+static int sample(const char *path, const dd_loaded *s, const dd_points *training, uint64_t seed, uint32_t n,
+                  dd_samples *samples)
+{
+    samples->start = NULL;
+    dd_pool_phase(dd_backend_pool(s->backend), "sampling");
+    if (s->header.config.sampling.start == DD_START_NORMAL)
+        return dd_ensemble_sample(s->ensemble, DD_STATE_EMA, &seed, n, samples);
+    dd_points made = {0};
+    int same;
+    if (!training)
+        DD_TRY(dd_loaded_points(path, s, NULL, &made, &same));
+    float *start;
+    int status = dd_start_create(&s->schedule, training ? training : &made, seed, n, &start);
+    samples->start = start;
+    if (!status)
+        status = dd_ensemble_sample(s->ensemble, DD_STATE_EMA, &seed, n, samples);
+    free(start);
+    dd_points_free(&made);
+    return status;
+}
+
+int dd_loaded_sample(const char *path, const dd_loaded *s, const dd_points *training, uint64_t seed, uint32_t n,
+                     dd_samples *samples)
+{
+    DD_TRY(sample(path, s, training, seed, n, samples));
+    return dd_all_finite(samples->x, 2 * (size_t)n)
+               ? DD_OK
+               : dd_fail(DD_ERR_NUMERIC,
+                         "%s: its network makes points that are NaN or infinite; its parameters are damaged, or its "
+                         "[sampling] does not suit them",
+                         path);
+}
+
+dd_run dd_loaded_run(const dd_loaded *s)
+{
+    return (dd_run){.config = &s->header.config,
+                    .config_name = s->header.config_name,
+                    .dataset = s->header.dataset,
+                    .points = s->header.points,
+                    .data_checksum = s->header.data_checksum,
+                    .dataset_path = s->header.dataset_path,
+                    .reading = s->header.reading,
+                    .seed = s->header.seed,
+                    .replicas = s->header.replicas,
+                    .backend = dd_backend_name(s->backend),
+                    .device = dd_backend_device(s->backend),
+                    .threads = dd_backend_threads(s->backend)};
+}

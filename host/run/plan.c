@@ -1,0 +1,355 @@
+/* What is left to do of a job: which runs are finished, which go on from a checkpoint, and which train
+ * together. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clean_text.h"
+#include "base/directories.h"
+#include "base/files.h"
+#include "base/names.h"
+#include "metrics/kl.h"
+#include "run/plan.h"
+#include "store/paths.h"
+
+void dd_tell(const dd_job *job, const char *format, ...)
+{
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    dd_clean_text(line);
+    if (job->message)
+        job->message(job->user, line);
+}
+
+static int exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+static char *old_checkpoint(const dd_job *job, const dd_work *w)
+{
+    return dd_run_path(job->out, job->config_name, w->run.dataset, w->run.seed, ".ckpt.h5");
+}
+
+int dd_remove_checkpoints(const dd_job *job, const dd_work *w)
+{
+    char *old = old_checkpoint(job, w);
+    int status = old ? dd_checkpoint_remove(old) : dd_fail(DD_ERR_MEMORY, "out of memory");
+    if (!status)
+        status = dd_checkpoint_remove(w->checkpoint);
+    free(old);
+    return status;
+}
+
+/* Where the checkpoint of an unfinished run is: older programs gave it another name. */
+static int find_checkpoint(const dd_job *job, dd_work *w)
+{
+    char *old = old_checkpoint(job, w);
+    char *old_next = old ? dd_path_with(old, ".next") : NULL, *next = dd_path_with(w->checkpoint, ".next");
+    int status = old_next && next ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
+    if (!status && !exists(w->checkpoint) && !exists(next) && (exists(old) || exists(old_next))) {
+        free(w->checkpoint);
+        w->checkpoint = old;
+        old = NULL;
+    }
+    free(old);
+    free(old_next);
+    free(next);
+    return status;
+}
+
+/* All is done, but not all is measured. */
+static int tell_unmeasured(const dd_job *job, const dd_work *w)
+{
+    dd_metrics metrics;
+    DD_TRY(dd_result_read_metrics(w->result, &metrics));
+    if (isnan(metrics.kl_divergence) || isnan(metrics.sliced_wasserstein))
+        dd_tell(job, "%s lacks metrics; `dualdiff evaluate %s --complete` adds them", w->result, w->result);
+    return DD_OK;
+}
+
+/* The log of another run was refused with `status`. Where no checkpoint goes with it, it is worth nothing; say so. */
+static int explain_log(const dd_job *job, dd_work *w, int status)
+{
+    DD_TRY(find_checkpoint(job, w));
+    char *next = dd_path_with(w->checkpoint, ".next");
+    int resumes = !next || exists(w->checkpoint) || exists(next);
+    free(next);
+    return resumes
+               ? status
+               : dd_fail_context("the run of this log ended before its first checkpoint (its loss became NaN, or it "
+                                 "was killed) and cannot be resumed; to use its name again, delete the log");
+}
+
+/* What lies on disk of this work. */
+static int inspect(const dd_job *job, dd_work *w)
+{
+    static const char *const measured[] = {"sampling", "evaluation", NULL};
+    dd_header header;
+    w->step[0] = 0;
+    w->step[1] = -1;
+    int log_there = exists(w->result);
+    if (log_there) {
+        int status = dd_header_read(w->result, &header);
+        if (!status && header.kind != DD_FILE_LOG && header.kind != DD_FILE_RESULT)
+            status = dd_fail(DD_ERR_CONFLICT, "%s: neither a log nor a result", w->result);
+        if (status == DD_ERR_CONFLICT)
+            return status;
+        if (status)
+            return dd_fail_context("this file is in the way; use another --out, or move the file to another folder");
+        status = dd_header_matches(&header, &w->run, w->result);
+        if (status)
+            return header.kind == DD_FILE_LOG ? explain_log(job, w, status) : status;
+        w->finished = header.kind == DD_FILE_RESULT;
+    }
+    if (w->finished) {
+        char points[256];
+        int network;
+        DD_TRY(dd_result_points(w->result, points, sizeof points, &network));
+        if (!network)
+            return dd_fail(DD_ERR_CONFLICT, "%s is no trained run, it holds something else (%s); use another --out",
+                           w->result, points);
+    }
+    if (w->finished) {
+        DD_TRY(tell_unmeasured(job, w));
+        if (!header.config.training.keep_checkpoint) /* left by a process that was killed before it could remove it */
+            dd_remove_checkpoints(job, w);
+        char *difference = dd_config_difference(job->config, &header.config, measured);
+        if (!difference)
+            return dd_fail(DD_ERR_MEMORY, "out of memory");
+        if (*difference)
+            dd_tell(
+                job,
+                "%s was measured with another [sampling] or [evaluation] and is left as it is; `dualdiff evaluate %s "
+                "--set KEY=VALUE` measures it otherwise:\n%s",
+                w->result, w->result, difference);
+        free(difference);
+        return DD_OK;
+    }
+    int steps[2];
+    DD_TRY(find_checkpoint(job, w));
+    DD_TRY(dd_checkpoint_steps(w->checkpoint, &w->run, steps));
+    int newest = steps[1] > steps[0];
+    if (steps[newest] >= 0) {
+        w->step[0] = steps[newest];
+        w->step[1] = steps[!newest];
+    }
+    return DD_OK;
+}
+
+static int set_up_work(dd_plan *plan, int dataset, uint64_t seed, dd_work *w)
+{
+    const dd_job *job = plan->job;
+    const dd_points *points = &plan->points[dataset];
+    *w = (dd_work){
+        .run = {.config = job->config,
+                .config_name = job->config_name,
+                .dataset = points->name,
+                .points = points->n,
+                .data_checksum = points->checksum,
+                .dataset_path = points->path,
+                .reading = job->reading,
+                .seed = seed,
+                .backend = dd_backend_name(plan->backend),
+                .device = dd_backend_device(plan->backend),
+                .threads = dd_backend_threads(plan->backend)},
+        .source = job->dataset[dataset],
+        .points = points,
+        .result = dd_run_path(job->out, job->config_name, points->name, seed, ".h5"),
+        .checkpoint = dd_run_path(job->out, job->config_name, points->name, seed, ".checkpoint"),
+    };
+    if (!w->result || !w->checkpoint)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    DD_TRY(dd_make_directories(w->result, "--out"));
+    int status = dd_lock_acquire(w->result, &w->lock);
+    if (status == DD_ERR_IO)
+        dd_fail_context("choose a folder that can be written with --out");
+    DD_TRY(status);
+    return inspect(job, w);
+}
+
+/* Sampling starts from N(0, I) and the embedding is made for coordinates of a few units; points elsewhere train
+ * without an error, to nothing. */
+static void warn_of_scale(const dd_job *job, const dd_points *points)
+{
+    double largest = 0;
+    for (size_t i = 0; i < 2 * (size_t)points->n; i++)
+        largest = fmax(largest, fabs((double)points->xy[i]));
+    if (largest > 20 || largest < .2)
+        dd_tell(job,
+                "warning: %s: the largest coordinate is %.3g; the networks are made for points around 0 within a few "
+                "units (the built-in sets lie within 5). Shift and scale yours, or expect a poor fit",
+                points->name, largest);
+}
+
+/* Two of these points cannot have one name. */
+static int check_names(const dd_job *job, char (*name)[DD_NAME])
+{
+    for (int d = 0; d < job->datasets; d++) {
+        if (dd_name_check(name[d], DD_ERR_USAGE, "the name of its points", "rename the file"))
+            return dd_fail_context("--dataset %s", job->dataset[d]);
+        for (int other = 0; other < d; other++) {
+            if (!strcmp(job->dataset[other], job->dataset[d]))
+                return dd_fail(DD_ERR_USAGE, "--dataset %s is given twice; leave one out", job->dataset[d]);
+            if (!strcmp(name[d], name[other]))
+                return dd_fail(DD_ERR_USAGE,
+                               "--dataset %s and %s would both be stored as '%s'; rename one file, or leave one out",
+                               job->dataset[other], job->dataset[d], name[d]);
+        }
+    }
+    return DD_OK;
+}
+
+/* The name of each set of points: that of its file, or FILE_DATASET where several sets of one file are trained. */
+static int name_datasets(const dd_job *job, char (*name)[DD_NAME])
+{
+    char one[DD_NAME], other[DD_NAME];
+    for (int d = 0; d < job->datasets; d++) {
+        dd_points_name(job->dataset[d], one);
+        memcpy(name[d], one, DD_NAME);
+        for (int o = 0; o < job->datasets; o++) {
+            dd_points_name(job->dataset[o], other);
+            if (o != d && !strcmp(one, other))
+                dd_points_long_name(job->dataset[d], name[d]);
+        }
+    }
+    return check_names(job, name);
+}
+
+static int open_named(dd_plan *plan, char (*name)[DD_NAME])
+{
+    const dd_job *job = plan->job;
+    const dd_config *c = job->config;
+    for (int d = 0; d < job->datasets; d++) {
+        dd_points *points = &plan->points[d];
+        DD_TRY(dd_points_open_as(job->dataset[d], &job->reading, (uint32_t)c->data.points, c->data.seed,
+                                 DD_STREAM_TRAIN, points));
+        memcpy(points->name, name[d], DD_NAME);
+        warn_of_scale(job, points);
+        int measurable = dd_check_measurable(points->xy, points->n, c->evaluation.k);
+        if (measurable) {
+            dd_fail_context("%s", job->dataset[d]);
+            return measurable;
+        }
+    }
+    return DD_OK;
+}
+
+static int open_datasets(dd_plan *plan)
+{
+    char(*name)[DD_NAME] = calloc((size_t)plan->job->datasets, sizeof *name);
+    if (!name)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int status = name_datasets(plan->job, name);
+    if (!status)
+        status = open_named(plan, name);
+    free(name);
+    return status;
+}
+
+static int holds(const dd_work *w, int step)
+{
+    return w->step[0] == step || w->step[1] == step;
+}
+
+/* The newest step that all unfinished works can go on from, or -1. */
+static int common_step(const dd_plan *plan)
+{
+    int best = -1;
+    for (int which = 0; which < 2; which++) {
+        int step = plan->work[plan->unfinished].step[which], all = step > best;
+        for (int i = plan->unfinished; i < plan->works; i++)
+            all = all && holds(&plan->work[i], step);
+        if (all)
+            best = step;
+    }
+    return best;
+}
+
+static int by_start(const void *a, const void *b)
+{
+    const dd_work *p = a, *q = b;
+    if (p->finished != q->finished)
+        return q->finished - p->finished;
+    if (p->start != q->start)
+        return p->start < q->start ? -1 : 1;
+    int names = strcmp(p->run.dataset, q->run.dataset);
+    return names ? names : (p->run.seed > q->run.seed) - (p->run.seed < q->run.seed);
+}
+
+static int group(dd_plan *plan)
+{
+    for (int i = 0; i < plan->works; i++)
+        plan->work[i].start = plan->work[i].finished ? 0 : plan->work[i].step[0];
+    qsort(plan->work, (size_t)plan->works, sizeof *plan->work, by_start);
+    while (plan->unfinished < plan->works && plan->work[plan->unfinished].finished)
+        plan->unfinished++;
+    plan->ensemble_end = malloc((size_t)plan->works * sizeof *plan->ensemble_end);
+    if (!plan->ensemble_end)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    if (plan->unfinished == plan->works)
+        return DD_OK;
+    int common = common_step(plan);
+    for (int i = plan->unfinished; i < plan->works; i++) {
+        if (common >= 0)
+            plan->work[i].start = common;
+        if (i + 1 == plan->works || (common < 0 && plan->work[i].start != plan->work[i + 1].start))
+            plan->ensemble_end[plan->ensembles++] = i + 1;
+    }
+    return DD_OK;
+}
+
+/* Each run keeps a lock, its folder and a log open. */
+static int allow_files(int works)
+{
+    struct rlimit limit;
+    rlim_t need = 3 * (rlim_t)works + 64;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= need)
+        return DD_OK;
+    limit.rlim_cur = limit.rlim_max;
+    if (limit.rlim_max < need || setrlimit(RLIMIT_NOFILE, &limit))
+        return dd_fail(DD_ERR_USAGE,
+                       "%d runs at once need %llu open files, and only %llu are allowed; train fewer seeds "
+                       "or datasets at once, or raise `ulimit -n`",
+                       works, (unsigned long long)need, (unsigned long long)limit.rlim_max);
+    return DD_OK;
+}
+
+int dd_plan_create(dd_backend *backend, const dd_job *job, dd_plan *plan)
+{
+    *plan = (dd_plan){.job = job, .backend = backend};
+    DD_TRY(allow_files(job->datasets * job->seeds));
+    DD_TRY(dd_model_create(&job->config->model, &plan->model));
+    DD_TRY(dd_schedule_create(job->config, &plan->schedule));
+    plan->points = calloc((size_t)job->datasets, sizeof *plan->points);
+    plan->work = calloc((size_t)job->datasets * (size_t)job->seeds, sizeof *plan->work);
+    if (!plan->points || !plan->work)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    DD_TRY(open_datasets(plan));
+    for (int d = 0; d < job->datasets; d++)
+        for (int s = 0; s < job->seeds; s++)
+            DD_TRY(set_up_work(plan, d, job->seed[s], &plan->work[plan->works++]));
+    return group(plan);
+}
+
+void dd_plan_free(dd_plan *plan)
+{
+    for (int i = 0; i < plan->works && plan->work; i++) {
+        dd_lock_release(plan->work[i].lock);
+        free(plan->work[i].result);
+        free(plan->work[i].checkpoint);
+    }
+    for (int d = 0; d < plan->job->datasets && plan->points; d++)
+        dd_points_free(&plan->points[d]);
+    free(plan->points);
+    free(plan->work);
+    free(plan->ensemble_end);
+    dd_schedule_free(&plan->schedule);
+}

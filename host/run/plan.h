@@ -1,0 +1,62 @@
+/* The trainer's own structures, shared by plan.c (what is left to do), trainer.c (training) and
+ * finish.c (measuring, results). */
+#ifndef DD_PLAN_H
+#define DD_PLAN_H
+
+#include "base/lock.h"
+#include "run/job.h"
+#include "store/store.h"
+
+/* One (dataset, seed). */
+typedef struct dd_work {
+    dd_run run;
+    const char *source;        /* dataset as the user gave it */
+    const dd_points *points;   /* training set */
+    char *result, *checkpoint; /* paths */
+    dd_lock *lock;
+    int finished;
+    int step[2];          /* steps it can go on from, newest first; { 0, -1 } to start */
+    int start;            /* the one that was chosen */
+    double training_time; /* s, up to the newest checkpoint */
+    dd_log *log;
+    int failed; /* its numbers became NaN or infinite; the others of its ensemble are trained to their end */
+} dd_work;
+
+/* What became of the job so far. */
+typedef struct dd_outcome {
+    int written;  /* results */
+    int troubles; /* runs whose training or measurement failed; the others are not held up by it */
+    int status;   /* of the first of them, and its message */
+    char message[1024];
+} dd_outcome;
+
+typedef struct dd_plan {
+    const dd_job *job;
+    dd_backend *backend;
+    dd_model model;
+    dd_schedule schedule;
+    dd_points *points; /* [job.datasets] */
+    int works;
+    dd_work *work; /* sorted so that an ensemble's works are neighbours */
+    int ensembles;
+    int *ensemble_end; /* [ensembles] index behind its last work; finished works come first */
+    int unfinished;    /* index of the first work that is not */
+    dd_outcome *outcome;
+} dd_plan;
+
+int dd_plan_create(dd_backend *backend, const dd_job *job, dd_plan *plan);
+void dd_plan_free(dd_plan *plan);
+
+/* Remove the checkpoint of a run whose result is stored, under the name that older programs gave it, too. */
+int dd_remove_checkpoints(const dd_job *job, const dd_work *w);
+
+/* What happened to one run is said and remembered, and the others are not held up by it. */
+void dd_note_trouble(const dd_plan *plan, int status);
+
+/* One line to the job's message function. */
+void dd_tell(const dd_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Evaluate, sample, measure and write the results of works[0..count), whose training is done. */
+int dd_finish(const dd_plan *plan, dd_ensemble *ensemble, dd_work *work, int count);
+
+#endif

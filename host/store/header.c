@@ -1,0 +1,214 @@
+/* Who a file belongs to: written, read back, compared. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/names.h"
+#include "store/run_file.h"
+#include "version.h"
+
+static const char *const kind_names[] = {"log", "checkpoint", "result", "samples"};
+
+void dd_write_header(dd_h5_file *f, const dd_run *run, dd_file_kind kind)
+{
+    char checksum[20];
+    snprintf(checksum, sizeof checksum, "%016llx", (unsigned long long)run->data_checksum);
+    dd_h5_integer_attribute(f, "/", "schema_version", DD_SCHEMA_VERSION);
+    dd_h5_text_attribute(f, "/", "kind", kind_names[kind]);
+    dd_h5_text_attribute(f, "/", "program_version", DD_VERSION);
+    dd_h5_text_attribute(f, "/", "git_commit", DD_GIT_COMMIT);
+    dd_h5_text_attribute(f, "/", "backend", run->backend);
+    dd_h5_text_attribute(f, "/", "device", run->device);
+    dd_h5_integer_attribute(f, "/", "threads", (unsigned long long)run->threads);
+    dd_h5_text_attribute(f, "/", "config_name", run->config_name);
+    dd_h5_text_attribute(f, "/", "dataset", run->dataset);
+    dd_h5_integer_attribute(f, "/", "points", run->points);
+    dd_h5_text_attribute(f, "/", "data_checksum", checksum);
+    if (run->dataset_path && *run->dataset_path && strlen(run->dataset_path) < DD_DATASET_PATH) {
+        dd_h5_text_attribute(f, "/", "dataset_path", run->dataset_path);
+        dd_h5_text_attribute(f, "/", "dataset_header", dd_header_row_names[run->reading.header]);
+    }
+    dd_h5_integer_attribute(f, "/", "seed", run->seed);
+    dd_h5_integer_attribute(f, "/", "replicas", (unsigned long long)run->replicas);
+    char *config = dd_config_print(run->config);
+    if (config)
+        dd_h5_text(f, "/config", config, "resolved configuration (TOML)");
+    else if (!f->status)
+        f->status = dd_fail(DD_ERR_MEMORY, "out of memory");
+    free(config);
+}
+
+static int read_kind(hid_t file, const char *path, dd_header *h)
+{
+    unsigned long long version;
+    char kind[16];
+    DD_TRY(dd_h5_read_integer_attribute(file, path, "schema_version", &version));
+    if (version != DD_SCHEMA_VERSION)
+        return dd_fail(DD_ERR_IO, "%s: schema version %llu; this program reads version %d", path, version,
+                       DD_SCHEMA_VERSION);
+    DD_TRY(dd_h5_read_text_attribute(file, path, "kind", kind, sizeof kind));
+    for (int i = 0; i < 4; i++)
+        if (!strcmp(kind, kind_names[i])) {
+            h->kind = (dd_file_kind)i;
+            return DD_OK;
+        }
+    return dd_fail(DD_ERR_IO, "%s: unknown kind of file '%s'", path, kind);
+}
+
+static int read_config(hid_t file, const char *path, dd_config *config)
+{
+    char *text = dd_h5_read_text(file, "/config");
+    if (!text)
+        return dd_fail(DD_ERR_IO, "%s: not a file of dualdiff, or damaged: /config is missing", path);
+    char origin[512];
+    snprintf(origin, sizeof origin, "%s:/config", path);
+    dd_config_defaults(config);
+    int status = dd_config_parse(text, origin, config);
+    if (!status)
+        status = dd_config_validate(config);
+    free(text);
+    return status ? dd_fail(DD_ERR_IO, "%s: this program cannot read its configuration: %s", path, dd_error_message())
+                  : DD_OK;
+}
+
+/* An attribute that becomes part of the paths of what is made from the file. */
+static int read_name(hid_t file, const char *path, const char *attribute, char name[DD_NAME])
+{
+    char stored[DD_NAME + 1]; /* so that a name which is too long is seen, not cut to another run's */
+    DD_TRY(dd_h5_read_exact_attribute(file, path, attribute, stored, sizeof stored));
+    if (dd_name_check(stored, DD_ERR_IO, attribute, "no run of dualdiff is called so"))
+        return dd_fail_context("%s", path);
+    memcpy(name, stored, DD_NAME);
+    return DD_OK;
+}
+
+/* Runs on generated points and those of older programs have none. */
+static int read_dataset_path(hid_t file, const char *path, dd_header *h)
+{
+    char header[8];
+    if (H5Aexists(file, "dataset_path") <= 0)
+        return DD_OK;
+    DD_TRY(dd_h5_read_exact_attribute(file, path, "dataset_path", h->dataset_path, sizeof h->dataset_path));
+    DD_TRY(dd_h5_read_text_attribute(file, path, "dataset_header", header, sizeof header));
+    if (dd_header_row_parse(header, &h->reading.header))
+        return dd_fail(DD_ERR_IO, "%s: damaged: the attribute dataset_header is '%s'", path, header);
+    return DD_OK;
+}
+
+static int read_header(hid_t file, const char *path, dd_header *h)
+{
+    char checksum[20];
+    unsigned long long number;
+    DD_TRY(read_kind(file, path, h));
+    DD_TRY(dd_h5_read_text_attribute(file, path, "program_version", h->program_version, sizeof h->program_version));
+    DD_TRY(dd_h5_read_text_attribute(file, path, "git_commit", h->git_commit, sizeof h->git_commit));
+    DD_TRY(dd_h5_read_text_attribute(file, path, "backend", h->backend, sizeof h->backend));
+    DD_TRY(dd_h5_read_text_attribute(file, path, "device", h->device, sizeof h->device));
+    DD_TRY(read_name(file, path, "config_name", h->config_name));
+    DD_TRY(read_name(file, path, "dataset", h->dataset));
+    DD_TRY(dd_h5_read_text_attribute(file, path, "data_checksum", checksum, sizeof checksum));
+    h->data_checksum = strtoull(checksum, NULL, 16);
+    DD_TRY(read_dataset_path(file, path, h));
+    DD_TRY(dd_h5_read_integer_attribute(file, path, "threads", &number));
+    h->threads = (int)number;
+    DD_TRY(dd_h5_read_integer_attribute(file, path, "points", &number));
+    h->points = (uint32_t)number;
+    DD_TRY(dd_h5_read_integer_attribute(file, path, "seed", &number));
+    h->seed = (uint64_t)number;
+    DD_TRY(dd_h5_read_integer_attribute(file, path, "replicas", &number));
+    h->replicas = (int)number;
+    DD_TRY(read_config(file, path, &h->config));
+    h->step = h->config.training.steps;
+    if (h->kind == DD_FILE_LOG) {
+        hsize_t rows[DD_H5_RANK];
+        DD_TRY(dd_h5_size(file, path, "/train/step", 1, rows));
+        h->step = rows[0] <= (hsize_t)h->config.training.steps ? (int)rows[0] : -1;
+    } else if (h->kind == DD_FILE_CHECKPOINT) {
+        DD_TRY(dd_h5_read_integer_attribute(file, path, "step", &number));
+        h->step = number <= (unsigned)h->config.training.steps ? (int)number : -1;
+    }
+    if (h->step < 0 || h->step > h->config.training.steps)
+        return dd_fail(DD_ERR_IO, "%s: damaged: more steps than its /config's %d", path, h->config.training.steps);
+    return DD_OK;
+}
+
+int dd_header_read(const char *path, dd_header *header)
+{
+    hid_t file;
+    memset(header, 0, sizeof *header);
+    DD_TRY(dd_h5_open(path, &file));
+    int status = read_header(file, path, header);
+    H5Fclose(file);
+    return status;
+}
+
+/* Put '_' and text[0..n) behind `name`, as far as there is room: letters, digits and the marks of numbers stay, every
+ * run of others becomes one '-', but none at the ends; nothing at all becomes "none". */
+static void append_word(char *name, size_t size, const char *text, size_t n)
+{
+    size_t end = strlen(name), first = end + 1;
+    if (end + sizeof "_none" > size)
+        return;
+    name[end++] = '_';
+    int gap = 0;
+    for (size_t i = 0; i < n && end + 3 < size; i++) {
+        int kept = isalnum((unsigned char)text[i]) || text[i] == '.' || text[i] == '_' || text[i] == '-';
+        if (kept && gap && end > first)
+            name[end++] = '-';
+        if (kept)
+            name[end++] = text[i];
+        gap = !kept;
+    }
+    snprintf(name + end, size - end, "%s", end == first ? "none" : "");
+}
+
+/* A name for a run that differs from a stored one: run_1 with "training.steps: 2000 here, 10000 there" becomes
+ * run_1_steps_2000. With many differences, or none that a configuration shows, run_1_other. */
+static void suggest_name(const char *config_name, const char *difference, char name[DD_NAME])
+{
+    enum { MOST = 3 };
+    char longer[4 * DD_NAME] = "";
+    int lines = 0;
+    snprintf(longer, sizeof longer, "%s", config_name);
+    for (const char *line = difference; *line && lines <= MOST; line = strchr(line, '\n') + 1, lines++) {
+        const char *key = strchr(line, '.') + 1, *value = strstr(key, ": ") + 2, *end = strstr(value, " here, ");
+        append_word(longer, sizeof longer, key, (size_t)(value - 2 - key));
+        append_word(longer, sizeof longer, value, (size_t)(end - value));
+    }
+    if (!lines || lines > MOST || strlen(longer) >= DD_NAME)
+        snprintf(longer, sizeof longer, "%.*s_other", DD_NAME - 7, config_name);
+    snprintf(name, DD_NAME, "%s", longer);
+}
+
+int dd_header_matches(const dd_header *header, const dd_run *run, const char *path)
+{
+    static const char *const sections[] = {"model", "diffusion", "training", NULL};
+    static const char *const data[] = {"data", NULL};
+    char *difference = dd_config_difference(run->config, &header->config, sections);
+    char *data_difference = dd_config_difference(run->config, &header->config, data);
+    int status = DD_OK;
+    char name[DD_NAME] = "";
+    if (difference && data_difference)
+        suggest_name(run->config_name, *difference ? difference : data_difference, name);
+    if (!difference || !data_difference) {
+        status = dd_fail(DD_ERR_MEMORY, "out of memory");
+    } else if (*difference) {
+        status = dd_fail(DD_ERR_CONFLICT,
+                         "%s belongs to another configuration; use --name %s, or another --out, to have both. What "
+                         "differs:\n%s",
+                         path, name, difference);
+    } else if (header->points != run->points || header->data_checksum != run->data_checksum) {
+        status = dd_fail(DD_ERR_CONFLICT,
+                         "%s was trained on other points (%u there, %u here, and not the same ones); use --name %s, or "
+                         "another --out, to have both%s%s",
+                         path, header->points, run->points, name, *data_difference ? ". What differs:\n" : "",
+                         data_difference);
+    } else if (header->seed != run->seed) {
+        status = dd_fail(DD_ERR_CONFLICT, "%s holds seed %llu, not %llu; it was renamed", path,
+                         (unsigned long long)header->seed, (unsigned long long)run->seed);
+    }
+    free(difference);
+    free(data_difference);
+    return status;
+}

@@ -1,0 +1,352 @@
+/* The finished run, and reading from it. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text_file.h"
+#include "store/run_file.h"
+
+static const char from_network[] = "generated points, from the averaged parameters";
+
+/* Those that are not NaN. */
+static void write_metrics(dd_h5_file *f, const dd_metrics *metrics)
+{
+    dd_metrics m = *metrics;
+    for (int i = 0; i < DD_METRICS; i++) {
+        const dd_metric_info *info = &dd_metric_table[i];
+        const double *value = dd_metric(&m, i);
+        char name[96];
+        snprintf(name, sizeof name, "/metrics/%s", info->name);
+        if (!isnan(*value))
+            dd_h5_dataset(
+                f,
+                &(dd_h5_spec){
+                    .name = name, .type = H5T_NATIVE_DOUBLE, .units = info->unit, .long_name = info->long_name},
+                value);
+    }
+}
+
+static void write_points(dd_h5_file *f, const char *name, const float *xy, hsize_t n, const char *long_name)
+{
+    dd_h5_dataset(f,
+                  &(dd_h5_spec){.name = name,
+                                .type = H5T_NATIVE_FLOAT,
+                                .rank = 2,
+                                .size = {n, 2},
+                                .dimension = {"/samples/sample", "/samples/coordinate"},
+                                .units = "1",
+                                .long_name = long_name},
+                  xy);
+}
+
+/* `points`: what they are. */
+static void write_samples(dd_h5_file *f, const char *points, const float *x, const float *initial_noise,
+                          const float *gate, int gates, hsize_t n)
+{
+    dd_h5_group(f, "/samples");
+    dd_h5_index_scale(f, "/samples/sample", n, "generated point");
+    dd_h5_index_scale(f, "/samples/coordinate", 2, "coordinate of a point");
+    write_points(f, "/samples/x", x, n, points);
+    if (initial_noise)
+        write_points(f, "/samples/initial_noise", initial_noise, n, "x_T that sampling started from");
+    if (!gate)
+        return;
+    if (gates > 1)
+        dd_h5_expert_scale(f, "/samples/expert", (hsize_t)gates);
+    dd_h5_dataset(f,
+                  &(dd_h5_spec){.name = "/samples/gate",
+                                .type = H5T_NATIVE_FLOAT,
+                                .rank = gates > 1 ? 2 : 1,
+                                .size = {n, (hsize_t)gates},
+                                .dimension = {"/samples/sample", "/samples/expert"},
+                                .units = "1",
+                                .long_name = gates > 1
+                                                 ? "gating weights at timestep 0 on the generated points"
+                                                 : "gating weight of expert 1 at timestep 0 on the generated points"},
+                  gate);
+}
+
+/* The i-th of `kept` among n training points: one from each of `kept` equal parts, at a place that changes from part to
+ * part (the golden ratio's), so that sets in which kinds of points take turns lose none of them. */
+static int kept_point(uint32_t i, uint32_t kept, uint32_t n)
+{
+    double place = 0.6180339887498949 * i;
+    if (kept == n)
+        return (int)i;
+    return (int)((i + (place - floor(place))) * ((double)n / kept));
+}
+
+/* Training points, for pictures of the data without the data's file. */
+static void write_training_points(dd_h5_file *f, const dd_points *points)
+{
+    uint32_t kept = points->n < DD_STORED_POINTS ? points->n : DD_STORED_POINTS;
+    int *index = malloc(kept * sizeof *index);
+    float *x = malloc(2 * (size_t)kept * sizeof *x);
+    if (!index || !x)
+        f->status = f->status ? f->status : dd_fail(DD_ERR_MEMORY, "out of memory for %u points", kept);
+    for (uint32_t i = 0; i < kept && !f->status; i++) {
+        index[i] = kept_point(i, kept, points->n);
+        memcpy(x + 2 * i, points->xy + 2 * (size_t)index[i], 2 * sizeof *x);
+    }
+    dd_h5_group(f, "/data");
+    dd_h5_whole_scale(f, "/data/point", kept, index, "number of the point in the training set, from 0");
+    dd_h5_index_scale(f, "/data/coordinate", 2, "coordinate of a point");
+    dd_h5_dataset(f,
+                  &(dd_h5_spec){.name = "/data/x",
+                                .type = H5T_NATIVE_FLOAT,
+                                .rank = 2,
+                                .size = {kept, 2},
+                                .dimension = {"/data/point", "/data/coordinate"},
+                                .units = "1",
+                                .long_name = kept == points->n ? "training points, all of them"
+                                                               : "training points, evenly chosen from all"},
+                  x);
+    free(index);
+    free(x);
+}
+
+static void write_sample_gate(dd_h5_file *f, const float *gate, int gates, const dd_schedule *sampling, hsize_t n)
+{
+    enum { ROWS = 10 };
+    hsize_t steps = (hsize_t)sampling->steps;
+    dd_h5_group(f, "/gate/sample");
+    dd_h5_whole_scale(f, "/gate/sample/timestep", steps, sampling->timestep, "diffusion timestep");
+    dd_h5_index_scale(f, "/gate/sample/sample", n, "generated point");
+    if (gates > 1)
+        dd_h5_expert_scale(f, "/gate/sample/expert", (hsize_t)gates);
+    dd_h5_dataset(f,
+                  &(dd_h5_spec){.name = "/gate/sample/weight",
+                                .type = H5T_NATIVE_FLOAT,
+                                .rank = gates > 1 ? 3 : 2,
+                                .size = {steps, n, (hsize_t)gates},
+                                .chunk = {steps < ROWS ? steps : ROWS, n, (hsize_t)gates},
+                                .dimension = {"/gate/sample/timestep", "/gate/sample/sample", "/gate/sample/expert"},
+                                .units = "1",
+                                .long_name = gates > 1 ? "gating weights while sampling"
+                                                       : "gating weight of expert 1 while sampling"},
+                  gate);
+}
+
+int dd_result_write_samples(const char *path, const dd_run *run, const dd_result *r, const char *points)
+{
+    dd_output out;
+    dd_h5_file f;
+    DD_TRY(dd_output_open(&out, path));
+    dd_h5_create_output(&f, &out, H5F_LIBVER_V18);
+    dd_write_header(&f, run, DD_FILE_RESULT);
+    write_samples(&f, points, r->x, r->initial_noise, r->gate, r->gates, r->samples);
+    if (r->training)
+        write_training_points(&f, r->training);
+    dd_h5_group(&f, "/metrics");
+    write_metrics(&f, &r->metrics);
+    return dd_output_close(&out, dd_h5_close(&f));
+}
+
+int dd_result_write(const char *path, const dd_run *run, const dd_model *model, const dd_result *r)
+{
+    hid_t log;
+    DD_TRY(dd_h5_open(path, &log));
+    dd_output out;
+    int status = dd_output_open_locked(&out, path);
+    if (status) {
+        H5Fclose(log);
+        return status;
+    }
+    dd_h5_file f;
+    dd_h5_create_output(&f, &out, H5F_LIBVER_V18);
+    dd_write_header(&f, run, DD_FILE_RESULT);
+    dd_write_log_layout(&f, run, model);
+    if (!f.status)
+        dd_copy_log_rows(log, path, &f, run, model, run->config->training.steps, NULL);
+    H5Fclose(log);
+    if (r->sample_gate)
+        write_sample_gate(&f, r->sample_gate, model->gates, r->sampling, r->samples);
+    write_samples(&f, from_network, r->x, r->initial_noise, r->gate, model->gates, r->samples);
+    if (r->training)
+        write_training_points(&f, r->training);
+    dd_h5_group(&f, "/metrics");
+    write_metrics(&f, &r->metrics);
+    dd_h5_group(&f, "/parameters");
+    dd_write_parameters(&f, model, "/parameters", "online", r->online);
+    dd_write_parameters(&f, model, "/parameters", "ema", r->ema);
+    return dd_output_close(&out, dd_h5_close(&f));
+}
+
+int dd_result_add_metrics(const char *path, const dd_metrics *metrics)
+{
+    dd_output out;
+    dd_h5_file f;
+    DD_TRY(dd_output_open(&out, path));
+    int status = dd_output_copy(&out, path);
+    if (!status) {
+        dd_h5_edit(&f, &out);
+        write_metrics(&f, metrics);
+        status = dd_h5_close(&f);
+    }
+    return dd_output_close(&out, status);
+}
+
+/* ---- reading ---- */
+
+static int open_result(const char *path, dd_header *header, hid_t *file)
+{
+    DD_TRY(dd_header_read(path, header));
+    if (header->kind == DD_FILE_LOG)
+        return dd_fail(DD_ERR_IO, "%s: this run is not finished (%d of %d steps); run the same train command to go on",
+                       path, header->step, header->config.training.steps);
+    if (header->kind != DD_FILE_RESULT)
+        return dd_fail(DD_ERR_IO, "%s: not the result of a training run (seed_<n>.h5) but %s", path,
+                       header->kind == DD_FILE_CHECKPOINT ? "a checkpoint" : "samples");
+    return dd_h5_open(path, file);
+}
+
+int dd_result_points(const char *path, char *points, size_t size, int *network)
+{
+    hid_t file;
+    dd_header header;
+    DD_TRY(dd_header_read(path, &header));
+    snprintf(points, size, "%s", header.kind == DD_FILE_SAMPLES ? "points of `dualdiff sample`" : from_network);
+    *network = header.kind == DD_FILE_LOG || header.kind == DD_FILE_CHECKPOINT;
+    if (header.kind != DD_FILE_RESULT)
+        return DD_OK;
+    DD_TRY(dd_h5_open(path, &file));
+    *network = H5Lexists(file, "/parameters", H5P_DEFAULT) != 0;
+    hid_t set = *network ? -1 : H5Dopen2(file, "/samples/x", H5P_DEFAULT);
+    int status = set < 0 ? DD_OK : dd_h5_read_text_attribute(set, path, "long_name", points, size);
+    if (set >= 0)
+        H5Dclose(set);
+    H5Eclear2(H5E_DEFAULT);
+    H5Fclose(file);
+    return status;
+}
+
+int dd_result_read_parameters(const char *path, const dd_model *model, dd_state_part part, float *parameters)
+{
+    hid_t file;
+    dd_header header;
+    DD_TRY(open_result(path, &header, &file));
+    if (H5Lexists(file, "/parameters", H5P_DEFAULT) == 0) {
+        H5Fclose(file);
+        return dd_fail(
+            DD_ERR_IO,
+            "%s holds samples without a network, of `dualdiff oracle`, `floor` or `evaluate --out`; name the "
+            "file of the run that has the network",
+            path);
+    }
+    int status = dd_read_parameters(file, path, model, part == DD_STATE_EMA ? "/parameters/ema" : "/parameters/online",
+                                    parameters);
+    H5Fclose(file);
+    return status;
+}
+
+int dd_result_read_metrics(const char *path, dd_metrics *metrics)
+{
+    hid_t file;
+    dd_header header;
+    DD_TRY(open_result(path, &header, &file));
+    int status = DD_OK;
+    for (int i = 0; i < DD_METRICS && !status; i++) {
+        char name[96];
+        snprintf(name, sizeof name, "/metrics/%s", dd_metric_table[i].name);
+        *dd_metric(metrics, i) = NAN;
+        if (H5Lexists(file, name, H5P_DEFAULT)) /* an error too: the group is missing */
+            status = dd_h5_read_double(file, path, name, dd_metric(metrics, i));
+    }
+    H5Fclose(file);
+    return status;
+}
+
+int dd_result_read_samples(const char *path, float **x, uint32_t *n)
+{
+    hid_t file;
+    dd_header header;
+    *x = NULL;
+    DD_TRY(open_result(path, &header, &file));
+    *n = (uint32_t)header.config.evaluation.samples;
+    *x = malloc(2 * (size_t)*n * sizeof **x);
+    int status = *x ? dd_h5_read_floats(file, path, "/samples/x", 2, (const hsize_t[2]){*n, 2}, *x)
+                    : dd_fail(DD_ERR_MEMORY, "%s: out of memory for %u samples", path, *n);
+    if (status) {
+        free(*x);
+        *x = NULL;
+    }
+    H5Fclose(file);
+    return status;
+}
+
+/* ---- samples on their own ---- */
+
+int dd_samples_print(FILE *file, const float *x, const float *gate, int gates, uint32_t n)
+{
+    int columns = gate ? gates : 0;
+    fprintf(file, "x1,x2%s", columns == 1 ? ",gate" : "");
+    for (int k = 1; k <= columns && columns > 1; k++)
+        fprintf(file, ",gate%d", k);
+    fputc('\n', file);
+    for (size_t i = 0; i < n && !ferror(file); i++) {
+        fprintf(file, "%.9g,%.9g", (double)x[2 * i], (double)x[2 * i + 1]);
+        for (size_t k = 0; k < (size_t)columns; k++)
+            fprintf(file, ",%.9g", (double)gate[i * (size_t)columns + k]);
+        fputc('\n', file);
+    }
+    return !ferror(file);
+}
+
+/* Version 1.0 of numpy.lib.format: magic, version, length, and a header padded to a multiple of 64. */
+static void write_npy_points(FILE *file, const float *x, uint32_t n)
+{
+    enum { LENGTH = DD_NPY_HEADER };
+    static const unsigned char magic[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, LENGTH, 0};
+    char header[LENGTH + 1], shape[LENGTH];
+    snprintf(shape, sizeof shape, "{'descr': '<f4', 'fortran_order': False, 'shape': (%u, 2), }", n);
+    snprintf(header, sizeof header, "%-*s\n", LENGTH - 1, shape);
+    fwrite(magic, 1, sizeof magic, file);
+    fwrite(header, 1, LENGTH, file);
+    fwrite(x, 2 * sizeof *x, n, file);
+}
+
+static int write_h5(const char *path, const dd_run *run, const float *x, const float *gate, int gates, uint32_t n)
+{
+    dd_output out;
+    dd_h5_file f;
+    DD_TRY(dd_output_open(&out, path));
+    dd_h5_create_output(&f, &out, H5F_LIBVER_V18);
+    dd_write_header(&f, run, DD_FILE_SAMPLES);
+    write_samples(&f, from_network, x, NULL, gate, gates, n);
+    return dd_output_close(&out, dd_h5_close(&f));
+}
+
+typedef struct points {
+    const float *x, *gate;
+    int gates;
+    uint32_t n;
+} points;
+
+/* A failure is the stream's, which the caller looks at. */
+static int print_points(FILE *file, const void *data)
+{
+    const points *p = data;
+    dd_samples_print(file, p->x, p->gate, p->gates, p->n);
+    return DD_OK;
+}
+
+static int write_npy(FILE *file, const void *data)
+{
+    const points *p = data;
+    write_npy_points(file, p->x, p->n);
+    return DD_OK;
+}
+
+int dd_samples_write(const char *path, const dd_run *run, const float *x, const float *gate, int gates, uint32_t n)
+{
+    const char *ending = strrchr(path, '.');
+    points p = {x, gate, gates, n};
+    if (ending && !strcmp(ending, ".csv"))
+        return dd_text_file_write(path, print_points, &p);
+    if (ending && !strcmp(ending, ".npy"))
+        return dd_text_file_write(path, write_npy, &p);
+    if (ending && (!strcmp(ending, ".h5") || !strcmp(ending, ".hdf5")))
+        return write_h5(path, run, x, gate, gates, n);
+    return dd_fail(DD_ERR_USAGE, "%s: unknown kind of file; samples are written as .h5, .csv or .npy", path);
+}

@@ -1,0 +1,24 @@
+/* What the three kinds of file share beyond HDF5: who they belong to, and parameters. */
+#ifndef DD_RUN_FILE_H
+#define DD_RUN_FILE_H
+
+#include "hdf5/h5.h"
+#include "store/store.h"
+
+/* Root attributes and /config. */
+void dd_write_header(dd_h5_file *f, const dd_run *run, dd_file_kind kind);
+
+/* One vector as a group of tensors <parent>/<group>/<tensor name>, with dimension scales in <parent>, which
+ * are made with the first vector under it. */
+void dd_write_parameters(dd_h5_file *f, const dd_model *model, const char *parent, const char *group,
+                         const float *values);
+int dd_read_parameters(hid_t file, const char *path, const dd_model *model, const char *group, float *values);
+
+/* Everything a log holds: /train and /gate/train, empty. */
+void dd_write_log_layout(dd_h5_file *f, const dd_run *run, const dd_model *model);
+/* Copy its rows of steps 0..steps-1 from the log or result at `from`, block by block. Rows that cannot be read are
+ * filled in (NaN; timesteps -1) and counted in *loss; loss NULL: they are DD_ERR_IO. */
+int dd_copy_log_rows(hid_t from, const char *from_path, dd_h5_file *f, const dd_run *run, const dd_model *model,
+                     int steps, dd_log_loss *loss);
+
+#endif

@@ -71,15 +71,27 @@ install_python_packages() {
     cat requirements.txt "$1" >"$stamp"
 }
 
+# A stage of the tests and what it took, for the list at the end.
+stages=
+stage_begins() { began=$(date +%s); }
+stage_ends() {
+    seconds=$(($(date +%s) - began))
+    stages="$stages$(printf '%4d min %02d s  %s' $((seconds / 60)) $((seconds % 60)) "$*")
+"
+    say "$* took $seconds s"
+}
+
 # build DIR TARGETS OPTION...
 build() {
     directory=$1
     targets=$2
     shift 2
+    stage_begins
     say "building into $directory (its build.log grows)"
     mkdir -p "$directory"
     quietly "$directory/configure.log" cmake -S . -B "$directory" -DCMAKE_BUILD_TYPE=Release "$@"
     quietly "$directory/build.log" cmake --build "$directory" --parallel "$jobs" --target $targets
+    stage_ends "building $directory"
 }
 
 demo() {
@@ -115,10 +127,12 @@ run_tests() {
     directory=$1
     shift
     say "tests in $directory"
+    stage_begins
     if ! ctest --test-dir "$directory" --output-on-failure --parallel "$jobs" --repeat after-timeout:2 "$@"; then
         say "tests failed in $directory; again, these alone: ctest --test-dir $directory --rerun-failed --output-on-failure"
         failed="$failed $directory"
     fi
+    stage_ends "tests in $directory"
 }
 
 # Where Debian's cross compiler and the emulator cannot be had, a word and no failure.
@@ -143,13 +157,24 @@ arm_tests() {
     run_tests build-aarch64 -R "^($(echo $tests | tr ' ' '|'))\$"
 }
 
+# The devices that the tests build the CUDA backend for: all that nvcc knows would take three times as long, so only the
+# thorough tests (tests/thorough.py) do it.
+test_devices() {
+    case "${DUALDIFF_THOROUGH-}" in
+    "" | 0) echo "75;90" ;;
+    *) echo all ;;
+    esac
+}
+
 tests() {
     limit=-DDD_TEST_TIMEOUT=$(time_limit)
-    build build all -DDD_WERROR=ON "$limit"
+    build build all -DDD_WERROR=ON "$limit" "-DDD_CUDA_ARCHITECTURES=$(test_devices)"
     run_tests build
     build build-sanitize all -DDD_WERROR=ON -DDD_SANITIZE=ON "$limit"
     run_tests build-sanitize -LE slow
     arm_tests
+    say "stages:"
+    printf '%s' "$stages"
     [ -z "$failed" ] || fail "tests failed in:$failed"
     say "all passed"
 }

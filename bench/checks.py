@@ -4,9 +4,8 @@ import os
 import subprocess
 import sys
 import tempfile
-import tomllib
 
-from contestants import HERE, our_python
+from contestants import HERE, our_python, read_configuration
 
 STEPS = 20
 
@@ -36,8 +35,7 @@ def check_losses(field, name, config):
     the first step agrees so well."""
     if not field.python["PyTorch"] and not field.python["JAX"]:
         return []
-    with open(config, "rb") as file:
-        configured = tomllib.load(file)["model"]["activation"]
+    configured = read_configuration(config)["model"]["activation"]
     checks = []
     for activation, bound_first, bound in (("silu", 1e-5, 1e-4), (configured, 1e-5, 3e-3)):
         found = losses(field, config, activation)

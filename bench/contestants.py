@@ -10,6 +10,9 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(HERE)
+sys.path.append(os.path.join(SOURCE, "python"))
+from configurations import read_configuration
+
 CORES = len(os.sched_getaffinity(0))
 THREADS = sorted({1, min(2, CORES), CORES})  # of dualdiff and, but for 2 on larger machines, of the peers
 REPLICAS = {"cpu": [2, 8], "cuda": [8]}

@@ -7,13 +7,13 @@ import os
 import subprocess
 import sys
 import tempfile
-import tomllib
 
 import h5py
 import numpy as np
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests"))
+sys.path += [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", folder) for folder in ("tests", "python")]
 import reference
+from configurations import read_configuration
 
 
 def main():
@@ -25,8 +25,7 @@ def main():
                         f"dino:5000:{seed}", f"model.activation={activation}", "training.precision=float32"], check=True)
         with h5py.File(dump) as file:
             losses, points = file["0/loss"][()].tolist(), file["0/points"][()]
-    with open(path, "rb") as file:
-        config = tomllib.load(file)
+    config = read_configuration(path)
     config["model"]["activation"] = activation
     trainer = reference.Trainer(config, points, seed)
     arrays = {f"parameter {name}": value.astype(np.float32) for name, value in trainer.parameters.items()}

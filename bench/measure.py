@@ -11,9 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 
-from contestants import CORES, HERE, SOURCE, THREADS, Contestant, spread
+from contestants import CORES, HERE, SOURCE, THREADS, Contestant, read_configuration, spread
 
 SAMPLED, EVALUATED = 10000, 100000  # points that seconds are given for
 UNITS = {"train": "step", "sample": f"{SAMPLED} points", "evaluate": f"{EVALUATED} points", "knn": "KL estimate",
@@ -100,8 +99,7 @@ def contest(field, name, config, rounds, seconds):
                 c.measure(task, *requests(c)[task])
         for n, c in ceilings.items():
             bandwidth[n].append(c.ask("bandwidth"))
-    with open(config, "rb") as file:
-        timesteps = tomllib.load(file)["diffusion"]["timesteps"]
+    timesteps = read_configuration(config)["diffusion"]["timesteps"]
     point = contestants[0].ask("forward")
     gflop = {"train": contestants[0].ask("flops"), "sample": point * SAMPLED * timesteps, "evaluate": point * EVALUATED}
     middle = {n: statistics.median(values) for n, values in peak.items()}
@@ -139,8 +137,7 @@ def contest_knn(field, rounds):
 def contest_storing(field, name, config, rounds, scratch):
     """What logs and checkpoints add to training, on all threads, and the result file beside h5py's. (rows of the file,
     {plain, stored: seconds a step, by round, of training and of writing, steps: of each})"""
-    with open(config, "rb") as file:
-        training = tomllib.load(file)["training"]
+    training = read_configuration(config)["training"]
     steps = min(training["checkpoint_every"], training["steps"])  # so that each turn has its checkpoint
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         ours = field.ours(config, CORES, cwd=folder).ready()

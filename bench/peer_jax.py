@@ -24,7 +24,7 @@ import numpy as np
 from jax import lax
 from jax import numpy as jnp
 
-from peer_protocol import EVALUATED, batches, read, schedule, serve
+from peer_protocol import EVALUATED, batches, read_configuration, schedule, serve
 
 ACTIVATIONS = {"relu": jax.nn.relu, "gelu": lambda x: jax.nn.gelu(x, approximate=False), "silu": jax.nn.silu,
                "tanh": jnp.tanh}
@@ -233,7 +233,7 @@ class Peer:
 
 def check(arrays, path, activation, device):
     """Losses of the given batches from the given parameters."""
-    data, config = np.load(arrays), read(path)
+    data, config = np.load(arrays), read_configuration(path)
     set_precision("float32")
     config["model"]["activation"] = activation
     recipe = Recipe(config)
@@ -255,7 +255,7 @@ def main():
         check(*sys.argv[2:])
         return
     _, path, _, replicas, device = sys.argv
-    config = read(path)
+    config = read_configuration(path)
     set_precision(config["training"]["precision"])
     serve(Peer(config, int(replicas), device), f"JAX {jax.__version__}")
 

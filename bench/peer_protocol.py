@@ -1,15 +1,13 @@
 """What the peers that train share: configurations, the linear schedule, and bench_server's protocol."""
 import sys
-import tomllib
+from pathlib import Path
 
 import numpy as np
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "python"))
+from configurations import read_configuration
+
 EVALUATED = {"cpu": 1024, "cuda": 25600}  # points a batch where only the mean counts
-
-
-def read(path):
-    with open(path, "rb") as file:
-        return tomllib.load(file)
 
 
 def schedule(diffusion):

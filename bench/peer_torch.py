@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from peer_protocol import EVALUATED, batches, read, schedule, serve
+from peer_protocol import EVALUATED, batches, read_configuration, schedule, serve
 
 ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
 
@@ -220,7 +220,7 @@ def captured(work):
 
 def check(arrays, path, activation, device):
     """Losses of the given batches from the given parameters."""
-    data, config = np.load(arrays), read(path)
+    data, config = np.load(arrays), read_configuration(path)
     config["model"]["activation"] = activation
     peer = Peer(config, device=device)
     with torch.no_grad():
@@ -238,7 +238,7 @@ def main():
         return
     _, path, threads, mode, device = sys.argv
     torch.set_num_threads(int(threads))
-    config = read(path)
+    config = read_configuration(path)
     torch.backends.cuda.matmul.allow_tf32 = config["training"]["precision"] == "tf32"
     serve(Peer(config, mode == "compiled", device), f"PyTorch {torch.__version__}")
 

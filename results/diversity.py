@@ -7,12 +7,13 @@ results/knobs.sh makes all.
 """
 import math
 import sys
-import tomllib
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+from configurations import read_configuration
 from study import Group, markdown, read_table, spread
 
 RESULTS = Path(__file__).resolve().parent
@@ -56,7 +57,7 @@ def stretch_by_length(folder, dataset):
 
 def asked(config, sigma):
     """How far a configuration's loss would stretch normal predictions with a deviation of sigma."""
-    training = tomllib.loads((RESULTS.parent / "configs" / f"{config}.toml").read_text())["training"]
+    training = read_configuration(RESULTS.parent / "configs" / f"{config}.toml")["training"]
     weight = training["diversity_weight"] if training["diversity_course"] == "constant" else 0
     v = np.linspace(0, 7, 3001)  # a distance is 2 sigma s v, and v has the density 2 v exp(-v^2)
     stretch = np.linspace(1, 2, 2001)

@@ -1,18 +1,20 @@
 """Finished results as a test writes them: the layout of docs/file-format.md, with contents of its choice."""
 import json
 import os
-import tomllib
+import sys
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 SOURCE = Path(os.environ["DUALDIFF_SOURCE"])
+sys.path.append(str(SOURCE / "python"))
+from configurations import read_configuration
 
 
 def config_text(name, settings):
     """A configuration of configs/ with other values of some keys, {"section.key": value}."""
-    sections = tomllib.loads((SOURCE / "configs" / f"{name}.toml").read_text())
+    sections = read_configuration(SOURCE / "configs" / f"{name}.toml")
     for key, value in settings.items():
         section, word = key.split(".")
         sections.setdefault(section, {})[word] = value

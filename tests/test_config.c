@@ -236,6 +236,103 @@ static void check_files(void)
     remove(path);
 }
 
+/* ---- bases ---- */
+
+static void write_file(const char *folder, const char *name, const char *text)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    CHECK(file && fputs(text, file) >= 0 && !fclose(file), "%s", path);
+}
+
+static int read_file(const char *folder, const char *name, dd_config *config)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return dd_config_read(path, config);
+}
+
+/* A file's keys override those of its base, and those its base's; the path is seen from the file that names it. */
+static void check_base(const char *folder)
+{
+    char text[1024];
+    dd_config config, expected = defaults();
+    write_file(folder, "first.toml", "[model]\nhidden_width = 64\n[training]\nsteps = 100\nbatch = 8\n");
+    write_file(folder, "below/second.toml", "base = '../first.toml'\n[training]\nsteps = 200\nema_every = 3\n");
+    write_file(folder, "third.toml", "training.batch = 16\nbase = \"below/second.toml\"\n[data]\nseed = 5\n");
+    snprintf(text, sizeof text, "base = \"%s/third.toml\"\n", folder);
+    write_file(folder, "below/fourth.toml", text);
+    expected.model.hidden_width = 64;
+    expected.training.steps = 200;
+    expected.training.batch = 16;
+    expected.training.ema_every = 3;
+    expected.data.seed = 5;
+    CHECK_OK(read_file(folder, "third.toml", &config));
+    CHECK(same(&config, &expected), "three files, each based on the one before");
+    CHECK_OK(read_file(folder, "below/fourth.toml", &config));
+    CHECK(same(&config, &expected), "a base with an absolute path");
+}
+
+static void check_refused_bases(const char *folder)
+{
+    static const struct {
+        const char *name, *text;
+        int wanted;
+        const char *say[4];
+    } cases[] = {
+        {"missing.toml",
+         "# why\nbase = 'nobody.toml'\n",
+         DD_ERR_IO,
+         {"/missing.toml: line 2, column 1: base: ", "/nobody.toml: No such file", "dualdiff configs"}},
+        {"folder.toml", "base = 'below'\n", DD_ERR_IO, {"/folder.toml: line 1, column 1: base: ", "directory"}},
+        {"number.toml",
+         "\nbase = 3\n",
+         DD_ERR_CONFIG,
+         {"/number.toml: line 2, column 1: base: an integer", "a string"}},
+        {"late.toml",
+         "[data]\nbase = 'first.toml'\n",
+         DD_ERR_CONFIG,
+         {"/late.toml: line 2", "above its first [section]"}},
+        {"itself.toml",
+         "base = 'below/../itself.toml'\n",
+         DD_ERR_CONFIG,
+         {"/itself.toml: line 1, column 1: base: a circle: ", "/below/../itself.toml is itself based on "}},
+        {"one.toml",
+         "base = 'two.toml'\n",
+         DD_ERR_CONFIG,
+         {"/three.toml: line 3, column 1: base: a circle: ", "/one.toml is itself based on ", "/three.toml; remove"}},
+        {"wrong.toml",
+         "base = 'below/typo.toml'\n[training]\nsteps = 0\n",
+         DD_ERR_CONFIG,
+         {"/below/typo.toml: line 2, column 1: training.stesp: unknown key"}},
+        {"own.toml", "base = 'first.toml'\n[training]\nsteps = 0\n", DD_ERR_CONFIG, {"/own.toml: line 3, column 1: "}},
+    };
+    write_file(folder, "two.toml", "base = 'three.toml'\n");
+    write_file(folder, "three.toml", "\n\nbase = 'one.toml'\n");
+    write_file(folder, "below/typo.toml", "[training]\nstesp = 3\n");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dd_config config, before = defaults();
+        write_file(folder, cases[i].name, cases[i].text);
+        check_message(cases[i].text, read_file(folder, cases[i].name, &config), cases[i].wanted, cases[i].say);
+        CHECK(same(&config, &before), "a refused file left something behind: %s", cases[i].name);
+    }
+}
+
+static void check_bases(void)
+{
+    char folder[] = "/tmp/dualdiff_bases_XXXXXX", command[64];
+    CHECK(mkdtemp(folder), "no temporary folder");
+    snprintf(command, sizeof command, "mkdir %s/below", folder);
+    CHECK(!system(command), "%s", command);
+    check_base(folder);
+    check_refused_bases(folder);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    CHECK(!system(command), "%s", command);
+    dd_config config = defaults();
+    CHECK(dd_config_parse("base = 'configs/run_1.toml'\n", "stored", &config) == DD_ERR_CONFIG, "a base in text");
+}
+
 static void check_bounds_between_keys(void)
 {
     static const refusal cases[] = {
@@ -356,18 +453,12 @@ static void check_difference(void)
 
 /* ---- the files of configs/ ---- */
 
-/* Every key is written out in the file: from two different starting points it gives the same. */
+/* Every key is written out in the file or its bases: from two different starting points they give the same. */
 static void check_complete(const char *path)
 {
     dd_config config, other = {0};
-    FILE *file = fopen(path, "r");
-    char text[16384];
-    size_t length = file ? fread(text, 1, sizeof text - 1, file) : 0;
-    if (file)
-        fclose(file);
-    text[length] = '\0';
     CHECK_OK(dd_config_read(path, &config));
-    CHECK_OK(dd_config_parse(text, path, &other));
+    CHECK_OK(dd_config_overlay(path, &other));
     CHECK(same(&config, &other), "%s leaves keys to the defaults", path);
 }
 
@@ -483,6 +574,7 @@ int main(void)
     check_refusals();
     check_refused_overrides();
     check_files();
+    check_bases();
     check_bounds_between_keys();
     check_round_trip();
     check_difference();

@@ -2,20 +2,18 @@
 import ctypes
 import ctypes.util
 import os
-import tomllib
 
 import numpy as np
 import pytest
 
 import reference as ref
+from result_files import SOURCE, read_configuration
 
-SOURCE = os.environ["DUALDIFF_SOURCE"]
 RUNS = [f"run_{i}" for i in range(6)]
 
 
 def load(run):
-    with open(os.path.join(SOURCE, "configs", f"{run}.toml"), "rb") as file:
-        return tomllib.load(file)
+    return read_configuration(SOURCE / "configs" / f"{run}.toml")
 
 
 def test_philox_known_answers():

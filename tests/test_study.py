@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import h5py
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from result_files import write_result
+from result_files import read_configuration, write_result
 
 RESULTS = Path(os.environ["DUALDIFF_SOURCE"]) / "results"
 KL = {  # of dino; the others' is half of it
@@ -220,7 +219,7 @@ def test_keys_that_came_later(monkeypatch):
     monkeypatch.syspath_prepend(RESULTS.parent / "python")
     import runs
 
-    sections = tomllib.loads((RESULTS.parent / "configs" / "run_1.toml").read_text())
+    sections = read_configuration(RESULTS.parent / "configs" / "run_1.toml")
     for key, value in runs.BEFORE_KEY.items():
         section, name = key.split(".")
         assert sections[section][name] == value, key

@@ -1,6 +1,5 @@
 #include "config/config.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,8 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "config/toml.h"
-#include "config/toml_bounds.h"
+#include "config/config_reading.h"
 
 /* ---- the table of keys ---- */
 
@@ -160,10 +158,7 @@ void dd_config_defaults(dd_config *config)
 
 /* ---- reading ---- */
 
-typedef struct reading {
-    dd_config *config;
-    const char *origin; /* file name, or "--set section.key=value" */
-} reading;
+typedef dd_config_reading reading;
 
 static const char *place(const reading *r, const dd_toml_value *v, char *out)
 {
@@ -202,8 +197,10 @@ static int check_section(const reading *r, const dd_toml_value *v)
 
 static int unknown_key(const reading *r, const dd_toml_value *v)
 {
-    const char *names[KEYS];
-    int count = 0;
+    const char *names[KEYS + 1] = {"base"};
+    int count = !*v->section;
+    if (!strcmp(v->key, "base"))
+        return fail_at(r, v, "only a configuration file has a base, above its first [section]");
     for (int i = 0; i < KEYS; i++) {
         if (!strcmp(keys[i].key, v->key))
             return fail_at(r, v, "this key belongs to section [%s]", keys[i].section);
@@ -213,7 +210,7 @@ static int unknown_key(const reading *r, const dd_toml_value *v)
     const char *closest = dd_closest(v->key, names, count);
     if (closest)
         return fail_at(r, v, "unknown key; did you mean '%s'?", closest);
-    return fail_at(r, v, "unknown key; the files in configs/ have every key there is");
+    return fail_at(r, v, "unknown key; configs/run_1.toml has every key there is");
 }
 
 static int out_of_range(const reading *r, const dd_toml_value *v, const key_info *key, double value)
@@ -251,7 +248,7 @@ static int read_widths(const reading *r, const dd_toml_value *v, const key_info 
     return DD_OK;
 }
 
-static int read_value(void *user, const dd_toml_value *v)
+int dd_config_take(void *user, const dd_toml_value *v)
 {
     static const char *const wanted[] = {"an integer", "an integer",           "a number",
                                          "a string",   "an array of integers", "true or false"};
@@ -297,48 +294,9 @@ int dd_config_parse(const char *text, const char *origin, dd_config *config)
 {
     dd_config read = *config; /* nothing of a file with an error is taken over */
     reading r = {&read, origin};
-    DD_TRY(dd_toml_parse(text, origin, read_value, &r));
+    DD_TRY(dd_toml_parse(text, origin, dd_config_take, &r));
     *config = read;
     return DD_OK;
-}
-
-int dd_config_read(const char *path, dd_config *config)
-{
-    FILE *file = fopen(path, "r");
-    if (!file)
-        return dd_fail(DD_ERR_IO, "%s: %s; `dualdiff configs` lists the configurations that come with the program",
-                       path, strerror(errno));
-    char *text = NULL;
-    size_t length = 0, room = 0;
-    int status = DD_OK;
-    while (!status) {
-        if (length + 1 >= room) {
-            room = room ? 2 * room : 8192;
-            char *longer = room > 2 * DD_TOML_LONGEST ? NULL : realloc(text, room);
-            if (!longer) {
-                status = room > 2 * DD_TOML_LONGEST
-                             ? dd_fail(DD_ERR_CONFIG, "%s: too large for a configuration file", path)
-                             : dd_fail(DD_ERR_MEMORY, "%s: out of memory", path);
-                break;
-            }
-            text = longer;
-        }
-        size_t got = fread(text + length, 1, room - length - 1, file);
-        length += got;
-        if (!got)
-            break;
-    }
-    if (!status && ferror(file))
-        status = dd_fail(DD_ERR_IO, "%s: %s", path, strerror(errno));
-    fclose(file);
-    if (!status) {
-        text[length] = '\0';
-        dd_config_defaults(config);
-        status = strlen(text) == length ? dd_config_parse(text, path, config)
-                                        : dd_fail(DD_ERR_CONFIG, "%s: not a text file (a NUL byte)", path);
-    }
-    free(text);
-    return status;
 }
 
 int dd_config_set(dd_config *config, const char *assignment)

@@ -153,11 +153,19 @@ typedef struct dd_config {
 /* The configuration of run_1.toml; every reader starts from it. */
 void dd_config_defaults(dd_config *config);
 
-/* Read a TOML file over the defaults. DD_ERR_CONFIG names file, line, column and, for an unknown key
- * or word, the closest match; DD_ERR_IO when the file cannot be read. */
+/* Read a TOML file over the defaults. A file may state only what it changes, and name the file that it changes above
+ * its first section:
+ *
+ *     base = "run_1.toml"     # its path as seen from the folder of this file; it may have a base, too
+ *
+ * DD_ERR_CONFIG names file, line, column and, for an unknown key or word, the closest match; it also tells of bases
+ * that lead in a circle. DD_ERR_IO when the file or a base cannot be read. */
 int dd_config_read(const char *path, dd_config *config);
 
-/* The same from text; `origin` stands for the file's name in messages. */
+/* The same over what `config` holds: a key that neither the file nor one of its bases states keeps its value. */
+int dd_config_overlay(const char *path, dd_config *config);
+
+/* The same from text, which has no base; `origin` is the file's name in messages. */
 int dd_config_parse(const char *text, const char *origin, dd_config *config);
 
 /* Apply one override "section.key=value", the value in TOML's syntax; a bare word is taken for a

@@ -1,0 +1,156 @@
+#define _GNU_SOURCE /* asprintf */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "config/config.h"
+#include "config/config_reading.h"
+#include "config/toml_bounds.h"
+
+/* A file that is read, and the one that named it as its base; NULL: the user named it. */
+typedef struct source {
+    const char *path;
+    char *text;
+    struct stat identity;
+    const struct source *based; /* the file that is based on this one */
+} source;
+
+/* ---- text ---- */
+
+/* All that is left of `file`, with a NUL behind it. */
+static int read_text(source *s, FILE *file)
+{
+    size_t length = 0, room = 0;
+    for (;;) {
+        if (length + 1 >= room) {
+            room = room ? 2 * room : 8192;
+            if (room > 2 * DD_TOML_LONGEST)
+                return dd_fail(DD_ERR_CONFIG, "%s: too large for a configuration file", s->path);
+            char *longer = realloc(s->text, room);
+            if (!longer)
+                return dd_fail(DD_ERR_MEMORY, "%s: out of memory", s->path);
+            s->text = longer;
+        }
+        size_t got = fread(s->text + length, 1, room - length - 1, file);
+        length += got;
+        if (!got)
+            break;
+    }
+    if (ferror(file))
+        return dd_fail(DD_ERR_IO, "%s: %s", s->path, strerror(errno));
+    s->text[length] = '\0';
+    if (strlen(s->text) != length)
+        return dd_fail(DD_ERR_CONFIG, "%s: not a text file (a NUL byte)", s->path);
+    return DD_OK;
+}
+
+static int load(source *s)
+{
+    FILE *file = fopen(s->path, "r");
+    if (!file || fstat(fileno(file), &s->identity)) {
+        int error = errno;
+        if (file)
+            fclose(file);
+        return dd_fail(DD_ERR_IO, "%s: %s; `dualdiff configs` lists the configurations that come with the program",
+                       s->path, strerror(error));
+    }
+    int status = read_text(s, file);
+    fclose(file);
+    return status;
+}
+
+/* ---- the base ---- */
+
+typedef struct base {
+    const char *origin;
+    char *path; /* NULL: the file has none */
+    int line, column;
+} base;
+
+static int is_base(const dd_toml_value *v)
+{
+    return !*v->section && !strcmp(v->key, "base");
+}
+
+static int note_base(void *user, const dd_toml_value *v)
+{
+    base *b = user;
+    if (!is_base(v))
+        return DD_OK;
+    if (v->type != DD_TOML_STRING)
+        return dd_fail(DD_ERR_CONFIG, "%s: line %d, column %d: base: %s where a string is wanted, the path of a file",
+                       b->origin, v->line, v->column, v->type_name);
+    const char *slash = *v->string == '/' ? NULL : strrchr(b->origin, '/');
+    b->line = v->line;
+    b->column = v->column;
+    if (asprintf(&b->path, "%.*s%s", slash ? (int)(slash + 1 - b->origin) : 0, b->origin, v->string) < 0)
+        return dd_fail(DD_ERR_MEMORY, "%s: out of memory", b->origin);
+    return DD_OK;
+}
+
+/* A file may have several names, so not these are compared. */
+static int check_circle(const source *s)
+{
+    for (const source *above = s->based; above; above = above->based)
+        if (above->identity.st_dev == s->identity.st_dev && above->identity.st_ino == s->identity.st_ino)
+            return dd_fail(DD_ERR_CONFIG, "a circle: %s is itself based on %s; remove the base of one of them", s->path,
+                           s->based->path);
+    return DD_OK;
+}
+
+static int overlay(source *s, dd_config *config);
+
+static int overlay_base(const source *s, const base *b, dd_config *config)
+{
+    source below = {.path = b->path, .based = s};
+    int status = load(&below);
+    if (!status)
+        status = check_circle(&below);
+    if (status)
+        dd_fail_context("%s: line %d, column %d: base", b->origin, b->line, b->column);
+    else
+        status = overlay(&below, config);
+    free(below.text);
+    return status;
+}
+
+/* ---- the whole ---- */
+
+static int take_key(void *user, const dd_toml_value *v)
+{
+    return is_base(v) ? DD_OK : dd_config_take(user, v);
+}
+
+/* The base first, so that the file's own keys override its. */
+static int overlay(source *s, dd_config *config)
+{
+    base b = {.origin = s->path};
+    dd_config_reading reading = {config, s->path};
+    int status = dd_toml_parse(s->text, s->path, note_base, &b);
+    if (!status && b.path)
+        status = overlay_base(s, &b, config);
+    free(b.path);
+    return status ? status : dd_toml_parse(s->text, s->path, take_key, &reading);
+}
+
+int dd_config_overlay(const char *path, dd_config *config)
+{
+    dd_config read = *config; /* nothing of a file with an error is taken over */
+    source s = {.path = path};
+    int status = load(&s);
+    if (!status)
+        status = overlay(&s, &read);
+    free(s.text);
+    if (!status)
+        *config = read;
+    return status;
+}
+
+int dd_config_read(const char *path, dd_config *config)
+{
+    dd_config_defaults(config);
+    return dd_config_overlay(path, config);
+}

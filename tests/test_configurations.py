@@ -1,0 +1,29 @@
+"""What Python reads of a configuration is what the program reads (python/configurations.py)."""
+import os
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from result_files import SOURCE, read_configuration
+
+PROGRAM = Path(os.environ["DUALDIFF_BUILD"]) / "dualdiff"
+
+
+@pytest.mark.parametrize("path", sorted((SOURCE / "configs").glob("*.toml")), ids=lambda path: path.stem)
+def test_same_as_the_program(path):
+    told = subprocess.run([PROGRAM, "info", path], capture_output=True, text=True, timeout=60, check=True).stdout
+    assert read_configuration(path) == tomllib.loads(told[told.index("[model]"):])
+
+
+def test_only_the_runs_are_whole():
+    whole = {path.stem for path in (SOURCE / "configs").glob("*.toml") if "base" not in tomllib.loads(path.read_text())}
+    assert whole == {f"run_{i}" for i in range(6)}
+
+
+def test_circle(tmp_path):
+    (tmp_path / "one.toml").write_text("base = 'two.toml'\n")
+    (tmp_path / "two.toml").write_text("base = 'one.toml'\n")
+    with pytest.raises(ValueError, match="one.toml: a circle: .*two.toml"):
+        read_configuration(tmp_path / "one.toml")

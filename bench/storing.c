@@ -18,7 +18,8 @@ struct storing {
     float *state[DD_STATE_PARTS];
 };
 
-int storing_open(dd_ensemble *ensemble, const dd_run *run, const dd_model *model, const char *folder, storing **out)
+dd_status storing_open(dd_ensemble *ensemble, const dd_run *run, const dd_model *model, const char *folder,
+                       storing **out)
 {
     storing *s = *out = calloc(1, sizeof *s);
     if (!s)
@@ -42,22 +43,22 @@ void storing_close(storing *s)
 {
     if (!s)
         return;
-    dd_log_close(s->log);
+    dd_ignore(dd_log_close(s->log));
     for (int i = 0; i < 2; i++)
         dd_train_log_destroy(s->ensemble, s->block[i]);
     free(s->memory);
     free(s);
 }
 
-static int append(storing *s, const dd_train_log *block)
+static dd_status append(storing *s, const dd_train_log *block)
 {
     double began = dd_now();
-    int status = dd_log_append(s->log, block, 0, s->run->config->training.learning_rate);
+    dd_status status = dd_log_append(s->log, block, 0, s->run->config->training.learning_rate);
     s->spent += dd_now() - began;
     return status;
 }
 
-static int checkpoint(storing *s)
+static dd_status checkpoint(storing *s)
 {
     double began = dd_now();
     DD_TRY(dd_log_sync(s->log));
@@ -69,15 +70,15 @@ static int checkpoint(storing *s)
     return DD_OK;
 }
 
-static int close_log(storing *s)
+static dd_status close_log(storing *s)
 {
-    int status = dd_log_close(s->log);
+    dd_status status = dd_log_close(s->log);
     s->log = NULL;
     s->step = 0;
     return status;
 }
 
-int storing_train(storing *s, int steps, double *seconds)
+dd_status storing_train(storing *s, int steps, double *seconds)
 {
     s->spent = 0;
     const dd_training_config *t = &s->run->config->training;
@@ -108,7 +109,7 @@ int storing_train(storing *s, int steps, double *seconds)
 }
 
 /* Rows up to the end of the run, those of one block again and again, and the log closed. */
-static int complete_log(storing *s)
+static dd_status complete_log(storing *s)
 {
     const dd_training_config *t = &s->run->config->training;
     dd_train_log *block = s->block[0];
@@ -125,7 +126,7 @@ static int complete_log(storing *s)
     return close_log(s);
 }
 
-int storing_result(storing *s, double *seconds)
+dd_status storing_result(storing *s, double *seconds)
 {
     const dd_config *c = s->run->config;
     dd_schedule schedule;
@@ -148,7 +149,7 @@ int storing_result(storing *s, double *seconds)
                         .sample_gate = gates ? x + (4 + gates) * n : NULL,
                         .online = s->state[DD_STATE_ONLINE],
                         .ema = s->state[DD_STATE_EMA]};
-    int status = complete_log(s);
+    dd_status status = complete_log(s);
     for (int part = 0; part < 2 && !status; part++)
         status = dd_ensemble_get(s->ensemble, 0, (dd_state_part)part, s->state[part]);
     double began = dd_now();

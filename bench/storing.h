@@ -16,15 +16,15 @@ typedef struct storing storing;
 
 /* Files go to FOLDER/run.h5 and FOLDER/run.checkpoint. The ensemble has one replica; ensemble, run and model are borrowed.
  */
-int storing_open(dd_ensemble *ensemble, const dd_run *run, const dd_model *model, const char *folder, storing **out);
+dd_status storing_open(dd_ensemble *ensemble, const dd_run *run, const dd_model *model, const char *folder, storing **out);
 void storing_close(storing *s);
 
 /* Go on training by `steps`, a multiple of dd_log_chunk: rows of every step to the log, a checkpoint every
  * training.checkpoint_every steps. After the last step of a run the log begins anew. seconds: spent in writing, which
  * on a backend that trains meanwhile is more than what it adds. */
-int storing_train(storing *s, int steps, double *seconds);
+dd_status storing_train(storing *s, int steps, double *seconds);
 
 /* Seconds to write the result of a whole run, rows of its log included; what it holds is made up. */
-int storing_result(storing *s, double *seconds);
+dd_status storing_result(storing *s, double *seconds);
 
 #endif

@@ -79,7 +79,7 @@ static __global__ void activation_kernel(const dd_cuda_activation a)
     }
 }
 
-extern "C" int dd_cuda_launch_activation(const dd_cuda_activation *args, cudaStream_t stream)
+extern "C" dd_status dd_cuda_launch_activation(const dd_cuda_activation *args, cudaStream_t stream)
 {
     dim3 grid((unsigned)(args->rows + ROWS - 1) / ROWS, (unsigned)args->replicas, (unsigned)args->towers);
     return DD_LAUNCH(activation_kernel, grid, dim3(COLUMNS), stream, *args);
@@ -111,7 +111,7 @@ static __global__ void activation_gradient_kernel(const dd_cuda_activation a)
     }
 }
 
-extern "C" int dd_cuda_launch_activation_gradient(const dd_cuda_activation *args, cudaStream_t stream)
+extern "C" dd_status dd_cuda_launch_activation_gradient(const dd_cuda_activation *args, cudaStream_t stream)
 {
     dim3 grid((unsigned)(args->rows + ROWS - 1) / ROWS, (unsigned)args->replicas, (unsigned)args->towers);
     return DD_LAUNCH(activation_gradient_kernel, grid, dim3(COLUMNS), stream, *args);

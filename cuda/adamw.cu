@@ -27,7 +27,7 @@ static __global__ void adamw_kernel(const dd_cuda_adamw a)
     }
 }
 
-extern "C" int dd_cuda_launch_adamw(const dd_cuda_adamw *args, cudaStream_t stream)
+extern "C" dd_status dd_cuda_launch_adamw(const dd_cuda_adamw *args, cudaStream_t stream)
 {
     return DD_LAUNCH(adamw_kernel, dim3((unsigned)args->chunks, (unsigned)args->replicas), dim3(DD_BLOCK), stream,
                      *args);

@@ -15,7 +15,7 @@ extern "C" void dd_cuda_room_free(dd_cuda_room *room)
     room->bytes = 0;
 }
 
-extern "C" int dd_cuda_grow(dd_cuda_room *room, size_t bytes)
+extern "C" dd_status dd_cuda_grow(dd_cuda_room *room, size_t bytes)
 {
     if (bytes <= room->bytes)
         return DD_OK;
@@ -47,7 +47,7 @@ static void close_context(void *context)
     free(c);
 }
 
-static int find_device(char device[128])
+static dd_status find_device(char device[128])
 {
     int devices = 0;
     cudaDeviceProp properties;
@@ -65,7 +65,7 @@ static int find_device(char device[128])
     return DD_OK;
 }
 
-static int open_blas(cublasHandle_t *blas, cudaStream_t stream, char *memory)
+static dd_status open_blas(cublasHandle_t *blas, cudaStream_t stream, char *memory)
 {
     DD_CUBLAS(cublasCreate(blas));
     DD_CUBLAS(cublasSetStream(*blas, stream));
@@ -73,7 +73,7 @@ static int open_blas(cublasHandle_t *blas, cudaStream_t stream, char *memory)
     return DD_OK;
 }
 
-static int fill_context(dd_cuda_context *c)
+static dd_status fill_context(dd_cuda_context *c)
 {
     DD_CUDA(cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking));
     DD_CUDA(cudaStreamCreateWithFlags(&c->side, cudaStreamNonBlocking));
@@ -87,21 +87,21 @@ static int fill_context(dd_cuda_context *c)
 
 /* Run the smallest kernel: a build without code for the device, or a device that is ill, shows when it is opened, where
  * --backend auto can still take the CPU. */
-static int try_kernel(const dd_cuda_context *c)
+static dd_status try_kernel(const dd_cuda_context *c)
 {
     DD_TRY(dd_cuda_launch_counter((dd_cuda_counter *)c->blas_memory, 1, 0, 0, c->stream));
     DD_CUDA(cudaStreamSynchronize(c->stream));
     return DD_OK;
 }
 
-static int open_context(dd_pool *pool, void **out, int *threads, char device[128])
+static dd_status open_context(dd_pool *pool, void **out, int *threads, char device[128])
 {
     (void)pool; /* one host thread feeds the device */
     DD_TRY(find_device(device));
     dd_cuda_context *c = (dd_cuda_context *)calloc(1, sizeof *c);
     if (!c)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = fill_context(c);
+    dd_status status = fill_context(c);
     if (!status)
         status = try_kernel(c);
     if (status) {

@@ -22,8 +22,8 @@ static __global__ void bias_kernel(const dd_cuda_bias_tile *tile, int rows)
     }
 }
 
-extern "C" int dd_cuda_launch_bias(int tiles, const dd_cuda_bias_tile *tile, int rows, int replicas,
-                                   cudaStream_t stream)
+extern "C" dd_status dd_cuda_launch_bias(int tiles, const dd_cuda_bias_tile *tile, int rows, int replicas,
+                                         cudaStream_t stream)
 {
     return DD_LAUNCH(bias_kernel, dim3((unsigned)tiles, (unsigned)replicas), dim3(COLUMNS * LANES), stream, tile, rows);
 }

@@ -20,7 +20,7 @@ static inline const char *dd_cuda_basename(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static inline int dd_cuda_fail(cudaError_t error, const char *what, const char *file, int line)
+static inline dd_status dd_cuda_fail(cudaError_t error, const char *what, const char *file, int line)
 {
     const char *hint = "use --backend cpu, or run under compute-sanitizer to see more";
     dd_status status = DD_ERR_BACKEND;
@@ -56,7 +56,7 @@ static inline int dd_cuda_fail(cudaError_t error, const char *what, const char *
                    dd_cuda_basename(file), line, what, hint);
 }
 
-static inline int dd_cublas_fail(cublasStatus_t error, const char *what, const char *file, int line)
+static inline dd_status dd_cublas_fail(cublasStatus_t error, const char *what, const char *file, int line)
 {
     int memory = error == CUBLAS_STATUS_ALLOC_FAILED;
     return dd_fail(memory ? DD_ERR_MEMORY : DD_ERR_BACKEND, "cuBLAS: %s (%s:%d, %s); %s", cublasGetStatusString(error),
@@ -80,8 +80,8 @@ static inline int dd_cublas_fail(cublasStatus_t error, const char *what, const c
     } while (0)
 
 template <typename... Parameters, typename... Arguments>
-static inline int dd_cuda_launch(const char *name, const char *file, int line, dim3 grid, dim3 block,
-                                 cudaStream_t stream, void (*kernel)(Parameters...), Arguments... arguments)
+static inline dd_status dd_cuda_launch(const char *name, const char *file, int line, dim3 grid, dim3 block,
+                                       cudaStream_t stream, void (*kernel)(Parameters...), Arguments... arguments)
 {
     static_assert((sizeof(Parameters) + ... + 0) <= 4096, "every device takes 4 KiB of arguments");
     cudaLaunchConfig_t config = {};
@@ -89,7 +89,7 @@ static inline int dd_cuda_launch(const char *name, const char *file, int line, d
     config.blockDim = block;
     config.stream = stream;
     cudaError_t error = cudaLaunchKernelEx(&config, kernel, arguments...);
-    return error == cudaSuccess ? (int)DD_OK : dd_cuda_fail(error, name, file, line);
+    return error == cudaSuccess ? DD_OK : dd_cuda_fail(error, name, file, line);
 }
 
 #define DD_LAUNCH(kernel, grid, block, stream, ...)                                                                    \

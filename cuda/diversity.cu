@@ -77,7 +77,7 @@ template <dd_diversity_kind kind> static __global__ void diversity_kernel(const 
                          d.gate_gradient + at * d.gates);
 }
 
-extern "C" int dd_cuda_launch_diversity(const dd_cuda_diversity *args, cudaStream_t stream)
+extern "C" dd_status dd_cuda_launch_diversity(const dd_cuda_diversity *args, cudaStream_t stream)
 {
     dim3 grid((unsigned)(args->rows + DD_WARPS - 1) / DD_WARPS, (unsigned)args->replicas), block(DD_BLOCK);
     switch (args->kind) {

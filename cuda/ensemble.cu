@@ -154,7 +154,7 @@ static size_t bytes_for(const dd_ensemble *e, int replicas)
     return measure.used;
 }
 
-static int fail_memory(const dd_ensemble *e, size_t wanted)
+static dd_status fail_memory(const dd_ensemble *e, size_t wanted)
 {
     size_t available = 0, total = 0;
     DD_CUDA(cudaMemGetInfo(&available, &total));
@@ -171,7 +171,7 @@ static int fail_memory(const dd_ensemble *e, size_t wanted)
         e->replicas, e->model->parameters, wanted >> 20, available >> 20, total >> 20, fit);
 }
 
-static int allocate(dd_ensemble *e)
+static dd_status allocate(dd_ensemble *e)
 {
     arena a = {NULL, 0};
     plan(e, &a);
@@ -198,7 +198,7 @@ static int allocate(dd_ensemble *e)
 /* ---- contents ---- */
 
 /* To the device; the source may go when this returns. */
-static int upload(const dd_ensemble *e, const void *to, const void *from, size_t bytes)
+static dd_status upload(const dd_ensemble *e, const void *to, const void *from, size_t bytes)
 {
     DD_CUDA(cudaMemcpyAsync((void *)to, from, bytes, cudaMemcpyHostToDevice, e->context->stream));
     DD_CUDA(cudaStreamSynchronize(e->context->stream));
@@ -206,14 +206,14 @@ static int upload(const dd_ensemble *e, const void *to, const void *from, size_t
 }
 
 /* Frequencies in half turns, and the embedding of every timestep. */
-static int upload_embedding(const dd_ensemble *e)
+static dd_status upload_embedding(const dd_ensemble *e)
 {
     const double pi = 3.14159265358979323846;
     const dd_model_config *config = &e->model->config;
     size_t half = (size_t)e->embedding.width / 2, T = (size_t)e->schedule.timesteps;
     double *frequency = (double *)malloc(half * sizeof *frequency);
     float *table = (float *)malloc((2 * half + T * 2 * half) * sizeof *table);
-    int status = frequency && table ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for the embedding");
+    dd_status status = frequency && table ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for the embedding");
     if (!status) {
         float *high = table, *low = table + half, *time = low + half;
         dd_model_frequencies(e->model, frequency);
@@ -239,7 +239,7 @@ static int upload_embedding(const dd_ensemble *e)
     return status;
 }
 
-static int upload_schedule(const dd_ensemble *e)
+static dd_status upload_schedule(const dd_ensemble *e)
 {
     const dd_schedule *s = e->host_schedule;
     const dd_cuda_schedule *to = &e->schedule;
@@ -258,12 +258,12 @@ static int upload_schedule(const dd_ensemble *e)
         return dd_fail(DD_ERR_MEMORY, "out of memory for a schedule of %zu timesteps", T);
     for (size_t t = 0; t < T; t++)
         square[t] = s->noise_error[t] * s->noise_error[t];
-    int status = upload(e, to->error_weight, square, bytes);
+    dd_status status = upload(e, to->error_weight, square, bytes);
     free(square);
     return status;
 }
 
-static int upload_data(const dd_ensemble *e)
+static dd_status upload_data(const dd_ensemble *e)
 {
     for (int s = 0; s < e->sets; s++)
         DD_TRY(upload(e, e->data_xy[s], e->data[s]->xy, 2 * (size_t)e->data[s]->n * sizeof(float)));
@@ -277,18 +277,18 @@ static int upload_data(const dd_ensemble *e)
                 points[r].xy = e->data_xy[s];
                 points[r].n = e->data[s]->n;
             }
-    int status = upload(e, e->points, points, replicas * sizeof *points);
+    dd_status status = upload(e, e->points, points, replicas * sizeof *points);
     free(points);
     return status;
 }
 
-static int upload_tables(const dd_ensemble *e, const dd_ensemble_spec *spec)
+static dd_status upload_tables(const dd_ensemble *e, const dd_ensemble_spec *spec)
 {
     size_t replicas = (size_t)e->replicas, chunks = (size_t)e->layout.chunks, tiles = (size_t)e->bias_tiles;
     dd_cuda_replica *replica = (dd_cuda_replica *)malloc(replicas * sizeof *replica);
     dd_cuda_chunk *chunk = (dd_cuda_chunk *)malloc(chunks * sizeof *chunk);
     dd_cuda_bias_tile *tile = (dd_cuda_bias_tile *)malloc(tiles * sizeof *tile);
-    int status =
+    dd_status status =
         replica && chunk && tile ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %d replicas", e->replicas);
     if (!status) {
         for (size_t r = 0; r < replicas; r++) {
@@ -316,13 +316,14 @@ static int upload_tables(const dd_ensemble *e, const dd_ensemble_spec *spec)
 }
 
 /* The vectors' padding must be 0, and gradients of padding are never written. */
-static int upload_state(dd_ensemble *e, const dd_ensemble_spec *spec)
+static dd_status upload_state(dd_ensemble *e, const dd_ensemble_spec *spec)
 {
     for (int part = 0; part < DD_STATE_PARTS; part++)
         DD_CUDA(cudaMemsetAsync(e->state[part], 0, e->layout.length * sizeof(float), e->context->stream));
     DD_CUDA(cudaMemsetAsync(e->gradient, 0, e->layout.length * sizeof(float), e->context->stream));
     float *initial = (float *)malloc(e->model->parameters * sizeof *initial);
-    int status = initial ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %zu parameters", e->model->parameters);
+    dd_status status =
+        initial ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %zu parameters", e->model->parameters);
     for (int r = 0; r < e->replicas && !status; r++) {
         dd_model_initialise(e->model, spec->replica[r].seed, initial);
         status = dd_cuda_set(e, r, DD_STATE_ONLINE, initial);
@@ -335,7 +336,7 @@ static int upload_state(dd_ensemble *e, const dd_ensemble_spec *spec)
 
 /* ---- creation ---- */
 
-static int list_data(dd_ensemble *e, const dd_ensemble_spec *spec)
+static dd_status list_data(dd_ensemble *e, const dd_ensemble_spec *spec)
 {
     size_t replicas = (size_t)e->replicas;
     e->data = (const dd_points **)calloc(replicas, sizeof *e->data);
@@ -354,7 +355,7 @@ static int list_data(dd_ensemble *e, const dd_ensemble_spec *spec)
     return DD_OK;
 }
 
-static int fill(dd_ensemble *e, const dd_ensemble_spec *spec)
+static dd_status fill(dd_ensemble *e, const dd_ensemble_spec *spec)
 {
     if (e->replicas > 65535)
         return dd_fail(DD_ERR_MEMORY,
@@ -374,7 +375,7 @@ static int fill(dd_ensemble *e, const dd_ensemble_spec *spec)
     return upload_state(e, spec);
 }
 
-extern "C" int dd_cuda_create(void *context, const dd_ensemble_spec *spec, dd_ensemble **out)
+extern "C" dd_status dd_cuda_create(void *context, const dd_ensemble_spec *spec, dd_ensemble **out)
 {
     dd_ensemble *e = (dd_ensemble *)calloc(1, sizeof *e);
     if (!e)
@@ -384,7 +385,7 @@ extern "C" int dd_cuda_create(void *context, const dd_ensemble_spec *spec, dd_en
     e->host_schedule = spec->schedule;
     e->training = spec->training;
     e->replicas = spec->replicas;
-    int status = fill(e, spec);
+    dd_status status = fill(e, spec);
     if (status)
         dd_cuda_destroy(e);
     else
@@ -421,7 +422,7 @@ extern "C" void dd_cuda_destroy(dd_ensemble *e)
 
 /* ---- state in and out ---- */
 
-extern "C" int dd_cuda_read(dd_ensemble *e, int replica, const float *vector, float *values)
+extern "C" dd_status dd_cuda_read(dd_ensemble *e, int replica, const float *vector, float *values)
 {
     cudaStream_t stream = e->context->stream;
     DD_TRY(dd_cuda_launch_flatten(e->model->tensors, e->place, e->layout.longest, replica, vector, e->flat, stream));
@@ -430,12 +431,12 @@ extern "C" int dd_cuda_read(dd_ensemble *e, int replica, const float *vector, fl
     return DD_OK;
 }
 
-extern "C" int dd_cuda_get(dd_ensemble *e, int replica, dd_state_part part, float *values)
+extern "C" dd_status dd_cuda_get(dd_ensemble *e, int replica, dd_state_part part, float *values)
 {
     return dd_cuda_read(e, replica, e->state[part], values);
 }
 
-extern "C" int dd_cuda_set(dd_ensemble *e, int replica, dd_state_part part, const float *values)
+extern "C" dd_status dd_cuda_set(dd_ensemble *e, int replica, dd_state_part part, const float *values)
 {
     cudaStream_t stream = e->context->stream;
     DD_CUDA(cudaMemcpyAsync(e->flat, values, e->model->parameters * sizeof *values, cudaMemcpyHostToDevice, stream));

@@ -122,54 +122,56 @@ extern "C" {
 /* ---- backend.cu ---- */
 
 /* Room for so many bytes; what was there is lost where it grows, and nothing may use it then. */
-int dd_cuda_grow(dd_cuda_room *room, size_t bytes);
+DD_CHECKED dd_status dd_cuda_grow(dd_cuda_room *room, size_t bytes);
 void dd_cuda_room_free(dd_cuda_room *room);
 
 /* ---- ensemble.cu ---- */
 
-int dd_cuda_create(void *context, const dd_ensemble_spec *spec, dd_ensemble **ensemble);
+DD_CHECKED dd_status dd_cuda_create(void *context, const dd_ensemble_spec *spec, dd_ensemble **ensemble);
 void dd_cuda_destroy(dd_ensemble *ensemble);
-int dd_cuda_get(dd_ensemble *ensemble, int replica, dd_state_part part, float *values);
-int dd_cuda_set(dd_ensemble *ensemble, int replica, dd_state_part part, const float *values);
+DD_CHECKED dd_status dd_cuda_get(dd_ensemble *ensemble, int replica, dd_state_part part, float *values);
+DD_CHECKED dd_status dd_cuda_set(dd_ensemble *ensemble, int replica, dd_state_part part, const float *values);
 /* One replica's share of a vector to the host, in dd_model's order; waits for it. */
-int dd_cuda_read(dd_ensemble *ensemble, int replica, const float *vector, float *values);
+DD_CHECKED dd_status dd_cuda_read(dd_ensemble *ensemble, int replica, const float *vector, float *values);
 
 /* ---- network.cu ---- */
 
 /* All towers on workspace->embedded, up to the mixture; its squared errors too where there are targets. */
-int dd_cuda_forward(dd_ensemble *ensemble, const dd_cuda_workspace *workspace, const float *parameters, int targets);
+DD_CHECKED dd_status dd_cuda_forward(dd_ensemble *ensemble, const dd_cuda_workspace *workspace, const float *parameters,
+                                     int targets);
 /* From the workspace's output gradients to e->gradient. */
-int dd_cuda_backward(dd_ensemble *ensemble, const dd_cuda_workspace *workspace);
+DD_CHECKED dd_status dd_cuda_backward(dd_ensemble *ensemble, const dd_cuda_workspace *workspace);
 /* The batch of the step that the counters say, forward and backward: e->gradient. Its recipe must stand. */
-int dd_cuda_compute_gradient(dd_ensemble *ensemble);
+DD_CHECKED dd_status dd_cuda_compute_gradient(dd_ensemble *ensemble);
 /* The table of bias.cu for the training workspace, [e->bias_tiles]. */
 int dd_cuda_bias_tiles(const dd_cuda_layout *layout);
 void dd_cuda_fill_bias_tiles(const dd_ensemble *ensemble, dd_cuda_bias_tile *tile);
 
 /* ---- graph.cu, log.cu ---- */
 
-int dd_cuda_train(dd_ensemble *ensemble, int first_step, int steps, dd_train_log *log);
-int dd_cuda_wait(dd_ensemble *ensemble);
-int dd_cuda_gradient(dd_ensemble *ensemble, int step, float *gradient);
+DD_CHECKED dd_status dd_cuda_train(dd_ensemble *ensemble, int first_step, int steps, dd_train_log *log);
+DD_CHECKED dd_status dd_cuda_wait(dd_ensemble *ensemble);
+DD_CHECKED dd_status dd_cuda_gradient(dd_ensemble *ensemble, int step, float *gradient);
 /* End a capture that began on the stream, whatever `status` its recording had, and make the graph. */
-int dd_cuda_end_capture(cudaStream_t stream, int status, cudaGraphExec_t *exec);
+DD_CHECKED dd_status dd_cuda_end_capture(cudaStream_t stream, dd_status status, cudaGraphExec_t *exec);
 
 void *dd_cuda_log_alloc(dd_ensemble *ensemble, size_t bytes);
 void dd_cuda_log_free(dd_ensemble *ensemble, void *memory);
 /* Rows of one ring slot to rows `row` .. row + steps - 1 of the log, behind e->computed[slot]. */
-int dd_cuda_log_copy(dd_ensemble *ensemble, int slot, int steps, dd_train_log *log, int row);
+DD_CHECKED dd_status dd_cuda_log_copy(dd_ensemble *ensemble, int slot, int steps, dd_train_log *log, int row);
 
 /* ---- evaluate.cu, sample.cu, predict.cu ---- */
 
-int dd_cuda_evaluate(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
-                     double *loss);
-int dd_cuda_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n, dd_samples *samples);
-int dd_cuda_predict(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,
-                    dd_prediction *prediction);
+DD_CHECKED dd_status dd_cuda_evaluate(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose,
+                                      const dd_points *const *points, double *loss);
+DD_CHECKED dd_status dd_cuda_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n,
+                                    dd_samples *samples);
+DD_CHECKED dd_status dd_cuda_predict(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,
+                                     dd_prediction *prediction);
 /* A chunk [planes][rows][width] on the device, its first `count` rows, to [planes][n][width] of the caller from row
  * `first` on; nothing where `out` is NULL. */
-int dd_cuda_copy_out(const dd_ensemble *ensemble, float *out, const float *from, size_t n, size_t first, size_t count,
-                     size_t rows, size_t width, size_t planes);
+DD_CHECKED dd_status dd_cuda_copy_out(const dd_ensemble *ensemble, float *out, const float *from, size_t n,
+                                      size_t first, size_t count, size_t rows, size_t width, size_t planes);
 
 extern const dd_backend_ops dd_cuda_ops;
 

@@ -35,9 +35,9 @@ static __global__ void losses_kernel(int rows, uint32_t batch, const dd_cuda_poi
     }
 }
 
-extern "C" int dd_cuda_launch_losses(int replicas, int rows, uint32_t batch, const dd_cuda_points *points,
-                                     const dd_cuda_counter *counter, const float *square, dd_cuda_losses *losses,
-                                     cudaStream_t stream)
+extern "C" dd_status dd_cuda_launch_losses(int replicas, int rows, uint32_t batch, const dd_cuda_points *points,
+                                           const dd_cuda_counter *counter, const float *square, dd_cuda_losses *losses,
+                                           cudaStream_t stream)
 {
     return DD_LAUNCH(losses_kernel, dim3((unsigned)replicas), dim3(DD_BLOCK), stream, rows, batch, points, counter,
                      square, losses);
@@ -54,7 +54,7 @@ static int first_with(const dd_points *const *points, int r)
 
 /* Fill table [R], zeros, and its copy on the device. Sets that the ensemble does not train on are its guests, each
  * once. */
-static int place_points(dd_ensemble *e, const dd_points *const *points, dd_cuda_points *table)
+static dd_status place_points(dd_ensemble *e, const dd_points *const *points, dd_cuda_points *table)
 {
     size_t replicas = (size_t)e->replicas, floats = 0;
     for (int r = 0; r < e->replicas; r++) {
@@ -86,7 +86,8 @@ static int place_points(dd_ensemble *e, const dd_points *const *points, dd_cuda_
     return DD_OK;
 }
 
-static int pass(dd_ensemble *e, dd_state_part part, dd_purpose purpose, const dd_points *const *points, double *loss)
+static dd_status pass(dd_ensemble *e, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
+                      double *loss)
 {
     const dd_cuda_workspace *w = &e->chunks;
     cudaStream_t stream = e->context->stream;
@@ -130,13 +131,13 @@ static int pass(dd_ensemble *e, dd_state_part part, dd_purpose purpose, const dd
     return DD_OK;
 }
 
-extern "C" int dd_cuda_evaluate(dd_ensemble *e, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
-                                double *loss)
+extern "C" dd_status dd_cuda_evaluate(dd_ensemble *e, dd_state_part part, dd_purpose purpose,
+                                      const dd_points *const *points, double *loss)
 {
     dd_cuda_points *table = (dd_cuda_points *)calloc((size_t)e->replicas, sizeof *table);
     if (!table)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %d replicas", e->replicas);
-    int status = place_points(e, points, table);
+    dd_status status = place_points(e, points, table);
     if (!status)
         status = pass(e, part, purpose, points, loss);
     cudaStreamSynchronize(e->context->stream);

@@ -13,8 +13,8 @@ static __global__ void flatten_kernel(const dd_cuda_place *place, int replica, c
         flat[p.flat + i] = vector[p.at + replica * p.replica + i];
 }
 
-extern "C" int dd_cuda_launch_flatten(int tensors, const dd_cuda_place *place, size_t longest, int replica,
-                                      const float *vector, float *flat, cudaStream_t stream)
+extern "C" dd_status dd_cuda_launch_flatten(int tensors, const dd_cuda_place *place, size_t longest, int replica,
+                                            const float *vector, float *flat, cudaStream_t stream)
 {
     dim3 grid((unsigned)((longest + PER_BLOCK - 1) / PER_BLOCK), (unsigned)tensors);
     return DD_LAUNCH(flatten_kernel, grid, dim3(DD_BLOCK), stream, place, replica, vector, flat);
@@ -29,8 +29,8 @@ static __global__ void unflatten_kernel(const dd_cuda_place *place, int replica,
         vector[p.at + replica * p.replica + i] = flat[p.flat + i];
 }
 
-extern "C" int dd_cuda_launch_unflatten(int tensors, const dd_cuda_place *place, size_t longest, int replica,
-                                        const float *flat, float *vector, cudaStream_t stream)
+extern "C" dd_status dd_cuda_launch_unflatten(int tensors, const dd_cuda_place *place, size_t longest, int replica,
+                                              const float *flat, float *vector, cudaStream_t stream)
 {
     dim3 grid((unsigned)((longest + PER_BLOCK - 1) / PER_BLOCK), (unsigned)tensors);
     return DD_LAUNCH(unflatten_kernel, grid, dim3(DD_BLOCK), stream, place, replica, flat, vector);

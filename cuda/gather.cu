@@ -59,7 +59,7 @@ static __global__ void gather_kernel(const dd_cuda_gather g)
     gather_row(g, r, row, real, index, DD_DRAW_TRAIN, step, (uint32_t)row, g.schedule.weight);
 }
 
-extern "C" int dd_cuda_launch_gather(const dd_cuda_gather *args, cudaStream_t stream)
+extern "C" dd_status dd_cuda_launch_gather(const dd_cuda_gather *args, cudaStream_t stream)
 {
     dim3 grid((unsigned)(args->rows + DD_WARPS - 1) / DD_WARPS, (unsigned)args->replicas);
     return DD_LAUNCH(gather_kernel, grid, dim3(DD_BLOCK), stream, *args);
@@ -83,7 +83,7 @@ static __global__ void gather_evaluate_kernel(const dd_cuda_gather g)
     gather_row(g, r, row, real, index, g.purpose, place / g.batch, place % g.batch, g.schedule.error_weight);
 }
 
-extern "C" int dd_cuda_launch_gather_evaluate(const dd_cuda_gather *args, cudaStream_t stream)
+extern "C" dd_status dd_cuda_launch_gather_evaluate(const dd_cuda_gather *args, cudaStream_t stream)
 {
     dim3 grid((unsigned)(args->rows + DD_WARPS - 1) / DD_WARPS, (unsigned)args->replicas);
     return DD_LAUNCH(gather_evaluate_kernel, grid, dim3(DD_BLOCK), stream, *args);

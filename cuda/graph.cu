@@ -8,7 +8,7 @@
 #include "model/recipe.h"
 
 /* One step from its batch to its update. */
-static int record_step(dd_ensemble *e)
+static dd_status record_step(dd_ensemble *e)
 {
     const dd_cuda_workspace *w = &e->batch;
     cudaStream_t stream = e->context->stream;
@@ -48,7 +48,7 @@ static int record_step(dd_ensemble *e)
     return dd_cuda_launch_adamw(&a, stream);
 }
 
-extern "C" int dd_cuda_end_capture(cudaStream_t stream, int status, cudaGraphExec_t *exec)
+extern "C" dd_status dd_cuda_end_capture(cudaStream_t stream, dd_status status, cudaGraphExec_t *exec)
 {
     cudaGraph_t graph = NULL;
     cudaError_t ended = cudaStreamEndCapture(stream, &graph);
@@ -65,7 +65,7 @@ extern "C" int dd_cuda_end_capture(cudaStream_t stream, int status, cudaGraphExe
 }
 
 /* The graph of so many steps, made when it is first wanted. */
-static int find_graph(dd_ensemble *e, int steps, cudaGraphExec_t *exec)
+static dd_status find_graph(dd_ensemble *e, int steps, cudaGraphExec_t *exec)
 {
     for (int i = 0; i < DD_CUDA_GRAPHS; i++)
         if (e->train_graph[i].size == steps) {
@@ -82,7 +82,7 @@ static int find_graph(dd_ensemble *e, int steps, cudaGraphExec_t *exec)
     }
     cudaStream_t stream = e->context->stream;
     DD_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
-    int status = DD_OK;
+    dd_status status = DD_OK;
     for (int s = 0; s < steps && !status; s++)
         status = record_step(e);
     DD_TRY(dd_cuda_end_capture(stream, status, &graph->exec));
@@ -105,7 +105,7 @@ static void fill_recipes(const dd_ensemble *e, int first_step, int steps, dd_cud
 }
 
 /* Start a block; it runs behind what was started before. */
-static int start_block(dd_ensemble *e, int first_step, int steps, int slot)
+static dd_status start_block(dd_ensemble *e, int first_step, int steps, int slot)
 {
     cudaGraphExec_t exec = NULL;
     cudaStream_t stream = e->context->stream;
@@ -122,7 +122,7 @@ static int start_block(dd_ensemble *e, int first_step, int steps, int slot)
 }
 
 /* The gradient of a step outside a graph, with the recipe behind the ring's, which no copy may be reading. */
-static int gradient_alone(dd_ensemble *e, int step)
+static dd_status gradient_alone(dd_ensemble *e, int step)
 {
     int row = e->ring.capacity;
     cudaStream_t stream = e->context->stream;
@@ -134,7 +134,7 @@ static int gradient_alone(dd_ensemble *e, int step)
 }
 
 /* cuBLAS loads a kernel when it first needs it, which a capture may not allow. */
-static int warm_up(dd_ensemble *e, int step)
+static dd_status warm_up(dd_ensemble *e, int step)
 {
     if (e->warm)
         return DD_OK;
@@ -143,7 +143,7 @@ static int warm_up(dd_ensemble *e, int step)
     return DD_OK;
 }
 
-extern "C" int dd_cuda_train(dd_ensemble *e, int first_step, int steps, dd_train_log *log)
+extern "C" dd_status dd_cuda_train(dd_ensemble *e, int first_step, int steps, dd_train_log *log)
 {
     int before = (e->slot + DD_CUDA_SLOTS - 1) % DD_CUDA_SLOTS; /* where the last call's log ends */
     DD_TRY(warm_up(e, first_step));
@@ -160,14 +160,14 @@ extern "C" int dd_cuda_train(dd_ensemble *e, int first_step, int steps, dd_train
     return DD_OK;
 }
 
-extern "C" int dd_cuda_wait(dd_ensemble *e)
+extern "C" dd_status dd_cuda_wait(dd_ensemble *e)
 {
     for (int s = 0; s < DD_CUDA_SLOTS; s++)
         DD_CUDA(cudaEventSynchronize(e->copied[s]));
     return DD_OK;
 }
 
-extern "C" int dd_cuda_gradient(dd_ensemble *e, int step, float *gradient)
+extern "C" dd_status dd_cuda_gradient(dd_ensemble *e, int step, float *gradient)
 {
     DD_CUDA(cudaStreamSynchronize(e->context->stream));
     DD_TRY(gradient_alone(e, step));

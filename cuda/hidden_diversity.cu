@@ -54,7 +54,7 @@ static __global__ void hidden_diversity_kernel(const dd_cuda_diversity d)
         d.distance[(size_t)r * d.rows + row] = distance / (float)d.members;
 }
 
-extern "C" int dd_cuda_launch_hidden_diversity(const dd_cuda_diversity *args, cudaStream_t stream)
+extern "C" dd_status dd_cuda_launch_hidden_diversity(const dd_cuda_diversity *args, cudaStream_t stream)
 {
     unsigned rows = (unsigned)args->rows, replicas = (unsigned)args->replicas;
     dim3 diagonal((rows + DD_BLOCK - 1) / DD_BLOCK, replicas, (unsigned)args->members);

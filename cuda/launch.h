@@ -96,8 +96,8 @@ typedef struct dd_cuda_gather {
 
 /* The batch of step counter[r].step, or (evaluate) rows counter[r].step .. + B - 1 of the evaluation pass: permuted,
  * noised and embedded. Rows beyond `count` are a point at the origin at timestep 0, without noise and with target 0. */
-int dd_cuda_launch_gather(const dd_cuda_gather *args, cudaStream_t stream);
-int dd_cuda_launch_gather_evaluate(const dd_cuda_gather *args, cudaStream_t stream);
+DD_CHECKED dd_status dd_cuda_launch_gather(const dd_cuda_gather *args, cudaStream_t stream);
+DD_CHECKED dd_status dd_cuda_launch_gather_evaluate(const dd_cuda_gather *args, cudaStream_t stream);
 
 /* ---- activation.cu ---- */
 
@@ -124,9 +124,9 @@ typedef struct dd_cuda_activation {
 } dd_cuda_activation;
 
 /* hidden += bias + residual; active = act(hidden). */
-int dd_cuda_launch_activation(const dd_cuda_activation *args, cudaStream_t stream);
+DD_CHECKED dd_status dd_cuda_launch_activation(const dd_cuda_activation *args, cudaStream_t stream);
 /* hidden = act'(hidden) * gradient at active + along: the gradient takes hidden's place. */
-int dd_cuda_launch_activation_gradient(const dd_cuda_activation *args, cudaStream_t stream);
+DD_CHECKED dd_status dd_cuda_launch_activation_gradient(const dd_cuda_activation *args, cudaStream_t stream);
 
 /* ---- mixture.cu ---- */
 
@@ -151,7 +151,7 @@ typedef struct dd_cuda_mixture {
     float *square;             /* [R][B] squared error of a row, weighted */
 } dd_cuda_mixture;
 
-int dd_cuda_launch_mixture(const dd_cuda_mixture *args, cudaStream_t stream);
+DD_CHECKED dd_status dd_cuda_launch_mixture(const dd_cuda_mixture *args, cudaStream_t stream);
 
 /* ---- diversity.cu ---- */
 
@@ -174,13 +174,13 @@ typedef struct dd_cuda_diversity {
 
 /* Distances between all pairs of predictions, never stored, and the gradient of MSE - weight * diversity at the
  * towers' outputs; 0 in rows beyond `count`. */
-int dd_cuda_launch_diversity(const dd_cuda_diversity *args, cudaStream_t stream);
+DD_CHECKED dd_status dd_cuda_launch_diversity(const dd_cuda_diversity *args, cudaStream_t stream);
 
 /* ---- hidden_diversity.cu ---- */
 
 /* From inner products of rows h to factors: the gradient of -weight * diversity at h_i is sum_j factor_ij h_j. 0 in
  * rows and columns beyond `count`. */
-int dd_cuda_launch_hidden_diversity(const dd_cuda_diversity *args, cudaStream_t stream);
+DD_CHECKED dd_status dd_cuda_launch_hidden_diversity(const dd_cuda_diversity *args, cudaStream_t stream);
 
 /* ---- bias.cu ---- */
 
@@ -192,13 +192,14 @@ typedef struct dd_cuda_bias_tile {
     size_t bias_replica;
 } dd_cuda_bias_tile;
 
-int dd_cuda_launch_bias(int tiles, const dd_cuda_bias_tile *tile, int rows, int replicas, cudaStream_t stream);
+DD_CHECKED dd_status dd_cuda_launch_bias(int tiles, const dd_cuda_bias_tile *tile, int rows, int replicas,
+                                         cudaStream_t stream);
 
 /* ---- norm.cu ---- */
 
 /* partial [R][chunks]: sums of squares of the gradient. */
-int dd_cuda_launch_squares(int chunks, const dd_cuda_chunk *chunk, const float *gradient, float *partial, int replicas,
-                           cudaStream_t stream);
+DD_CHECKED dd_status dd_cuda_launch_squares(int chunks, const dd_cuda_chunk *chunk, const float *gradient,
+                                            float *partial, int replicas, cudaStream_t stream);
 
 /* ---- step.cu ---- */
 
@@ -223,10 +224,11 @@ typedef struct dd_cuda_step {
 } dd_cuda_step;
 
 /* What is left of a step between its gradient and the optimiser: norm, losses, this row of the log, the clip. */
-int dd_cuda_launch_step(const dd_cuda_step *args, cudaStream_t stream);
+DD_CHECKED dd_status dd_cuda_launch_step(const dd_cuda_step *args, cudaStream_t stream);
 
 /* counter[r] = { step, row } for all r. */
-int dd_cuda_launch_counter(dd_cuda_counter *counter, int replicas, int step, int row, cudaStream_t stream);
+DD_CHECKED dd_status dd_cuda_launch_counter(dd_cuda_counter *counter, int replicas, int step, int row,
+                                            cudaStream_t stream);
 
 /* ---- adamw.cu ---- */
 
@@ -239,15 +241,15 @@ typedef struct dd_cuda_adamw {
     float *online, *ema, *moment1, *moment2;
 } dd_cuda_adamw;
 
-int dd_cuda_launch_adamw(const dd_cuda_adamw *args, cudaStream_t stream);
+DD_CHECKED dd_status dd_cuda_launch_adamw(const dd_cuda_adamw *args, cudaStream_t stream);
 
 /* ---- flatten.cu ---- */
 
 /* One replica's tensors between a vector of the device's layout and dd_model's order. */
-int dd_cuda_launch_flatten(int tensors, const dd_cuda_place *place, size_t longest, int replica, const float *vector,
-                           float *flat, cudaStream_t stream);
-int dd_cuda_launch_unflatten(int tensors, const dd_cuda_place *place, size_t longest, int replica, const float *flat,
-                             float *vector, cudaStream_t stream);
+DD_CHECKED dd_status dd_cuda_launch_flatten(int tensors, const dd_cuda_place *place, size_t longest, int replica,
+                                            const float *vector, float *flat, cudaStream_t stream);
+DD_CHECKED dd_status dd_cuda_launch_unflatten(int tensors, const dd_cuda_place *place, size_t longest, int replica,
+                                              const float *flat, float *vector, cudaStream_t stream);
 
 /* ---- time_bias.cu ---- */
 
@@ -260,7 +262,7 @@ typedef struct dd_cuda_time_bias {
     float *time_bias; /* [R][S][W] bias + weight's part for emb(t) times emb(timestep[s]) */
 } dd_cuda_time_bias;
 
-int dd_cuda_launch_time_bias(const dd_cuda_time_bias *args, cudaStream_t stream);
+DD_CHECKED dd_status dd_cuda_launch_time_bias(const dd_cuda_time_bias *args, cudaStream_t stream);
 
 /* ---- sample.cu, predict.cu, evaluate.cu ---- */
 
@@ -278,13 +280,13 @@ typedef struct dd_cuda_reverse {
 } dd_cuda_reverse;
 
 /* x is drawn: x_T. */
-int dd_cuda_launch_start(const dd_cuda_reverse *args, cudaStream_t stream);
+DD_CHECKED dd_status dd_cuda_launch_start(const dd_cuda_reverse *args, cudaStream_t stream);
 /* The reverse step i from x and the networks' outputs at timestep[i]. Then, where i > 0, x is embedded. */
-int dd_cuda_launch_reverse(const dd_cuda_reverse *args, int i, cudaStream_t stream);
+DD_CHECKED dd_status dd_cuda_launch_reverse(const dd_cuda_reverse *args, int i, cudaStream_t stream);
 
 /* x [R][B][2] embedded at timestep t. */
-int dd_cuda_launch_embed(const dd_cuda_embedding *embedding, int replicas, int rows, const float *x, int t,
-                         float *embedded, cudaStream_t stream);
+DD_CHECKED dd_status dd_cuda_launch_embed(const dd_cuda_embedding *embedding, int replicas, int rows, const float *x,
+                                          int t, float *embedded, cudaStream_t stream);
 
 /* The running sums of an evaluation pass. */
 typedef struct dd_cuda_losses {
@@ -293,9 +295,9 @@ typedef struct dd_cuda_losses {
 } dd_cuda_losses;
 
 /* Add a chunk's squares [R][B], rows counter[r].step .. of the pass. */
-int dd_cuda_launch_losses(int replicas, int rows, uint32_t batch, const dd_cuda_points *points,
-                          const dd_cuda_counter *counter, const float *square, dd_cuda_losses *losses,
-                          cudaStream_t stream);
+DD_CHECKED dd_status dd_cuda_launch_losses(int replicas, int rows, uint32_t batch, const dd_cuda_points *points,
+                                           const dd_cuda_counter *counter, const float *square, dd_cuda_losses *losses,
+                                           cudaStream_t stream);
 
 #ifdef __cplusplus
 }

@@ -21,8 +21,8 @@ extern "C" void dd_cuda_log_free(dd_ensemble *e, void *memory)
 
 /* [R][ring capacity][width] from row `slot_row` to [R][log capacity][width] from row `row`. */
 template <typename T>
-static int copy_rows(const dd_ensemble *e, const dd_train_log *log, const T *ring, int slot_row, T *out, int row,
-                     int steps, size_t width)
+static dd_status copy_rows(const dd_ensemble *e, const dd_train_log *log, const T *ring, int slot_row, T *out, int row,
+                           int steps, size_t width)
 {
     size_t unit = width * sizeof(T);
     DD_CUDA(cudaMemcpy2DAsync(out + (size_t)row * width, (size_t)log->capacity * unit, ring + (size_t)slot_row * width,
@@ -31,7 +31,7 @@ static int copy_rows(const dd_ensemble *e, const dd_train_log *log, const T *rin
     return DD_OK;
 }
 
-extern "C" int dd_cuda_log_copy(dd_ensemble *e, int slot, int steps, dd_train_log *log, int row)
+extern "C" dd_status dd_cuda_log_copy(dd_ensemble *e, int slot, int steps, dd_train_log *log, int row)
 {
     int from = slot * e->block;
     DD_CUDA(cudaStreamWaitEvent(e->context->copies, e->computed[slot], 0));

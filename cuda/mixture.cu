@@ -89,7 +89,7 @@ static __global__ void mixture_kernel(const dd_cuda_mixture m)
     }
 }
 
-extern "C" int dd_cuda_launch_mixture(const dd_cuda_mixture *args, cudaStream_t stream)
+extern "C" dd_status dd_cuda_launch_mixture(const dd_cuda_mixture *args, cudaStream_t stream)
 {
     dim3 grid((unsigned)(args->rows + DD_WARPS - 1) / DD_WARPS, (unsigned)args->replicas);
     return DD_LAUNCH(mixture_kernel, grid, dim3(DD_BLOCK), stream, *args);

@@ -27,9 +27,9 @@ static operand weights_of(const float *vector, const dd_cuda_slab *slab, int inp
     return o;
 }
 
-static int product(cublasHandle_t blas, cublasComputeType_t how, cublasOperation_t transpose_a,
-                   cublasOperation_t transpose_b, int m, int n, int k, operand a, operand b, float *c, int c_columns,
-                   size_t c_stride, int count)
+static dd_status product(cublasHandle_t blas, cublasComputeType_t how, cublasOperation_t transpose_a,
+                         cublasOperation_t transpose_b, int m, int n, int k, operand a, operand b, float *c,
+                         int c_columns, size_t c_stride, int count)
 {
     const float one = 1.f, zero = 0.f;
     DD_CUBLAS(cublasGemmStridedBatchedEx(blas, transpose_a, transpose_b, m, n, k, &one, a.at, CUDA_R_32F, a.columns,
@@ -44,22 +44,22 @@ static cublasComputeType_t precision_of(const dd_ensemble *e)
     return e->training->precision == DD_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
 }
 
-static int product_forward(const dd_ensemble *e, int rows, int inputs, int outputs, operand weights, operand input,
-                           float *output, int count)
+static dd_status product_forward(const dd_ensemble *e, int rows, int inputs, int outputs, operand weights,
+                                 operand input, float *output, int count)
 {
     return product(e->context->blas, precision_of(e), CUBLAS_OP_T, CUBLAS_OP_N, outputs, rows, inputs, weights, input,
                    output, outputs, (size_t)rows * (size_t)outputs, count);
 }
 
-static int product_input_gradient(const dd_ensemble *e, int rows, int inputs, int outputs, operand weights,
-                                  operand gradient, float *output, int count)
+static dd_status product_input_gradient(const dd_ensemble *e, int rows, int inputs, int outputs, operand weights,
+                                        operand gradient, float *output, int count)
 {
     return product(e->context->blas, precision_of(e), CUBLAS_OP_N, CUBLAS_OP_N, inputs, rows, outputs, weights,
                    gradient, output, inputs, (size_t)rows * (size_t)inputs, count);
 }
 
-static int product_weight_gradient(const dd_ensemble *e, cublasHandle_t blas, int rows, int inputs, int outputs,
-                                   operand input, operand gradient, float *weights, size_t stride, int count)
+static dd_status product_weight_gradient(const dd_ensemble *e, cublasHandle_t blas, int rows, int inputs, int outputs,
+                                         operand input, operand gradient, float *weights, size_t stride, int count)
 {
     return product(blas, precision_of(e), CUBLAS_OP_N, CUBLAS_OP_T, inputs, outputs, rows, input, gradient, weights,
                    inputs, stride, count);
@@ -95,7 +95,7 @@ static int deepest(const dd_cuda_layout *l)
 
 /* ---- forward ---- */
 
-static int activate(const dd_ensemble *e, const dd_cuda_workspace *w, const float *parameters, int i)
+static dd_status activate(const dd_ensemble *e, const dd_cuda_workspace *w, const float *parameters, int i)
 {
     const dd_cuda_layout *l = &e->layout;
     dd_cuda_activation a = {};
@@ -143,7 +143,7 @@ static dd_cuda_output output_of(const dd_cuda_layout *l, const dd_cuda_workspace
     return o;
 }
 
-extern "C" int dd_cuda_forward(dd_ensemble *e, const dd_cuda_workspace *w, const float *parameters, int targets)
+extern "C" dd_status dd_cuda_forward(dd_ensemble *e, const dd_cuda_workspace *w, const float *parameters, int targets)
 {
     const dd_cuda_layout *l = &e->layout;
     operand first = {parameters + l->first_weight.at, l->input, l->first_weight.replica};
@@ -185,7 +185,7 @@ extern "C" int dd_cuda_forward(dd_ensemble *e, const dd_cuda_workspace *w, const
 
 /* The distances of the experts' last hidden layers, and their gradient there, in `product`, which is free until the
  * layer before takes it. Both products are sums in which much cancels: float32 whatever the precision. */
-static int hidden_diversity(const dd_ensemble *e, const dd_cuda_workspace *w, const dd_cuda_diversity *d)
+static dd_status hidden_diversity(const dd_ensemble *e, const dd_cuda_workspace *w, const dd_cuda_diversity *d)
 {
     const dd_cuda_group *group = &e->layout.group[DD_CUDA_EXPERTS];
     int rows = w->rows, last = group->hidden - 1, width = group->width[last], count = e->replicas * group->members;
@@ -198,7 +198,7 @@ static int hidden_diversity(const dd_ensemble *e, const dd_cuda_workspace *w, co
 }
 
 /* The distances, and the gradient of the whole loss where it enters the towers. */
-static int diversity(const dd_ensemble *e, const dd_cuda_workspace *w)
+static dd_status diversity(const dd_ensemble *e, const dd_cuda_workspace *w)
 {
     dd_cuda_diversity d = {};
     d.replicas = e->replicas;
@@ -223,13 +223,13 @@ static int diversity(const dd_ensemble *e, const dd_cuda_workspace *w)
     d.gram = w->gram;
     d.length = w->length;
     DD_TRY(dd_cuda_launch_diversity(&d, e->context->stream));
-    return d.gram ? hidden_diversity(e, w, &d) : (int)DD_OK;
+    return d.gram ? hidden_diversity(e, w, &d) : DD_OK;
 }
 
 /* ---- backward ---- */
 
 /* Gradient at layer i's outputs, in their place, for every tower that has such a hidden layer. */
-static int activation_gradient(const dd_ensemble *e, const dd_cuda_workspace *w, int i)
+static dd_status activation_gradient(const dd_ensemble *e, const dd_cuda_workspace *w, int i)
 {
     const dd_cuda_layout *l = &e->layout;
     dd_cuda_activation a = {};
@@ -261,14 +261,14 @@ static int activation_gradient(const dd_ensemble *e, const dd_cuda_workspace *w,
 }
 
 /* What is next on the side stream comes after what is on the main one so far. */
-static int branch(const dd_cuda_context *c)
+static dd_status branch(const dd_cuda_context *c)
 {
     DD_CUDA(cudaEventRecord(c->branched, c->stream));
     DD_CUDA(cudaStreamWaitEvent(c->side, c->branched, 0));
     return DD_OK;
 }
 
-static int merge(const dd_cuda_context *c)
+static dd_status merge(const dd_cuda_context *c)
 {
     DD_CUDA(cudaEventRecord(c->merged, c->side));
     DD_CUDA(cudaStreamWaitEvent(c->stream, c->merged, 0));
@@ -276,8 +276,8 @@ static int merge(const dd_cuda_context *c)
 }
 
 /* Weight gradient of layer i >= 1 from the gradient at its outputs, on the side stream. */
-static int weight_gradient(const dd_ensemble *e, const dd_cuda_workspace *w, int g, int i, const float *gradient,
-                           int outputs)
+static dd_status weight_gradient(const dd_ensemble *e, const dd_cuda_workspace *w, int g, int i, const float *gradient,
+                                 int outputs)
 {
     const dd_cuda_group *group = &e->layout.group[g];
     int inputs = group->width[i - 1];
@@ -289,7 +289,7 @@ static int weight_gradient(const dd_ensemble *e, const dd_cuda_workspace *w, int
 
 /* Only the optimiser waits for the gradients of weights and biases: they are computed on the side stream, beside the
  * chain of gradients at the layers' inputs. */
-extern "C" int dd_cuda_backward(dd_ensemble *e, const dd_cuda_workspace *w)
+extern "C" dd_status dd_cuda_backward(dd_ensemble *e, const dd_cuda_workspace *w)
 {
     const dd_cuda_layout *l = &e->layout;
     const float *parameters = e->state[DD_STATE_ONLINE];
@@ -317,7 +317,7 @@ extern "C" int dd_cuda_backward(dd_ensemble *e, const dd_cuda_workspace *w)
     return merge(e->context);
 }
 
-extern "C" int dd_cuda_compute_gradient(dd_ensemble *e)
+extern "C" dd_status dd_cuda_compute_gradient(dd_ensemble *e)
 {
     const dd_cuda_workspace *w = &e->batch;
     dd_cuda_gather g = {};

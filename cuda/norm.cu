@@ -16,8 +16,8 @@ static __global__ void squares_kernel(const dd_cuda_chunk *chunk, const float *g
         partial[(size_t)blockIdx.y * gridDim.x + blockIdx.x] = sum;
 }
 
-extern "C" int dd_cuda_launch_squares(int chunks, const dd_cuda_chunk *chunk, const float *gradient, float *partial,
-                                      int replicas, cudaStream_t stream)
+extern "C" dd_status dd_cuda_launch_squares(int chunks, const dd_cuda_chunk *chunk, const float *gradient,
+                                            float *partial, int replicas, cudaStream_t stream)
 {
     return DD_LAUNCH(squares_kernel, dim3((unsigned)chunks, (unsigned)replicas), dim3(DD_BLOCK), stream, chunk,
                      gradient, partial);

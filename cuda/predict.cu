@@ -14,15 +14,15 @@ static __global__ void embed_kernel(const dd_cuda_embedding embedding, int rows,
                       embedded + at * 3 * embedding.width);
 }
 
-extern "C" int dd_cuda_launch_embed(const dd_cuda_embedding *embedding, int replicas, int rows, const float *x, int t,
-                                    float *embedded, cudaStream_t stream)
+extern "C" dd_status dd_cuda_launch_embed(const dd_cuda_embedding *embedding, int replicas, int rows, const float *x,
+                                          int t, float *embedded, cudaStream_t stream)
 {
     dim3 grid(dd_ceil_div((size_t)rows, DD_WARPS), (unsigned)replicas);
     return DD_LAUNCH(embed_kernel, grid, dim3(DD_BLOCK), stream, *embedding, rows, x, t, embedded);
 }
 
-extern "C" int dd_cuda_copy_out(const dd_ensemble *e, float *out, const float *from, size_t n, size_t first,
-                                size_t count, size_t rows, size_t width, size_t planes)
+extern "C" dd_status dd_cuda_copy_out(const dd_ensemble *e, float *out, const float *from, size_t n, size_t first,
+                                      size_t count, size_t rows, size_t width, size_t planes)
 {
     size_t unit = width * sizeof(float);
     if (out)
@@ -31,8 +31,8 @@ extern "C" int dd_cuda_copy_out(const dd_ensemble *e, float *out, const float *f
     return DD_OK;
 }
 
-extern "C" int dd_cuda_predict(dd_ensemble *e, dd_state_part part, const float *x, uint32_t n, int t,
-                               dd_prediction *prediction)
+extern "C" dd_status dd_cuda_predict(dd_ensemble *e, dd_state_part part, const float *x, uint32_t n, int t,
+                                     dd_prediction *prediction)
 {
     const dd_cuda_workspace *w = &e->chunks;
     cudaStream_t stream = e->context->stream;

@@ -24,7 +24,7 @@ static __global__ void start_kernel(const dd_cuda_reverse v)
     x[1] = z.y;
 }
 
-extern "C" int dd_cuda_launch_start(const dd_cuda_reverse *args, cudaStream_t stream)
+extern "C" dd_status dd_cuda_launch_start(const dd_cuda_reverse *args, cudaStream_t stream)
 {
     dim3 grid(dd_ceil_div((size_t)args->rows, DD_BLOCK), (unsigned)args->replicas);
     return DD_LAUNCH(start_kernel, grid, dim3(DD_BLOCK), stream, *args);
@@ -58,7 +58,7 @@ static __global__ void reverse_kernel(const dd_cuda_reverse v, int i)
     dd_cuda_embed_row(v.embedding, x.x, x.y, 0, lane, v.embedded + at * 3 * v.embedding.width);
 }
 
-extern "C" int dd_cuda_launch_reverse(const dd_cuda_reverse *args, int i, cudaStream_t stream)
+extern "C" dd_status dd_cuda_launch_reverse(const dd_cuda_reverse *args, int i, cudaStream_t stream)
 {
     dim3 grid(dd_ceil_div((size_t)args->rows, DD_WARPS), (unsigned)args->replicas);
     return DD_LAUNCH(reverse_kernel, grid, dim3(DD_BLOCK), stream, *args, i);
@@ -91,7 +91,7 @@ static dd_cuda_reverse reverse_of(const dd_ensemble *e, const dd_cuda_workspace 
 }
 
 /* The bias of every reverse step, from the parameters as they are. */
-static int fill_time_bias(const dd_ensemble *e, dd_state_part part)
+static dd_status fill_time_bias(const dd_ensemble *e, dd_state_part part)
 {
     const dd_cuda_layout *l = &e->layout;
     dd_cuda_time_bias b = {};
@@ -107,14 +107,14 @@ static int fill_time_bias(const dd_ensemble *e, dd_state_part part)
     return dd_cuda_launch_time_bias(&b, e->context->stream);
 }
 
-static int embed_x(const dd_ensemble *e, const dd_cuda_workspace *w)
+static dd_status embed_x(const dd_ensemble *e, const dd_cuda_workspace *w)
 {
     dd_cuda_embedding embedding = embedding_of_x(e);
     return dd_cuda_launch_embed(&embedding, e->replicas, w->rows, w->x, 0, w->embedded, e->context->stream);
 }
 
 /* The networks at what is embedded, under the bias of reverse step i. */
-static int forward_at(dd_ensemble *e, const dd_cuda_workspace *w, dd_state_part part, int i)
+static dd_status forward_at(dd_ensemble *e, const dd_cuda_workspace *w, dd_state_part part, int i)
 {
     dd_cuda_workspace step = *w;
     step.time_bias = e->time_bias + (size_t)i * (size_t)e->layout.first_width;
@@ -122,7 +122,7 @@ static int forward_at(dd_ensemble *e, const dd_cuda_workspace *w, dd_state_part 
 }
 
 /* All steps of one chunk whose start is embedded, onto the stream. */
-static int record_chunk(dd_ensemble *e, const dd_cuda_workspace *w, dd_state_part part)
+static dd_status record_chunk(dd_ensemble *e, const dd_cuda_workspace *w, dd_state_part part)
 {
     dd_cuda_reverse v = reverse_of(e, w);
     for (int i = e->schedule.steps - 1; i >= 0; i--) {
@@ -132,7 +132,7 @@ static int record_chunk(dd_ensemble *e, const dd_cuda_workspace *w, dd_state_par
     return DD_OK;
 }
 
-static int find_graph(dd_ensemble *e, const dd_cuda_workspace *w, dd_state_part part, cudaGraphExec_t *exec)
+static dd_status find_graph(dd_ensemble *e, const dd_cuda_workspace *w, dd_state_part part, cudaGraphExec_t *exec)
 {
     dd_cuda_graph *graph = &e->sample_graph[part];
     cudaStream_t stream = e->context->stream;
@@ -161,8 +161,8 @@ static int rows_for(const dd_ensemble *e, uint32_t n)
 }
 
 /* x_T of samples first .. first + count - 1, drawn or given, embedded; the rest of the chunk is finite. */
-static int start_chunk(dd_ensemble *e, const dd_cuda_workspace *w, const float *start, size_t n, size_t first,
-                       size_t count)
+static dd_status start_chunk(dd_ensemble *e, const dd_cuda_workspace *w, const float *start, size_t n, size_t first,
+                             size_t count)
 {
     cudaStream_t stream = e->context->stream;
     size_t rows = (size_t)w->rows, replicas = (size_t)e->replicas, point = 2 * sizeof(float);
@@ -178,7 +178,8 @@ static int start_chunk(dd_ensemble *e, const dd_cuda_workspace *w, const float *
     return embed_x(e, w);
 }
 
-extern "C" int dd_cuda_sample(dd_ensemble *e, dd_state_part part, const uint64_t *seed, uint32_t n, dd_samples *samples)
+extern "C" dd_status dd_cuda_sample(dd_ensemble *e, dd_state_part part, const uint64_t *seed, uint32_t n,
+                                    dd_samples *samples)
 {
     cudaGraphExec_t exec = NULL;
     cudaStream_t stream = e->context->stream;

@@ -46,7 +46,7 @@ static __global__ void step_kernel(const dd_cuda_step s)
     s.counter[r].row = row + 1;
 }
 
-extern "C" int dd_cuda_launch_step(const dd_cuda_step *args, cudaStream_t stream)
+extern "C" dd_status dd_cuda_launch_step(const dd_cuda_step *args, cudaStream_t stream)
 {
     return DD_LAUNCH(step_kernel, dim3((unsigned)args->replicas), dim3(DD_BLOCK), stream, *args);
 }
@@ -61,7 +61,8 @@ static __global__ void counter_kernel(dd_cuda_counter *counter, int replicas, in
     }
 }
 
-extern "C" int dd_cuda_launch_counter(dd_cuda_counter *counter, int replicas, int step, int row, cudaStream_t stream)
+extern "C" dd_status dd_cuda_launch_counter(dd_cuda_counter *counter, int replicas, int step, int row,
+                                            cudaStream_t stream)
 {
     return DD_LAUNCH(counter_kernel, dim3((unsigned)(replicas + DD_BLOCK - 1) / DD_BLOCK), dim3(DD_BLOCK), stream,
                      counter, replicas, step, row);

@@ -23,7 +23,7 @@ static __global__ void time_bias_kernel(const dd_cuda_time_bias b)
     }
 }
 
-extern "C" int dd_cuda_launch_time_bias(const dd_cuda_time_bias *args, cudaStream_t stream)
+extern "C" dd_status dd_cuda_launch_time_bias(const dd_cuda_time_bias *args, cudaStream_t stream)
 {
     dim3 grid((unsigned)(args->columns + DD_WARPS - 1) / DD_WARPS, (unsigned)args->replicas);
     return DD_LAUNCH(time_bias_kernel, grid, dim3(DD_BLOCK), stream, *args);

@@ -9,7 +9,7 @@
 
 #include "stored_run.h"
 
-static int files(stored_run *r, const char *directory)
+static dd_status files(stored_run *r, const char *directory)
 {
     char path[1024];
     snprintf(path, sizeof path, "%s/log.h5", directory);
@@ -33,17 +33,17 @@ static int files(stored_run *r, const char *directory)
     return DD_OK;
 }
 
-static int watch(stored_run *r, const char *path, long milliseconds, int from)
+static dd_status watch(stored_run *r, const char *path, long milliseconds, int from)
 {
     struct timespec pause = {milliseconds / 1000, milliseconds % 1000 * 1000000};
     dd_log *log;
     DD_TRY(dd_log_create(path, &r->run, &r->model, from, &log));
-    int status = DD_OK;
+    dd_status status = DD_OK;
     for (int s = from; s < r->config.training.steps && !status; s += r->block.steps) {
         status = stored_run_append(r, log, s, s + 1);
         nanosleep(&pause, NULL);
     }
-    int closed = dd_log_close(log);
+    dd_status closed = dd_log_close(log);
     return status ? status : closed;
 }
 

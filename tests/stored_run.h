@@ -29,7 +29,7 @@ typedef struct stored_run {
 } stored_run;
 
 /* The configuration file `path` (NULL: the defaults) made small, with overrides. */
-static inline int stored_run_create(stored_run *r, const char *path, int overrides, char **override)
+static inline dd_status stored_run_create(stored_run *r, const char *path, int overrides, char **override)
 {
     static const char *const small[] = {
         "model.hidden_width=16", "model.embedding_width=8", "diffusion.timesteps=10",     "training.steps=23",
@@ -109,7 +109,7 @@ static inline void stored_run_fill(stored_run *r, int first_step)
 }
 
 /* Append the chunks of steps [from, to). */
-static inline int stored_run_append(stored_run *r, dd_log *log, int from, int to)
+static inline dd_status stored_run_append(stored_run *r, dd_log *log, int from, int to)
 {
     for (int s = from; s < to; s += r->block.steps) {
         stored_run_fill(r, s);
@@ -119,23 +119,23 @@ static inline int stored_run_append(stored_run *r, dd_log *log, int from, int to
 }
 
 /* A log at `path` with rows 0..steps-1, closed. */
-static inline int stored_run_log(stored_run *r, const char *path, int steps)
+static inline dd_status stored_run_log(stored_run *r, const char *path, int steps)
 {
     dd_log *log;
     DD_TRY(dd_log_create(path, &r->run, &r->model, 0, &log));
-    int status = stored_run_append(r, log, 0, steps);
-    int closed = dd_log_close(log);
+    dd_status status = stored_run_append(r, log, 0, steps);
+    dd_status closed = dd_log_close(log);
     return status ? status : closed;
 }
 
-static inline int stored_run_checkpoint(stored_run *r, const char *path, int step)
+static inline dd_status stored_run_checkpoint(stored_run *r, const char *path, int step)
 {
     return dd_checkpoint_write(path, &r->run, &r->model, step, 12.5 + step, (const float *const *)r->state);
 }
 
 /* The result over the log at `path`: x (i, c) = i + c / 2, noise -x, gate (i, k) = i / n + 10 k, sample gate (t, i, k)
  * = t + i / n + 10 k for the timesteps t of the schedule. */
-static inline int stored_run_result(stored_run *r, const char *path)
+static inline dd_status stored_run_result(stored_run *r, const char *path)
 {
     size_t n = (size_t)r->config.evaluation.samples, gates = (size_t)r->model.gates, steps = (size_t)r->schedule.steps;
     float *x = malloc(n * (4 + gates * (1 + steps)) * sizeof *x), *noise = x + 2 * n, *gate = x + 4 * n;
@@ -167,7 +167,7 @@ static inline int stored_run_result(stored_run *r, const char *path)
     result.metrics.kl_divergence = -.125;
     result.metrics.kl_zero_distances = 3;
     result.metrics.modes_captured = 141;
-    int status = dd_result_write(path, &r->run, &r->model, &result);
+    dd_status status = dd_result_write(path, &r->run, &r->model, &result);
     free(x);
     return status;
 }

@@ -188,8 +188,8 @@ static void check_thin(void)
 
 /* ---- all metrics of samples ---- */
 
-static int measure(dd_pool *pool, const dd_points *points, const float *x, uint32_t n,
-                   const dd_evaluation_config *evaluation, dd_metrics *metrics)
+static dd_status measure(dd_pool *pool, const dd_points *points, const float *x, uint32_t n,
+                         const dd_evaluation_config *evaluation, dd_metrics *metrics)
 {
     int measured;
     return dd_metrics_of_samples(pool, 1, (const dd_points *const[]){points}, x, n, evaluation, metrics, &measured);

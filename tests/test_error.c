@@ -35,7 +35,7 @@ static void check_messages(void)
     CHECK(strlen(dd_error_message()) > 1000, "a long message is cut, not lost");
 }
 
-static int fallible(int status, int *reached)
+static dd_status fallible(dd_status status, int *reached)
 {
     DD_TRY(status ? dd_fail(status, "failed") : DD_OK);
     *reached = 1;

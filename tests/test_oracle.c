@@ -79,7 +79,7 @@ static int direct(const dd_truth *t, double alpha_bar, const double *x, double *
     return isfinite(noise[0]) && isfinite(noise[1]);
 }
 
-static int create_schedule(const dd_diffusion_config *diffusion, dd_schedule *schedule)
+static dd_status create_schedule(const dd_diffusion_config *diffusion, dd_schedule *schedule)
 {
     dd_config config;
     dd_config_defaults(&config);

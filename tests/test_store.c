@@ -173,7 +173,7 @@ static void check_header(stored_run *r)
 }
 
 /* A run that differs in one override from the stored one. */
-static int matches_with(const char *assignment)
+static dd_status matches_with(const char *assignment)
 {
     stored_run other;
     dd_header h;
@@ -182,7 +182,7 @@ static int matches_with(const char *assignment)
     char *override[] = {text};
     CHECK_OK(stored_run_create(&other, NULL, 1, override));
     CHECK_OK(dd_header_read(in_folder("c.checkpoint"), &h));
-    int status = dd_header_matches(&h, &other.run, "some/path");
+    dd_status status = dd_header_matches(&h, &other.run, "some/path");
     stored_run_free(&other);
     return status;
 }
@@ -299,12 +299,12 @@ static void check_flipped_checkpoint(stored_run *r)
     free(whole.data);
 }
 
-static int read_result(const stored_run *r, const char *path)
+static dd_status read_result(const stored_run *r, const char *path)
 {
     float *parameters = malloc(r->model.parameters * sizeof *parameters), *x = NULL;
     dd_metrics metrics;
     uint32_t n;
-    int status = dd_result_read_parameters(path, &r->model, DD_STATE_EMA, parameters);
+    dd_status status = dd_result_read_parameters(path, &r->model, DD_STATE_EMA, parameters);
     if (!status)
         status = dd_result_read_metrics(path, &metrics);
     if (!status)
@@ -554,7 +554,8 @@ static void check_written_once(void)
 
 /* ---- no space, no permission ---- */
 
-static int limited(rlim_t bytes_a_file, int (*call)(stored_run *r, const char *path), stored_run *r, const char *path)
+static dd_status limited(rlim_t bytes_a_file, dd_status (*call)(stored_run *r, const char *path), stored_run *r,
+                         const char *path)
 {
     struct rlimit before, limit;
     getrlimit(RLIMIT_FSIZE, &before);
@@ -565,24 +566,24 @@ static int limited(rlim_t bytes_a_file, int (*call)(stored_run *r, const char *p
     return status;
 }
 
-static int write_checkpoint(stored_run *r, const char *path)
+static dd_status write_checkpoint(stored_run *r, const char *path)
 {
     return stored_run_checkpoint(r, path, 15);
 }
 
-static int write_whole_log(stored_run *r, const char *path)
+static dd_status write_whole_log(stored_run *r, const char *path)
 {
     return stored_run_log(r, path, r->config.training.steps);
 }
 
-static int write_samples_to(stored_run *r, const char *path)
+static dd_status write_samples_to(stored_run *r, const char *path)
 {
     static float x[2 * 5000];
     return dd_samples_write(path, &r->run, x, NULL, 0, 5000);
 }
 
 /* At every limit a file stays as it was and nothing is left beside it. */
-static void check_full(stored_run *r, const char *name, int (*call)(stored_run *, const char *))
+static void check_full(stored_run *r, const char *name, dd_status (*call)(stored_run *, const char *))
 {
     const char *path = in_folder(name);
     char next[128];

@@ -9,7 +9,7 @@
 
 enum { POINTS = 204800, FEWEST = 256, MOST = 4096 };
 
-static int open_fresh(dd_scene *s, const dd_points *points)
+static dd_status open_fresh(dd_scene *s, const dd_points *points)
 {
     uint32_t per_timestep = (uint32_t)(POINTS / s->timesteps);
     s->per_timestep = per_timestep < FEWEST ? FEWEST : per_timestep > MOST ? MOST : per_timestep;
@@ -25,7 +25,7 @@ static int open_fresh(dd_scene *s, const dd_points *points)
     return DD_OK;
 }
 
-static int common_axes(dd_scene *s)
+static dd_status common_axes(dd_scene *s)
 {
     static const double fractions[DD_SCENE_QUANTILES] = {.05, .25, .5, .75, .95};
     const dd_schedule *schedule = &s->stored->schedule;
@@ -49,7 +49,7 @@ static int common_axes(dd_scene *s)
     return DD_OK;
 }
 
-static int analyse(dd_scene *s, const dd_points *points)
+static dd_status analyse(dd_scene *s, const dd_points *points)
 {
     dd_pool *pool = dd_backend_pool(s->stored->backend);
     dd_pool_phase(pool, "regions of the data");
@@ -73,7 +73,7 @@ static int analyse(dd_scene *s, const dd_points *points)
     return dd_analyse_trajectory(s);
 }
 
-int dd_analysis_create(const dd_loaded *stored, const char *path, const dd_points *points, dd_analysis *analysis)
+dd_status dd_analysis_create(const dd_loaded *stored, const char *path, const dd_points *points, dd_analysis *analysis)
 {
     *analysis = (dd_analysis){0};
     if (stored->model.experts < 2)
@@ -83,7 +83,7 @@ int dd_analysis_create(const dd_loaded *stored, const char *path, const dd_point
                       .experts = stored->model.experts,
                       .timesteps = stored->schedule.timesteps,
                       .out = analysis};
-    int status = analyse(&scene, points);
+    dd_status status = analyse(&scene, points);
     dd_points_free(&scene.fresh);
     dd_regions_free(&scene.regions);
     dd_sample_gates_free(&scene.samples);

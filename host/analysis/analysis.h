@@ -15,6 +15,7 @@
  * from its held-out stream, a file's are used as they are. DD_ERR_USAGE when the run has one expert. Experts under
  * a fixed gate lack what is read from stored weights: groups information/sampling_* and training, and the weights of
  * by_timestep and by_region/weight_sampling. */
-int dd_analysis_create(const dd_loaded *stored, const char *path, const dd_points *points, dd_analysis *analysis);
+DD_CHECKED dd_status dd_analysis_create(const dd_loaded *stored, const char *path, const dd_points *points,
+                                        dd_analysis *analysis);
 
 #endif

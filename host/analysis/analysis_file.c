@@ -16,14 +16,14 @@
 
 /* The whole of a dataset of gates (rows, points) or (rows, points, gates) as weights, malloc'ed
  * [rows][points][experts]. */
-static int read_weights(hid_t file, const char *path, const char *name, const dd_model *model, hsize_t rows,
-                        hsize_t points, float **weight)
+static dd_status read_weights(hid_t file, const char *path, const char *name, const dd_model *model, hsize_t rows,
+                              hsize_t points, float **weight)
 {
     size_t n = (size_t)(rows * points), gates = (size_t)model->gates, experts = (size_t)model->experts;
     const hsize_t size[3] = {rows, points, gates};
     *weight = malloc(n * experts * sizeof **weight);
     float *gate = gates == experts ? *weight : malloc(n * gates * sizeof *gate);
-    int status = gate && *weight ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %s of %s", name, path);
+    dd_status status = gate && *weight ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %s of %s", name, path);
     if (!status)
         status = dd_h5_read_floats(file, path, name, gates > 1 ? 3 : 2, size, gate);
     if (gate != *weight) {
@@ -35,7 +35,8 @@ static int read_weights(hid_t file, const char *path, const char *name, const dd
 }
 
 /* The sizes are the configuration's, whose keys are bounded; what the file says of its arrays is compared with them. */
-static int read_logged(hid_t file, const char *path, const dd_model *model, const dd_config *config, dd_logged_gates *g)
+static dd_status read_logged(hid_t file, const char *path, const dd_model *model, const dd_config *config,
+                             dd_logged_gates *g)
 {
     const dd_training_config *t = &config->training;
     const hsize_t size[2] = {((hsize_t)t->steps + (hsize_t)t->gate_every - 1) / (hsize_t)t->gate_every,
@@ -56,12 +57,12 @@ static int read_logged(hid_t file, const char *path, const dd_model *model, cons
     return read_weights(file, path, "/gate/train/weight", model, size[0], size[1], &g->weight);
 }
 
-int dd_logged_gates_read(const char *path, const dd_model *model, const dd_config *config, dd_logged_gates *g)
+dd_status dd_logged_gates_read(const char *path, const dd_model *model, const dd_config *config, dd_logged_gates *g)
 {
     hid_t file;
     *g = (dd_logged_gates){0};
     DD_TRY(dd_h5_open(path, &file));
-    int status = read_logged(file, path, model, config, g);
+    dd_status status = read_logged(file, path, model, config, g);
     H5Fclose(file);
     if (status)
         dd_logged_gates_free(g);
@@ -76,12 +77,12 @@ void dd_logged_gates_free(dd_logged_gates *g)
     *g = (dd_logged_gates){0};
 }
 
-int dd_sample_gates_read(const char *path, const dd_model *model, int steps, dd_sample_gates *g)
+dd_status dd_sample_gates_read(const char *path, const dd_model *model, int steps, dd_sample_gates *g)
 {
     hid_t file;
     *g = (dd_sample_gates){0};
     DD_TRY(dd_result_read_samples(path, &g->x, &g->samples));
-    int status = dd_h5_open(path, &file);
+    dd_status status = dd_h5_open(path, &file);
     if (!status) {
         g->start = malloc(2 * (size_t)g->samples * sizeof *g->start);
         status = g->start ? dd_h5_read_floats(file, path, "/samples/initial_noise", 2,
@@ -191,12 +192,12 @@ static void write_group(dd_h5_file *f, const dd_loaded *stored, const dd_analysi
         write_values(f, &a->array[i]);
 }
 
-int dd_analysis_write(const char *path, const dd_loaded *stored, const dd_analysis *analysis)
+dd_status dd_analysis_write(const char *path, const dd_loaded *stored, const dd_analysis *analysis)
 {
     dd_output out;
     dd_h5_file f;
     DD_TRY(dd_output_open(&out, path));
-    int status = dd_output_copy(&out, path);
+    dd_status status = dd_output_copy(&out, path);
     if (!status) { /* closed in between, the file gives up the space at its end where the old group lay */
         dd_h5_edit(&f, &out);
         dd_h5_remove(&f, "/analysis");

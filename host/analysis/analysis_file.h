@@ -15,7 +15,8 @@ typedef struct dd_logged_gates {
 
 /* The gates of a whole training with `config`. DD_ERR_IO: the file has not the size that follows from it, or a timestep
  * that it does not have. */
-int dd_logged_gates_read(const char *path, const dd_model *model, const dd_config *config, dd_logged_gates *gates);
+DD_CHECKED dd_status dd_logged_gates_read(const char *path, const dd_model *model, const dd_config *config,
+                                          dd_logged_gates *gates);
 void dd_logged_gates_free(dd_logged_gates *gates);
 
 /* The stored samples and the gates they were made with: /samples/x, /samples/initial_noise and /gate/sample. */
@@ -26,11 +27,11 @@ typedef struct dd_sample_gates {
     float *weight; /* [steps][samples][experts]; NULL where no gate was learned */
 } dd_sample_gates;
 
-int dd_sample_gates_read(const char *path, const dd_model *model, int steps, dd_sample_gates *gates);
+DD_CHECKED dd_status dd_sample_gates_read(const char *path, const dd_model *model, int steps, dd_sample_gates *gates);
 void dd_sample_gates_free(dd_sample_gates *gates);
 
 /* Write the analysis as group /analysis into the result at `path`, in place of one that is there. The file is copied,
  * changed, and renamed over `path`: on failure what was there stays. The caller holds the run's lock (store.h). */
-int dd_analysis_write(const char *path, const dd_loaded *stored, const dd_analysis *analysis);
+DD_CHECKED dd_status dd_analysis_write(const char *path, const dd_loaded *stored, const dd_analysis *analysis);
 
 #endif

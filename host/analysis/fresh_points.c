@@ -32,7 +32,7 @@ static void pass_free(pass *p)
     free(p->by_region);
 }
 
-static int pass_create(dd_scene *s, pass *p)
+static dd_status pass_create(dd_scene *s, pass *p)
 {
     size_t n = s->per_timestep, experts = (size_t)s->experts, regions = (size_t)s->regions.count;
     *p = (pass){.s = s, .variants = ALONE + s->experts};
@@ -114,7 +114,7 @@ static void add_timestep(pass *p, int t, double *loss, double *disagreement)
     }
 }
 
-static int fill_timesteps(pass *p)
+static dd_status fill_timesteps(pass *p)
 {
     dd_scene *s = p->s;
     float *gated, *equal, *alone, *disagreement;
@@ -142,7 +142,7 @@ static int fill_timesteps(pass *p)
     return DD_OK;
 }
 
-static int fill_regions(pass *p)
+static dd_status fill_regions(pass *p)
 {
     dd_scene *s = p->s;
     float *centre, *share, *points, *weight, *gated, *equal, *alone;
@@ -176,7 +176,7 @@ static int fill_regions(pass *p)
     return DD_OK;
 }
 
-static int fill_information(pass *p)
+static dd_status fill_information(pass *p)
 {
     dd_scene *s = p->s;
     float *region, *timestep, *entropy;
@@ -191,7 +191,7 @@ static int fill_information(pass *p)
     return DD_OK;
 }
 
-static int keep_data(dd_scene *s)
+static dd_status keep_data(dd_scene *s)
 {
     const dd_axis *point;
     float *x;
@@ -204,11 +204,11 @@ static int keep_data(dd_scene *s)
     return DD_OK;
 }
 
-int dd_analyse_points(dd_scene *s)
+dd_status dd_analyse_points(dd_scene *s)
 {
     pass p;
     DD_TRY(pass_create(s, &p));
-    int status = fill_timesteps(&p);
+    dd_status status = fill_timesteps(&p);
     if (!status)
         status = fill_regions(&p);
     if (!status)

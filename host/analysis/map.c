@@ -8,7 +8,7 @@
 enum { SIDE = 128, CHOSEN = 6 };
 
 /* 0, .1, .25, .5, .75 and 1 of the way, each once. */
-static int choose_timesteps(dd_scene *s, const dd_axis **axis)
+static dd_status choose_timesteps(dd_scene *s, const dd_axis **axis)
 {
     static const double share[CHOSEN] = {0., .1, .25, .5, .75, 1.};
     double chosen[CHOSEN];
@@ -25,7 +25,7 @@ static int choose_timesteps(dd_scene *s, const dd_axis **axis)
 }
 
 /* The data's bounding box with a quarter of its extent around it. */
-static int grid_axis(dd_scene *s, int c, const char *name, const dd_axis **axis)
+static dd_status grid_axis(dd_scene *s, int c, const char *name, const dd_axis **axis)
 {
     const dd_regions *r = &s->regions;
     DD_TRY(dd_scene_axis(s, name, SIDE, 0, "1", c ? "second coordinate" : "first coordinate", axis));
@@ -47,7 +47,7 @@ static void imply_noise(const dd_scene *s, int t, const float *x, size_t n, floa
         expert[i] = (float)((point * x[i / row * 2 + i % 2] - signal * expert[i]) / determinant);
 }
 
-int dd_analyse_map(dd_scene *s)
+dd_status dd_analyse_map(dd_scene *s)
 {
     const dd_axis *t, *x1, *x2;
     float *weight, *expert, *disagreement;
@@ -69,7 +69,7 @@ int dd_analyse_map(dd_scene *s)
         x[2 * i] = (float)x1->value[i % SIDE];
         x[2 * i + 1] = (float)x2->value[i / SIDE];
     }
-    int status = DD_OK;
+    dd_status status = DD_OK;
     for (int k = 0; k < t->size && !status; k++) {
         size_t first = (size_t)k * n;
         int time = (int)t->value[k];

@@ -22,7 +22,7 @@ static void bounds(const dd_points *points, double low[2], double high[2])
     }
 }
 
-int dd_regions_create(const dd_points *points, dd_regions *r)
+dd_status dd_regions_create(const dd_points *points, dd_regions *r)
 {
     double high[2];
     *r = (dd_regions){0};

@@ -2,6 +2,7 @@
 #ifndef DD_REGIONS_H
 #define DD_REGIONS_H
 
+#include "base/error.h"
 #include "data/points.h"
 #include "data/truth.h"
 
@@ -14,7 +15,7 @@ typedef struct dd_regions {
     double *share;            /* [count] of the data, NaN for a cell */
 } dd_regions;
 
-int dd_regions_create(const dd_points *points, dd_regions *regions);
+DD_CHECKED dd_status dd_regions_create(const dd_points *points, dd_regions *regions);
 void dd_regions_free(dd_regions *regions);
 int dd_regions_of(const dd_regions *regions, const float xy[2]);
 

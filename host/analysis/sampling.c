@@ -23,7 +23,7 @@ static void tables_free(tables *t)
     free(t->values);
 }
 
-static int tables_create(const dd_scene *s, tables *t)
+static dd_status tables_create(const dd_scene *s, tables *t)
 {
     size_t n = s->samples.samples, experts = (size_t)s->experts, regions = (size_t)s->regions.count;
     size_t cells = experts * DD_GATE_BINS;
@@ -67,7 +67,7 @@ static void count_timestep(const dd_scene *s, tables *t, int time)
     }
 }
 
-static int fill_timesteps(dd_scene *s, tables *t)
+static dd_status fill_timesteps(dd_scene *s, tables *t)
 {
     const dd_axis *const axis[] = {s->sampled, s->expert, s->quantile};
     size_t experts = (size_t)s->experts, n = s->samples.samples;
@@ -103,7 +103,7 @@ static int fill_timesteps(dd_scene *s, tables *t)
     return DD_OK;
 }
 
-static int fill_information(dd_scene *s, const tables *t)
+static dd_status fill_information(dd_scene *s, const tables *t)
 {
     float *region, *timestep, *entropy;
     DD_TRY(dd_scene_array(
@@ -117,7 +117,7 @@ static int fill_information(dd_scene *s, const tables *t)
     return DD_OK;
 }
 
-static int fill_regions(dd_scene *s, const tables *t)
+static dd_status fill_regions(dd_scene *s, const tables *t)
 {
     float *count;
     DD_TRY(dd_scene_array(s, "by_region/samples", 1, &s->region, "1", "generated points that belong to the region",
@@ -127,11 +127,11 @@ static int fill_regions(dd_scene *s, const tables *t)
     return DD_OK;
 }
 
-int dd_analyse_sampling(dd_scene *s)
+dd_status dd_analyse_sampling(dd_scene *s)
 {
     tables t;
     DD_TRY(tables_create(s, &t));
-    int status = fill_regions(s, &t);
+    dd_status status = fill_regions(s, &t);
     if (!status && s->samples.weight)
         status = fill_timesteps(s, &t);
     if (!status && s->samples.weight)

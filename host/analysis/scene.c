@@ -10,8 +10,8 @@
 #include "base/statistics.h"
 #include "model/gating.h"
 
-int dd_scene_axis(dd_scene *scene, const char *name, int size, int whole, const char *units, const char *long_name,
-                  const dd_axis **out)
+dd_status dd_scene_axis(dd_scene *scene, const char *name, int size, int whole, const char *units,
+                        const char *long_name, const dd_axis **out)
 {
     dd_analysis *a = scene->out;
     if (a->axes == DD_ANALYSIS_AXES)
@@ -28,8 +28,8 @@ int dd_scene_axis(dd_scene *scene, const char *name, int size, int whole, const 
     return DD_OK;
 }
 
-int dd_scene_array(dd_scene *scene, const char *name, int rank, const dd_axis *const *axis, const char *units,
-                   const char *long_name, float **value)
+dd_status dd_scene_array(dd_scene *scene, const char *name, int rank, const dd_axis *const *axis, const char *units,
+                         const char *long_name, float **value)
 {
     dd_analysis *a = scene->out;
     if (a->arrays == DD_ANALYSIS_ARRAYS)
@@ -58,16 +58,16 @@ const float *dd_scene_point(const dd_scene *scene, uint64_t i)
     return scene->fresh.xy + 2 * (size_t)dd_permutation_at(&order, (uint32_t)(i % n));
 }
 
-int dd_scene_predict(const dd_scene *scene, const float *x, uint32_t n, int t, float *weight, float *expert,
-                     float *mixture)
+dd_status dd_scene_predict(const dd_scene *scene, const float *x, uint32_t n, int t, float *weight, float *expert,
+                           float *mixture)
 {
     const dd_model *model = &scene->stored->model;
     size_t gates = (size_t)model->gates;
     float *gate = weight && gates ? malloc(n * gates * sizeof *gate) : NULL;
     if (weight && gates && !gate)
         return dd_fail(DD_ERR_MEMORY, "out of memory for the gates of %u points", n);
-    int status = dd_ensemble_predict(scene->stored->ensemble, DD_STATE_EMA, x, n, t,
-                                     &(dd_prediction){.mixture = mixture, .expert = expert, .gate = gate});
+    dd_status status = dd_ensemble_predict(scene->stored->ensemble, DD_STATE_EMA, x, n, t,
+                                           &(dd_prediction){.mixture = mixture, .expert = expert, .gate = gate});
     if (!status && weight)
         dd_gate_unfold(model->experts, model->gates, gate, n, weight);
     free(gate);

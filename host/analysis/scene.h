@@ -25,18 +25,18 @@ typedef struct dd_scene {
 
 /* A new axis of values 0, 1, ... to be overwritten, and a new array of zeros over axes; what they point to is the
  * analysis's. Names and texts are string constants. */
-int dd_scene_axis(dd_scene *scene, const char *name, int size, int whole, const char *units, const char *long_name,
-                  const dd_axis **axis);
-int dd_scene_array(dd_scene *scene, const char *name, int rank, const dd_axis *const *axis, const char *units,
-                   const char *long_name, float **value);
+DD_CHECKED dd_status dd_scene_axis(dd_scene *scene, const char *name, int size, int whole, const char *units,
+                                   const char *long_name, const dd_axis **axis);
+DD_CHECKED dd_status dd_scene_array(dd_scene *scene, const char *name, int rank, const dd_axis *const *axis,
+                                    const char *units, const char *long_name, float **value);
 
 /* Fresh point number `i`, in an order that mixes them; numbers beyond the last begin anew. */
 const float *dd_scene_point(const dd_scene *scene, uint64_t i);
 
 /* The networks at x [n][2] and timestep t: weights of the experts [n][experts], which sum to 1, their predictions
  * [n][experts][2] and the mixture [n][2], of noise, x_0 or v as the networks learn; each may be NULL. */
-int dd_scene_predict(const dd_scene *scene, const float *x, uint32_t n, int t, float *weight, float *expert,
-                     float *mixture);
+DD_CHECKED dd_status dd_scene_predict(const dd_scene *scene, const float *x, uint32_t n, int t, float *weight,
+                                      float *expert, float *mixture);
 
 /* Mean Euclidean distance between the noise that the predictions [experts][2] of two experts imply at one point of
  * timestep t, over all pairs. */

@@ -7,8 +7,8 @@
 enum { PHASES = 10, WINDOWS = 100 };
 
 /* An axis over parts of the log; its values are the parts' first steps. */
-static int part_axis(dd_scene *s, const dd_logged_gates *g, int parts, const char *name, const char *long_name,
-                     const dd_axis **axis)
+static dd_status part_axis(dd_scene *s, const dd_logged_gates *g, int parts, const char *name, const char *long_name,
+                           const dd_axis **axis)
 {
     DD_TRY(dd_scene_axis(s, name, parts < g->rows ? parts : g->rows, 1, "1", long_name, axis));
     for (int i = 0; i < (*axis)->size; i++)
@@ -42,7 +42,7 @@ static void by_timestep(const dd_logged_gates *g, int timesteps, int first, int 
     start[0] = 0;
 }
 
-static int fill_phases(dd_scene *s, const dd_logged_gates *g)
+static dd_status fill_phases(dd_scene *s, const dd_logged_gates *g)
 {
     const dd_axis *phase;
     float *out, *mean;
@@ -55,7 +55,7 @@ static int fill_phases(dd_scene *s, const dd_logged_gates *g)
     size_t most = ((size_t)g->rows / (size_t)phase->size + 1) * (size_t)g->batch, experts = (size_t)s->experts;
     size_t *place = malloc(most * sizeof *place), *start = malloc(((size_t)s->timesteps + 1) * sizeof *start);
     double *values = malloc(most * sizeof *values);
-    int status = place && start && values ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for logged gates");
+    dd_status status = place && start && values ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for logged gates");
     for (int p = 0; p < phase->size && !status; p++) {
         int first, last;
         part_rows(g, phase, p, &first, &last);
@@ -84,7 +84,7 @@ static double entropy_term(double w)
     return w > 0. ? -w * log2(w) : 0.;
 }
 
-static int fill_entropy(dd_scene *s, const dd_logged_gates *g)
+static dd_status fill_entropy(dd_scene *s, const dd_logged_gates *g)
 {
     const dd_axis *window;
     float *each, *mean;
@@ -115,11 +115,11 @@ static int fill_entropy(dd_scene *s, const dd_logged_gates *g)
     return DD_OK;
 }
 
-int dd_analyse_training(dd_scene *s)
+dd_status dd_analyse_training(dd_scene *s)
 {
     dd_logged_gates g;
     DD_TRY(dd_logged_gates_read(s->path, &s->stored->model, &s->stored->header.config, &g));
-    int status = fill_phases(s, &g);
+    dd_status status = fill_phases(s, &g);
     if (!status)
         status = fill_entropy(s, &g);
     dd_logged_gates_free(&g);

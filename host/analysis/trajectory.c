@@ -9,7 +9,7 @@
 
 enum { MOST_SAMPLES = 2000, MOST_ROWS = 100 };
 
-int dd_analyse_trajectory(dd_scene *s)
+dd_status dd_analyse_trajectory(dd_scene *s)
 {
     const dd_schedule *schedule = &s->stored->schedule;
     int steps = schedule->steps, stride = (steps + MOST_ROWS - 1) / MOST_ROWS, rows = (steps + stride - 1) / stride + 1;
@@ -30,7 +30,8 @@ int dd_analyse_trajectory(dd_scene *s)
     if (!now)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %d trajectories", n);
     float *mixture = now + row_x, *weight_now = mixture + row_x;
-    int status = DD_OK, row = 0;
+    dd_status status = DD_OK;
+    int row = 0;
     uint64_t seed = s->stored->header.seed;
     memcpy(now, s->samples.start, row_x * sizeof *now);
     for (int done = 0; done <= steps && !status; done++) {

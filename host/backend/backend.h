@@ -48,7 +48,7 @@ typedef struct dd_ensemble dd_ensemble;
 
 /* Open "cpu", "cuda" or "auto" (CUDA where a device answers, else the CPU). threads: of the host,
  * 0 for one per core this process may use. An unknown name is answered with the closest one. */
-int dd_backend_open(const char *name, int threads, dd_backend **backend);
+DD_CHECKED dd_status dd_backend_open(const char *name, int threads, dd_backend **backend);
 void dd_backend_close(dd_backend *backend);
 
 const char *dd_backend_name(const dd_backend *backend);   /* "cpu" */
@@ -79,7 +79,7 @@ typedef struct dd_ensemble_spec {
 
 /* Set up memory, packed data and step-0 state: parameters from the seeds, average = parameters,
  * moments 0. */
-int dd_ensemble_create(dd_backend *backend, const dd_ensemble_spec *spec, dd_ensemble **ensemble);
+DD_CHECKED dd_status dd_ensemble_create(dd_backend *backend, const dd_ensemble_spec *spec, dd_ensemble **ensemble);
 void dd_ensemble_destroy(dd_ensemble *ensemble);
 
 typedef enum dd_state_part {
@@ -91,8 +91,8 @@ typedef enum dd_state_part {
 } dd_state_part;
 
 /* Copy one replica's vector out or in, [model.parameters] in the order of dd_model.tensor. */
-int dd_ensemble_get(dd_ensemble *ensemble, int replica, dd_state_part part, float *values);
-int dd_ensemble_set(dd_ensemble *ensemble, int replica, dd_state_part part, const float *values);
+DD_CHECKED dd_status dd_ensemble_get(dd_ensemble *ensemble, int replica, dd_state_part part, float *values);
+DD_CHECKED dd_status dd_ensemble_set(dd_ensemble *ensemble, int replica, dd_state_part part, const float *values);
 
 /* ---- training ---- */
 
@@ -111,21 +111,21 @@ typedef struct dd_train_log {
 } dd_train_log;
 
 /* Page-locked where that matters. Make two to write one while the other fills. */
-int dd_train_log_create(dd_ensemble *ensemble, int capacity, dd_train_log **log);
+DD_CHECKED dd_status dd_train_log_create(dd_ensemble *ensemble, int capacity, dd_train_log **log);
 void dd_train_log_destroy(dd_ensemble *ensemble, dd_train_log *log);
 
 /* Train steps first_step .. first_step + steps - 1 (steps <= capacity). May return before they are
  * done; the log and the state are readable after dd_ensemble_wait, or after the next call's return for
  * the log of the call before. A loss that is not finite is left for the host to see in the log. */
-int dd_ensemble_train(dd_ensemble *ensemble, int first_step, int steps, dd_train_log *log);
-int dd_ensemble_wait(dd_ensemble *ensemble);
+DD_CHECKED dd_status dd_ensemble_train(dd_ensemble *ensemble, int first_step, int steps, dd_train_log *log);
+DD_CHECKED dd_status dd_ensemble_wait(dd_ensemble *ensemble);
 
 /* Whether dd_ensemble_train returns only when its steps are done, so that there is nothing to wait for. */
 int dd_ensemble_is_synchronous(const dd_ensemble *ensemble);
 
 /* Gradient of step `step`'s loss at the online parameters, before clipping, [R][parameters]; nothing
  * else changes. For tests and inspection. */
-int dd_ensemble_gradient(dd_ensemble *ensemble, int step, float *gradient);
+DD_CHECKED dd_status dd_ensemble_gradient(dd_ensemble *ensemble, int step, float *gradient);
 
 /* ---- evaluation and sampling ---- */
 
@@ -134,8 +134,8 @@ int dd_ensemble_gradient(dd_ensemble *ensemble, int step, float *gradient);
 /* Mean squared error of the predicted noise (of that which a prediction of x_0 or v implies) over one pass through
  * points[r], shuffled by DD_DRAW_EVAL_ORDER, with the noise and timesteps of `purpose` (DD_DRAW_EVALUATE or
  * DD_DRAW_HELDOUT): the unweighted mean of the batches' means, loss [R]. part: DD_STATE_ONLINE or DD_STATE_EMA. */
-int dd_ensemble_evaluate(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
-                         double *loss);
+DD_CHECKED dd_status dd_ensemble_evaluate(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose,
+                                          const dd_points *const *points, double *loss);
 
 /* Sampling in the S steps of the schedule, from `start` on or, where that is NULL, from x_T ~ N(0, I).
  * The normals of sample i at timestep t are those of DD_DRAW_SAMPLE (step t, index i), x_T's those of
@@ -147,8 +147,8 @@ typedef struct dd_samples {
     float *gate;          /* [R][S][n][gates] weights that were used at timestep[i] of the schedule */
 } dd_samples;
 
-int dd_ensemble_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n,
-                       dd_samples *samples);
+DD_CHECKED dd_status dd_ensemble_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n,
+                                        dd_samples *samples);
 
 /* The networks at given points x [R][n][2], all at timestep t. Each output may be NULL. */
 typedef struct dd_prediction {
@@ -157,8 +157,8 @@ typedef struct dd_prediction {
     float *gate;    /* [R][n][gates] weights that are used; must be NULL without a gate */
 } dd_prediction;
 
-int dd_ensemble_predict(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,
-                        dd_prediction *prediction);
+DD_CHECKED dd_status dd_ensemble_predict(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,
+                                         dd_prediction *prediction);
 
 #ifdef __cplusplus
 }

@@ -18,22 +18,22 @@ typedef struct dd_backend_ops {
     size_t size; /* of this table: another version's library is told by it */
     const char *name;
     /* The pool outlives the context; *threads, those of it that are used, and device are filled. */
-    int (*open)(dd_pool *pool, void **context, int *threads, char device[128]);
+    dd_status (*open)(dd_pool *pool, void **context, int *threads, char device[128]);
     void (*close)(void *context);
 
-    int (*create)(void *context, const dd_ensemble_spec *spec, dd_ensemble **ensemble);
+    dd_status (*create)(void *context, const dd_ensemble_spec *spec, dd_ensemble **ensemble);
     void (*destroy)(dd_ensemble *ensemble);
-    int (*get)(dd_ensemble *ensemble, int replica, dd_state_part part, float *values);
-    int (*set)(dd_ensemble *ensemble, int replica, dd_state_part part, const float *values);
+    dd_status (*get)(dd_ensemble *ensemble, int replica, dd_state_part part, float *values);
+    dd_status (*set)(dd_ensemble *ensemble, int replica, dd_state_part part, const float *values);
     void *(*log_alloc)(dd_ensemble *ensemble, size_t bytes); /* memory for the arrays of a dd_train_log */
     void (*log_free)(dd_ensemble *ensemble, void *memory);
-    int (*train)(dd_ensemble *ensemble, int first_step, int steps, dd_train_log *log);
-    int (*wait)(dd_ensemble *ensemble);
-    int (*gradient)(dd_ensemble *ensemble, int step, float *gradient);
-    int (*evaluate)(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
+    dd_status (*train)(dd_ensemble *ensemble, int first_step, int steps, dd_train_log *log);
+    dd_status (*wait)(dd_ensemble *ensemble);
+    dd_status (*gradient)(dd_ensemble *ensemble, int step, float *gradient);
+    dd_status (*evaluate)(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
                     double *loss);
-    int (*sample)(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n, dd_samples *samples);
-    int (*predict)(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,
+    dd_status (*sample)(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n, dd_samples *samples);
+    dd_status (*predict)(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,
                    dd_prediction *prediction);
 
     int synchronous; /* train returns when its steps are done */

@@ -9,7 +9,7 @@ static dd_ensemble_head *head_of(dd_ensemble *ensemble)
     return (dd_ensemble_head *)ensemble;
 }
 
-int dd_ensemble_create(dd_backend *backend, const dd_ensemble_spec *spec, dd_ensemble **ensemble)
+dd_status dd_ensemble_create(dd_backend *backend, const dd_ensemble_spec *spec, dd_ensemble **ensemble)
 {
     *ensemble = NULL;
     if (spec->replicas < 1)
@@ -29,20 +29,20 @@ void dd_ensemble_destroy(dd_ensemble *ensemble)
         head_of(ensemble)->ops->destroy(ensemble);
 }
 
-static int check_replica(dd_ensemble *ensemble, int replica)
+static dd_status check_replica(dd_ensemble *ensemble, int replica)
 {
     if (replica < 0 || replica >= head_of(ensemble)->replicas)
         return dd_fail(DD_ERR_INTERNAL, "replica %d of %d", replica, head_of(ensemble)->replicas);
     return DD_OK;
 }
 
-int dd_ensemble_get(dd_ensemble *ensemble, int replica, dd_state_part part, float *values)
+dd_status dd_ensemble_get(dd_ensemble *ensemble, int replica, dd_state_part part, float *values)
 {
     DD_TRY(check_replica(ensemble, replica));
     return head_of(ensemble)->ops->get(ensemble, replica, part, values);
 }
 
-int dd_ensemble_set(dd_ensemble *ensemble, int replica, dd_state_part part, const float *values)
+dd_status dd_ensemble_set(dd_ensemble *ensemble, int replica, dd_state_part part, const float *values)
 {
     DD_TRY(check_replica(ensemble, replica));
     return head_of(ensemble)->ops->set(ensemble, replica, part, values);
@@ -68,7 +68,7 @@ void dd_train_log_destroy(dd_ensemble *ensemble, dd_train_log *log)
     free(log);
 }
 
-int dd_train_log_create(dd_ensemble *ensemble, int capacity, dd_train_log **out)
+dd_status dd_train_log_create(dd_ensemble *ensemble, int capacity, dd_train_log **out)
 {
     const dd_ensemble_head *head = head_of(ensemble);
     dd_train_log *log = calloc(1, sizeof *log);
@@ -98,7 +98,7 @@ int dd_train_log_create(dd_ensemble *ensemble, int capacity, dd_train_log **out)
     return DD_OK;
 }
 
-int dd_ensemble_train(dd_ensemble *ensemble, int first_step, int steps, dd_train_log *log)
+dd_status dd_ensemble_train(dd_ensemble *ensemble, int first_step, int steps, dd_train_log *log)
 {
     if (steps < 1 || steps > log->capacity)
         return dd_fail(DD_ERR_INTERNAL, "%d steps into a log of %d rows", steps, log->capacity);
@@ -107,7 +107,7 @@ int dd_ensemble_train(dd_ensemble *ensemble, int first_step, int steps, dd_train
     return head_of(ensemble)->ops->train(ensemble, first_step, steps, log);
 }
 
-int dd_ensemble_wait(dd_ensemble *ensemble)
+dd_status dd_ensemble_wait(dd_ensemble *ensemble)
 {
     return head_of(ensemble)->ops->wait(ensemble);
 }
@@ -117,26 +117,27 @@ int dd_ensemble_is_synchronous(const dd_ensemble *ensemble)
     return ((const dd_ensemble_head *)ensemble)->ops->synchronous;
 }
 
-int dd_ensemble_gradient(dd_ensemble *ensemble, int step, float *gradient)
+dd_status dd_ensemble_gradient(dd_ensemble *ensemble, int step, float *gradient)
 {
     return head_of(ensemble)->ops->gradient(ensemble, step, gradient);
 }
 
-int dd_ensemble_evaluate(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
-                         double *loss)
+dd_status dd_ensemble_evaluate(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose,
+                               const dd_points *const *points, double *loss)
 {
     return head_of(ensemble)->ops->evaluate(ensemble, part, purpose, points, loss);
 }
 
-int dd_ensemble_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n, dd_samples *samples)
+dd_status dd_ensemble_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n,
+                             dd_samples *samples)
 {
     if (samples->gate && !head_of(ensemble)->model->gates)
         return dd_fail(DD_ERR_INTERNAL, "gating weights of a network without a gate");
     return head_of(ensemble)->ops->sample(ensemble, part, seed, n, samples);
 }
 
-int dd_ensemble_predict(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,
-                        dd_prediction *prediction)
+dd_status dd_ensemble_predict(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,
+                              dd_prediction *prediction)
 {
     if (prediction->gate && !head_of(ensemble)->model->gates)
         return dd_fail(DD_ERR_INTERNAL, "gating weights of a network without a gate");

@@ -52,21 +52,21 @@ static void *open_cuda_library(char *why, size_t size)
     return library;
 }
 
-static int open_ops(dd_backend *b, const dd_backend_ops *ops)
+static dd_status open_ops(dd_backend *b, const dd_backend_ops *ops)
 {
     DD_TRY(ops->open(b->pool, &b->context, &b->threads, b->device));
     b->ops = ops;
     return DD_OK;
 }
 
-static int open_cuda(dd_backend *b)
+static dd_status open_cuda(dd_backend *b)
 {
     char why[256] = "";
     b->library = open_cuda_library(why, sizeof why);
     if (!b->library)
         return dd_fail(DD_ERR_BACKEND, "backend cuda: %s; use --backend cpu, or build where nvcc is found", why);
     const dd_backend_ops *ops = dlsym(b->library, "dd_cuda_ops");
-    int status =
+    dd_status status =
         ops && ops->size == sizeof *ops
             ? open_ops(b, ops)
             : dd_fail(DD_ERR_BACKEND, "backend cuda: libdualdiff_cuda.so is another version's; build it again");
@@ -77,7 +77,7 @@ static int open_cuda(dd_backend *b)
     return status;
 }
 
-static int open_named(dd_backend *b, const char *name)
+static dd_status open_named(dd_backend *b, const char *name)
 {
     if (!strcmp(name, "cpu"))
         return open_ops(b, &dd_cpu_ops);
@@ -96,13 +96,13 @@ static int open_named(dd_backend *b, const char *name)
     return DD_OK;
 }
 
-int dd_backend_open(const char *name, int threads, dd_backend **backend)
+dd_status dd_backend_open(const char *name, int threads, dd_backend **backend)
 {
     *backend = NULL;
     dd_backend *b = calloc(1, sizeof *b);
     if (!b)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = dd_pool_create(threads > 0 ? threads : dd_cores(), &b->pool);
+    dd_status status = dd_pool_create(threads > 0 ? threads : dd_cores(), &b->pool);
     if (!status)
         status = open_named(b, name);
     if (!status) {

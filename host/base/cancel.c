@@ -16,7 +16,7 @@ int dd_cancelled(void)
     return watched && *watched;
 }
 
-int dd_check_cancelled(void)
+dd_status dd_check_cancelled(void)
 {
     return dd_cancelled() ? dd_fail(DD_STOPPED, "stopped") : DD_OK;
 }

@@ -12,12 +12,14 @@
 
 #include <signal.h>
 
+#include "base/error.h"
+
 /* Look at this flag from now on: nonzero asks for a stop. NULL: nothing is cancelled. Call it while no thread works. */
 void dd_cancel_watch(const volatile sig_atomic_t *flag);
 
 int dd_cancelled(void);
 
 /* Returns DD_STOPPED with a message, if a stop is wanted; else DD_OK. */
-int dd_check_cancelled(void);
+DD_CHECKED dd_status dd_check_cancelled(void);
 
 #endif

@@ -57,7 +57,7 @@ static void be_quiet(void)
 
 /* What the parent learns at the end, through a pipe of its own so that data is not taken for it. */
 typedef struct ending {
-    int status;
+    dd_status status;
     char message[2000];
 } ending;
 
@@ -83,7 +83,8 @@ void dd_child_write(int pipe, const void *data, size_t n)
 }
 
 /* The parent's buffers, locks and files are not this process's to flush or close: it only leaves. */
-static void run_child(const dd_child_limits *limits, int (*work)(void *user, int pipe), void *user, int data, int end)
+static void run_child(const dd_child_limits *limits, dd_status (*work)(void *user, int pipe), void *user, int data,
+                      int end)
 {
     ending e = {0};
     signal(SIGXCPU, SIG_DFL);
@@ -102,7 +103,8 @@ static void close_pipe(int pipe[2])
             close(pipe[i]);
 }
 
-int dd_child_start(dd_child *child, const dd_child_limits *limits, int (*work)(void *user, int pipe), void *user)
+dd_status dd_child_start(dd_child *child, const dd_child_limits *limits, dd_status (*work)(void *user, int pipe),
+                         void *user)
 {
     int data[2] = {-1, -1}, end[2] = {-1, -1};
     *child = (dd_child){.limits = *limits};
@@ -111,7 +113,7 @@ int dd_child_start(dd_child *child, const dd_child_limits *limits, int (*work)(v
     if (child->pid == 0 && child->data)
         run_child(limits, work, user, data[1], end[1]);
     if (child->pid <= 0) {
-        int status = dd_fail(DD_ERR_IO, "no process can be started: %s", strerror(errno));
+        dd_status status = dd_fail(DD_ERR_IO, "no process can be started: %s", strerror(errno));
         if (child->data) {
             fclose(child->data);
             data[0] = -1;
@@ -154,7 +156,7 @@ static int read_ending(int pipe, ending *e)
     return 1;
 }
 
-static int died(const dd_child *child, int how, const char *path)
+static dd_status died(const dd_child *child, int how, const char *path)
 {
     int number = WIFSIGNALED(how) ? WTERMSIG(how) : 0;
     if (number == SIGXCPU)
@@ -168,7 +170,7 @@ static int died(const dd_child *child, int how, const char *path)
                    path);
 }
 
-int dd_child_end(dd_child *child, const char *path)
+dd_status dd_child_end(dd_child *child, const char *path)
 {
     ending e;
     int how = 0;

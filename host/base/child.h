@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "base/error.h"
+
 typedef struct dd_child_limits {
     uint64_t memory; /* bytes beyond what the process has mapped at the start */
     uint64_t time;   /* s of computing */
@@ -29,7 +31,8 @@ typedef struct dd_child {
 
 /* Start `work` in a child; what it returns is its status, and its message (dd_fail) reaches the parent. The child's
  * standard output and error lead nowhere. DD_ERR_IO: no process can be started. */
-int dd_child_start(dd_child *child, const dd_child_limits *limits, int (*work)(void *user, int pipe), void *user);
+DD_CHECKED dd_status dd_child_start(dd_child *child, const dd_child_limits *limits, dd_status (*work)(void *user, int pipe),
+                                    void *user);
 
 /* For the child, which ends here when nobody reads any more. */
 void dd_child_write(int pipe, const void *data, size_t n);
@@ -38,6 +41,6 @@ int dd_child_read(dd_child *child, void *data, size_t n);
 
 /* Wait for the end; what was not read is lost. To be called once after each dd_child_start. Returns the status of
  * `work` and its message, or DD_ERR_IO, which says how the child died, of the file at `path`. */
-int dd_child_end(dd_child *child, const char *path);
+DD_CHECKED dd_status dd_child_end(dd_child *child, const char *path);
 
 #endif

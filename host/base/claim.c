@@ -141,7 +141,7 @@ static int has_ended(const owner *o)
     return is_gone(o->pid, o->start);
 }
 
-static int refuse(const char *path, const char *target, const owner *o)
+static dd_status refuse(const char *path, const char *target, const owner *o)
 {
     return dd_fail(DD_ERR_CONFLICT,
                    "%s: another dualdiff is writing it: process %ld on host %s, since %s; wait for it. If that process "
@@ -166,7 +166,7 @@ static void clear_away(const char *path, const char *stale)
     free(aside);
 }
 
-static int busy(const char *path, const char *target)
+static dd_status busy(const char *path, const char *target)
 {
     return dd_fail(DD_ERR_CONFLICT,
                    "%s: another dualdiff is about to write it; wait for it. If none is, delete the file %s (only that "
@@ -175,7 +175,7 @@ static int busy(const char *path, const char *target)
 }
 
 /* What to do about a claim that is there: 1, it is gone now; 0, *status says who has it. */
-static int judge(const char *path, const char *target, int *status)
+static int judge(const char *path, const char *target, dd_status *status)
 {
     owner o;
     errno = 0;
@@ -192,9 +192,9 @@ static int judge(const char *path, const char *target, int *status)
     return !*status;
 }
 
-int dd_claim_absent(const char *path, const char *target)
+dd_status dd_claim_absent(const char *path, const char *target)
 {
-    int status = DD_OK;
+    dd_status status = DD_OK;
     for (int i = 0; i < TRIES && !status && !access(path, F_OK); i++)
         judge(path, target, &status);
     return status;
@@ -203,7 +203,7 @@ int dd_claim_absent(const char *path, const char *target)
 /* ---- taking ---- */
 
 /* Write the text into the claim that was just created. */
-static int fill(const char *path, int descriptor, const char *text)
+static dd_status fill(const char *path, int descriptor, const char *text)
 {
     size_t n = strlen(text);
     int reason = write(descriptor, text, n) != (ssize_t)n || fsync(descriptor) ? errno : 0;
@@ -215,9 +215,10 @@ static int fill(const char *path, int descriptor, const char *text)
     return dd_fail_writing(path, reason);
 }
 
-static int create(const char *path, const char *target, const char *text)
+static dd_status create(const char *path, const char *target, const char *text)
 {
-    for (int i = 0, status = DD_OK; i < TRIES; i++) {
+    dd_status status = DD_OK;
+    for (int i = 0; i < TRIES; i++) {
         int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (descriptor >= 0)
             return fill(path, descriptor, text);
@@ -229,12 +230,12 @@ static int create(const char *path, const char *target, const char *text)
     return busy(path, target);
 }
 
-int dd_claim_take(const char *path, const char *target, char **mine)
+dd_status dd_claim_take(const char *path, const char *target, char **mine)
 {
     owner me;
     myself(&me);
     *mine = print_owner(&me);
-    int status = *mine ? create(path, target, *mine) : dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_status status = *mine ? create(path, target, *mine) : dd_fail(DD_ERR_MEMORY, "out of memory");
     if (status) {
         free(*mine);
         *mine = NULL;

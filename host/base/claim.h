@@ -7,12 +7,14 @@
 #ifndef DD_CLAIM_H
 #define DD_CLAIM_H
 
+#include "base/error.h"
+
 /* Claim `path` (the claim's own path) for what is called `target` in messages. *mine becomes the text that was written,
  * malloc'ed. DD_ERR_CONFLICT: someone has it. DD_ERR_IO: it cannot be created. */
-int dd_claim_take(const char *path, const char *target, char **mine);
+DD_CHECKED dd_status dd_claim_take(const char *path, const char *target, char **mine);
 
 /* DD_ERR_CONFLICT if someone has claimed `path`, which is not taken here. */
-int dd_claim_absent(const char *path, const char *target);
+DD_CHECKED dd_status dd_claim_absent(const char *path, const char *target);
 
 /* Whether the claim at `path` has the text `mine`: 1, 0 for another text, -1 when there is none. */
 int dd_claim_is(const char *path, const char *mine);

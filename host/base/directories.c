@@ -18,12 +18,12 @@ static int is_folder(const char *path)
     return is;
 }
 
-int dd_make_directories(const char *path, const char *option)
+dd_status dd_make_directories(const char *path, const char *option)
 {
     char *copy = strdup(path);
     if (!copy)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = DD_OK;
+    dd_status status = DD_OK;
     for (char *slash = strchr(copy + 1, '/'); slash && !status; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (mkdir(copy, 0777) && !is_folder(copy))
@@ -35,12 +35,12 @@ int dd_make_directories(const char *path, const char *option)
     return status;
 }
 
-int dd_make_way(const char *path, const char *option)
+dd_status dd_make_way(const char *path, const char *option)
 {
     if (dd_path_is_stream(path))
         return DD_OK;
     char *target = dd_path_followed(path);
-    int status = target ? dd_make_directories(target, option) : dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_status status = target ? dd_make_directories(target, option) : dd_fail(DD_ERR_MEMORY, "out of memory");
     char *slash = target ? strrchr(target, '/') : NULL;
     if (slash)
         slash[slash == target] = '\0'; /* the folder, which may be the root */

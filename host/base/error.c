@@ -12,7 +12,7 @@
 static _Thread_local char message[2048];
 static _Thread_local dd_status code;
 
-int dd_fail(dd_status status, const char *format, ...)
+dd_status dd_fail(dd_status status, const char *format, ...)
 {
     char text[sizeof message]; /* an argument may be the current message */
     va_list arguments;
@@ -25,7 +25,7 @@ int dd_fail(dd_status status, const char *format, ...)
     return status;
 }
 
-int dd_fail_context(const char *format, ...)
+dd_status dd_fail_context(const char *format, ...)
 {
     char context[sizeof message / 2];
     va_list arguments;

@@ -1,6 +1,6 @@
 /* Errors: every function that can fail returns a dd_status and leaves one message for the user.
  *
- *     int status = dd_config_read(path, &config);
+ *     dd_status status = dd_config_read(path, &config);
  *     if (status) {
  *         fprintf(stderr, "dualdiff: %s\n", dd_error_message());
  *         return status;                       // only main ends the program
@@ -31,12 +31,21 @@ typedef enum dd_status {
     DD_STOPPED = 130     /* stopped by a signal after a checkpoint; the same command goes on */
 } dd_status;
 
+/* In front of a function's declaration: whoever calls it must look at the status. */
+#define DD_CHECKED __attribute__((warn_unused_result))
+
+/* Say that a status does not matter: of what is cleaned up after a failure whose message counts. */
+static inline void dd_ignore(dd_status status)
+{
+    (void)status;
+}
+
 /* Record a message (printf format) for the calling thread and return `status`. The message of an
  * earlier failure is replaced. Control characters in it, which names and files may hold, become '?' (names.h). */
-int dd_fail(dd_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+dd_status dd_fail(dd_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Put "<context>: " in front of the current message; returns the current status. */
-int dd_fail_context(const char *format, ...) __attribute__((format(printf, 1, 2)));
+dd_status dd_fail_context(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The calling thread's last message ("" if none). Threads of a backend hand theirs to
  * the caller with dd_fail. */
@@ -45,12 +54,12 @@ const char *dd_error_message(void);
 /* Return from the enclosing function with a failed call's status. */
 #define DD_TRY(call)                                                                                                   \
     do {                                                                                                               \
-        int dd_try_status_ = (call);                                                                                   \
+        dd_status dd_try_status_ = (call);                                                                             \
         if (dd_try_status_)                                                                                            \
             return dd_try_status_;                                                                                     \
     } while (0)
 
-/* The same where something must be released first: needs `int status` and a label `done`. */
+/* The same where something must be released first: needs `dd_status status` and a label `done`. */
 #define DD_CHECK(call)                                                                                                 \
     do {                                                                                                               \
         status = (call);                                                                                               \

@@ -65,7 +65,7 @@ char *dd_path_followed(const char *path)
 
 /* ---- durability ---- */
 
-int dd_fail_writing(const char *path, int error)
+dd_status dd_fail_writing(const char *path, int error)
 {
     int full = error == ENOSPC || error == EDQUOT || error == EFBIG;
     return dd_fail(DD_ERR_IO, "%s: cannot be written: %s%s%s", path, strerror(error),
@@ -73,7 +73,7 @@ int dd_fail_writing(const char *path, int error)
                    full ? ". Make room, then run the command again" : "");
 }
 
-int dd_sync_file(const char *path)
+dd_status dd_sync_file(const char *path)
 {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     int reason = descriptor < 0 || fsync(descriptor) ? errno : 0;
@@ -95,14 +95,14 @@ static int sync_directory_of(const char *path)
     return reason == EINVAL || reason == ENOSYS || reason == EOPNOTSUPP ? 0 : reason;
 }
 
-int dd_sync_directory_of(const char *path)
+dd_status dd_sync_directory_of(const char *path)
 {
     int reason = sync_directory_of(path);
     return reason ? dd_fail(DD_ERR_IO, "the folder of %s cannot be flushed to disk: %s", path, strerror(reason))
                   : DD_OK;
 }
 
-int dd_rename(const char *from, const char *to)
+dd_status dd_rename(const char *from, const char *to)
 {
     if (rename(from, to))
         return dd_fail_writing(to, errno);
@@ -159,7 +159,7 @@ static void random_suffix(char out[12])
 }
 
 /* A new file under a name that nobody else has. */
-static int create_unique(dd_output *out)
+static dd_status create_unique(dd_output *out)
 {
     enum { TRIES = 100 };
     for (int i = 0; i < TRIES && out->descriptor < 0; i++) {
@@ -176,7 +176,7 @@ static int create_unique(dd_output *out)
     return out->descriptor < 0 ? dd_fail_writing(out->name, errno) : DD_OK;
 }
 
-static int create_fixed(dd_output *out)
+static dd_status create_fixed(dd_output *out)
 {
     out->temporary = dd_path_beside(out->path, ".", ".tmp");
     if (!out->temporary)
@@ -186,7 +186,7 @@ static int create_fixed(dd_output *out)
     return out->descriptor < 0 ? dd_fail_writing(out->name, errno) : DD_OK;
 }
 
-static int open_in_place(dd_output *out)
+static dd_status open_in_place(dd_output *out)
 {
     free(out->path);
     out->path = strdup(out->name);
@@ -198,7 +198,7 @@ static int open_in_place(dd_output *out)
 }
 
 /* The new file is as private as the one that it replaces, and belongs to the same people. */
-static int take_mode(dd_output *out, const struct stat *there)
+static dd_status take_mode(dd_output *out, const struct stat *there)
 {
     struct stat made;
     if (fstat(out->descriptor, &made))
@@ -211,11 +211,11 @@ static int take_mode(dd_output *out, const struct stat *there)
     return DD_OK;
 }
 
-static int open_output(dd_output *out, const char *name, int (*create)(dd_output *))
+static dd_status open_output(dd_output *out, const char *name, dd_status (*create)(dd_output *))
 {
     struct stat there;
     *out = (dd_output){.name = strdup(name), .path = dd_path_followed(name), .descriptor = -1};
-    int status = out->name && out->path ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_status status = out->name && out->path ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
     int exists = !status && !stat(name, &there);
     if (exists && S_ISDIR(there.st_mode))
         status = dd_fail(DD_ERR_IO, "%s: is a folder; name a file in it", name);
@@ -233,17 +233,17 @@ static int open_output(dd_output *out, const char *name, int (*create)(dd_output
     return status;
 }
 
-int dd_output_open(dd_output *out, const char *name)
+dd_status dd_output_open(dd_output *out, const char *name)
 {
     return open_output(out, name, create_unique);
 }
 
-int dd_output_open_locked(dd_output *out, const char *name)
+dd_status dd_output_open_locked(dd_output *out, const char *name)
 {
     return open_output(out, name, create_fixed);
 }
 
-int dd_output_close(dd_output *out, int status)
+dd_status dd_output_close(dd_output *out, dd_status status)
 {
     int in_place = dd_output_is_in_place(out);
     if (!status && !in_place && fsync(out->descriptor))
@@ -260,11 +260,11 @@ int dd_output_close(dd_output *out, int status)
     return status;
 }
 
-static int copy_bytes(int from, const char *path, const dd_output *out)
+static dd_status copy_bytes(int from, const char *path, const dd_output *out)
 {
     enum { BLOCK = 1 << 20 };
     char *block = malloc(BLOCK);
-    int status = block ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_status status = block ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
     ssize_t n = 1;
     while (!status && n) {
         n = read(from, block, BLOCK);
@@ -282,12 +282,12 @@ static int copy_bytes(int from, const char *path, const dd_output *out)
     return status;
 }
 
-int dd_output_copy(const dd_output *out, const char *path)
+dd_status dd_output_copy(const dd_output *out, const char *path)
 {
     int from = open(path, O_RDONLY | O_CLOEXEC);
     if (from < 0)
         return dd_fail(DD_ERR_IO, "%s: %s", path, strerror(errno));
-    int status = copy_bytes(from, path, out);
+    dd_status status = copy_bytes(from, path, out);
     close(from);
     return status;
 }

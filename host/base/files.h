@@ -3,7 +3,7 @@
  *
  *     dd_output out;
  *     DD_TRY(dd_output_open(&out, "points.csv"));
- *     int status = write_points(out.descriptor);        // or to the file out.temporary
+ *     dd_status status = write_points(out.descriptor);        // or to the file out.temporary
  *     return dd_output_close(&out, status);             // publishes it, or removes it after a failure
  *
  * Each output is written to a temporary file of its own in the folder of its target, .points.csv.XXXXXX.tmp. Closing
@@ -19,6 +19,8 @@
 #ifndef DD_FILES_H
 #define DD_FILES_H
 
+#include "base/error.h"
+
 typedef struct dd_output {
     char *name;      /* as given, for messages */
     char *path;      /* the target: `name` with symbolic links followed */
@@ -27,18 +29,18 @@ typedef struct dd_output {
 } dd_output;
 
 /* Create the temporary file of an output. DD_ERR_IO names what cannot be created and why. */
-int dd_output_open(dd_output *out, const char *name);
+DD_CHECKED dd_status dd_output_open(dd_output *out, const char *name);
 
 /* The same for a file whose one writer holds its lock (lock.h): the temporary file has a fixed name, .NAME.tmp, so that
  * the next writer clears away what a killed one left. */
-int dd_output_open_locked(dd_output *out, const char *name);
+DD_CHECKED dd_status dd_output_open_locked(dd_output *out, const char *name);
 
 /* Publish the file if `status`, that of writing it, is DD_OK, else remove it. Returns the first failure. DD_ERR_IO:
  * either the target is as it was, or the new file is in place but not yet safe on disk; the message says which. */
-int dd_output_close(dd_output *out, int status);
+DD_CHECKED dd_status dd_output_close(dd_output *out, dd_status status);
 
 /* Copy the file at `path` into the new output, to be changed there. DD_ERR_IO names the file. */
-int dd_output_copy(const dd_output *out, const char *path);
+DD_CHECKED dd_status dd_output_copy(const dd_output *out, const char *path);
 
 /* Whether the target is a device or a pipe, which some formats cannot be written to. */
 int dd_output_is_in_place(const dd_output *out);
@@ -48,13 +50,13 @@ int dd_path_is_stream(const char *path);
 /* ---- parts of it, for files with a life of their own (store/checkpoint.c) ---- */
 
 /* Rename `from` to `to`, durably. DD_ERR_IO as for dd_output_close. */
-int dd_rename(const char *from, const char *to);
-int dd_sync_file(const char *path);
+DD_CHECKED dd_status dd_rename(const char *from, const char *to);
+DD_CHECKED dd_status dd_sync_file(const char *path);
 /* Make names that were added to or removed from the folder of `path` durable. */
-int dd_sync_directory_of(const char *path);
+DD_CHECKED dd_status dd_sync_directory_of(const char *path);
 
 /* DD_ERR_IO for a failed write, with the errno and, where there is one, the cure. */
-int dd_fail_writing(const char *path, int error);
+DD_CHECKED dd_status dd_fail_writing(const char *path, int error);
 
 /* "<path><suffix>", malloc'ed; NULL when memory is out. */
 char *dd_path_with(const char *path, const char *suffix);

@@ -76,7 +76,7 @@ void dd_lock_holder(int descriptor, char *out, size_t size)
         fclose(locks);
 }
 
-static int held_by_another(const dd_lock *l)
+static dd_status held_by_another(const dd_lock *l)
 {
     char holder[96] = "";
     if (l->descriptor >= 0)
@@ -100,12 +100,12 @@ static void drop_descriptor(dd_lock *l)
 }
 
 /* *missing: the file system has no flock. */
-static int take_flock(dd_lock *l, int *missing)
+static dd_status take_flock(dd_lock *l, int *missing)
 {
     enum { TRIES = 20 };
     *missing = dd_lock_is_unwanted();
     for (int i = 0; i < TRIES && !*missing; i++) {
-        int status = DD_OK;
+        dd_status status = DD_OK;
         l->descriptor = open(l->file, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (l->descriptor < 0)
             return dd_fail(DD_ERR_IO, "%s: %s; no lock can be made there", l->file, strerror(errno));
@@ -143,7 +143,7 @@ static int open_folder(const char *target)
 
 /* A folder takes locks for reading only, which do not exclude each other: each process sets its own, then looks for
  * that of another one. */
-static int mark_folder(dd_lock *l)
+static dd_status mark_folder(dd_lock *l)
 {
     struct flock mine = place_of(l->target, F_RDLCK), other = place_of(l->target, F_WRLCK);
     l->folder = open_folder(l->target);
@@ -174,7 +174,7 @@ void dd_lock_release(dd_lock *l)
 }
 
 /* With flock, someone on another machine may still have a claim. */
-static int take(dd_lock *l)
+static dd_status take(dd_lock *l)
 {
     int missing;
     DD_TRY(take_flock(l, &missing));
@@ -182,7 +182,7 @@ static int take(dd_lock *l)
     return mark_folder(l);
 }
 
-int dd_lock_acquire(const char *path, dd_lock **lock)
+dd_status dd_lock_acquire(const char *path, dd_lock **lock)
 {
     dd_lock *l = calloc(1, sizeof *l);
     *lock = NULL;
@@ -191,7 +191,7 @@ int dd_lock_acquire(const char *path, dd_lock **lock)
     *l = (dd_lock){.target = dd_path_followed(path), .descriptor = -1, .folder = -1};
     l->file = l->target ? dd_path_beside(l->target, ".", ".lock") : NULL;
     l->claim = l->target ? dd_path_beside(l->target, ".", ".claim") : NULL;
-    int status = l->file && l->claim ? take(l) : dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_status status = l->file && l->claim ? take(l) : dd_fail(DD_ERR_MEMORY, "out of memory");
     if (status)
         dd_lock_release(l);
     else
@@ -199,7 +199,7 @@ int dd_lock_acquire(const char *path, dd_lock **lock)
     return status;
 }
 
-static int lost(const dd_lock *l)
+static dd_status lost(const dd_lock *l)
 {
     return dd_fail(
         DD_ERR_CONFLICT,
@@ -208,7 +208,7 @@ static int lost(const dd_lock *l)
         l->target);
 }
 
-static int check_claim(dd_lock *l)
+static dd_status check_claim(dd_lock *l)
 {
     int is_mine = dd_claim_is(l->claim, l->claimed);
     if (is_mine >= 0)
@@ -221,14 +221,14 @@ static int check_claim(dd_lock *l)
     return DD_OK;
 }
 
-int dd_lock_check(dd_lock *l)
+dd_status dd_lock_check(dd_lock *l)
 {
     int missing, before = l->descriptor;
     if (l->claimed)
         return check_claim(l);
     if (is_named(l))
         return DD_OK;
-    int status = take_flock(l, &missing);
+    dd_status status = take_flock(l, &missing);
     if (status || missing) {
         l->descriptor = before;
         return status == DD_ERR_CONFLICT ? lost(l) : status;

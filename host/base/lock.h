@@ -19,15 +19,17 @@
 
 #include <stddef.h>
 
+#include "base/error.h"
+
 typedef struct dd_lock dd_lock;
 
 /* DD_ERR_CONFLICT: another process has it, and the message says which, where that can be known. DD_ERR_IO: no lock file
  * can be made there. On failure *lock is NULL. */
-int dd_lock_acquire(const char *path, dd_lock **lock);
+DD_CHECKED dd_status dd_lock_acquire(const char *path, dd_lock **lock);
 
 /* Whether the lock is still this process's: makes its file again if someone deleted it. DD_ERR_CONFLICT: another
  * process has taken it since; nothing more may be written. */
-int dd_lock_check(dd_lock *lock);
+DD_CHECKED dd_status dd_lock_check(dd_lock *lock);
 
 void dd_lock_release(dd_lock *lock); /* NULL: nothing */
 

@@ -43,7 +43,7 @@ static const char *fault(const char *name)
                                      : NULL;
 }
 
-int dd_name_check(const char *name, dd_status status, const char *what, const char *cure)
+dd_status dd_name_check(const char *name, dd_status status, const char *what, const char *cure)
 {
     const char *why = fault(name);
     char shown[2 * DD_NAME];

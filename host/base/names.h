@@ -15,7 +15,7 @@ enum { DD_NAME = 64 }; /* the longest name of a configuration or of points, with
 /* Whether `name` may be one component of a path that the program writes to. DD_OK, or `status` with the message
  * "<what> '<name>' cannot be part of a path: <why>; <cure>". Refused are the empty name, one of DD_NAME bytes or more,
  * one that begins with '.' or '-', and one that holds '/' or a control character. */
-int dd_name_check(const char *name, dd_status status, const char *what, const char *cure);
+DD_CHECKED dd_status dd_name_check(const char *name, dd_status status, const char *what, const char *cure);
 
 /* The first `length` bytes of `name` as a name: cut to what fits, behind a whole character. */
 void dd_name_copy(char out[DD_NAME], const char *name, size_t length);

@@ -92,7 +92,7 @@ static void *work(void *p)
     }
 }
 
-int dd_pool_create(int threads, dd_pool **out)
+dd_status dd_pool_create(int threads, dd_pool **out)
 {
     *out = NULL;
     dd_pool *pool = aligned_alloc(64, (sizeof *pool + 63) / 64 * 64);

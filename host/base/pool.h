@@ -9,6 +9,8 @@
 #ifndef DD_POOL_H
 #define DD_POOL_H
 
+#include "base/error.h"
+
 typedef struct dd_pool dd_pool;
 
 /* Who wants to know how far the work on a pool is. `tell` is called by the thread that called into the pool, from
@@ -28,7 +30,7 @@ typedef struct dd_team {
 typedef void (*dd_task)(void *argument, const dd_team *team);
 
 /* threads >= 1, the caller's thread included. */
-int dd_pool_create(int threads, dd_pool **pool);
+DD_CHECKED dd_status dd_pool_create(int threads, dd_pool **pool);
 void dd_pool_destroy(dd_pool *pool);
 int dd_pool_threads(const dd_pool *pool);
 

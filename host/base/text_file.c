@@ -6,19 +6,20 @@
 #include "base/error.h"
 #include "base/files.h"
 
-static int write_text(const dd_output *out, int (*print)(FILE *out, const void *data), const void *data)
+static dd_status write_text(const dd_output *out, dd_status (*print)(FILE *out, const void *data), const void *data)
 {
     errno = 0;
     int copy = dup(out->descriptor);
     FILE *file = copy < 0 ? NULL : fdopen(copy, "w");
     if (!file)
         return dd_fail_writing(out->name, errno);
-    int status = print(file, data), broken = ferror(file) != 0;
+    dd_status status = print(file, data);
+    int broken = ferror(file) != 0;
     broken = fclose(file) || broken;
     return status || !broken ? status : dd_fail_writing(out->name, errno ? errno : EIO);
 }
 
-int dd_text_file_write(const char *path, int (*print)(FILE *out, const void *data), const void *data)
+dd_status dd_text_file_write(const char *path, dd_status (*print)(FILE *out, const void *data), const void *data)
 {
     dd_output out;
     DD_TRY(dd_output_open(&out, path));

@@ -92,7 +92,7 @@ static const dd_option *find_option(const dd_command *command, const char *name,
     return NULL;
 }
 
-static int unknown_option(const dd_command *command, const char *name)
+static dd_status unknown_option(const dd_command *command, const char *name)
 {
     const char *names[32];
     int count = 0;
@@ -105,7 +105,7 @@ static int unknown_option(const dd_command *command, const char *name)
 }
 
 /* CONFIG behind "--set a=1" was taken for another value of it. */
-static int missing_word(const dd_args *args)
+static dd_status missing_word(const dd_args *args)
 {
     const dd_command *command = args->command;
     const dd_option *last =
@@ -123,7 +123,7 @@ static void give(dd_args *args, const dd_option *option, const char *value)
 }
 
 /* One option at argv[*i] with its values; *i is left at the last word used. */
-static int parse_option(const dd_command *command, int argc, char **argv, int *i, dd_args *args)
+static dd_status parse_option(const dd_command *command, int argc, char **argv, int *i, dd_args *args)
 {
     const char *name = argv[*i] + 2, *equals = strchr(name, '=');
     const dd_option *option = find_option(command, name, equals ? (size_t)(equals - name) : strlen(name));
@@ -149,7 +149,7 @@ static int parse_option(const dd_command *command, int argc, char **argv, int *i
     return DD_OK;
 }
 
-int dd_args_parse(const dd_command *command, int argc, char **argv, dd_args *args)
+dd_status dd_args_parse(const dd_command *command, int argc, char **argv, dd_args *args)
 {
     *args = (dd_args){.command = command};
     for (int i = 0; i < argc; i++)
@@ -202,8 +202,8 @@ const char *dd_args_value(const dd_args *args, const char *option, const char *o
     return otherwise;
 }
 
-int dd_args_integer(const dd_args *args, const char *option, long long least, long long most, long long otherwise,
-                    long long *out)
+dd_status dd_args_integer(const dd_args *args, const char *option, long long least, long long most, long long otherwise,
+                          long long *out)
 {
     const char *text = dd_args_value(args, option, NULL);
     *out = otherwise;
@@ -218,7 +218,7 @@ int dd_args_integer(const dd_args *args, const char *option, long long least, lo
     return DD_OK;
 }
 
-int dd_args_threads(const dd_args *args, int *threads)
+dd_status dd_args_threads(const dd_args *args, int *threads)
 {
     long long number;
     DD_TRY(dd_args_integer(args, "threads", 0, 4096, 0, &number));
@@ -231,7 +231,7 @@ int dd_args_threads(const dd_args *args, int *threads)
     return DD_OK;
 }
 
-int dd_args_values(const dd_args *args, const char *option, const char ***values, int *count)
+dd_status dd_args_values(const dd_args *args, const char *option, const char ***values, int *count)
 {
     *count = 0;
     *values = malloc(((size_t)args->given + 1) * sizeof **values);
@@ -245,7 +245,7 @@ int dd_args_values(const dd_args *args, const char *option, const char ***values
 
 enum { MOST_SEEDS = 10000 };
 
-static int bad_seeds(const dd_args *args, const char *option, const char *text)
+static dd_status bad_seeds(const dd_args *args, const char *option, const char *text)
 {
     return dd_fail(DD_ERR_USAGE,
                    "%s: --%s %s: write numbers and ranges, for instance 0-4 or 1,5,7, at most %d in "
@@ -265,7 +265,7 @@ static int take_number(const char **text, unsigned long long *out)
     return !errno && *out <= INT64_MAX;
 }
 
-int dd_args_seeds(const dd_args *args, const char *option, uint64_t **seeds, int *count)
+dd_status dd_args_seeds(const dd_args *args, const char *option, uint64_t **seeds, int *count)
 {
     *count = 0;
     *seeds = NULL;

@@ -3,13 +3,15 @@
  *     static const dd_option options[] = {{"out", "DIR", 0, "where results go; default: runs"}, {0}};
  *     static const dd_command command = {.name = "train", .options = options, ...};
  *     dd_args args;
- *     int status = dd_args_parse(&command, argc, argv, &args);      // prints --help itself: args.help
+ *     dd_status status = dd_args_parse(&command, argc, argv, &args);      // prints --help itself: args.help
  *     const char *out = dd_args_value(&args, "out", "runs");
  */
 #ifndef DD_ARGS_H
 #define DD_ARGS_H
 
 #include <stdint.h>
+
+#include "base/error.h"
 
 typedef struct dd_option {
     const char *name;  /* without the dashes */
@@ -31,7 +33,7 @@ typedef struct dd_command {
     const char *words_name;      /* "CONFIG" */
     const dd_option *options;    /* ends with a NULL name */
     const char *examples;
-    int (*run)(int argc, char **argv); /* argv[0] is the first word behind the command's name */
+    dd_status (*run)(int argc, char **argv); /* argv[0] is the first word behind the command's name */
 } dd_command;
 
 /* For the tables of commands that show progress. */
@@ -51,23 +53,23 @@ typedef struct dd_args {
 } dd_args;
 
 /* DD_ERR_USAGE names the closest option. */
-int dd_args_parse(const dd_command *command, int argc, char **argv, dd_args *args);
+DD_CHECKED dd_status dd_args_parse(const dd_command *command, int argc, char **argv, dd_args *args);
 void dd_args_free(dd_args *args);
 
 int dd_args_has(const dd_args *args, const char *option);
 /* The last value given, or `otherwise`. */
 const char *dd_args_value(const dd_args *args, const char *option, const char *otherwise);
 /* A whole number from least to most. */
-int dd_args_integer(const dd_args *args, const char *option, long long least, long long most, long long otherwise,
-                    long long *out);
+DD_CHECKED dd_status dd_args_integer(const dd_args *args, const char *option, long long least, long long most,
+                                     long long otherwise, long long *out);
 /* --threads, from 0 (the default: one per core) to 4096. More threads than this process has cores are a warning. */
-int dd_args_threads(const dd_args *args, int *threads);
+DD_CHECKED dd_status dd_args_threads(const dd_args *args, int *threads);
 /* All values of an option, malloc'ed list of borrowed strings. */
-int dd_args_values(const dd_args *args, const char *option, const char ***values, int *count);
+DD_CHECKED dd_status dd_args_values(const dd_args *args, const char *option, const char ***values, int *count);
 
 /* "0-4,7" and the like from all values of an option, in order, without repeats; malloc'ed. NULL and 0 without the
  * option. */
-int dd_args_seeds(const dd_args *args, const char *option, uint64_t **seeds, int *count);
+DD_CHECKED dd_status dd_args_seeds(const dd_args *args, const char *option, uint64_t **seeds, int *count);
 
 extern const dd_note dd_exit_status[]; /* ends with a NULL name */
 

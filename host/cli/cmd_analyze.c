@@ -75,13 +75,13 @@ static void print_summary(const char *path, const dd_analysis *a, double seconds
            (double)dd_analysis_find(a, "trajectory/difference")->value[0]);
 }
 
-static int analyze(const char *path, const dd_args *args, int threads, dd_progress_view *view)
+static dd_status analyze(const char *path, const dd_args *args, int threads, dd_progress_view *view)
 {
     dd_loaded stored;
     dd_points points = {0};
     dd_analysis analysis = {0};
     dd_lock *lock;
-    int status;
+    dd_status status;
     double began = dd_now();
     DD_TRY(dd_loaded_open(path, NULL, dd_args_value(args, "backend", "auto"), threads, &stored));
     dd_progress_watch(view, dd_backend_pool(stored.backend));
@@ -108,11 +108,11 @@ static int analyze(const char *path, const dd_args *args, int threads, dd_progre
     return status;
 }
 
-int dd_cmd_analyze(int argc, char **argv)
+dd_status dd_cmd_analyze(int argc, char **argv)
 {
     dd_args args;
     int threads;
-    int status = dd_args_parse(&dd_command_analyze, argc, argv, &args);
+    dd_status status = dd_args_parse(&dd_command_analyze, argc, argv, &args);
     if (status || args.help)
         goto done;
     DD_CHECK(dd_args_threads(&args, &threads));
@@ -121,7 +121,7 @@ int dd_cmd_analyze(int argc, char **argv)
     int failed = 0;
     for (int i = 0; i < args.words; i++) {
         dd_progress_part(&view, i, args.words);
-        int one = analyze(args.word[i], &args, threads, &view);
+        dd_status one = analyze(args.word[i], &args, threads, &view);
         if (!one)
             continue;
         status = failed++ ? status : one;

@@ -60,7 +60,7 @@ const dd_command dd_command_compare = {
     .run = dd_cmd_compare,
 };
 
-static int parse_format(const char *name, dd_table_format *format)
+static dd_status parse_format(const char *name, dd_table_format *format)
 {
     static const char *const names[] = {"text", "markdown", "csv"};
     for (int i = 0; i < 3; i++) {
@@ -74,7 +74,7 @@ static int parse_format(const char *name, dd_table_format *format)
                    closest ? " (did you mean '" : "", closest ? closest : "", closest ? "'?)" : "");
 }
 
-static int parse_metrics(const dd_args *args, dd_table_options *options)
+static dd_status parse_metrics(const dd_args *args, dd_table_options *options)
 {
     const char **name, *names[DD_METRICS + 1] = {"all"};
     int count, status = DD_OK;
@@ -100,14 +100,14 @@ static int parse_metrics(const dd_args *args, dd_table_options *options)
 }
 
 /* Before the first file is written. A pickle cannot be recognised; one of ours has our final_info.json next to it. */
-static int check_reference(const char *dir, const dd_entries *entries, int overwrite)
+static dd_status check_reference(const char *dir, const dd_entries *entries, int overwrite)
 {
     for (int first = 0, size; first < entries->count; first += size) {
         char *info, *pickle;
         size = dd_entries_group(entries, first, 0);
         if (asprintf(&info, "%s/%s/final_info.json", dir, entries->entry[first].run) < 0)
             return dd_fail(DD_ERR_MEMORY, "out of memory");
-        int status = dd_overwrite_check(info, DD_WRITES_SUMMARY, overwrite);
+        dd_status status = dd_overwrite_check(info, DD_WRITES_SUMMARY, overwrite);
         if (!status && access(info, F_OK)) {
             if (asprintf(&pickle, "%s/%s/all_results.pkl", dir, entries->entry[first].run) < 0)
                 pickle = NULL;
@@ -121,14 +121,14 @@ static int check_reference(const char *dir, const dd_entries *entries, int overw
     return DD_OK;
 }
 
-static int write_reference(const char *dir, dd_entries *entries)
+static dd_status write_reference(const char *dir, dd_entries *entries)
 {
     for (int first = 0, size; first < entries->count; first += size) {
         char *file;
         size = dd_entries_group(entries, first, 0);
         if (asprintf(&file, "%s/%s/final_info.json", dir, entries->entry[first].run) < 0)
             return dd_fail(DD_ERR_MEMORY, "out of memory");
-        int status = dd_make_directories(file, "--reference");
+        dd_status status = dd_make_directories(file, "--reference");
         *strrchr(file, '/') = '\0';
         if (!status)
             status = dd_final_info_write_entries(file, entries->entry + first, size);
@@ -139,7 +139,7 @@ static int write_reference(const char *dir, dd_entries *entries)
     return dd_tool_run("reference_files.py", arguments, entries, entries->count);
 }
 
-static int compare(const dd_args *args, dd_entries *entries)
+static dd_status compare(const dd_args *args, dd_entries *entries)
 {
     dd_table_options options = {.format = DD_TABLE_TEXT};
     const char *output = dd_args_value(args, "output", NULL), *reference = dd_args_value(args, "reference", NULL);
@@ -173,11 +173,11 @@ static int compare(const dd_args *args, dd_entries *entries)
     return dd_entries_complete(entries);
 }
 
-int dd_cmd_compare(int argc, char **argv)
+dd_status dd_cmd_compare(int argc, char **argv)
 {
     dd_args args;
     dd_entries entries = {0};
-    int status = dd_args_parse(&dd_command_compare, argc, argv, &args);
+    dd_status status = dd_args_parse(&dd_command_compare, argc, argv, &args);
     if (!status && !args.help)
         status = compare(&args, &entries);
     dd_entries_free(&entries);

@@ -1,4 +1,5 @@
 /* dualdiff completion: scripts that let a shell complete the program's words. */
+#include "base/error.h"
 #include "cli/commands.h"
 #include "cli/completion.h"
 
@@ -19,10 +20,10 @@ const dd_command dd_command_completion = {
                 "    dualdiff completion fish > ~/.config/fish/completions/dualdiff.fish\n",
     .run = dd_cmd_completion};
 
-int dd_cmd_completion(int argc, char **argv)
+dd_status dd_cmd_completion(int argc, char **argv)
 {
     dd_args args;
-    int status = dd_args_parse(&dd_command_completion, argc, argv, &args);
+    dd_status status = dd_args_parse(&dd_command_completion, argc, argv, &args);
     if (!status && !args.help)
         status = dd_completion_print(args.word[0]);
     dd_args_free(&args);

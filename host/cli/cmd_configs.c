@@ -38,11 +38,12 @@ static void read_title(const char *folder, const char *name, char title[128])
     fclose(file);
 }
 
-static int print_configs(void)
+static dd_status print_configs(void)
 {
     dd_config_names own;
     DD_TRY(dd_config_names_read(&own));
-    int status = own.count ? DD_OK
+    dd_status status = own.count
+                           ? DD_OK
                            : dd_fail(DD_ERR_IO,
                                      "%s: no configurations there; install dualdiff with its share folder, or keep its "
                                      "source in place",
@@ -62,10 +63,10 @@ static int print_configs(void)
     return status;
 }
 
-int dd_cmd_configs(int argc, char **argv)
+dd_status dd_cmd_configs(int argc, char **argv)
 {
     dd_args args;
-    int status = dd_args_parse(&dd_command_configs, argc, argv, &args);
+    dd_status status = dd_args_parse(&dd_command_configs, argc, argv, &args);
     if (!status && !args.help)
         status = print_configs();
     dd_args_free(&args);

@@ -71,7 +71,7 @@ static void print_floors(const dd_model *model, const dd_training_config *t, con
         }
 }
 
-int dd_cmd_cost(int argc, char **argv)
+dd_status dd_cmd_cost(int argc, char **argv)
 {
     static const uint64_t usual[] = {1, 20, 400};
     dd_args args;
@@ -79,7 +79,7 @@ int dd_cmd_cost(int argc, char **argv)
     dd_model model;
     uint64_t *given = NULL;
     int count = 0;
-    int status = dd_args_parse(&dd_command_cost, argc, argv, &args);
+    dd_status status = dd_args_parse(&dd_command_cost, argc, argv, &args);
     if (status || args.help)
         goto done;
     DD_CHECK(dd_read_config(&args, &config));

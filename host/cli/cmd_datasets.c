@@ -23,7 +23,7 @@ const dd_command dd_command_datasets = {
     .examples = "    dualdiff datasets\n",
     .run = dd_cmd_datasets};
 
-static int print_dataset(const dd_generator_info *g)
+static dd_status print_dataset(const dd_generator_info *g)
 {
     int modes = dd_generator_modes(g);
     char text[16] = "-";
@@ -35,7 +35,7 @@ static int print_dataset(const dd_generator_info *g)
     return DD_OK;
 }
 
-static int print_datasets(void)
+static dd_status print_datasets(void)
 {
     printf("%-21s %-11s %5s  %s\n", "name", "kind", "modes", "what it is");
     for (int kind = 0; kind < DD_GENERATOR_KINDS; kind++)
@@ -45,10 +45,10 @@ static int print_datasets(void)
     return DD_OK;
 }
 
-int dd_cmd_datasets(int argc, char **argv)
+dd_status dd_cmd_datasets(int argc, char **argv)
 {
     dd_args args;
-    int status = dd_args_parse(&dd_command_datasets, argc, argv, &args);
+    dd_status status = dd_args_parse(&dd_command_datasets, argc, argv, &args);
     if (!status && !args.help)
         status = print_datasets();
     dd_args_free(&args);

@@ -63,14 +63,15 @@ const dd_command dd_command_evaluate = {
 
 /* Against `points`, which may be the training points. samples: x and initial_noise (evaluation.samples, 2), those that
  * were measured. */
-static int measure(const char *path, const dd_loaded *s, const dd_points *points, int training, const char *dataset,
-                   dd_samples *samples, dd_metrics *m)
+static dd_status measure(const char *path, const dd_loaded *s, const dd_points *points, int training,
+                         const char *dataset, dd_samples *samples, dd_metrics *m)
 {
     const dd_config *c = &s->header.config;
     uint32_t n = (uint32_t)c->evaluation.samples;
     dd_points fresh = {0};
     double eval_loss, heldout_loss = NAN;
-    int status = DD_OK, measured;
+    dd_status status = DD_OK;
+    int measured;
     dd_pool *pool = dd_backend_pool(s->backend);
     dd_pool_phase(pool, "evaluating the loss");
     DD_CHECK(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_EVALUATE, (const dd_points *const[]){points},
@@ -128,7 +129,7 @@ static char *target_of(const dd_loaded *s, const output *o)
                        s->header.seed, ".h5");
 }
 
-static int check_target(const char *path, int overwrite)
+static dd_status check_target(const char *path, int overwrite)
 {
     if (!path)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
@@ -139,8 +140,8 @@ static int check_target(const char *path, int overwrite)
 
 /* What is stored under a result's name is one, of samples without a network. gate (evaluation.samples, gates): room
  * for the weights on the samples. */
-static int store(const dd_loaded *s, const output *o, const dd_points *training, const dd_samples *samples, float *gate,
-                 const dd_metrics *computed, dd_progress_view *view)
+static dd_status store(const dd_loaded *s, const output *o, const dd_points *training, const dd_samples *samples,
+                       float *gate, const dd_metrics *computed, dd_progress_view *view)
 {
     uint32_t n = (uint32_t)s->header.config.evaluation.samples;
     if (s->model.gates)
@@ -159,7 +160,7 @@ static int store(const dd_loaded *s, const output *o, const dd_points *training,
                         .gates = s->model.gates,
                         .training = training};
     dd_lock *lock = NULL;
-    int status = dd_make_directories(path, "--out");
+    dd_status status = dd_make_directories(path, "--out");
     if (!status)
         status = dd_lock_acquire(path, &lock); /* a run of this name may be training */
     if (!status)
@@ -173,7 +174,8 @@ static int store(const dd_loaded *s, const output *o, const dd_points *training,
     return status;
 }
 
-static int evaluate(const char *path, const dd_loaded *s, const char *asked, const output *out, dd_progress_view *view)
+static dd_status evaluate(const char *path, const dd_loaded *s, const char *asked, const output *out,
+                          dd_progress_view *view)
 {
     const char *dataset = asked ? asked : s->header.dataset;
     dd_points points;
@@ -204,7 +206,7 @@ static int evaluate(const char *path, const dd_loaded *s, const char *asked, con
             dataset, path);
     }
     char *target = out->dir ? target_of(s, out) : NULL;
-    int status = out->dir ? check_target(target, out->overwrite) : DD_OK; /* before the work, not after it */
+    dd_status status = out->dir ? check_target(target, out->overwrite) : DD_OK; /* before the work, not after it */
     if (out->dir && !status)
         status = dd_make_way(target, "--out");
     free(target);
@@ -243,7 +245,7 @@ static int missing(const dd_metrics *stored, const dd_metrics *computed, dd_metr
     return count;
 }
 
-static int add_missing(const char *path, const dd_metrics *stored, const dd_metrics *computed)
+static dd_status add_missing(const char *path, const dd_metrics *stored, const dd_metrics *computed)
 {
     dd_metrics added;
     if (!missing(stored, computed, &added)) {
@@ -258,13 +260,14 @@ static int add_missing(const char *path, const dd_metrics *stored, const dd_metr
 }
 
 /* Of the stored samples, not of such that are made again: what is added belongs to what is there. */
-static int complete(const char *path, const dd_loaded *s, const char *asked)
+static dd_status complete(const char *path, const dd_loaded *s, const char *asked)
 {
     dd_points points = {0};
     dd_metrics stored, computed;
     float *x = NULL;
     uint32_t n;
-    int measured, status;
+    int measured;
+    dd_status status;
     dd_lock *lock;
     DD_TRY(dd_lock_acquire(path, &lock));
     DD_CHECK(dd_loaded_own_points("evaluate", path, s, asked, &points));
@@ -281,7 +284,7 @@ done:
 }
 
 /* --complete is about the file as it is. */
-static int check_complete(const dd_args *args)
+static dd_status check_complete(const dd_args *args)
 {
     static const char *const others[] = {"config", "set", "out"};
     for (int i = 0; i < 3 && dd_args_has(args, "complete"); i++)
@@ -292,7 +295,7 @@ static int check_complete(const dd_args *args)
 }
 
 /* The stored configuration, with --config's and --set's [sampling] and [evaluation]. */
-static int configure(const dd_args *args, const char *path, dd_config *config)
+static dd_status configure(const dd_args *args, const char *path, dd_config *config)
 {
     static const char *const fixed[] = {"model", "diffusion", "training", "data", NULL};
     const char *file = dd_args_value(args, "config", NULL);
@@ -305,7 +308,7 @@ static int configure(const dd_args *args, const char *path, dd_config *config)
     char *difference = dd_config_difference(config, &header.config, fixed);
     if (!difference)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status =
+    dd_status status =
         *difference
             ? dd_fail(DD_ERR_USAGE,
                       "%s was trained otherwise; only [sampling] and [evaluation] can change now. If --config is meant "
@@ -316,7 +319,7 @@ static int configure(const dd_args *args, const char *path, dd_config *config)
     return status;
 }
 
-int dd_cmd_evaluate(int argc, char **argv)
+dd_status dd_cmd_evaluate(int argc, char **argv)
 {
     dd_args args;
     dd_loaded stored;
@@ -324,7 +327,7 @@ int dd_cmd_evaluate(int argc, char **argv)
     char name[64] = "";
     dd_progress_view view;
     int threads;
-    int status = dd_args_parse(&dd_command_evaluate, argc, argv, &args);
+    dd_status status = dd_args_parse(&dd_command_evaluate, argc, argv, &args);
     if (status || args.help)
         goto done;
     DD_CHECK(dd_args_threads(&args, &threads));

@@ -23,7 +23,7 @@ const dd_command dd_command_floor = {
     .examples = "    dualdiff floor run_1 --dataset dino --draws 40\n",
     .run = dd_cmd_floor};
 
-static int draw(const dd_draws *d, const void *user, uint64_t seed, uint32_t n, float *x, float *initial_noise)
+static dd_status draw(const dd_draws *d, const void *user, uint64_t seed, uint32_t n, float *x, float *initial_noise)
 {
     dd_points fresh;
     (void)user;
@@ -34,12 +34,12 @@ static int draw(const dd_draws *d, const void *user, uint64_t seed, uint32_t n, 
     return DD_OK;
 }
 
-int dd_cmd_floor(int argc, char **argv)
+dd_status dd_cmd_floor(int argc, char **argv)
 {
     dd_args args;
     dd_draws d = {0};
     dd_progress_view view;
-    int status = dd_args_parse(&dd_command_floor, argc, argv, &args);
+    dd_status status = dd_args_parse(&dd_command_floor, argc, argv, &args);
     if (status || args.help)
         goto done;
     DD_CHECK(dd_draws_open(&args, &view, &d));

@@ -22,7 +22,7 @@ const dd_command dd_command_help = {
     .examples = "    dualdiff help train\n    dualdiff help --man ~/.local/share/man/man1\n",
     .run = dd_cmd_help};
 
-static int help(const dd_args *args)
+static dd_status help(const dd_args *args)
 {
     const char *dir = dd_args_value(args, "man", NULL);
     const dd_command *command;
@@ -37,10 +37,10 @@ static int help(const dd_args *args)
     return DD_OK;
 }
 
-int dd_cmd_help(int argc, char **argv)
+dd_status dd_cmd_help(int argc, char **argv)
 {
     dd_args args;
-    int status = dd_args_parse(&dd_command_help, argc, argv, &args);
+    dd_status status = dd_args_parse(&dd_command_help, argc, argv, &args);
     if (!status && !args.help)
         status = help(&args);
     dd_args_free(&args);

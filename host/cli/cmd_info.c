@@ -35,7 +35,7 @@ const dd_command dd_command_info = {
                 "    dualdiff info dino\n",
     .run = dd_cmd_info};
 
-static int print_network(const dd_config *c)
+static dd_status print_network(const dd_config *c)
 {
     dd_model m;
     dd_schedule s;
@@ -111,7 +111,7 @@ static int print_untrained(hid_t file, const dd_header *h, const char *path)
     return known;
 }
 
-static int print_file(const char *path, dd_header *h)
+static dd_status print_file(const char *path, dd_header *h)
 {
     static const char *const kinds[] = {"log of a run that is not finished", "checkpoint", "result", "samples"};
     hid_t file;
@@ -120,7 +120,8 @@ static int print_file(const char *path, dd_header *h)
     printf("%s: %s\n\n", path, kinds[h->kind]);
     printf("run        %s on %s (%u point%s), seed %llu\n", h->config_name, h->dataset, h->points, dd_plural(h->points),
            (unsigned long long)h->seed);
-    int status = DD_OK, untrained = print_untrained(file, h, path);
+    dd_status status = DD_OK;
+    int untrained = print_untrained(file, h, path);
     if (!untrained)
         printf("steps      %d of %d\n", h->step, h->config.training.steps);
     printf("made by    dualdiff %s (commit %s), backend %s, %s, %d thread%s", h->program_version, h->git_commit,
@@ -140,7 +141,7 @@ static int print_file(const char *path, dd_header *h)
     return status;
 }
 
-static int print_config(const dd_config *c)
+static dd_status print_config(const dd_config *c)
 {
     char *text = dd_config_print(c);
     if (!text)
@@ -150,7 +151,7 @@ static int print_config(const dd_config *c)
     return DD_OK;
 }
 
-static int print_dataset(const dd_generator_info *g)
+static dd_status print_dataset(const dd_generator_info *g)
 {
     enum { POINTS = 10000 };
     dd_points points;
@@ -189,10 +190,10 @@ static int is_toml(const char *path)
 }
 
 /* A word that is no configuration may have been meant as a dataset, a run's folder or a file of points. */
-static int open_config(const char *word, dd_config *config)
+static dd_status open_config(const char *word, dd_config *config)
 {
     char message[1024];
-    int status = dd_config_open(word, config);
+    dd_status status = dd_config_open(word, config);
     snprintf(message, sizeof message, "%s", dd_error_message());
     if (status == DD_ERR_IO && is_folder(word))
         return dd_fail_folder(word);
@@ -218,11 +219,11 @@ static int is_stored(const char *path)
     return H5Fis_hdf5(path) > 0;
 }
 
-int dd_cmd_info(int argc, char **argv)
+dd_status dd_cmd_info(int argc, char **argv)
 {
     dd_args args;
     dd_config config;
-    int status = dd_args_parse(&dd_command_info, argc, argv, &args);
+    dd_status status = dd_args_parse(&dd_command_info, argc, argv, &args);
     if (status || args.help)
         goto done;
     const char *path = args.word[0];

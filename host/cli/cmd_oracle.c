@@ -37,24 +37,24 @@ typedef struct denoiser {
     dd_oracle *oracle;
 } denoiser;
 
-static int draw(const dd_draws *d, const void *user, uint64_t seed, uint32_t n, float *x, float *initial_noise)
+static dd_status draw(const dd_draws *d, const void *user, uint64_t seed, uint32_t n, float *x, float *initial_noise)
 {
     const denoiser *own = user;
     float *start = NULL;
     if (d->config.sampling.start == DD_START_DATA)
         DD_TRY(dd_start_create(&own->schedule, &d->points, seed, n, &start));
-    int status = dd_oracle_sample(own->oracle, seed, start, n, dd_backend_pool(d->backend), x, initial_noise);
+    dd_status status = dd_oracle_sample(own->oracle, seed, start, n, dd_backend_pool(d->backend), x, initial_noise);
     free(start);
     return status;
 }
 
-int dd_cmd_oracle(int argc, char **argv)
+dd_status dd_cmd_oracle(int argc, char **argv)
 {
     dd_args args;
     dd_draws d = {0};
     dd_progress_view view;
     denoiser own = {0};
-    int status = dd_args_parse(&dd_command_oracle, argc, argv, &args);
+    dd_status status = dd_args_parse(&dd_command_oracle, argc, argv, &args);
     if (status || args.help)
         goto done;
     DD_CHECK(dd_draws_open(&args, &view, &d));

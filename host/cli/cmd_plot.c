@@ -50,7 +50,7 @@ const dd_command dd_command_plot = {
 };
 
 /* Move the dataset's entries to the front; *count becomes their number. DD_ERR_USAGE: there are none. */
-static int keep_dataset(dd_entries *entries, const char *dataset, int *count)
+static dd_status keep_dataset(dd_entries *entries, const char *dataset, int *count)
 {
     const char **names = malloc((size_t)entries->count * sizeof *names);
     int kept = 0;
@@ -61,10 +61,10 @@ static int keep_dataset(dd_entries *entries, const char *dataset, int *count)
         kept += !strcmp(names[i], dataset);
     }
     const char *closest = kept ? NULL : dd_closest(dataset, names, entries->count);
-    int status = kept ? DD_OK
-                      : dd_fail(DD_ERR_USAGE, "plot: no finished run of dataset '%s'%s%s%s", dataset,
-                                closest ? "; did you mean '" : "; `dualdiff compare` lists what there is",
-                                closest ? closest : "", closest ? "'?" : "");
+    dd_status status = kept ? DD_OK
+                            : dd_fail(DD_ERR_USAGE, "plot: no finished run of dataset '%s'%s%s%s", dataset,
+                                      closest ? "; did you mean '" : "; `dualdiff compare` lists what there is",
+                                      closest ? closest : "", closest ? "'?" : "");
     free(names);
     for (int i = 0, front = 0; i < entries->count && !status; i++) {
         if (!strcmp(entries->entry[i].dataset, dataset)) {
@@ -77,7 +77,7 @@ static int keep_dataset(dd_entries *entries, const char *dataset, int *count)
     return status;
 }
 
-static int plot(const dd_args *args, dd_entries *entries)
+static dd_status plot(const dd_args *args, dd_entries *entries)
 {
     const char *dataset = dd_args_value(args, "dataset", NULL);
     char *beside_runs = NULL;
@@ -98,16 +98,16 @@ static int plot(const dd_args *args, dd_entries *entries)
     if (asprintf(&beside_runs, "%s/plots", args->word[0]) < 0)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     const char *out[] = {"--out", dd_args_value(args, "out", beside_runs), NULL};
-    int status = dd_tool_run("plot.py", out, entries, count);
+    dd_status status = dd_tool_run("plot.py", out, entries, count);
     free(beside_runs);
     return status ? status : dd_entries_complete(entries);
 }
 
-int dd_cmd_plot(int argc, char **argv)
+dd_status dd_cmd_plot(int argc, char **argv)
 {
     dd_args args;
     dd_entries entries = {0};
-    int status = dd_args_parse(&dd_command_plot, argc, argv, &args);
+    dd_status status = dd_args_parse(&dd_command_plot, argc, argv, &args);
     if (!status && !args.help)
         status = plot(&args, &entries);
     dd_entries_free(&entries);

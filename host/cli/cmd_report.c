@@ -41,20 +41,21 @@ const dd_command dd_command_report = {
     .run = dd_cmd_report,
 };
 
-static int temporary_failed(void)
+static dd_status temporary_failed(void)
 {
     return dd_fail(DD_ERR_IO, "a temporary file cannot be written; free space in /tmp");
 }
 
 /* The script gets the comparison as CSV, so that its numbers are those of `compare`. */
-static int make_report(const char *out, dd_entries *entries)
+static dd_status make_report(const char *out, dd_entries *entries)
 {
     char table[] = "/tmp/dualdiff_table.XXXXXX";
     int descriptor = mkstemp(table);
     if (descriptor < 0)
         return temporary_failed();
     FILE *file = fdopen(descriptor, "w");
-    int status = file ? dd_table_print(file, entries, &(dd_table_options){.format = DD_TABLE_CSV}) : temporary_failed();
+    dd_status status =
+        file ? dd_table_print(file, entries, &(dd_table_options){.format = DD_TABLE_CSV}) : temporary_failed();
     if (file) {
         int broken = ferror(file) != 0;
         broken = fclose(file) || broken;
@@ -71,7 +72,7 @@ static int make_report(const char *out, dd_entries *entries)
     return status;
 }
 
-static int report(const dd_args *args, dd_entries *entries)
+static dd_status report(const dd_args *args, dd_entries *entries)
 {
     char *in_first = NULL;
     for (int i = 0; i < args->words; i++)
@@ -85,7 +86,7 @@ static int report(const dd_args *args, dd_entries *entries)
     if (asprintf(&in_first, "%s/report.html", args->word[0]) < 0)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     const char *out = dd_args_value(args, "out", in_first);
-    int status = dd_overwrite_check(out, DD_WRITES_PAGE, dd_args_has(args, "overwrite"));
+    dd_status status = dd_overwrite_check(out, DD_WRITES_PAGE, dd_args_has(args, "overwrite"));
     if (!status)
         status = dd_make_way(out, "--out");
     if (!status)
@@ -94,11 +95,11 @@ static int report(const dd_args *args, dd_entries *entries)
     return status ? status : dd_entries_complete(entries);
 }
 
-int dd_cmd_report(int argc, char **argv)
+dd_status dd_cmd_report(int argc, char **argv)
 {
     dd_args args;
     dd_entries entries = {0};
-    int status = dd_args_parse(&dd_command_report, argc, argv, &args);
+    dd_status status = dd_args_parse(&dd_command_report, argc, argv, &args);
     if (!status && !args.help)
         status = report(&args, &entries);
     dd_entries_free(&entries);

@@ -47,14 +47,14 @@ const dd_command dd_command_sample = {
     .examples = "    dualdiff sample runs/run_1/dino/seed_0.h5 --n 100000 --seed 7 --out samples.npy\n",
     .run = dd_cmd_sample};
 
-static int sample(const char *path, const dd_loaded *s, const dd_points *training, uint64_t seed, uint32_t n,
-                  const char *out, dd_progress_view *view)
+static dd_status sample(const char *path, const dd_loaded *s, const dd_points *training, uint64_t seed, uint32_t n,
+                        const char *out, dd_progress_view *view)
 {
     float *x = malloc((2 + (size_t)s->model.gates) * (size_t)n * sizeof *x);
     if (!x)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
     float *gate = s->model.gates ? x + 2 * (size_t)n : NULL;
-    int status = dd_loaded_sample(path, s, training, seed, n, &(dd_samples){.x = x});
+    dd_status status = dd_loaded_sample(path, s, training, seed, n, &(dd_samples){.x = x});
     if (!status && gate)
         status = dd_ensemble_predict(s->ensemble, DD_STATE_EMA, x, n, 0, &(dd_prediction){.gate = gate});
     dd_progress_clear(view); /* standard output may be the same terminal */
@@ -72,7 +72,7 @@ static int sample(const char *path, const dd_loaded *s, const dd_points *trainin
 }
 
 /* Before the work, not after it. */
-static int check_ending(const char *out)
+static dd_status check_ending(const char *out)
 {
     static const char *const endings[] = {".h5", ".hdf5", ".csv", ".npy"};
     const char *ending = out ? strrchr(out, '.') : ".csv";
@@ -103,7 +103,8 @@ static int is_dataset_file(const char *dataset, const char *out)
 }
 
 /* The run itself and its data stay even with --overwrite. `asked`: what --dataset names, or NULL. */
-static int check_target(const char *run, const dd_header *header, const char *asked, const char *out, int overwrite)
+static dd_status check_target(const char *run, const dd_header *header, const char *asked, const char *out,
+                              int overwrite)
 {
     if (!out)
         return DD_OK;
@@ -116,14 +117,14 @@ static int check_target(const char *run, const dd_header *header, const char *as
     return dd_make_way(out, "--out");
 }
 
-int dd_cmd_sample(int argc, char **argv)
+dd_status dd_cmd_sample(int argc, char **argv)
 {
     dd_args args;
     dd_loaded stored;
     dd_progress_view view;
     int threads;
     long long n, seed;
-    int status = dd_args_parse(&dd_command_sample, argc, argv, &args);
+    dd_status status = dd_args_parse(&dd_command_sample, argc, argv, &args);
     if (status || args.help)
         goto done;
     DD_CHECK(dd_args_integer(&args, "n", 1, 1000000000, 10000, &n));

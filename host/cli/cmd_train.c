@@ -67,7 +67,7 @@ static const char *unused_gpu(const dd_backend *backend)
     return strcmp(dd_backend_name(backend), "cpu") || access("/dev/nvidiactl", F_OK) ? "" : dd_backend_reason(backend);
 }
 
-static int run_job(const dd_args *args, dd_job *job)
+static dd_status run_job(const dd_args *args, dd_job *job)
 {
     int threads;
     dd_backend *backend;
@@ -88,14 +88,14 @@ static int run_job(const dd_args *args, dd_job *job)
     dd_progress_message(&view, line);
     signal(SIGPIPE, SIG_IGN); /* who reads the progress may leave; training goes on */
     dd_signals_catch(&stop_requested, &checkpoint_requested);
-    int status = dd_train(backend, job);
+    dd_status status = dd_train(backend, job);
     dd_progress_clear(&view);
     dd_backend_close(backend);
     return status;
 }
 
 /* What the results are stored under. */
-static int name_of(const dd_args *args, char name[DD_NAME])
+static dd_status name_of(const dd_args *args, char name[DD_NAME])
 {
     const char *given = dd_args_value(args, "name", NULL);
     if (!given)
@@ -105,7 +105,7 @@ static int name_of(const dd_args *args, char name[DD_NAME])
     return DD_OK;
 }
 
-int dd_cmd_train(int argc, char **argv)
+dd_status dd_cmd_train(int argc, char **argv)
 {
     static const uint64_t first_seed[] = {0};
     dd_args args;
@@ -115,7 +115,7 @@ int dd_cmd_train(int argc, char **argv)
     const char **datasets = NULL, *experiment[DD_MOST_GENERATORS];
     uint64_t *seeds = NULL;
     int dataset_count = 0, seed_count = 0;
-    int status = dd_args_parse(&dd_command_train, argc, argv, &args);
+    dd_status status = dd_args_parse(&dd_command_train, argc, argv, &args);
     if (status || args.help)
         goto done;
     DD_CHECK(dd_read_config(&args, &config));

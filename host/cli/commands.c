@@ -22,7 +22,7 @@ const dd_note dd_environment[] = {
     {"CUDA_VISIBLE_DEVICES", "the devices that CUDA sees; the first of them is used."},
     {0}};
 
-int dd_command_find(const char *word, const dd_command **command)
+dd_status dd_command_find(const char *word, const dd_command **command)
 {
     const char *names[64];
     int count = 0;

@@ -2,6 +2,7 @@
 #ifndef DD_COMMANDS_H
 #define DD_COMMANDS_H
 
+#include "base/error.h"
 #include "cli/args.h"
 
 extern const dd_command dd_command_train, dd_command_sample, dd_command_evaluate, dd_command_compare, dd_command_plot,
@@ -9,28 +10,28 @@ extern const dd_command dd_command_train, dd_command_sample, dd_command_evaluate
     dd_command_datasets, dd_command_configs, dd_command_help, dd_command_completion;
 
 /* The entry points that the command structures point to; arguments behind the command's name. */
-int dd_cmd_train(int argc, char **argv);
-int dd_cmd_sample(int argc, char **argv);
-int dd_cmd_evaluate(int argc, char **argv);
-int dd_cmd_compare(int argc, char **argv);
-int dd_cmd_plot(int argc, char **argv);
-int dd_cmd_info(int argc, char **argv);
-int dd_cmd_analyze(int argc, char **argv);
-int dd_cmd_report(int argc, char **argv);
-int dd_cmd_cost(int argc, char **argv);
-int dd_cmd_oracle(int argc, char **argv);
-int dd_cmd_floor(int argc, char **argv);
-int dd_cmd_datasets(int argc, char **argv);
-int dd_cmd_configs(int argc, char **argv);
-int dd_cmd_help(int argc, char **argv);
-int dd_cmd_completion(int argc, char **argv);
+DD_CHECKED dd_status dd_cmd_train(int argc, char **argv);
+DD_CHECKED dd_status dd_cmd_sample(int argc, char **argv);
+DD_CHECKED dd_status dd_cmd_evaluate(int argc, char **argv);
+DD_CHECKED dd_status dd_cmd_compare(int argc, char **argv);
+DD_CHECKED dd_status dd_cmd_plot(int argc, char **argv);
+DD_CHECKED dd_status dd_cmd_info(int argc, char **argv);
+DD_CHECKED dd_status dd_cmd_analyze(int argc, char **argv);
+DD_CHECKED dd_status dd_cmd_report(int argc, char **argv);
+DD_CHECKED dd_status dd_cmd_cost(int argc, char **argv);
+DD_CHECKED dd_status dd_cmd_oracle(int argc, char **argv);
+DD_CHECKED dd_status dd_cmd_floor(int argc, char **argv);
+DD_CHECKED dd_status dd_cmd_datasets(int argc, char **argv);
+DD_CHECKED dd_status dd_cmd_configs(int argc, char **argv);
+DD_CHECKED dd_status dd_cmd_help(int argc, char **argv);
+DD_CHECKED dd_status dd_cmd_completion(int argc, char **argv);
 
 /* ---- all of them: what help, manual pages and shell completions are made from ---- */
 
 extern const dd_command *const dd_commands[]; /* in the order of help; ends with NULL */
 
 /* The command called `word`; DD_ERR_USAGE names the closest one. */
-int dd_command_find(const char *word, const dd_command **command);
+DD_CHECKED dd_status dd_command_find(const char *word, const dd_command **command);
 
 extern const char dd_program_summary[];
 extern const dd_note dd_environment[]; /* variables that the program reads; a NULL name ends it */

@@ -324,7 +324,7 @@ static void print_fish(void)
         fish_command(dd_commands[i]);
 }
 
-int dd_completion_print(const char *shell)
+dd_status dd_completion_print(const char *shell)
 {
     static const struct {
         const char *shell;

@@ -2,7 +2,9 @@
 #ifndef DD_COMPLETION_H
 #define DD_COMPLETION_H
 
+#include "base/error.h"
+
 /* Print the script for "bash", "zsh" or "fish" on standard output; DD_ERR_USAGE for another shell. */
-int dd_completion_print(const char *shell);
+DD_CHECKED dd_status dd_completion_print(const char *shell);
 
 #endif

@@ -12,7 +12,7 @@
 
 static const char ending[] = ".toml";
 
-int dd_config_name(const char *path, char out[DD_NAME])
+dd_status dd_config_name(const char *path, char out[DD_NAME])
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
     size_t length = dot && dot > name ? (size_t)(dot - name) : strlen(name);
@@ -34,7 +34,7 @@ static int keep_configuration(const struct dirent *entry)
     return has_ending(entry->d_name);
 }
 
-int dd_config_names_read(dd_config_names *names)
+dd_status dd_config_names_read(dd_config_names *names)
 {
     struct dirent **entry;
     *names = (dd_config_names){.folder = dd_share_path("configs", "configs")};
@@ -74,7 +74,7 @@ static int is_file(const char *path)
     return !stat(path, &about) && !S_ISDIR(about.st_mode);
 }
 
-static int unknown_name(const char *word, const dd_config_names *own)
+static dd_status unknown_name(const char *word, const dd_config_names *own)
 {
     const char *closest = dd_closest(word, (const char *const *)own->name, own->count);
     return dd_fail(
@@ -83,11 +83,11 @@ static int unknown_name(const char *word, const dd_config_names *own)
         word, own->folder, closest ? "; did you mean '" : ";", closest ? closest : "", closest ? "'?" : "");
 }
 
-static int find_own(const char *word, char **path)
+static dd_status find_own(const char *word, char **path)
 {
     dd_config_names own;
     DD_TRY(dd_config_names_read(&own));
-    int status = DD_OK;
+    dd_status status = DD_OK;
     if (asprintf(path, "%s/%s%s", own.folder, word, ending) < 0)
         status = dd_fail(DD_ERR_MEMORY, "out of memory");
     else if (!is_file(*path)) {
@@ -99,7 +99,7 @@ static int find_own(const char *word, char **path)
 }
 
 /* A folder of results may have a configuration's name. */
-int dd_config_find(const char *word, char **path)
+dd_status dd_config_find(const char *word, char **path)
 {
     int given = strchr(word, '/') || is_file(word);
     if (asprintf(path, "%s%s", word, given ? "" : ending) < 0)
@@ -112,39 +112,39 @@ int dd_config_find(const char *word, char **path)
 
 /* ---- reading ---- */
 
-int dd_override_config(const dd_args *args, dd_config *config)
+dd_status dd_override_config(const dd_args *args, dd_config *config)
 {
     const char **sets;
     int count;
-    int status = dd_args_values(args, "set", &sets, &count);
+    dd_status status = dd_args_values(args, "set", &sets, &count);
     for (int i = 0; i < count && !status; i++)
         status = dd_config_set(config, sets[i]);
     free(sets);
     return status ? status : dd_config_validate(config);
 }
 
-static int read_word(const char *word, dd_config *config)
+static dd_status read_word(const char *word, dd_config *config)
 {
     char *path;
     DD_TRY(dd_config_find(word, &path));
-    int status = dd_config_read(path, config);
+    dd_status status = dd_config_read(path, config);
     free(path);
     return status;
 }
 
-int dd_config_open(const char *word, dd_config *config)
+dd_status dd_config_open(const char *word, dd_config *config)
 {
     DD_TRY(read_word(word, config));
     return dd_config_validate(config);
 }
 
-int dd_read_config(const dd_args *args, dd_config *config)
+dd_status dd_read_config(const dd_args *args, dd_config *config)
 {
     DD_TRY(read_word(args->word[0], config));
     return dd_override_config(args, config);
 }
 
-int dd_reading_option(const dd_args *args, dd_reading *reading)
+dd_status dd_reading_option(const dd_args *args, dd_reading *reading)
 {
     const char *word = dd_args_value(args, "header", NULL);
     if (word && !dd_args_has(args, "dataset"))

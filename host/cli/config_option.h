@@ -11,17 +11,17 @@
 /* The file that `word` names. A word without a slash may be a name: a file `word` or `word`.toml in the current folder
  * comes first, then the program's own configuration of that name. malloc'ed. DD_ERR_IO names the closest one and where
  * was looked. */
-int dd_config_find(const char *word, char **path);
+DD_CHECKED dd_status dd_config_find(const char *word, char **path);
 
 /* Read and check the configuration that `word` names, without and with the command's --set. */
-int dd_config_open(const char *word, dd_config *config);
-int dd_read_config(const dd_args *args, dd_config *config);
+DD_CHECKED dd_status dd_config_open(const char *word, dd_config *config);
+DD_CHECKED dd_status dd_read_config(const dd_args *args, dd_config *config);
 
 /* Override `config` by the command's --set, and check it. */
-int dd_override_config(const dd_args *args, dd_config *config);
+DD_CHECKED dd_status dd_override_config(const dd_args *args, dd_config *config);
 
 /* The name that results go by: "configs/run_1.toml" is run_1. DD_ERR_USAGE where it cannot be part of a path. */
-int dd_config_name(const char *path, char out[DD_NAME]);
+DD_CHECKED dd_status dd_config_name(const char *path, char out[DD_NAME]);
 
 /* ---- the program's own ---- */
 
@@ -32,7 +32,7 @@ typedef struct dd_config_names {
 } dd_config_names;
 
 /* A folder that isn't there has none. */
-int dd_config_names_read(dd_config_names *names);
+DD_CHECKED dd_status dd_config_names_read(dd_config_names *names);
 void dd_config_names_free(dd_config_names *names);
 
 /* The option of commands that read a file of points, for their tables. */
@@ -44,6 +44,6 @@ void dd_config_names_free(dd_config_names *names);
     }
 
 /* How files are to be read by --header; without it reading is left as it is. DD_ERR_USAGE for another word. */
-int dd_reading_option(const dd_args *args, dd_reading *reading);
+DD_CHECKED dd_status dd_reading_option(const dd_args *args, dd_reading *reading);
 
 #endif

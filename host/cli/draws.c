@@ -18,7 +18,7 @@
 #include "store/paths.h"
 #include "store/store.h"
 
-int dd_draws_open(const dd_args *args, dd_progress_view *view, dd_draws *d)
+dd_status dd_draws_open(const dd_args *args, dd_progress_view *view, dd_draws *d)
 {
     long long draws;
     int threads;
@@ -40,7 +40,7 @@ int dd_draws_open(const dd_args *args, dd_progress_view *view, dd_draws *d)
     d->draws = (int)draws;
     DD_TRY(dd_read_config(args, &d->config));
     DD_TRY(dd_config_name(args->word[0], d->config_name));
-    int status = dd_truth_create(d->dataset, &d->truth);
+    dd_status status = dd_truth_create(d->dataset, &d->truth);
     if (!status)
         status = dd_points_open(d->dataset, (uint32_t)d->config.data.points, d->config.data.seed, DD_STREAM_TRAIN,
                                 &d->points);
@@ -61,7 +61,7 @@ void dd_draws_close(dd_draws *d)
 /* ---- storing ---- */
 
 /* What is stored under this name already was made from the same data and, where it matters, schedule. */
-static int check_configuration(const dd_draws *d, const dd_draw_source *source, const char *path)
+static dd_status check_configuration(const dd_draws *d, const dd_draw_source *source, const char *path)
 {
     static const char *const sections[] = {"data", "evaluation", "diffusion", "sampling", NULL};
     static const char *const data[] = {"data", "evaluation", NULL};
@@ -70,7 +70,7 @@ static int check_configuration(const dd_draws *d, const dd_draw_source *source, 
     char *difference = dd_config_difference(&d->config, &header.config, source->diffuses ? sections : data);
     if (!difference)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = DD_OK;
+    dd_status status = DD_OK;
     if (*difference)
         status = dd_fail(DD_ERR_CONFLICT,
                          "%s was made with another configuration; choose another --out, or replace it with "
@@ -80,13 +80,13 @@ static int check_configuration(const dd_draws *d, const dd_draw_source *source, 
     return status;
 }
 
-static int check_stored(const dd_draws *d, const dd_draw_source *source, const char *path)
+static dd_status check_stored(const dd_draws *d, const dd_draw_source *source, const char *path)
 {
     DD_TRY(dd_overwrite_check_draw(path, source->points, d->overwrite));
     return d->overwrite || access(path, F_OK) ? DD_OK : check_configuration(d, source, path);
 }
 
-static int store(const dd_draws *d, const dd_draw_source *source, uint64_t seed, const dd_result *result)
+static dd_status store(const dd_draws *d, const dd_draw_source *source, uint64_t seed, const dd_result *result)
 {
     dd_run run = {.config = &d->config,
                   .config_name = source->run,
@@ -102,7 +102,7 @@ static int store(const dd_draws *d, const dd_draw_source *source, uint64_t seed,
     if (!path)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     dd_lock *lock = NULL;
-    int status = dd_make_directories(path, "--out");
+    dd_status status = dd_make_directories(path, "--out");
     if (!status)
         status = dd_lock_acquire(path, &lock); /* a run of this name may be training */
     if (!status)
@@ -115,9 +115,9 @@ static int store(const dd_draws *d, const dd_draw_source *source, uint64_t seed,
 }
 
 /* Before the work, not after it. */
-static int check_all_stored(const dd_draws *d, const dd_draw_source *source)
+static dd_status check_all_stored(const dd_draws *d, const dd_draw_source *source)
 {
-    int status = DD_OK;
+    dd_status status = DD_OK;
     for (int i = 0; i < d->draws && d->out && !status; i++) {
         char *path = dd_run_path(d->out, source->run, d->dataset, (uint64_t)i, ".h5");
         status = path ? check_stored(d, source, path) : dd_fail(DD_ERR_MEMORY, "out of memory");
@@ -130,7 +130,7 @@ static int check_all_stored(const dd_draws *d, const dd_draw_source *source)
 
 /* ---- printing ---- */
 
-static int print_metrics(const dd_draws *d, const dd_draw_source *source, dd_metrics *metrics)
+static dd_status print_metrics(const dd_draws *d, const dd_draw_source *source, dd_metrics *metrics)
 {
     size_t count = (size_t)d->draws;
     double *value = malloc(count * sizeof *value), kl = NAN;
@@ -162,7 +162,7 @@ static int print_metrics(const dd_draws *d, const dd_draw_source *source, dd_met
 
 /* ---- all of it ---- */
 
-static int one_draw(const dd_draws *d, const dd_draw_source *source, uint64_t seed, float *x, dd_metrics *metrics)
+static dd_status one_draw(const dd_draws *d, const dd_draw_source *source, uint64_t seed, float *x, dd_metrics *metrics)
 {
     uint32_t n = (uint32_t)d->config.evaluation.samples;
     float *noise = x + 2 * (size_t)n;
@@ -184,13 +184,13 @@ static int one_draw(const dd_draws *d, const dd_draw_source *source, uint64_t se
     return store(d, source, seed, &result);
 }
 
-int dd_draws_run(const dd_draws *d, const dd_draw_source *source)
+dd_status dd_draws_run(const dd_draws *d, const dd_draw_source *source)
 {
     size_t n = (size_t)d->config.evaluation.samples;
     DD_TRY(check_all_stored(d, source));
     dd_metrics *metrics = malloc((size_t)d->draws * sizeof *metrics);
     float *x = malloc(4 * n * sizeof *x);
-    int status = metrics && x ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %d draws", d->draws);
+    dd_status status = metrics && x ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %d draws", d->draws);
     for (int i = 0; i < d->draws && !status; i++) {
         dd_progress_part(d->view, i, d->draws);
         status = one_draw(d, source, (uint64_t)i, x, &metrics[i]);

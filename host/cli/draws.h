@@ -35,7 +35,7 @@ typedef struct dd_draws {
 } dd_draws;
 
 /* From the parsed command line. The view is the caller's for as long as d is open. */
-int dd_draws_open(const dd_args *args, dd_progress_view *view, dd_draws *d);
+DD_CHECKED dd_status dd_draws_open(const dd_args *args, dd_progress_view *view, dd_draws *d);
 void dd_draws_close(dd_draws *d);
 
 typedef struct dd_draw_source {
@@ -45,11 +45,11 @@ typedef struct dd_draw_source {
                            inference_time is theirs,       and a stored result has to agree in it */
     const void *user;
     /* Draw `seed`: x (n, 2), and initial_noise (n, 2) of what diffuses. */
-    int (*draw)(const dd_draws *d, const void *user, uint64_t seed, uint32_t n, float *x, float *initial_noise);
+    dd_status (*draw)(const dd_draws *d, const void *user, uint64_t seed, uint32_t n, float *x, float *initial_noise);
 } dd_draw_source;
 
 /* Draw, measure, store and print: a line a metric with mean, standard deviation and the middle 95 % over the draws; at
  * last "kl_divergence <mean>" alone. */
-int dd_draws_run(const dd_draws *d, const dd_draw_source *source);
+DD_CHECKED dd_status dd_draws_run(const dd_draws *d, const dd_draw_source *source);
 
 #endif

@@ -11,7 +11,7 @@
 #include "cli/commands.h"
 #include "version.h"
 
-static int print_version(void)
+static dd_status print_version(void)
 {
     static const char *const names[] = {"cpu", "cuda"};
     printf("dualdiff %s (commit %s)\n", DD_VERSION, DD_GIT_COMMIT);
@@ -30,7 +30,7 @@ static int print_version(void)
     return DD_OK;
 }
 
-static int run(int argc, char **argv)
+static dd_status run(int argc, char **argv)
 {
     if (argc < 2) {
         dd_program_help();

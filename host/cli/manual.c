@@ -152,12 +152,12 @@ static void put_program(FILE *out)
 }
 
 /* command: NULL for the program's page. */
-static int write_page(const char *dir, const dd_command *command)
+static dd_status write_page(const char *dir, const dd_command *command)
 {
     char *path;
     if (asprintf(&path, "%s/dualdiff%s%s.1", dir, command ? "-" : "", command ? command->name : "") < 0)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = dd_make_directories(path, "--man");
+    dd_status status = dd_make_directories(path, "--man");
     FILE *out = status ? NULL : fopen(path, "w");
     if (out && command)
         put_command(out, command);
@@ -170,7 +170,7 @@ static int write_page(const char *dir, const dd_command *command)
     return status;
 }
 
-int dd_manual_write(const char *dir)
+dd_status dd_manual_write(const char *dir)
 {
     DD_TRY(write_page(dir, NULL));
     for (int i = 0; dd_commands[i]; i++)

@@ -15,7 +15,7 @@ static const char *const *sections_of(const dd_entry *entry)
 }
 
 /* The entries of one run and dataset. */
-static int warn_of_configurations(const dd_entry *entry, int count)
+static dd_status warn_of_configurations(const dd_entry *entry, int count)
 {
     dd_header first, other;
     int mixed = 0;
@@ -44,7 +44,7 @@ static int first_of_dataset(const dd_entry *entry, int i)
 
 /* The rows of one dataset, of which entry[0] is the first: up to the first that was measured in another way. A row is
  * known by its first seed; others in it are warn_of_configurations's. */
-static int warn_of_evaluations(const dd_entries *entries, int from, int count)
+static dd_status warn_of_evaluations(const dd_entries *entries, int from, int count)
 {
     const dd_entry *entry = entries->entry;
     dd_header first, other;
@@ -65,7 +65,7 @@ static int warn_of_evaluations(const dd_entries *entries, int from, int count)
     return DD_OK;
 }
 
-int dd_warn_of_mixtures(const dd_entries *entries, int count)
+dd_status dd_warn_of_mixtures(const dd_entries *entries, int count)
 {
     for (int first = 0, size; first < count; first += size) {
         size = dd_entries_group(entries, first, 1);

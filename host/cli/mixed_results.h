@@ -2,12 +2,13 @@
 #ifndef DD_MIXED_RESULTS_H
 #define DD_MIXED_RESULTS_H
 
+#include "base/error.h"
 #include "compare/results_scan.h"
 
 /* Warn on standard error, a line for each, of the first `count` entries where
  *   - seeds under one name differ in their configuration, because a mean over seeds is of one configuration,
  *   - KL divergences of one dataset were measured with different evaluation.samples or evaluation.k.
  * DD_ERR_IO: a header cannot be read. */
-int dd_warn_of_mixtures(const dd_entries *entries, int count);
+DD_CHECKED dd_status dd_warn_of_mixtures(const dd_entries *entries, int count);
 
 #endif

@@ -76,13 +76,13 @@ static char **environment_for(const char *interpreter)
 
 /* ---- what goes in, and what comes back ---- */
 
-static int temporary_failed(void)
+static dd_status temporary_failed(void)
 {
     return dd_fail(DD_ERR_IO, "a temporary file cannot be written: %s; free space in /tmp", strerror(errno));
 }
 
 /* Write the entries into `list`, which is then read from its beginning. */
-static int list_entries(FILE *list, const dd_entry *entry, int count)
+static dd_status list_entries(FILE *list, const dd_entry *entry, int count)
 {
     for (int i = 0; i < count; i++)
         fprintf(list, "%s%c%s%c%" PRIu64 "%c%s%c", entry[i].run, 0, entry[i].dataset, 0, entry[i].seed, 0,
@@ -91,11 +91,11 @@ static int list_entries(FILE *list, const dd_entry *entry, int count)
 }
 
 /* The paths that the script left out, a NUL after each. It has said why. */
-static int take_left_out(FILE *list, dd_entries *entries)
+static dd_status take_left_out(FILE *list, dd_entries *entries)
 {
     char *path = NULL;
     size_t size = 0;
-    int status = DD_OK;
+    dd_status status = DD_OK;
     rewind(list);
     while (!status && getdelim(&path, &size, '\0', list) > 0)
         status = dd_entries_leave_out(entries, path, "");
@@ -105,15 +105,16 @@ static int take_left_out(FILE *list, dd_entries *entries)
 
 /* ---- running ---- */
 
-static int missing_package(const char *interpreter, const char *script)
+static dd_status missing_package(const char *interpreter, const char *script)
 {
     char *needed = dd_share_path("requirements.txt", "requirements.txt");
     if (!needed)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = dd_fail(DD_ERR_TOOL,
-                         "%s lacks a package that %s needs: python3 -m pip install -r %s, or name a Python that has "
-                         "numpy, h5py and matplotlib in DUALDIFF_PYTHON",
-                         interpreter, script, needed);
+    dd_status status =
+        dd_fail(DD_ERR_TOOL,
+                "%s lacks a package that %s needs: python3 -m pip install -r %s, or name a Python that has "
+                "numpy, h5py and matplotlib in DUALDIFF_PYTHON",
+                interpreter, script, needed);
     free(needed);
     return status;
 }
@@ -127,7 +128,7 @@ static void replace_closed(posix_spawn_file_actions_t *actions)
             posix_spawn_file_actions_addopen(actions, i, "/dev/null", O_WRONLY, 0);
 }
 
-static int failed(const char *interpreter, const char *script, int wait_status)
+static dd_status failed(const char *interpreter, const char *script, int wait_status)
 {
     if (WIFSIGNALED(wait_status))
         return dd_fail(DD_ERR_TOOL, "%s %s was ended by signal %d; run the same command again", interpreter, script,
@@ -149,7 +150,7 @@ static void leave_out_locks(const dd_entry *entry, int count)
 }
 
 /* Start the script with `list` as its standard input, and wait. */
-static int start_and_wait(const char *interpreter, const char *const *words, FILE *list)
+static dd_status start_and_wait(const char *interpreter, const char *const *words, FILE *list)
 {
     posix_spawn_file_actions_t actions;
     pid_t child;
@@ -175,7 +176,7 @@ static int start_and_wait(const char *interpreter, const char *const *words, FIL
 
 /* Names and paths are bytes: -X utf8 hands them through as they are, whatever the locale is. `left_out` is inherited.
  */
-static int run_script(const char *path, const char *const *argument, FILE *list, FILE *left_out)
+static dd_status run_script(const char *path, const char *const *argument, FILE *list, FILE *left_out)
 {
     const char *interpreter = find_interpreter();
     const char *words[MOST_ARGUMENTS + OWN_ARGUMENTS + 1] = {interpreter, "-X", "utf8", path};
@@ -189,11 +190,11 @@ static int run_script(const char *path, const char *const *argument, FILE *list,
     return start_and_wait(interpreter, words, list);
 }
 
-int dd_tool_run(const char *script, const char *const *argument, dd_entries *entries, int count)
+dd_status dd_tool_run(const char *script, const char *const *argument, dd_entries *entries, int count)
 {
     char *path = find_script(script);
     FILE *list = tmpfile(), *left_out = tmpfile();
-    int status = DD_OK;
+    dd_status status = DD_OK;
     if (!path)
         DD_CHECK(dd_fail(DD_ERR_MEMORY, "out of memory"));
     if (!list || !left_out)

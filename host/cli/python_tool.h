@@ -2,6 +2,7 @@
 #ifndef DD_PYTHON_TOOL_H
 #define DD_PYTHON_TOOL_H
 
+#include "base/error.h"
 #include "compare/results_scan.h"
 
 /* Run `script` of share/dualdiff (or of the source's python/) with the arguments ["--option", value, ...], NULL at
@@ -10,6 +11,6 @@
  *
  * The interpreter is that of DUALDIFF_PYTHON, of the source's .venv, or python3. Of the user's settings for Python it
  * gets only those that say where packages are. DD_ERR_TOOL: script or interpreter is missing, or it failed. */
-int dd_tool_run(const char *script, const char *const *argument, dd_entries *entries, int count);
+DD_CHECKED dd_status dd_tool_run(const char *script, const char *const *argument, dd_entries *entries, int count);
 
 #endif

@@ -57,7 +57,7 @@ static void write_values(FILE *out, const char *key, const dd_entry *entry, int 
 }
 
 /* Entries of one run, sorted by dataset. */
-static int write_run(FILE *out, const void *data)
+static dd_status write_run(FILE *out, const void *data)
 {
     const dd_entries *run = data;
     fputc('{', out);
@@ -76,24 +76,24 @@ static int write_run(FILE *out, const void *data)
     return DD_OK;
 }
 
-int dd_final_info_write_entries(const char *out_dir, const dd_entry *entry, int count)
+dd_status dd_final_info_write_entries(const char *out_dir, const dd_entry *entry, int count)
 {
     const dd_entries run = {.count = count, .entry = (dd_entry *)entry};
     char *path = NULL;
     if (asprintf(&path, "%s/final_info.json", out_dir) < 0)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = dd_text_file_write(path, write_run, &run);
+    dd_status status = dd_text_file_write(path, write_run, &run);
     free(path);
     return status;
 }
 
 /* The experiment's own file of that name is kept. */
-static int check_replaced(const char *run_dir)
+static dd_status check_replaced(const char *run_dir)
 {
     char *path = NULL;
     if (asprintf(&path, "%s/final_info.json", run_dir) < 0)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = dd_overwrite_check(path, DD_WRITES_SUMMARY, 0);
+    dd_status status = dd_overwrite_check(path, DD_WRITES_SUMMARY, 0);
     if (status)
         status = dd_fail(DD_ERR_CONFLICT,
                          "%s is there and was not written by this program, so it is kept and the summary left out; the "
@@ -103,10 +103,11 @@ static int check_replaced(const char *run_dir)
     return status;
 }
 
-int dd_final_info_write(const char *run_dir, void (*left_out)(const void *user, const char *message), const void *user)
+dd_status dd_final_info_write(const char *run_dir, void (*left_out)(const void *user, const char *message),
+                              const void *user)
 {
     dd_entries entries = {0};
-    int status = dd_entries_scan(run_dir, 1, &entries);
+    dd_status status = dd_entries_scan(run_dir, 1, &entries);
     for (int i = 0; i < entries.left_out_count; i++)
         left_out(user, entries.left_out[i].why);
     if (!status && !entries.count)

@@ -40,7 +40,7 @@ static char *tail(const char *path, int components)
 }
 
 /* Name the runs anew, with one more part of the path until no two run directories share a name. */
-static int name_runs(dd_entries *e)
+static dd_status name_runs(dd_entries *e)
 {
     for (int components = 1, clash = 1; clash; components++) {
         for (int i = 0; i < e->count; i++) {
@@ -86,7 +86,7 @@ static int is_noted(const char *path, const dd_left_out *list, int count)
     return known;
 }
 
-static int note(dd_left_out **list, int *count, const char *path, const char *why)
+static dd_status note(dd_left_out **list, int *count, const char *path, const char *why)
 {
     char *real = realpath(path, NULL);
     dd_left_out noted = {.path = real ? real : strdup(path), .why = strdup(why)}, *grown = NULL;
@@ -103,12 +103,12 @@ static int note(dd_left_out **list, int *count, const char *path, const char *wh
     return DD_OK;
 }
 
-int dd_entries_leave_out(dd_entries *e, const char *path, const char *why)
+dd_status dd_entries_leave_out(dd_entries *e, const char *path, const char *why)
 {
     return note(&e->left_out, &e->left_out_count, path, why);
 }
 
-static int add_file(const char *path, dd_entries *e)
+static dd_status add_file(const char *path, dd_entries *e)
 {
     dd_entry entry = {0};
     dd_header header;
@@ -127,7 +127,7 @@ static int add_file(const char *path, dd_entries *e)
     memcpy(entry.dataset, header.dataset, sizeof entry.dataset);
     entry.seed = header.seed;
     dd_entry *grown = NULL;
-    int status = dd_result_read_metrics(path, &entry.metrics);
+    dd_status status = dd_result_read_metrics(path, &entry.metrics);
     if (!status) {
         grown = realloc(e->entry, ((size_t)e->count + 1) * sizeof *grown);
         if (!grown)
@@ -145,16 +145,16 @@ static int add_file(const char *path, dd_entries *e)
 /* Add the result, or note that it cannot be read. */
 static int take_file(const char *path, dd_entries *e)
 {
-    int status = add_file(path, e);
+    dd_status status = add_file(path, e);
     return !status || status == DD_ERR_MEMORY ? status : dd_entries_leave_out(e, path, dd_error_message());
 }
 
-static int scan(const char *dir, int levels, dd_entries *e)
+static dd_status scan(const char *dir, int levels, dd_entries *e)
 {
     DIR *stream = opendir(dir);
     if (!stream)
         return dd_fail(DD_ERR_IO, "%s: %s; give a directory that `dualdiff train` wrote", dir, strerror(errno));
-    int status = DD_OK;
+    dd_status status = DD_OK;
     const struct dirent *item;
     while (!status && (item = readdir(stream))) {
         struct stat about;
@@ -177,7 +177,7 @@ static int scan(const char *dir, int levels, dd_entries *e)
     return status;
 }
 
-int dd_entries_scan(const char *dir, int levels, dd_entries *entries)
+dd_status dd_entries_scan(const char *dir, int levels, dd_entries *entries)
 {
     DD_TRY(scan(dir, levels, entries));
     DD_TRY(name_runs(entries));
@@ -222,7 +222,7 @@ void dd_entries_print_left_out(FILE *out, const dd_entries *entries)
                 unfinished == 1 ? "it" : "them", unfinished == 1 ? "it" : "them");
 }
 
-int dd_entries_complete(const dd_entries *entries)
+dd_status dd_entries_complete(const dd_entries *entries)
 {
     enum { LIST = 1024 };
     char list[LIST] = "";

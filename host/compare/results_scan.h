@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/error.h"
 #include "base/statistics.h"
 #include "metrics/metrics.h"
 
@@ -44,15 +45,15 @@ typedef struct dd_entries {
  * --out (<config>/<dataset> below it), which takes a DIR/<config> or DIR/<config>/<dataset> too;
  * checkpoints are passed over, and logs of runs that are not finished are noted in unfinished. Files that are named as
  * results and cannot be read are noted in left_out; the others are added. DD_ERR_IO: `dir` cannot be read. */
-int dd_entries_scan(const char *dir, int levels, dd_entries *entries);
+DD_CHECKED dd_status dd_entries_scan(const char *dir, int levels, dd_entries *entries);
 void dd_entries_free(dd_entries *entries);
 
 /* DD_OK where every file could be read, else DD_ERR_IO with a message that lists those that were left out. A command
  * calls it last, when it has done its work with the others. */
-int dd_entries_complete(const dd_entries *entries);
+DD_CHECKED dd_status dd_entries_complete(const dd_entries *entries);
 
 /* Note a file that something else than the scan could not read, with the reason. DD_ERR_MEMORY. */
-int dd_entries_leave_out(dd_entries *entries, const char *path, const char *why);
+DD_CHECKED dd_status dd_entries_leave_out(dd_entries *entries, const char *path, const char *why);
 
 /* Write one line for each file that was left out: which, and why; and one that counts the unfinished runs. */
 void dd_entries_print_left_out(FILE *out, const dd_entries *entries);

@@ -53,7 +53,7 @@ static void choose_metrics(const dd_table_options *options, grid *g)
     }
 }
 
-static int grid_create(const dd_entries *e, const dd_table_options *options, grid *g)
+static dd_status grid_create(const dd_entries *e, const dd_table_options *options, grid *g)
 {
     size_t n = (size_t)(e->count ? e->count : 1);
     *g = (grid){.run = calloc(n, sizeof *g->run), .dataset = calloc(n, sizeof *g->dataset)};
@@ -309,7 +309,7 @@ static void print_rows(FILE *out, const grid *g, int first, int last, int name_w
     }
 }
 
-static int print_text_metric(FILE *out, const grid *g, int metric)
+static dd_status print_text_metric(FILE *out, const grid *g, int metric)
 {
     int name_width = columns("run"), *width = malloc((size_t)g->datasets * sizeof *width);
     char(*cell)[CELL] = create_cells(g, metric, 1);
@@ -348,7 +348,7 @@ static void print_markdown_name(FILE *out, const char *name)
         fprintf(out, *name == '|' ? "\\%c" : "%c", *name);
 }
 
-static int print_markdown_metric(FILE *out, const grid *g, int metric)
+static dd_status print_markdown_metric(FILE *out, const grid *g, int metric)
 {
     char(*cell)[CELL] = create_cells(g, metric, 0);
     if (!cell)
@@ -412,7 +412,7 @@ static void print_csv(FILE *out, const grid *g)
 
 /* ---- all metrics ---- */
 
-static int print_metrics(FILE *out, const grid *g, int (*print_metric)(FILE *, const grid *, int))
+static dd_status print_metrics(FILE *out, const grid *g, dd_status (*print_metric)(FILE *, const grid *, int))
 {
     print_note(out, g);
     for (int i = 0; i < g->metrics; i++)
@@ -421,10 +421,10 @@ static int print_metrics(FILE *out, const grid *g, int (*print_metric)(FILE *, c
     return DD_OK;
 }
 
-int dd_table_print(FILE *out, const dd_entries *entries, const dd_table_options *options)
+dd_status dd_table_print(FILE *out, const dd_entries *entries, const dd_table_options *options)
 {
     grid g;
-    int status = DD_OK;
+    dd_status status = DD_OK;
     DD_TRY(grid_create(entries, options, &g));
     if (options->format == DD_TABLE_CSV)
         print_csv(out, &g);
@@ -441,13 +441,13 @@ typedef struct table {
     const dd_table_options *options;
 } table;
 
-static int print_table(FILE *out, const void *data)
+static dd_status print_table(FILE *out, const void *data)
 {
     const table *t = data;
     return dd_table_print(out, t->entries, t->options);
 }
 
-int dd_table_write(const char *path, const dd_entries *entries, const dd_table_options *options)
+dd_status dd_table_write(const char *path, const dd_entries *entries, const dd_table_options *options)
 {
     return dd_text_file_write(path, print_table, &(table){entries, options});
 }

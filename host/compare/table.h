@@ -2,6 +2,7 @@
 #ifndef DD_TABLE_H
 #define DD_TABLE_H
 
+#include "base/error.h"
 #include "compare/results_scan.h"
 
 typedef enum dd_table_format { DD_TABLE_TEXT, DD_TABLE_MARKDOWN, DD_TABLE_CSV } dd_table_format;
@@ -16,9 +17,9 @@ typedef struct dd_table_options {
  * and Markdown put metrics below one another, and behind modes_captured how many modes there are. Times of runs that
  * were trained together are one measurement and get no deviation.
  * CSV is long: one line per run, dataset and metric with mean, sd (empty for one seed) and the number of seeds. */
-int dd_table_print(FILE *out, const dd_entries *entries, const dd_table_options *options);
+DD_CHECKED dd_status dd_table_print(FILE *out, const dd_entries *entries, const dd_table_options *options);
 
 /* The same into a file, replaced atomically. */
-int dd_table_write(const char *path, const dd_entries *entries, const dd_table_options *options);
+DD_CHECKED dd_status dd_table_write(const char *path, const dd_entries *entries, const dd_table_options *options);
 
 #endif

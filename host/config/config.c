@@ -165,10 +165,10 @@ static const char *place(const reading *r, const dd_toml_value *v, char *out)
     return dd_toml_place(r->origin, v->line, v->column, out);
 }
 
-static int fail_at(const reading *r, const dd_toml_value *v, const char *format, ...)
+static dd_status fail_at(const reading *r, const dd_toml_value *v, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-static int fail_at(const reading *r, const dd_toml_value *v, const char *format, ...)
+static dd_status fail_at(const reading *r, const dd_toml_value *v, const char *format, ...)
 {
     char text[512], at[DD_TOML_PLACE];
     va_list arguments;
@@ -179,7 +179,7 @@ static int fail_at(const reading *r, const dd_toml_value *v, const char *format,
                    v->key, text);
 }
 
-static int check_section(const reading *r, const dd_toml_value *v)
+static dd_status check_section(const reading *r, const dd_toml_value *v)
 {
     for (int i = 0; i < SECTIONS; i++)
         if (!strcmp(section_names[i], v->section))
@@ -195,7 +195,7 @@ static int check_section(const reading *r, const dd_toml_value *v)
         r->origin, place(r, v, at), v->section);
 }
 
-static int unknown_key(const reading *r, const dd_toml_value *v)
+static dd_status unknown_key(const reading *r, const dd_toml_value *v)
 {
     const char *names[KEYS + 1] = {"base"};
     int count = !*v->section;
@@ -213,12 +213,12 @@ static int unknown_key(const reading *r, const dd_toml_value *v)
     return fail_at(r, v, "unknown key; configs/run_1.toml has every key there is");
 }
 
-static int out_of_range(const reading *r, const dd_toml_value *v, const key_info *key, double value)
+static dd_status out_of_range(const reading *r, const dd_toml_value *v, const key_info *key, double value)
 {
     return fail_at(r, v, "%.15g is out of range; it must be from %.15g to %.15g", value, key->least, key->most);
 }
 
-static int read_word(const reading *r, const dd_toml_value *v, const key_info *key, int *out)
+static dd_status read_word(const reading *r, const dd_toml_value *v, const key_info *key, int *out)
 {
     char list[128] = "";
     int count = 0;
@@ -234,7 +234,7 @@ static int read_word(const reading *r, const dd_toml_value *v, const key_info *k
                    closest ? closest : "", closest ? "'?)" : "");
 }
 
-static int read_widths(const reading *r, const dd_toml_value *v, const key_info *key, dd_widths *out)
+static dd_status read_widths(const reading *r, const dd_toml_value *v, const key_info *key, dd_widths *out)
 {
     if (v->count > DD_MAX_HEAD)
         return fail_at(r, v, "%d layers; at most %d fit", v->count, DD_MAX_HEAD);
@@ -290,7 +290,7 @@ int dd_config_take(void *user, const dd_toml_value *v)
     return DD_OK;
 }
 
-int dd_config_parse(const char *text, const char *origin, dd_config *config)
+dd_status dd_config_parse(const char *text, const char *origin, dd_config *config)
 {
     dd_config read = *config; /* nothing of a file with an error is taken over */
     reading r = {&read, origin};
@@ -322,7 +322,7 @@ int dd_config_set(dd_config *config, const char *assignment)
     return DD_OK;
 }
 
-int dd_config_validate(const dd_config *c)
+dd_status dd_config_validate(const dd_config *c)
 {
     if (c->model.embedding_width % 2)
         return dd_fail(DD_ERR_CONFIG, "model.embedding_width = %d must be even: half sines, half cosines",

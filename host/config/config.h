@@ -13,6 +13,8 @@
 
 #include <stdint.h>
 
+#include "base/error.h"
+
 enum { DD_MAX_HEAD = 4, DD_MAX_EXPERTS = 8 };
 
 typedef enum dd_activation { DD_RELU, DD_GELU, DD_SILU, DD_TANH } dd_activation;
@@ -170,13 +172,13 @@ int dd_config_parse(const char *text, const char *origin, dd_config *config);
 
 /* Apply one override "section.key=value", the value in TOML's syntax; a bare word is taken for a
  * string, so that --set model.activation=silu works in a shell. */
-int dd_config_set(dd_config *config, const char *assignment);
+DD_CHECKED dd_status dd_config_set(dd_config *config, const char *assignment);
 
 /* The name of key number i of all; 0 beyond the last. */
 int dd_config_key(int i, const char **section, const char **key);
 
 /* Bounds between keys (those of a single key are checked where it is read). */
-int dd_config_validate(const dd_config *config);
+DD_CHECKED dd_status dd_config_validate(const dd_config *config);
 
 /* The resolved configuration as TOML that dd_config_parse reads back to an equal dd_config. The
  * caller frees it; NULL when memory is out. */

@@ -40,7 +40,7 @@ const char *type_name(const toml::node &node)
     }
 }
 
-int visit_item(const item &i, int (*visit)(void *, const dd_toml_value *), void *user)
+dd_status visit_item(const item &i, dd_status (*visit)(void *, const dd_toml_value *), void *user)
 {
     dd_toml_value value = {};
     value.section = i.section.c_str();
@@ -91,10 +91,10 @@ extern "C" const char *dd_toml_place(const char *origin, int line, int column, c
     return out;
 }
 
-extern "C" int dd_toml_parse(const char *text, const char *origin, int (*visit)(void *, const dd_toml_value *),
-                             void *user)
+extern "C" dd_status dd_toml_parse(const char *text, const char *origin, dd_status (*visit)(void *, const dd_toml_value *),
+                                   void *user)
 {
-    if (int status = dd_toml_check(text, origin))
+    if (dd_status status = dd_toml_check(text, origin))
         return status;
     try {
         const toml::table root = toml::parse(std::string_view(text), std::string_view(origin));
@@ -113,7 +113,7 @@ extern "C" int dd_toml_parse(const char *text, const char *origin, int (*visit)(
             return a.place.line != b.place.line ? a.place.line < b.place.line : a.place.column < b.place.column;
         });
         for (const item &i : items)
-            if (int status = visit_item(i, visit, user))
+            if (dd_status status = visit_item(i, visit, user))
                 return status;
         return DD_OK;
     } catch (const toml::parse_error &error) {

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "base/error.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -33,8 +35,8 @@ typedef struct dd_toml_value {
 /* Parse `text` and hand every section and value to `visit` in the order of the file; a nonzero return of it ends
  * the walk and is returned. Syntax errors, and text that exceeds the bounds of
  * toml_bounds.h, are DD_ERR_CONFIG with `origin` and place. */
-int dd_toml_parse(const char *text, const char *origin, int (*visit)(void *user, const dd_toml_value *value),
-                  void *user);
+DD_CHECKED dd_status dd_toml_parse(const char *text, const char *origin,
+                                   dd_status (*visit)(void *user, const dd_toml_value *value), void *user);
 
 /* "line 3, column 7: ", for messages; "" where `origin` is "--set section.key=value", which is its own place. Returns
  * out, of DD_TOML_PLACE characters. */

@@ -33,7 +33,7 @@ static int line_of(const char *text, const char *place)
     return line;
 }
 
-int dd_toml_check(const char *text, const char *origin)
+dd_status dd_toml_check(const char *text, const char *origin)
 {
     if (strlen(text) > DD_TOML_LONGEST)
         return dd_fail(DD_ERR_CONFIG, "%s: %zu bytes; a configuration has at most %d", origin, strlen(text),

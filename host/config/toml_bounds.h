@@ -3,6 +3,8 @@
 #ifndef DD_TOML_BOUNDS_H
 #define DD_TOML_BOUNDS_H
 
+#include "base/error.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -14,7 +16,7 @@ enum {
 };
 
 /* DD_ERR_CONFIG names `origin` and the line that exceeds a bound. */
-int dd_toml_check(const char *text, const char *origin);
+DD_CHECKED dd_status dd_toml_check(const char *text, const char *origin);
 
 #ifdef __cplusplus
 }

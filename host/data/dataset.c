@@ -12,7 +12,7 @@
 #include "data/generators.h"
 #include "data/points_file.h"
 
-static int generate(const dd_generator_info *generator, const dd_source *s, dd_points *points)
+static dd_status generate(const dd_generator_info *generator, const dd_source *s, dd_points *points)
 {
     points->n = s->n;
     points->generated = 1;
@@ -41,19 +41,19 @@ static uint64_t checksum(const dd_points *points)
     return sum;
 }
 
-int dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points)
+dd_status dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points)
 {
     return dd_points_open_as(name, &(dd_reading){DD_HEADER_ROW_AUTO}, n, seed, stream, points);
 }
 
-int dd_points_open_as(const char *name, const dd_reading *reading, uint32_t n, uint64_t seed, dd_stream stream,
-                      dd_points *points)
+dd_status dd_points_open_as(const char *name, const dd_reading *reading, uint32_t n, uint64_t seed, dd_stream stream,
+                            dd_points *points)
 {
     memset(points, 0, sizeof *points);
     dd_points_name(name, points->name);
     const dd_generator_info *generator = dd_generator_find(name);
     dd_source source = {seed, (uint32_t)stream, n, generator ? generator->drawing : NULL};
-    int status = generator ? generate(generator, &source, points) : dd_points_read(name, reading, points);
+    dd_status status = generator ? generate(generator, &source, points) : dd_points_read(name, reading, points);
     points->path = generator ? NULL : dd_points_path(name);
     if (status) {
         dd_points_free(points);

@@ -13,6 +13,7 @@
 #ifndef DD_DATASET_H
 #define DD_DATASET_H
 
+#include "base/error.h"
 #include "data/points.h"
 
 typedef enum dd_stream {
@@ -30,10 +31,10 @@ typedef enum dd_stream {
  * A NaN, an infinite value or a row of another width is DD_ERR_DATA with the row's number; an unknown name that is no
  * file either is DD_ERR_IO with the closest generators; a damaged HDF5 file, also one on which the HDF5 library
  * crashes, is DD_ERR_IO. */
-int dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points);
+DD_CHECKED dd_status dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points);
 /* The same for a file that is to be read as `reading` says. */
-int dd_points_open_as(const char *name, const dd_reading *reading, uint32_t n, uint64_t seed, dd_stream stream,
-                      dd_points *points);
+DD_CHECKED dd_status dd_points_open_as(const char *name, const dd_reading *reading, uint32_t n, uint64_t seed,
+                                       dd_stream stream, dd_points *points);
 
 /* The name dd_points_open would give the set, without making it. */
 void dd_points_name(const char *name, char out[64]);

@@ -141,7 +141,7 @@ void dd_near_datasets(const char *word, char out[200])
 
 /* ---- distributions ---- */
 
-int dd_truth_create(const char *name, dd_truth *truth)
+dd_status dd_truth_create(const char *name, dd_truth *truth)
 {
     memset(truth, 0, sizeof *truth);
     const dd_generator_info *generator = dd_generator_find(name);

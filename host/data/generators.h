@@ -7,6 +7,7 @@
 #ifndef DD_GENERATORS_H
 #define DD_GENERATORS_H
 
+#include "base/error.h"
 #include "data/generator.h"
 #include "data/truth_build.h"
 
@@ -47,6 +48,6 @@ int dd_generator_modes(const dd_generator_info *generator);
 void dd_near_datasets(const char *word, char out[200]);
 
 /* The distribution of a generated dataset. `name` is a generator's; DD_ERR_USAGE with the closest one otherwise. */
-int dd_truth_create(const char *name, dd_truth *truth);
+DD_CHECKED dd_status dd_truth_create(const char *name, dd_truth *truth);
 
 #endif

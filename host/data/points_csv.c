@@ -228,14 +228,14 @@ static char find_separator(const char *begin, const char *end)
 
 /* ---- rows that are no points ---- */
 
-static int utf16(const char *name, const char *encoding)
+static dd_status utf16(const char *name, const char *encoding)
 {
     return dd_fail(DD_ERR_DATA, "%s: text in %s; save it as UTF-8, or convert it: iconv -f %s -t UTF-8 FILE > NEW_FILE",
                    name, encoding, encoding);
 }
 
 /* UTF-16 and UTF-32, by their marks or by the zeros that digits have in them. */
-static int check_encoding(const csv *c, const unsigned char *start, size_t n)
+static dd_status check_encoding(const csv *c, const unsigned char *start, size_t n)
 {
     const char *name = c->rows->name;
     if (n >= 4 && start[0] == 0xFF && start[1] == 0xFE && !start[2] && !start[3])
@@ -250,7 +250,7 @@ static int check_encoding(const csv *c, const unsigned char *start, size_t n)
 }
 
 /* What no line of text holds; asked where a line is not just numbers. */
-static int check_characters(const csv *c, const char *begin, const char *end)
+static dd_status check_characters(const csv *c, const char *begin, const char *end)
 {
     if (memchr(begin, 0, (size_t)(end - begin)))
         return dd_fail(DD_ERR_DATA,
@@ -265,7 +265,7 @@ static int check_characters(const csv *c, const char *begin, const char *end)
     return DD_OK;
 }
 
-static int wrong_width(const csv *c, const row *r)
+static dd_status wrong_width(const csv *c, const row *r)
 {
     const char *hint = "";
     if (r->columns == c->rows->columns + 1 && c->index_column)
@@ -281,7 +281,7 @@ static int wrong_width(const csv *c, const row *r)
                    r->columns, dd_plural(r->columns), c->rows->columns, hint);
 }
 
-static int not_numbers(const csv *c, const row *r, const char *hint)
+static dd_status not_numbers(const csv *c, const row *r, const char *hint)
 {
     int shown = r->end - r->begin < 60 ? (int)(r->end - r->begin) : 60;
     return dd_fail(DD_ERR_DATA, "%s: row %zu: '%.*s' is not two numbers%s", c->rows->name, c->line, shown, r->begin,
@@ -316,7 +316,7 @@ static int all_different(const row *r)
     return 1;
 }
 
-static int ask_for_header(const csv *c, const char *why)
+static dd_status ask_for_header(const csv *c, const char *why)
 {
     return dd_fail(DD_ERR_DATA,
                    "%s: row %zu, '%s', may be a point or the names of the columns: %s. Say --header no if it is a "
@@ -325,7 +325,7 @@ static int ask_for_header(const csv *c, const char *why)
 }
 
 /* Names that are numbers are all different: 0, 1 (pandas without names), 2020, 2021, "10", "20". */
-static int doubt_first_row(csv *c, const row *r)
+static dd_status doubt_first_row(csv *c, const row *r)
 {
     int counted = r->whole == r->columns;
     if (!all_different(r))
@@ -351,7 +351,7 @@ static void settle_doubt(csv *c, const row *r)
         c->doubt.line = 0;
 }
 
-static int check_doubt(const csv *c)
+static dd_status check_doubt(const csv *c)
 {
     if (!c->doubt.line || c->rows->n < 2)
         return DD_OK;
@@ -412,7 +412,7 @@ static int gate_columns(const row *r)
 }
 
 /* Whether the first row is a header. */
-static int read_first_row(csv *c, const row *r, int *is_header)
+static dd_status read_first_row(csv *c, const row *r, int *is_header)
 {
     *is_header =
         c->header == DD_HEADER_ROW_YES || (c->header == DD_HEADER_ROW_AUTO && !r->numbers && r->empty < r->columns);
@@ -442,7 +442,7 @@ static int read_first_row(csv *c, const row *r, int *is_header)
 
 /* ---- lines ---- */
 
-static int read_row(csv *c, const char *begin, const char *end)
+static dd_status read_row(csv *c, const char *begin, const char *end)
 {
     row r;
     int is_header = 0;
@@ -476,7 +476,7 @@ static int names_separator(csv *c, const char *begin, const char *end)
     return 1;
 }
 
-static int read_line(csv *c, const char *begin, const char *end)
+static dd_status read_line(csv *c, const char *begin, const char *end)
 {
     c->line++;
     while (end > begin && end[-1] == '\r')
@@ -508,7 +508,7 @@ static const char *reason_of(const char *text)
     return colon ? colon + 2 : text;
 }
 
-static int read_failed(const csv *c, gzFile file)
+static dd_status read_failed(const csv *c, gzFile file)
 {
     int error, reason = errno;
     const char *text = gzerror(file, &error);
@@ -522,7 +522,7 @@ static int read_failed(const csv *c, gzFile file)
 
 /* The whole lines of buffer[0..n), and at the end of the file what is left. *n becomes the length of what remains,
  * moved to the front. */
-static int read_lines(csv *c, char *buffer, size_t *n, int at_end)
+static dd_status read_lines(csv *c, char *buffer, size_t *n, int at_end)
 {
     char *begin = buffer, *end = buffer + *n, *newline;
     while ((newline = memchr(begin, '\n', (size_t)(end - begin)))) {
@@ -543,17 +543,18 @@ static int read_lines(csv *c, char *buffer, size_t *n, int at_end)
 }
 
 /* Where the place in the compressed file can be told, which it cannot in a pipe. */
-static int check_compression(const csv *c, gzFile file, uint64_t size)
+static dd_status check_compression(const csv *c, gzFile file, uint64_t size)
 {
     z_off_t there = gzdirect(file) ? -1 : gzoffset(file);
     return there < 0 ? DD_OK : dd_rows_check_compression(c->rows, size, (uint64_t)there);
 }
 
-static int read_all(csv *c, gzFile file, char *buffer)
+static dd_status read_all(csv *c, gzFile file, char *buffer)
 {
     size_t n = 0;
     uint64_t size = 0;
-    int status = DD_OK, first = 1, got;
+    dd_status status = DD_OK;
+    int first = 1, got;
     do {
         got = gzread(file, buffer + n, (unsigned)(BUFFER - n));
         if (got < 0 || (got == 0 && truncated(file)))
@@ -572,7 +573,7 @@ static int read_all(csv *c, gzFile file, char *buffer)
     return status ? status : check_doubt(c);
 }
 
-int dd_points_read_csv(const char *path, const dd_reading *reading, dd_rows *rows)
+dd_status dd_points_read_csv(const char *path, const dd_reading *reading, dd_rows *rows)
 {
     csv c = {.rows = rows, .header = reading ? reading->header : DD_HEADER_ROW_AUTO};
     int descriptor = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
@@ -580,7 +581,7 @@ int dd_points_read_csv(const char *path, const dd_reading *reading, dd_rows *row
         return dd_fail(DD_ERR_IO, "%s: %s", rows->name, strerror(errno));
     gzFile file = gzdopen(descriptor, "rb");
     char *buffer = malloc(BUFFER);
-    int status = DD_ERR_MEMORY;
+    dd_status status = DD_ERR_MEMORY;
     if (file && buffer) {
         gzbuffer(file, 1 << 18);
         status = read_all(&c, file, buffer);

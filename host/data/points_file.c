@@ -20,7 +20,7 @@ enum { LEAST_POINTS = 2 };
 
 /* ---- the table ---- */
 
-int dd_rows_extend(dd_rows *rows, size_t n)
+dd_status dd_rows_extend(dd_rows *rows, size_t n)
 {
     size_t width = (size_t)rows->columns * sizeof *rows->value, needed = rows->n + n;
     if (needed > rows->room) {
@@ -35,7 +35,7 @@ int dd_rows_extend(dd_rows *rows, size_t n)
     return DD_OK;
 }
 
-int dd_rows_put(dd_rows *rows, size_t row, size_t place, int column, double value)
+dd_status dd_rows_put(dd_rows *rows, size_t row, size_t place, int column, double value)
 {
     float narrow = (float)value;
     if (!isfinite(narrow))
@@ -45,7 +45,7 @@ int dd_rows_put(dd_rows *rows, size_t row, size_t place, int column, double valu
     return DD_OK;
 }
 
-int dd_rows_add(dd_rows *rows, size_t place, const double *value)
+dd_status dd_rows_add(dd_rows *rows, size_t place, const double *value)
 {
     DD_TRY(dd_rows_extend(rows, 1));
     for (int c = 0; c < rows->columns; c++)
@@ -53,7 +53,7 @@ int dd_rows_add(dd_rows *rows, size_t place, const double *value)
     return DD_OK;
 }
 
-int dd_rows_check_compression(const dd_rows *rows, uint64_t size, uint64_t there)
+dd_status dd_rows_check_compression(const dd_rows *rows, uint64_t size, uint64_t there)
 {
     enum { MOST = 200, HARMLESS = 32 << 20 };
     if (size < HARMLESS || size / MOST <= there)
@@ -64,8 +64,8 @@ int dd_rows_check_compression(const dd_rows *rows, uint64_t size, uint64_t there
                    rows->name, (unsigned long long)(size >> 20), (unsigned long long)(there >> 10));
 }
 
-int dd_rows_wrong_shape(const dd_rows *rows, const char *what, int rank, const unsigned long long *size,
-                        const char *transpose)
+dd_status dd_rows_wrong_shape(const dd_rows *rows, const char *what, int rank, const unsigned long long *size,
+                              const char *transpose)
 {
     char shape[256] = "()";
     for (int i = 0, at = 0; i < rank && at < (int)sizeof shape - 32; i++)
@@ -162,7 +162,7 @@ const char *dd_points_inner_path(const char *name)
 
 /* ---- reading ---- */
 
-static int cannot_open(const char *path)
+static dd_status cannot_open(const char *path)
 {
     int error = errno;
     char near[200] = "";
@@ -176,7 +176,7 @@ static int cannot_open(const char *path)
                    path, strerror(error));
 }
 
-static int unknown_kind(const char *path)
+static dd_status unknown_kind(const char *path)
 {
     return dd_fail(DD_ERR_DATA,
                    "%s: unknown kind of file; use .csv, .tsv, .txt (also with .gz), .npy, .npz or FILE.h5:/path. Text "
@@ -184,7 +184,7 @@ static int unknown_kind(const char *path)
                    path);
 }
 
-static int read_plain(const char *path, const dd_reading *reading, dd_rows *rows)
+static dd_status read_plain(const char *path, const dd_reading *reading, dd_rows *rows)
 {
     struct stat status;
     if (!strcmp(path, "-"))
@@ -211,13 +211,13 @@ static int read_plain(const char *path, const dd_reading *reading, dd_rows *rows
 }
 
 /* Of FILE:inner. */
-static int read_inner(const char *name, const char *inner, dd_rows *rows)
+static dd_status read_inner(const char *name, const char *inner, dd_rows *rows)
 {
     char *path = strndup(name, (size_t)(inner - 1 - name));
     if (!path)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     kind by_content = kind_by_content(path), by_ending = kind_by_ending(path, strlen(path));
-    int status;
+    dd_status status;
     if (access(path, R_OK))
         status = dd_fail(DD_ERR_IO, "%s: %s", path, strerror(errno));
     else if (by_content == NPZ || (!by_content && by_ending == NPZ))
@@ -230,11 +230,11 @@ static int read_inner(const char *name, const char *inner, dd_rows *rows)
     return status;
 }
 
-int dd_points_read(const char *name, const dd_reading *reading, dd_points *points)
+dd_status dd_points_read(const char *name, const dd_reading *reading, dd_points *points)
 {
     dd_rows rows = {.name = strcmp(name, "-") ? name : "standard input", .columns = DD_POINT_COLUMNS};
     const char *inner = dd_points_inner_path(name);
-    int status = inner ? read_inner(name, inner, &rows) : read_plain(name, reading, &rows);
+    dd_status status = inner ? read_inner(name, inner, &rows) : read_plain(name, reading, &rows);
     if (!status && rows.n < LEAST_POINTS)
         status = dd_fail(DD_ERR_DATA, "%s: %zu point%s; at least %d are needed", rows.name, rows.n,
                          dd_plural((long long)rows.n), LEAST_POINTS);

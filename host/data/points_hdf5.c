@@ -20,7 +20,7 @@ typedef struct job {
 /* Of a link to another file: whether it may be followed. */
 typedef struct followed {
     const job *job;
-    int status;
+    dd_status status;
 } followed;
 
 /* ---- in the child: which datasets there are ---- */
@@ -71,7 +71,7 @@ static herr_t add_to_list(hid_t group, const char *name, const H5L_info_t *info,
 }
 
 /* group: the file, or a group in it whose path is `folder`. */
-static int say_which(hid_t group, const char *folder, const job *j)
+static dd_status say_which(hid_t group, const char *folder, const job *j)
 {
     list l = {.folder = folder, .columns = j->rows->columns};
     H5Lvisit(group, H5_INDEX_NAME, H5_ITER_NATIVE, add_to_list, &l);
@@ -102,7 +102,7 @@ static hid_t keep_chunks(hid_t set)
     return access;
 }
 
-static int send_block(hid_t set, hid_t space, const job *j, hsize_t first, hsize_t n, double *values, int pipe)
+static dd_status send_block(hid_t set, hid_t space, const job *j, hsize_t first, hsize_t n, double *values, int pipe)
 {
     hsize_t start[2] = {first, 0}, count[2] = {n, (hsize_t)j->rows->columns};
     hid_t memory = H5Screate_simple(2, count, NULL);
@@ -115,11 +115,11 @@ static int send_block(hid_t set, hid_t space, const job *j, hsize_t first, hsize
     return DD_OK;
 }
 
-static int send_rows(hid_t set, const job *j, uint64_t n, int pipe)
+static dd_status send_rows(hid_t set, const job *j, uint64_t n, int pipe)
 {
     double *values = malloc((size_t)BLOCK * (size_t)j->rows->columns * sizeof *values);
     hid_t space = H5Dget_space(set);
-    int status = values ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_status status = values ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
     dd_child_write(pipe, &n, sizeof n);
     for (hsize_t first = 0; first < n && !status; first += BLOCK)
         status = send_block(set, space, j, first, n - first < BLOCK ? n - first : BLOCK, values, pipe);
@@ -171,7 +171,7 @@ static int64_t size_of_sources(hid_t created, const job *j)
 
 /* A size is told from what is there: a damaged one may be any, and values never written would be read as zeros. No
  * filter makes points a thousand times smaller. */
-static int check_values(hid_t set, const job *j, uint64_t values)
+static dd_status check_values(hid_t set, const job *j, uint64_t values)
 {
     enum { MOST_COMPRESSION = 2000 };
     hid_t created = H5Dget_create_plist(set), type = H5Dget_type(set);
@@ -199,7 +199,7 @@ static int is_elsewhere(hid_t set)
     return files > 0;
 }
 
-static int check_dataset(hid_t set, const job *j, uint64_t *n)
+static dd_status check_dataset(hid_t set, const job *j, uint64_t *n)
 {
     unsigned long long size[H5S_MAX_RANK] = {0};
     int rank = rank_and_size(set, size);
@@ -251,7 +251,7 @@ static hid_t open_dataset(hid_t file, followed *f)
 }
 
 /* What was named cannot be opened as a dataset: nothing, or a group of several. */
-static int no_dataset(hid_t file, const job *j)
+static dd_status no_dataset(hid_t file, const job *j)
 {
     followed f = {.job = j};
     hid_t access = H5Pcreate(H5P_GROUP_ACCESS);
@@ -270,7 +270,7 @@ static int no_dataset(hid_t file, const job *j)
     return folder ? say_which(group, folder, j) : dd_fail(DD_ERR_MEMORY, "out of memory");
 }
 
-static int send_dataset(hid_t file, const job *j, int pipe)
+static dd_status send_dataset(hid_t file, const job *j, int pipe)
 {
     uint64_t n;
     followed f = {.job = j};
@@ -286,7 +286,7 @@ static int send_dataset(hid_t file, const job *j, int pipe)
     return send_rows(set, j, n, pipe);
 }
 
-static int in_child(void *user, int pipe)
+static dd_status in_child(void *user, int pipe)
 {
     const job *j = user;
     hid_t file;
@@ -297,7 +297,7 @@ static int in_child(void *user, int pipe)
 /* ---- here ---- */
 
 /* The rows that come, which may be fewer than the child promised. */
-static int receive(dd_child *child, dd_rows *rows)
+static dd_status receive(dd_child *child, dd_rows *rows)
 {
     uint64_t n;
     double row[DD_MOST_COLUMNS];
@@ -318,7 +318,7 @@ static dd_child_limits limits_for(const char *path)
     return (dd_child_limits){.memory = (512u << 20) + 4 * size, .time = 20 + (size >> 22)};
 }
 
-int dd_points_read_hdf5(const char *path, const char *dataset, dd_rows *rows)
+dd_status dd_points_read_hdf5(const char *path, const char *dataset, dd_rows *rows)
 {
     dd_child child;
     job j = {path, dataset, rows};
@@ -327,6 +327,6 @@ int dd_points_read_hdf5(const char *path, const char *dataset, dd_rows *rows)
     int received = receive(&child, rows);
     char message[2048];
     snprintf(message, sizeof message, "%s", dd_error_message());
-    int status = dd_child_end(&child, path);
+    dd_status status = dd_child_end(&child, path);
     return received ? dd_fail((dd_status)received, "%s", message) : status;
 }

@@ -39,7 +39,7 @@ static size_t take(source *s, void *to, size_t n, int *failed)
     return got;
 }
 
-static int read_failed(const source *s)
+static dd_status read_failed(const source *s)
 {
     return s->file
                ? dd_fail(DD_ERR_IO, "%s: %s", s->name, strerror(errno))
@@ -57,7 +57,7 @@ typedef struct layout {
     unsigned long long shape[MOST_DIMENSIONS];
 } layout;
 
-static int not_npy(const source *s, const char *why)
+static dd_status not_npy(const source *s, const char *why)
 {
     return dd_fail(DD_ERR_DATA, "%s: %s; save it with numpy.save(file, points.astype('float32'))", s->name, why);
 }
@@ -72,7 +72,7 @@ static const char *header_value(const char *header, const char *key)
     return at + strspn(at, " :");
 }
 
-static int wrong_type(const source *s, const char *type)
+static dd_status wrong_type(const source *s, const char *type)
 {
     int shown = (int)strcspn(type + 1, "',") + 1;
     char text[120];
@@ -88,7 +88,7 @@ static int wrong_type(const source *s, const char *type)
 }
 
 /* '<f4' and the like. */
-static int parse_type(const source *s, const char *type, layout *l)
+static dd_status parse_type(const source *s, const char *type, layout *l)
 {
     int end = 0, native = 1;
     char order = 0;
@@ -119,7 +119,7 @@ static int parse_shape(const char *text, layout *l)
     return 0;
 }
 
-static int parse_header(const source *s, const dd_rows *rows, const char *header, layout *l)
+static dd_status parse_header(const source *s, const dd_rows *rows, const char *header, layout *l)
 {
     const char *type = header_value(header, "'descr'"), *order = header_value(header, "'fortran_order'");
     const char *shape = header_value(header, "'shape'");
@@ -134,7 +134,7 @@ static int parse_header(const source *s, const dd_rows *rows, const char *header
     return DD_OK;
 }
 
-static int read_header(source *s, const dd_rows *rows, layout *l)
+static dd_status read_header(source *s, const dd_rows *rows, layout *l)
 {
     unsigned char start[12] = {0};
     int failed;
@@ -153,7 +153,9 @@ static int read_header(source *s, const dd_rows *rows, layout *l)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     int complete = take(s, header, length, &failed) == length;
     header[complete ? length : 0] = '\0';
-    int status = complete ? parse_header(s, rows, header, l) : failed ? read_failed(s) : not_npy(s, "truncated header");
+    dd_status status = complete ? parse_header(s, rows, header, l)
+                       : failed ? read_failed(s)
+                                : not_npy(s, "truncated header");
     free(header);
     return status;
 }
@@ -196,7 +198,7 @@ static double decode(const unsigned char *bytes, const layout *l)
 }
 
 /* All values in the order of the file: row after row, or column after column. */
-static int read_values(source *s, const layout *l, dd_rows *rows)
+static dd_status read_values(source *s, const layout *l, dd_rows *rows)
 {
     enum { BLOCK = 8192 };
     unsigned char bytes[BLOCK * 8];
@@ -215,7 +217,7 @@ static int read_values(source *s, const layout *l, dd_rows *rows)
     return DD_OK;
 }
 
-static int read_array(source *s, dd_rows *rows)
+static dd_status read_array(source *s, dd_rows *rows)
 {
     layout l = {0};
     DD_TRY(read_header(s, rows, &l));
@@ -227,7 +229,7 @@ static int read_array(source *s, dd_rows *rows)
     return read_values(s, &l, rows);
 }
 
-int dd_points_read_npy(const char *path, dd_rows *rows)
+dd_status dd_points_read_npy(const char *path, dd_rows *rows)
 {
     struct stat status;
     source s = {.file = fopen(path, "rb"), .name = rows->name};
@@ -280,7 +282,7 @@ static zip_int64_t find_array(zip_t *archive, const char *path, const char *arra
     return found;
 }
 
-static int read_member(const char *path, zip_t *archive, zip_int64_t index, dd_rows *rows)
+static dd_status read_member(const char *path, zip_t *archive, zip_int64_t index, dd_rows *rows)
 {
     zip_stat_t about;
     struct stat file;
@@ -292,7 +294,7 @@ static int read_member(const char *path, zip_t *archive, zip_int64_t index, dd_r
     s.member = zip_fopen_index(archive, (zip_uint64_t)index, 0);
     if (!s.member)
         return dd_fail(DD_ERR_IO, "%s: cannot be read: %s", rows->name, zip_strerror(archive));
-    int status = read_array(&s, rows);
+    dd_status status = read_array(&s, rows);
     char behind; /* only at its end does a member's checksum count */
     if (!status && zip_fread(s.member, &behind, 1) < 0)
         status = read_failed(&s);
@@ -300,19 +302,19 @@ static int read_member(const char *path, zip_t *archive, zip_int64_t index, dd_r
     return status;
 }
 
-int dd_points_read_npz(const char *path, const char *array, dd_rows *rows)
+dd_status dd_points_read_npz(const char *path, const char *array, dd_rows *rows)
 {
     int error = 0;
     zip_t *archive = zip_open(path, ZIP_RDONLY, &error);
     if (!archive) {
         zip_error_t reason;
         zip_error_init_with_code(&reason, error);
-        int status = dd_fail(DD_ERR_IO, "%s: not an NPZ file, or damaged: %s", path, zip_error_strerror(&reason));
+        dd_status status = dd_fail(DD_ERR_IO, "%s: not an NPZ file, or damaged: %s", path, zip_error_strerror(&reason));
         zip_error_fini(&reason);
         return status;
     }
     zip_int64_t index = find_array(archive, path, array, rows);
-    int status = index < 0 ? DD_ERR_DATA : read_member(path, archive, index, rows);
+    dd_status status = index < 0 ? DD_ERR_DATA : read_member(path, archive, index, rows);
     zip_discard(archive);
     return status;
 }

@@ -35,7 +35,7 @@ static herr_t take_reason(unsigned n, const H5E_error2_t *entry, void *user)
     return 0;
 }
 
-int dd_h5_fail(dd_status status, const char *format, ...)
+dd_status dd_h5_fail(dd_status status, const char *format, ...)
 {
     char text[1024], reason[256] = "";
     va_list arguments;
@@ -138,7 +138,7 @@ void dd_h5_flush(dd_h5_file *f)
         dd_h5_check(f, H5Fflush(f->id, H5F_SCOPE_GLOBAL) >= 0, "to the end");
 }
 
-int dd_h5_close(dd_h5_file *f)
+dd_status dd_h5_close(dd_h5_file *f)
 {
     if (f->id >= 0) {
         dd_h5_check(f, H5Fclose(f->id) >= 0, "to the end");
@@ -356,7 +356,7 @@ static int is_one(hid_t space)
     return one;
 }
 
-static int read_attribute(hid_t file, const char *path, const char *name, hid_t type, void *out)
+static dd_status read_attribute(hid_t file, const char *path, const char *name, hid_t type, void *out)
 {
     hid_t id = H5Aopen(file, name, H5P_DEFAULT);
     int ok = id >= 0 && is_one(H5Aget_space(id)) && H5Aread(id, type, out) >= 0;
@@ -406,28 +406,28 @@ static hid_t open_scalar(hid_t file, const char *name)
     return -1;
 }
 
-int dd_h5_read_exact_attribute(hid_t file, const char *path, const char *name, char *out, size_t size)
+dd_status dd_h5_read_exact_attribute(hid_t file, const char *path, const char *name, char *out, size_t size)
 {
     char *text = NULL;
     hid_t type = text_type();
-    int status = read_attribute(file, path, name, type, &text);
+    dd_status status = read_attribute(file, path, name, type, &text);
     snprintf(out, size, "%s", !status && text ? text : "");
     H5free_memory(text);
     H5Tclose(type);
     return status;
 }
 
-int dd_h5_read_text_attribute(hid_t file, const char *path, const char *name, char *out, size_t size)
+dd_status dd_h5_read_text_attribute(hid_t file, const char *path, const char *name, char *out, size_t size)
 {
-    int status = dd_h5_read_exact_attribute(file, path, name, out, size);
+    dd_status status = dd_h5_read_exact_attribute(file, path, name, out, size);
     dd_clean_line(out);
     return status;
 }
 
-int dd_h5_read_integer_attribute(hid_t file, const char *path, const char *name, unsigned long long *out)
+dd_status dd_h5_read_integer_attribute(hid_t file, const char *path, const char *name, unsigned long long *out)
 {
     uint64_t number = 0;
-    int status = read_attribute(file, path, name, H5T_NATIVE_UINT64, &number);
+    dd_status status = read_attribute(file, path, name, H5T_NATIVE_UINT64, &number);
     *out = number;
     return status;
 }
@@ -469,7 +469,7 @@ char *dd_h5_read_text(hid_t file, const char *name)
     return text;
 }
 
-int dd_h5_read_double(hid_t file, const char *path, const char *name, double *out)
+dd_status dd_h5_read_double(hid_t file, const char *path, const char *name, double *out)
 {
     hid_t set = open_scalar(file, name);
     int ok = set >= 0 && H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0 &&
@@ -479,7 +479,7 @@ int dd_h5_read_double(hid_t file, const char *path, const char *name, double *ou
     return ok ? DD_OK : dd_h5_fail(DD_ERR_IO, "%s: %s is missing or damaged", path, name);
 }
 
-int dd_h5_size(hid_t file, const char *path, const char *name, int rank, hsize_t size[DD_H5_RANK])
+dd_status dd_h5_size(hid_t file, const char *path, const char *name, int rank, hsize_t size[DD_H5_RANK])
 {
     hid_t set = H5Dopen2(file, name, H5P_DEFAULT), space = set >= 0 ? H5Dget_space(set) : -1;
     int ok = space >= 0 && H5Sget_simple_extent_ndims(space) == rank;
@@ -492,7 +492,7 @@ int dd_h5_size(hid_t file, const char *path, const char *name, int rank, hsize_t
     return ok ? DD_OK : dd_h5_fail(DD_ERR_IO, "%s: %s is missing, damaged or not of rank %d", path, name, rank);
 }
 
-int dd_h5_read_floats(hid_t file, const char *path, const char *name, int rank, const hsize_t *size, float *out)
+dd_status dd_h5_read_floats(hid_t file, const char *path, const char *name, int rank, const hsize_t *size, float *out)
 {
     hsize_t there[DD_H5_RANK] = {0};
     DD_TRY(dd_h5_size(file, path, name, rank, there));

@@ -23,16 +23,16 @@
 void dd_h5_quiet(void);
 
 /* dd_fail with the innermost reason of HDF5's error stack behind the message. */
-int dd_h5_fail(dd_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+dd_status dd_h5_fail(dd_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Open for reading; DD_ERR_IO says whether the file is missing, unreadable, no HDF5, or damaged. A log that
  * is being written, or was left by a killed writer, opens too. */
-int dd_h5_open(const char *path, hid_t *file);
+DD_CHECKED dd_status dd_h5_open(const char *path, hid_t *file);
 
 typedef struct dd_h5_file { /* must not move while it is open */
     hid_t id;
     const char *path;
-    int status;
+    dd_status status;
     int error; /* errno of the first failed write (hdf5/h5_driver.h) */
 } dd_h5_file;
 
@@ -50,7 +50,7 @@ void dd_h5_remove(dd_h5_file *f, const char *name);
 /* Record a failure (with HDF5's or the disk's reason) unless there is one. */
 void dd_h5_check(dd_h5_file *f, int ok, const char *what);
 void dd_h5_flush(dd_h5_file *f);
-int dd_h5_close(dd_h5_file *f);
+DD_CHECKED dd_status dd_h5_close(dd_h5_file *f);
 
 void dd_h5_group(dd_h5_file *f, const char *name);
 
@@ -89,13 +89,15 @@ void dd_h5_integer_attribute(dd_h5_file *f, const char *at, const char *name, un
 /* Reading; `path` is for messages. Sizes are [rank]. Text of attributes is cut to `size` bytes with its NUL and safe
  * for a terminal (dd_clean_line); "exact" leaves control characters in it, for names and paths that are checked or
  * opened. */
-int dd_h5_read_text_attribute(hid_t file, const char *path, const char *name, char *out, size_t size);
-int dd_h5_read_exact_attribute(hid_t file, const char *path, const char *name, char *out, size_t size);
-int dd_h5_read_integer_attribute(hid_t file, const char *path, const char *name, unsigned long long *out);
+DD_CHECKED dd_status dd_h5_read_text_attribute(hid_t file, const char *path, const char *name, char *out, size_t size);
+DD_CHECKED dd_status dd_h5_read_exact_attribute(hid_t file, const char *path, const char *name, char *out, size_t size);
+DD_CHECKED dd_status dd_h5_read_integer_attribute(hid_t file, const char *path, const char *name,
+                                                  unsigned long long *out);
 char *dd_h5_read_text(hid_t file, const char *name); /* malloc'ed; NULL if it is not there */
-int dd_h5_read_double(hid_t file, const char *path, const char *name, double *out); /* a scalar */
-int dd_h5_size(hid_t file, const char *path, const char *name, int rank, hsize_t size[DD_H5_RANK]);
+DD_CHECKED dd_status dd_h5_read_double(hid_t file, const char *path, const char *name, double *out); /* a scalar */
+DD_CHECKED dd_status dd_h5_size(hid_t file, const char *path, const char *name, int rank, hsize_t size[DD_H5_RANK]);
 /* A whole float32 dataset; DD_ERR_IO also when its size is another. */
-int dd_h5_read_floats(hid_t file, const char *path, const char *name, int rank, const hsize_t *size, float *out);
+DD_CHECKED dd_status dd_h5_read_floats(hid_t file, const char *path, const char *name, int rank, const hsize_t *size,
+                                       float *out);
 
 #endif

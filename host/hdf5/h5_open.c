@@ -22,7 +22,7 @@ typedef struct start {
     char holder[96]; /* who has it locked, for messages */
 } start;
 
-static int read_start(const char *path, start *s)
+static dd_status read_start(const char *path, start *s)
 {
     struct stat about = {0};
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would be waited for */
@@ -31,11 +31,11 @@ static int read_start(const char *path, start *s)
     int is_file = !fstat(file, &about) && S_ISREG(about.st_mode);
     s->data = malloc(START);
     ssize_t n = s->data && is_file ? pread(file, s->data, START, 0) : 0;
-    int status = S_ISDIR(about.st_mode) ? dd_fail_folder(path)
-                 : !is_file             ? dd_fail(DD_ERR_IO, "%s: a pipe or a device, not an HDF5 file", path)
-                 : !s->data             ? dd_fail(DD_ERR_MEMORY, "out of memory")
-                 : n < 0                ? dd_fail(DD_ERR_IO, "%s: cannot be read: %s", path, strerror(errno))
-                                        : DD_OK;
+    dd_status status = S_ISDIR(about.st_mode) ? dd_fail_folder(path)
+                       : !is_file             ? dd_fail(DD_ERR_IO, "%s: a pipe or a device, not an HDF5 file", path)
+                       : !s->data             ? dd_fail(DD_ERR_MEMORY, "out of memory")
+                       : n < 0                ? dd_fail(DD_ERR_IO, "%s: cannot be read: %s", path, strerror(errno))
+                                              : DD_OK;
     s->n = n < 0 ? 0 : (size_t)n;
     s->size = (uint64_t)about.st_size;
     s->lock = dd_lock_probe(file);
@@ -125,7 +125,7 @@ static hid_t open_file(const char *path, unsigned flags, dd_lock_state lock)
 
 /* ---- why it does not open ---- */
 
-static int fail_held(const char *path, const char *holder)
+static dd_status fail_held(const char *path, const char *holder)
 {
     return dd_fail(DD_ERR_CONFLICT,
                    "%s: another program has it open for writing%s; close it there (in a notebook: file.close(), or "
@@ -133,7 +133,7 @@ static int fail_held(const char *path, const char *holder)
                    path, holder);
 }
 
-static int fail_marked(const char *path)
+static dd_status fail_marked(const char *path)
 {
     return dd_fail(DD_ERR_CONFLICT,
                    "%s: it is marked as open for writing: another program has it open, or was killed while it had. "
@@ -154,7 +154,7 @@ static uint64_t stated_size(const start *s)
     return little_endian(s->data + (version == 0 ? 40 : version == 1 ? 44 : 28), EIGHT);
 }
 
-static int fail_damaged(const char *path, const start *s)
+static dd_status fail_damaged(const char *path, const start *s)
 {
     static const char cure[] = "restore it from a copy, or make it again";
     uint64_t size = stated_size(s);
@@ -164,7 +164,7 @@ static int fail_damaged(const char *path, const start *s)
     return dd_h5_fail(DD_ERR_IO, "%s: damaged; %s", path, cure);
 }
 
-static int explain(const char *path, const start *s)
+static dd_status explain(const char *path, const start *s)
 {
     const char *setting = getenv("HDF5_USE_FILE_LOCKING");
     if (s->lock == DD_LOCK_NONE && setting && !dd_lock_is_unwanted())
@@ -175,12 +175,12 @@ static int explain(const char *path, const start *s)
     return write_flag(s) && !swmr_flag(s) ? fail_marked(path) : fail_damaged(path, s);
 }
 
-int dd_h5_open(const char *path, hid_t *file)
+dd_status dd_h5_open(const char *path, hid_t *file)
 {
     dd_h5_quiet();
     start s = {0};
     *file = -1;
-    int status = read_start(path, &s);
+    dd_status status = read_start(path, &s);
     if (!status && s.lock == DD_LOCK_HELD)
         status = fail_held(path, s.holder);
     if (!status && H5Fis_hdf5(path) <= 0)

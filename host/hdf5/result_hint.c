@@ -50,24 +50,25 @@ char *dd_result_in(const char *folder)
     return found;
 }
 
-int dd_fail_folder(const char *path)
+dd_status dd_fail_folder(const char *path)
 {
     char *near = dd_result_in(path);
-    int status = dd_fail(DD_ERR_IO, "%s: a folder, and a file is wanted%s%s", path, near ? "; for instance " : "",
-                         near ? near : "");
+    dd_status status = dd_fail(DD_ERR_IO, "%s: a folder, and a file is wanted%s%s", path, near ? "; for instance " : "",
+                               near ? near : "");
     free(near);
     return status;
 }
 
-int dd_fail_missing(const char *path)
+dd_status dd_fail_missing(const char *path)
 {
     if (strchr(path, '/') || strchr(path, '.'))
         return dd_fail(DD_ERR_IO, "%s: %s", path, strerror(ENOENT));
     char in_runs[300], *near = NULL;
     if (snprintf(in_runs, sizeof in_runs, "runs/%s", path) < (int)sizeof in_runs)
         near = dd_result_in(in_runs);
-    int status = dd_fail(DD_ERR_IO, "%s: %s; the path of a file is wanted, for instance %s%s", path, strerror(ENOENT),
-                         near ? near : "runs/run_1/dino/seed_0.h5", near ? "" : " of `dualdiff train run_1`");
+    dd_status status =
+        dd_fail(DD_ERR_IO, "%s: %s; the path of a file is wanted, for instance %s%s", path, strerror(ENOENT),
+                near ? near : "runs/run_1/dino/seed_0.h5", near ? "" : " of `dualdiff train run_1`");
     free(near);
     return status;
 }

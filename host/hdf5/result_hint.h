@@ -7,6 +7,8 @@
 #ifndef DD_RESULT_HINT_H
 #define DD_RESULT_HINT_H
 
+#include "base/error.h"
+
 /* Whether a file of this name is a result or a log: seed_<digits>.h5 */
 int dd_is_result_name(const char *name);
 
@@ -15,10 +17,10 @@ int dd_is_result_name(const char *name);
 char *dd_result_in(const char *folder);
 
 /* DD_ERR_IO: `path` is a folder, and a file is wanted; the message names one in it. */
-int dd_fail_folder(const char *path);
+DD_CHECKED dd_status dd_fail_folder(const char *path);
 
 /* DD_ERR_IO: nothing is at `path`. Of a word without a slash, which may be a configuration's name, the message says
  * what the path of a result looks like. */
-int dd_fail_missing(const char *path);
+DD_CHECKED dd_status dd_fail_missing(const char *path);
 
 #endif

@@ -39,7 +39,7 @@ static int all_crowded(const float *sorted, uint32_t n, int k)
     return 1;
 }
 
-int dd_check_measurable(const float *real, uint32_t n, int k)
+dd_status dd_check_measurable(const float *real, uint32_t n, int k)
 {
     if ((uint64_t)k + 1 > n)
         return dd_fail(DD_ERR_DATA, "%u points; the KL estimate with evaluation.k = %d needs more than %d", n, k, k);
@@ -58,7 +58,8 @@ int dd_check_measurable(const float *real, uint32_t n, int k)
                    k);
 }
 
-int dd_kl_divergence(dd_pool *pool, const float *real, uint32_t n, const float *generated, uint32_t m, int k, dd_kl *kl)
+dd_status dd_kl_divergence(dd_pool *pool, const float *real, uint32_t n, const float *generated, uint32_t m, int k,
+                           dd_kl *kl)
 {
     const int dimensions = 2;
     if (k < 1 || (uint64_t)k + 1 > n || (uint32_t)k > m)
@@ -66,7 +67,7 @@ int dd_kl_divergence(dd_pool *pool, const float *real, uint32_t n, const float *
                        "KL divergence: the %d-th neighbour needs at least %d real and %d generated points, there are "
                        "%u and %u; lower evaluation.k or give more points",
                        k, k + 1, k, n, m);
-    int status = DD_OK;
+    dd_status status = DD_OK;
     double *rho = malloc(n * sizeof *rho), *nu = malloc(n * sizeof *nu);
     if (!rho || !nu) {
         status = dd_fail(DD_ERR_MEMORY, "out of memory for the KL divergence of %u points", n);

@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include "base/error.h"
 #include "base/pool.h"
 
 typedef struct dd_kl {
@@ -20,11 +21,11 @@ typedef struct dd_kl {
 
 /* real (n, 2), generated (m, 2); pool as in knn.h, NULL for the calling thread alone. DD_ERR_DATA when k is too large
  * for n - 1 or m, or when every point was left out. */
-int dd_kl_divergence(dd_pool *pool, const float *real, uint32_t n, const float *generated, uint32_t m, int k,
-                     dd_kl *kl);
+DD_CHECKED dd_status dd_kl_divergence(dd_pool *pool, const float *real, uint32_t n, const float *generated, uint32_t m,
+                                      int k, dd_kl *kl);
 
 /* DD_ERR_DATA where these points cannot be compared with any samples: too few for k, or every one has k others at its
  * own place. Ask before hours of training. */
-int dd_check_measurable(const float *real, uint32_t n, int k);
+DD_CHECKED dd_status dd_check_measurable(const float *real, uint32_t n, int k);
 
 #endif

@@ -154,7 +154,7 @@ static void tree_free(tree *t)
 }
 
 /* A tree for n >= 1 points, to be filled and split. */
-static int tree_create(uint32_t n, tree *t)
+static dd_status tree_create(uint32_t n, tree *t)
 {
     *t = (tree){.n = n};
     while ((n - 1) >> t->levels >= LEAF)
@@ -441,8 +441,8 @@ static void work(void *argument, const dd_team *team)
     }
 }
 
-int dd_knn(dd_pool *pool, const float *query, uint32_t queries, const float *point, uint32_t n, int k, int exclude_self,
-           double *distance)
+dd_status dd_knn(dd_pool *pool, const float *query, uint32_t queries, const float *point, uint32_t n, int k,
+                 int exclude_self, double *distance)
 {
     uint32_t others = exclude_self && n ? n - 1 : n;
     if (k < 1 || (uint32_t)k > others)
@@ -455,7 +455,8 @@ int dd_knn(dd_pool *pool, const float *query, uint32_t queries, const float *poi
              .coordinates = {point, query},
              .k = exclude_self ? k + 1 : k,
              .distance = distance};
-    int status = DD_OK, threads = !pool || (queries < FEW && n < FEW) ? 1 : dd_pool_threads(pool);
+    dd_status status = DD_OK;
+    int threads = !pool || (queries < FEW && n < FEW) ? 1 : dd_pool_threads(pool);
     DD_CHECK(tree_create(n, &a.tree[0]));
     if (a.trees == 2)
         DD_CHECK(tree_create(queries, &a.tree[1]));

@@ -42,12 +42,12 @@ typedef struct measuring {
     pthread_mutex_t mutex;
     int failed; /* its set, INT_MAX: none */
     item failed_item;
-    int status;
+    dd_status status;
     char message[2048];
 } measuring;
 
 /* Keep the calling thread's message for the caller, whose thread may be another. */
-static void note_failure(measuring *m, int set, item what, int status)
+static void note_failure(measuring *m, int set, item what, dd_status status)
 {
     pthread_mutex_lock(&m->mutex);
     if (set < m->failed || (set == m->failed && what < m->failed_item)) {
@@ -59,7 +59,7 @@ static void note_failure(measuring *m, int set, item what, int status)
     pthread_mutex_unlock(&m->mutex);
 }
 
-static int measure_kl(const measuring *m, const sample_set *s)
+static dd_status measure_kl(const measuring *m, const sample_set *s)
 {
     dd_kl kl;
     DD_TRY(dd_kl_divergence(NULL, s->points->xy, s->points->n, s->x, m->n, m->k, &kl));
@@ -68,14 +68,14 @@ static int measure_kl(const measuring *m, const sample_set *s)
     return DD_OK;
 }
 
-static int measure_modes(const measuring *m, const sample_set *s)
+static dd_status measure_modes(const measuring *m, const sample_set *s)
 {
     dd_truth truth;
     dd_modes modes;
     if (!s->points->generated)
         return DD_OK;
     DD_TRY(dd_truth_create(s->points->name, &truth));
-    int status = dd_modes_measure(&truth, s->x, m->n, &modes);
+    dd_status status = dd_modes_measure(&truth, s->x, m->n, &modes);
     dd_truth_free(&truth);
     if (status)
         return status;
@@ -87,7 +87,7 @@ static int measure_modes(const measuring *m, const sample_set *s)
     return DD_OK;
 }
 
-static int measure_item(const measuring *m, item what, sample_set *s)
+static dd_status measure_item(const measuring *m, item what, sample_set *s)
 {
     switch (what) {
     case MMD_BETWEEN:
@@ -135,7 +135,7 @@ static void measure_items(void *argument, const dd_team *team)
     }
 }
 
-static int begin_set(const measuring *m, sample_set *s)
+static dd_status begin_set(const measuring *m, sample_set *s)
 {
     if (!dd_all_finite(s->x, 2 * (size_t)m->n))
         return dd_fail(DD_ERR_NUMERIC, "a sample is NaN or infinite: nothing can be measured");
@@ -145,8 +145,8 @@ static int begin_set(const measuring *m, sample_set *s)
     return DD_OK;
 }
 
-int dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const *points, const float *x, uint32_t n,
-                          const dd_evaluation_config *evaluation, dd_metrics *metrics, int *measured)
+dd_status dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const *points, const float *x, uint32_t n,
+                                const dd_evaluation_config *evaluation, dd_metrics *metrics, int *measured)
 {
     measuring m = {
         .n = n, .generated_n = n < DD_MOST_COMPARED ? n : DD_MOST_COMPARED, .k = evaluation->k, .failed = INT_MAX};
@@ -173,7 +173,7 @@ int dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const *poin
         s->same = m.set;
         while (s->same->points != s->points)
             s->same++;
-        int status = begin_set(&m, s);
+        dd_status status = begin_set(&m, s);
         if (status)
             note_failure(&m, i, MMD_BETWEEN, status);
         else

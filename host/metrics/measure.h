@@ -9,6 +9,7 @@
 #ifndef DD_MEASURE_H
 #define DD_MEASURE_H
 
+#include "base/error.h"
 #include "base/pool.h"
 #include "config/config.h"
 #include "data/points.h"
@@ -24,7 +25,8 @@
  * first that cannot be. Of that one, the metrics that could be computed are there, and the others NaN. A set's values
  * depend on nothing but the set, to the bit. The pool's threads work on all sets together, with some 160 kB a set, so
  * count = threads keeps them busy and is soon done. DD_STOPPED (cancel.h): nothing was measured. */
-int dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const *points, const float *x, uint32_t n,
-                          const dd_evaluation_config *evaluation, dd_metrics *metrics, int *measured);
+DD_CHECKED dd_status dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const *points, const float *x,
+                                           uint32_t n, const dd_evaluation_config *evaluation, dd_metrics *metrics,
+                                           int *measured);
 
 #endif

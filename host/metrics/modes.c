@@ -121,7 +121,7 @@ static double variation_of_cells(const dd_truth *truth, const float *x, uint32_t
 
 /* ---- all ---- */
 
-int dd_modes_measure(const dd_truth *truth, const float *x, uint32_t n, dd_modes *modes)
+dd_status dd_modes_measure(const dd_truth *truth, const float *x, uint32_t n, dd_modes *modes)
 {
     counts *c = calloc((size_t)truth->regions, sizeof *c);
     if (!c)

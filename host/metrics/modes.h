@@ -12,6 +12,7 @@
 #ifndef DD_MODES_H
 #define DD_MODES_H
 
+#include "base/error.h"
 #include "data/truth.h"
 
 typedef struct dd_modes {
@@ -29,6 +30,6 @@ typedef struct dd_modes {
 enum { DD_CELLS = 16 };
 
 /* Samples x (n, 2), n >= 1, finite. DD_ERR_MEMORY. */
-int dd_modes_measure(const dd_truth *truth, const float *x, uint32_t n, dd_modes *modes);
+DD_CHECKED dd_status dd_modes_measure(const dd_truth *truth, const float *x, uint32_t n, dd_modes *modes);
 
 #endif

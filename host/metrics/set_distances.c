@@ -34,7 +34,7 @@ typedef struct plane {
     double *x, *y;
 } plane;
 
-static int plane_create(const float *point, uint32_t n, plane *p)
+static dd_status plane_create(const float *point, uint32_t n, plane *p)
 {
     p->x = malloc(2 * (size_t)n * sizeof *p->x + 1);
     if (!p->x)
@@ -93,11 +93,11 @@ FOR_THIS_MACHINE static uint32_t count_within(const plane *p, uint32_t n, double
     return within;
 }
 
-int dd_density_coverage(const float *real, uint32_t n, const float *generated, uint32_t m, double *density,
-                        double *coverage)
+dd_status dd_density_coverage(const float *real, uint32_t n, const float *generated, uint32_t m, double *density,
+                              double *coverage)
 {
     plane r = {0}, g = {0};
-    int status = DD_OK;
+    dd_status status = DD_OK;
     *density = *coverage = NAN;
     if (n < DD_DENSITY_NEIGHBOUR + 1 || !m)
         return DD_OK;

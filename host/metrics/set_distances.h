@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "base/error.h"
+
 enum {
     DD_MOST_COMPARED = 10000, /* points of a set that enter what compares all pairs */
     DD_DENSITY_NEIGHBOUR = 5, /* k of density and coverage, as in their paper's experiments */
@@ -25,13 +27,13 @@ uint32_t dd_thin(const float *point, uint32_t n, uint32_t most, float *thinned);
  *   density  = 1 / (k m) sum_j sum_i [generated j in B_i]     1 for the true distribution, more where samples crowd
  *   coverage = 1 / n sum_i [some generated j in B_i]          the true distribution with m = n: 1 - 2^-k
  * DD_ERR_MEMORY. NaN with n < k + 1 or m = 0. */
-int dd_density_coverage(const float *real, uint32_t n, const float *generated, uint32_t m, double *density,
-                        double *coverage);
+DD_CHECKED dd_status dd_density_coverage(const float *real, uint32_t n, const float *generated, uint32_t m,
+                                         double *density, double *coverage);
 
 /* The mean over DD_DIRECTIONS directions, at angles pi d / DD_DIRECTIONS, of the Wasserstein-1 distance between the
  * projected sets, the area between their distribution functions (Bonneel, Rabin, Peyre & Pfister 2015 with p = 1), in
  * the coordinates' unit. n, m >= 1. DD_ERR_MEMORY, DD_STOPPED (cancel.h). */
-int dd_sliced_wasserstein(const float *a, uint32_t n, const float *b, uint32_t m, double *distance);
+DD_CHECKED dd_status dd_sliced_wasserstein(const float *a, uint32_t n, const float *b, uint32_t m, double *distance);
 
 /* Squared maximum mean discrepancy, the unbiased estimate (Gretton et al. 2012, "A kernel two-sample test", equation
  * 3), negative at times where the sets are alike:

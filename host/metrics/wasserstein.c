@@ -78,7 +78,7 @@ static double area_between(const uint32_t *a, uint32_t n, const uint32_t *b, uin
     return sum / ((double)n * m);
 }
 
-int dd_sliced_wasserstein(const float *a, uint32_t n, const float *b, uint32_t m, double *distance)
+dd_status dd_sliced_wasserstein(const float *a, uint32_t n, const float *b, uint32_t m, double *distance)
 {
     const double pi = 3.14159265358979323846;
     uint32_t *room = malloc(2 * ((size_t)n + m) * sizeof *room);

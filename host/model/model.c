@@ -78,7 +78,7 @@ static void add_gate(dd_model *m)
     add_head(m, tower, 2, c->gate_layers.width[0], rest, m->gates);
 }
 
-int dd_model_create(const dd_model_config *config, dd_model *model)
+dd_status dd_model_create(const dd_model_config *config, dd_model *model)
 {
     memset(model, 0, sizeof *model);
     model->config = *config;

@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "config/config.h"
 
 #ifdef __cplusplus
@@ -68,7 +69,7 @@ typedef struct dd_model {
     size_t parameters; /* length of the flat vector */
 } dd_model;
 
-int dd_model_create(const dd_model_config *config, dd_model *model);
+DD_CHECKED dd_status dd_model_create(const dd_model_config *config, dd_model *model);
 
 /* Initial parameters of a seed, [parameters]: tensor number i, element e (row-major) is
  * (2 u - 1) / sqrt(fan_in) with u = word e % 4 of DD_DRAW_INIT block (step i, index e / 4). */

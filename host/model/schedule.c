@@ -51,7 +51,7 @@ static void end_without_signal(double *alpha_bar, int T)
     }
 }
 
-static int fill_forward(const dd_diffusion_config *c, dd_schedule *s)
+static dd_status fill_forward(const dd_diffusion_config *c, dd_schedule *s)
 {
     double product = 1.;
     fill_beta(c, s->beta);
@@ -148,7 +148,7 @@ static void fill_sampling(const dd_sampling_config *c, dd_prediction_kind predic
 
 /* Where the signal underflows, what is divided by it does not fit a float, and only the last timestep may have none
  * at all: the steps to the others divide by what is left of it. */
-static int check_finite(const dd_schedule *s)
+static dd_status check_finite(const dd_schedule *s)
 {
     int t = 0, i = 0;
     while (t < s->timesteps && isfinite(s->weight[t]) && isfinite(s->noise_error[t]))
@@ -166,7 +166,7 @@ static int check_finite(const dd_schedule *s)
                    t, sqrt(s->alpha_bar[t]));
 }
 
-int dd_schedule_create(const dd_config *config, dd_schedule *s)
+dd_status dd_schedule_create(const dd_config *config, dd_schedule *s)
 {
     memset(s, 0, sizeof *s);
     s->timesteps = config->diffusion.timesteps;
@@ -188,7 +188,7 @@ int dd_schedule_create(const dd_config *config, dd_schedule *s)
     s->keep = s->noise_error + T;
     s->remove = s->keep + S;
     s->sigma = s->remove + S;
-    int status = fill_forward(&config->diffusion, s);
+    dd_status status = fill_forward(&config->diffusion, s);
     if (!status) {
         fill_target(config->diffusion.prediction, config->training.min_snr_gamma, s);
         fill_sampling(&config->sampling, config->diffusion.prediction, s);

@@ -30,6 +30,7 @@
 #ifndef DD_SCHEDULE_H
 #define DD_SCHEDULE_H
 
+#include "base/error.h"
 #include "config/config.h"
 
 typedef struct dd_schedule {
@@ -46,7 +47,7 @@ typedef struct dd_schedule {
 
 /* Of config's [diffusion], [sampling] and training.min_snr_gamma. DD_ERR_CONFIG: a beta outside ]0, 1[, or so little
  * signal at the end that a table would not be finite. */
-int dd_schedule_create(const dd_config *config, dd_schedule *schedule);
+DD_CHECKED dd_status dd_schedule_create(const dd_config *config, dd_schedule *schedule);
 void dd_schedule_free(dd_schedule *schedule);
 
 #endif

@@ -18,7 +18,7 @@ void dd_draw_start(const dd_schedule *s, const dd_points *points, uint64_t seed,
     }
 }
 
-int dd_start_create(const dd_schedule *s, const dd_points *points, uint64_t seed, uint32_t n, float **start)
+dd_status dd_start_create(const dd_schedule *s, const dd_points *points, uint64_t seed, uint32_t n, float **start)
 {
     *start = malloc(2 * (size_t)n * sizeof **start);
     if (!*start)

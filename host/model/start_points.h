@@ -12,6 +12,7 @@
 void dd_draw_start(const dd_schedule *schedule, const dd_points *points, uint64_t seed, uint32_t n, float *start);
 
 /* The same into memory of its own, which the caller frees. */
-int dd_start_create(const dd_schedule *schedule, const dd_points *points, uint64_t seed, uint32_t n, float **start);
+DD_CHECKED dd_status dd_start_create(const dd_schedule *schedule, const dd_points *points, uint64_t seed, uint32_t n,
+                                     float **start);
 
 #endif

@@ -46,7 +46,7 @@ void dd_oracle_destroy(dd_oracle *oracle)
     free(oracle);
 }
 
-int dd_oracle_create(const dd_truth *truth, const dd_schedule *schedule, dd_oracle **out)
+dd_status dd_oracle_create(const dd_truth *truth, const dd_schedule *schedule, dd_oracle **out)
 {
     *out = NULL;
     dd_oracle *o = calloc(1, sizeof *o);
@@ -64,7 +64,7 @@ int dd_oracle_create(const dd_truth *truth, const dd_schedule *schedule, dd_orac
         for (int c = 0; c < 2; c++)
             o->mean[c] += truth->atom[i].weight * truth->atom[i].centre[c];
     }
-    int status = dd_arrange(truth, &o->arrangement);
+    dd_status status = dd_arrange(truth, &o->arrangement);
     if (status) {
         dd_oracle_destroy(o);
         return status;
@@ -84,7 +84,7 @@ static void lens_destroy(lens *l)
     free(l->log_factor);
 }
 
-static int lens_create(const dd_oracle *o, lens *l)
+static dd_status lens_create(const dd_oracle *o, lens *l)
 {
     size_t classes = (size_t)o->arrangement.classes;
     l->oracle = o;
@@ -193,7 +193,7 @@ static void predict(lens *l, int t, const double *x, int n, double *noise)
             predict_point(l, &a->level[0], x + 2 * i, noise + 2 * i);
 }
 
-int dd_oracle_predict(const dd_oracle *oracle, int t, const double *x, uint32_t n, double *noise)
+dd_status dd_oracle_predict(const dd_oracle *oracle, int t, const double *x, uint32_t n, double *noise)
 {
     lens l;
     DD_TRY(lens_create(oracle, &l));
@@ -266,11 +266,12 @@ static void sample_task(void *argument, const dd_team *team)
     }
 }
 
-int dd_oracle_sample(const dd_oracle *oracle, uint64_t seed, const float *start, uint32_t n, dd_pool *pool, float *x,
-                     float *initial_noise)
+dd_status dd_oracle_sample(const dd_oracle *oracle, uint64_t seed, const float *start, uint32_t n, dd_pool *pool,
+                           float *x, float *initial_noise)
 {
     sampling s = {.oracle = oracle, .seed = seed, .n = n, .start = start, .x = x, .initial_noise = initial_noise};
-    int status = DD_OK, lenses = 0, threads = dd_pool_threads(pool);
+    dd_status status = DD_OK;
+    int lenses = 0, threads = dd_pool_threads(pool);
     s.lenses = malloc((size_t)threads * sizeof *s.lenses);
     if (!s.lenses)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %d threads", threads);

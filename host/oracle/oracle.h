@@ -23,6 +23,7 @@
 
 #include <stdint.h>
 
+#include "base/error.h"
 #include "base/pool.h"
 #include "data/truth.h"
 #include "model/schedule.h"
@@ -30,17 +31,17 @@
 typedef struct dd_oracle dd_oracle;
 
 /* Copies what it needs of truth; the schedule is the caller's for the oracle's life. */
-int dd_oracle_create(const dd_truth *truth, const dd_schedule *schedule, dd_oracle **oracle);
+DD_CHECKED dd_status dd_oracle_create(const dd_truth *truth, const dd_schedule *schedule, dd_oracle **oracle);
 void dd_oracle_destroy(dd_oracle *oracle);
 
 /* E[eps | x_t = x], all at timestep t: x (n, 2), noise (n, 2). */
-int dd_oracle_predict(const dd_oracle *oracle, int t, const double *x, uint32_t n, double *noise);
+DD_CHECKED dd_status dd_oracle_predict(const dd_oracle *oracle, int t, const double *x, uint32_t n, double *noise);
 
 /* Sampling like dd_ensemble_sample's of one replica: the same random numbers (DD_DRAW_SAMPLE) and the schedule's keep,
  * remove and sigma, so that a network and the oracle start from the same x_T and take the same noise; between steps
  * x_t is float64. start, x, initial_noise (n, 2); start (x_T, else drawn) and initial_noise may be NULL. The result
  * does not depend on the number of threads. */
-int dd_oracle_sample(const dd_oracle *oracle, uint64_t seed, const float *start, uint32_t n, dd_pool *pool, float *x,
-                     float *initial_noise);
+DD_CHECKED dd_status dd_oracle_sample(const dd_oracle *oracle, uint64_t seed, const float *start, uint32_t n,
+                                      dd_pool *pool, float *x, float *initial_noise);
 
 #endif

@@ -130,7 +130,7 @@ static void interpolate(filling *f, const int *order, int count, const dd_block 
                      weight[k][l]);
 }
 
-static int emit(filling *f, const int *order, int count, const dd_block *box, double weight, const int q[2])
+static dd_status emit(filling *f, const int *order, int count, const dd_block *box, double weight, const int q[2])
 {
     int replaced = q[0] <= NODES && q[1] <= NODES && q[0] * q[1] < count, atoms = replaced ? q[0] * q[1] : count;
     dd_block *block = add_block(f, atoms);
@@ -185,7 +185,7 @@ static int part(const dd_truth *truth, int *order, int count, int axis, double c
 }
 
 /* Blocks of order[0 .. count), which is reordered. */
-static int fill(filling *f, int *order, int count)
+static dd_status fill(filling *f, int *order, int count)
 {
     dd_block box = {.low = {INFINITY, INFINITY}, .high = {-INFINITY, -INFINITY}};
     double extent[2], weight = 0.;
@@ -219,7 +219,7 @@ int dd_atom_is_box(const dd_atom *a)
 }
 
 /* Group the Gaussians by sigma, as they come. */
-static int classify(const dd_truth *truth, dd_arrangement *a)
+static dd_status classify(const dd_truth *truth, dd_arrangement *a)
 {
     size_t atoms = (size_t)truth->atoms;
     a->order = malloc((atoms + 1) * sizeof *a->order);
@@ -253,7 +253,7 @@ static int classify(const dd_truth *truth, dd_arrangement *a)
     return DD_OK;
 }
 
-static int fill_level(const dd_truth *truth, dd_arrangement *a, dd_level *level)
+static dd_status fill_level(const dd_truth *truth, dd_arrangement *a, dd_level *level)
 {
     for (int c = 0; c < a->classes; c++) {
         const dd_class *class = &a->class[c];
@@ -265,10 +265,10 @@ static int fill_level(const dd_truth *truth, dd_arrangement *a, dd_level *level)
     return DD_OK;
 }
 
-int dd_arrange(const dd_truth *truth, dd_arrangement *a)
+dd_status dd_arrange(const dd_truth *truth, dd_arrangement *a)
 {
     *a = (dd_arrangement){0};
-    int status = classify(truth, a);
+    dd_status status = classify(truth, a);
     a->level = status ? NULL : calloc(LEVELS, sizeof *a->level);
     if (!status && !a->level)
         status = dd_fail(DD_ERR_MEMORY, "out of memory for the distribution of %s", truth->name);

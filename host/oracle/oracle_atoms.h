@@ -9,6 +9,7 @@
 #ifndef DD_ORACLE_ATOMS_H
 #define DD_ORACLE_ATOMS_H
 
+#include "base/error.h"
 #include "data/truth.h"
 
 enum { DD_LANES = 8 }; /* atoms of a block come in multiples of these; those that fill up weigh 0 */
@@ -43,7 +44,7 @@ typedef struct dd_arrangement {
 
 int dd_atom_is_box(const dd_atom *atom); /* else a Gaussian */
 
-int dd_arrange(const dd_truth *truth, dd_arrangement *arrangement);
+DD_CHECKED dd_status dd_arrange(const dd_truth *truth, dd_arrangement *arrangement);
 void dd_arrangement_free(dd_arrangement *arrangement);
 
 /* The widest level for noise of `width`. */

@@ -44,7 +44,7 @@ static void measurement_free(measurement *m)
     free(m->metrics);
 }
 
-static int measurement_create(const dd_plan *plan, const dd_work *work, int count, measurement *m)
+static dd_status measurement_create(const dd_plan *plan, const dd_work *work, int count, measurement *m)
 {
     const dd_config *c = plan->job->config;
     size_t runs = (size_t)count, n = (size_t)c->evaluation.samples, steps = (size_t)plan->schedule.steps;
@@ -88,7 +88,7 @@ static int measurement_create(const dd_plan *plan, const dd_work *work, int coun
     return DD_OK;
 }
 
-static int measure_ensemble(const dd_plan *plan, dd_ensemble *e, measurement *m)
+static dd_status measure_ensemble(const dd_plan *plan, dd_ensemble *e, measurement *m)
 {
     uint32_t n = (uint32_t)plan->job->config->evaluation.samples;
     dd_pool *pool = dd_backend_pool(plan->backend);
@@ -112,7 +112,7 @@ static int all_finite(const measurement *m, int i, size_t n)
            dd_all_finite(m->samples.x + 2 * n * (size_t)i, 2 * n);
 }
 
-void dd_note_trouble(const dd_plan *plan, int status)
+void dd_note_trouble(const dd_plan *plan, dd_status status)
 {
     dd_outcome *o = plan->outcome;
     dd_tell(plan->job, "warning: %s", dd_error_message());
@@ -122,7 +122,7 @@ void dd_note_trouble(const dd_plan *plan, int status)
     snprintf(o->message, sizeof o->message, "%s", dd_error_message());
 }
 
-static int fail_not_finite(const dd_work *w)
+static dd_status fail_not_finite(const dd_work *w)
 {
     return dd_fail(DD_ERR_NUMERIC,
                    "%s, seed %llu: training came to its end, but the network's losses or samples are NaN or "
@@ -131,7 +131,7 @@ static int fail_not_finite(const dd_work *w)
                    w->run.dataset, (unsigned long long)w->run.seed, w->run.config->training.learning_rate);
 }
 
-static int write_run(const dd_plan *plan, dd_ensemble *e, const measurement *m, const dd_work *w, int i)
+static dd_status write_run(const dd_plan *plan, dd_ensemble *e, const measurement *m, const dd_work *w, int i)
 {
     const dd_config *c = plan->job->config;
     size_t n = (size_t)c->evaluation.samples, at = (size_t)i * n, gates = (size_t)plan->model.gates;
@@ -157,8 +157,8 @@ static int write_run(const dd_plan *plan, dd_ensemble *e, const measurement *m, 
     DD_TRY(dd_lock_check(w->lock)); /* measuring may have taken long */
     DD_TRY(dd_result_write(w->result, &w->run, &plan->model, &result));
     plan->outcome->written++;
-    if (!c->training.keep_checkpoint && dd_remove_checkpoints(plan->job, w))
-        dd_tell(plan->job, "warning: %s; the run is finished and does not need it", dd_error_message());
+    if (!c->training.keep_checkpoint)
+        dd_remove_checkpoints(plan->job, w);
     char modes[64] = "";
     if (!isnan(metrics.modes))
         snprintf(modes, sizeof modes, ", %g of %g modes", metrics.modes_captured, metrics.modes);
@@ -172,7 +172,7 @@ static int write_run(const dd_plan *plan, dd_ensemble *e, const measurement *m, 
     return DD_OK;
 }
 
-static int fail_incomplete(const dd_work *w, int status)
+static dd_status fail_incomplete(const dd_work *w, dd_status status)
 {
     char reason[1024];
     snprintf(reason, sizeof reason, "%s", dd_error_message());
@@ -185,7 +185,7 @@ static int fail_incomplete(const dd_work *w, int status)
 /* Measure and write the next few runs, from *first on, as many as there are threads, up to the first that cannot be
  * measured whole: it is written with the metrics that there are, or not at all if its network is spoilt. Moves *first
  * behind what is done. */
-static int finish_some(const dd_plan *plan, dd_ensemble *e, measurement *m, const dd_work *work, int *first)
+static dd_status finish_some(const dd_plan *plan, dd_ensemble *e, measurement *m, const dd_work *work, int *first)
 {
     const dd_evaluation_config *evaluation = &plan->job->config->evaluation;
     size_t n = (size_t)evaluation->samples;
@@ -200,8 +200,8 @@ static int finish_some(const dd_plan *plan, dd_ensemble *e, measurement *m, cons
         ++*first;
         return DD_OK;
     }
-    int status = dd_metrics_of_samples(pool, good, m->training + begin, m->samples.x + 2 * n * (size_t)begin,
-                                       (uint32_t)n, evaluation, m->metrics + begin, &measured);
+    dd_status status = dd_metrics_of_samples(pool, good, m->training + begin, m->samples.x + 2 * n * (size_t)begin,
+                                             (uint32_t)n, evaluation, m->metrics + begin, &measured);
     if (status == DD_STOPPED)
         return status;
     if (status)
@@ -217,13 +217,13 @@ static int finish_some(const dd_plan *plan, dd_ensemble *e, measurement *m, cons
     return DD_OK;
 }
 
-int dd_finish(const dd_plan *plan, dd_ensemble *e, dd_work *work, int count)
+dd_status dd_finish(const dd_plan *plan, dd_ensemble *e, dd_work *work, int count)
 {
     const dd_job *job = plan->job;
     measurement m;
     dd_tell(job, "trained; evaluating and sampling");
     dd_cancel_watch(job->stop);
-    int status = measurement_create(plan, work, count, &m);
+    dd_status status = measurement_create(plan, work, count, &m);
     if (!status)
         status = measure_ensemble(plan, e, &m);
     for (int done = 0; done < count && !status;)

@@ -9,7 +9,7 @@
 #include "model/start_points.h"
 
 /* The file's parameters are read before an ensemble takes memory for as many as its configuration claims. */
-static int load(const char *path, dd_loaded *s)
+static dd_status load(const char *path, dd_loaded *s)
 {
     const dd_training_config *t = &s->header.config.training;
     dd_replica replica = {.seed = s->header.seed, .learning_rate = t->learning_rate};
@@ -18,7 +18,7 @@ static int load(const char *path, dd_loaded *s)
     float *parameters = malloc(s->model.parameters * sizeof *parameters);
     if (!parameters)
         return dd_fail(DD_ERR_MEMORY, "%s: out of memory for its %zu parameters", path, s->model.parameters);
-    int status = DD_OK;
+    dd_status status = DD_OK;
     DD_CHECK(dd_result_read_parameters(path, &s->model, DD_STATE_ONLINE, parameters));
     DD_CHECK(dd_ensemble_create(s->backend, &spec, &s->ensemble));
     DD_CHECK(dd_ensemble_set(s->ensemble, 0, DD_STATE_ONLINE, parameters));
@@ -29,7 +29,7 @@ done:
     return status;
 }
 
-int dd_loaded_open(const char *path, const dd_config *config, const char *backend, int threads, dd_loaded *s)
+dd_status dd_loaded_open(const char *path, const dd_config *config, const char *backend, int threads, dd_loaded *s)
 {
     *s = (dd_loaded){0};
     DD_TRY(dd_header_read(path, &s->header));
@@ -37,7 +37,7 @@ int dd_loaded_open(const char *path, const dd_config *config, const char *backen
         s->header.config = *config;
     DD_TRY(dd_model_create(&s->header.config.model, &s->model));
     DD_TRY(dd_schedule_create(&s->header.config, &s->schedule));
-    int status = dd_backend_open(backend, threads, &s->backend);
+    dd_status status = dd_backend_open(backend, threads, &s->backend);
     if (!status)
         status = load(path, s);
     if (status)
@@ -53,14 +53,14 @@ void dd_loaded_close(dd_loaded *s)
 }
 
 /* Of a run that was trained on a file whose path it knows. */
-static int read_again(const char *path, const dd_header *h, dd_points *points)
+static dd_status read_again(const char *path, const dd_header *h, dd_points *points)
 {
     char *there = dd_points_path(h->dataset_path);
     if (!there)
         return dd_fail(DD_ERR_IO,
                        "%s was trained on %s, which is not there now; if it was moved, name it with --dataset", path,
                        h->dataset_path);
-    int status = dd_points_open_as(there, &h->reading, 0, 0, DD_STREAM_TRAIN, points);
+    dd_status status = dd_points_open_as(there, &h->reading, 0, 0, DD_STREAM_TRAIN, points);
     free(there);
     if (status)
         return dd_fail_context("%s was trained on a file that cannot be read now", path);
@@ -75,7 +75,7 @@ static int read_again(const char *path, const dd_header *h, dd_points *points)
 }
 
 /* Of a run on generated points, or on a file whose path it does not know. */
-static int generate_again(const char *path, const dd_header *h, dd_points *points)
+static dd_status generate_again(const char *path, const dd_header *h, dd_points *points)
 {
     const dd_data_config *data = &h->config.data;
     if (!dd_generator_find(h->dataset))
@@ -94,7 +94,7 @@ static int generate_again(const char *path, const dd_header *h, dd_points *point
         path, h->dataset);
 }
 
-int dd_loaded_points(const char *path, const dd_loaded *s, const char *asked, dd_points *points, int *same)
+dd_status dd_loaded_points(const char *path, const dd_loaded *s, const char *asked, dd_points *points, int *same)
 {
     const dd_data_config *data = &s->header.config.data;
     *same = 1;
@@ -106,8 +106,8 @@ int dd_loaded_points(const char *path, const dd_loaded *s, const char *asked, dd
     return DD_OK;
 }
 
-int dd_loaded_own_points(const char *command, const char *path, const dd_loaded *s, const char *asked,
-                         dd_points *points)
+dd_status dd_loaded_own_points(const char *command, const char *path, const dd_loaded *s, const char *asked,
+                               dd_points *points)
 {
     int same;
     DD_TRY(dd_loaded_points(path, s, asked, points, &same));
@@ -117,8 +117,8 @@ int dd_loaded_own_points(const char *command, const char *path, const dd_loaded 
     return dd_fail(DD_ERR_USAGE, "%s: --dataset %s: not the points that %s was trained on", command, asked, path);
 }
 
-static int sample(const char *path, const dd_loaded *s, const dd_points *training, uint64_t seed, uint32_t n,
-                  dd_samples *samples)
+static dd_status sample(const char *path, const dd_loaded *s, const dd_points *training, uint64_t seed, uint32_t n,
+                        dd_samples *samples)
 {
     samples->start = NULL;
     dd_pool_phase(dd_backend_pool(s->backend), "sampling");
@@ -129,7 +129,7 @@ static int sample(const char *path, const dd_loaded *s, const dd_points *trainin
     if (!training)
         DD_TRY(dd_loaded_points(path, s, NULL, &made, &same));
     float *start;
-    int status = dd_start_create(&s->schedule, training ? training : &made, seed, n, &start);
+    dd_status status = dd_start_create(&s->schedule, training ? training : &made, seed, n, &start);
     samples->start = start;
     if (!status)
         status = dd_ensemble_sample(s->ensemble, DD_STATE_EMA, &seed, n, samples);
@@ -138,8 +138,8 @@ static int sample(const char *path, const dd_loaded *s, const dd_points *trainin
     return status;
 }
 
-int dd_loaded_sample(const char *path, const dd_loaded *s, const dd_points *training, uint64_t seed, uint32_t n,
-                     dd_samples *samples)
+dd_status dd_loaded_sample(const char *path, const dd_loaded *s, const dd_points *training, uint64_t seed, uint32_t n,
+                           dd_samples *samples)
 {
     DD_TRY(sample(path, s, training, seed, n, samples));
     return dd_all_finite(samples->x, 2 * (size_t)n)

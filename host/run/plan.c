@@ -38,22 +38,23 @@ static char *old_checkpoint(const dd_job *job, const dd_work *w)
     return dd_run_path(job->out, job->config_name, w->run.dataset, w->run.seed, ".ckpt.h5");
 }
 
-int dd_remove_checkpoints(const dd_job *job, const dd_work *w)
+void dd_remove_checkpoints(const dd_job *job, const dd_work *w)
 {
     char *old = old_checkpoint(job, w);
-    int status = old ? dd_checkpoint_remove(old) : dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_status status = old ? dd_checkpoint_remove(old) : dd_fail(DD_ERR_MEMORY, "out of memory");
     if (!status)
         status = dd_checkpoint_remove(w->checkpoint);
+    if (status)
+        dd_tell(job, "warning: %s; the run is finished and does not need it", dd_error_message());
     free(old);
-    return status;
 }
 
 /* Where the checkpoint of an unfinished run is: older programs gave it another name. */
-static int find_checkpoint(const dd_job *job, dd_work *w)
+static dd_status find_checkpoint(const dd_job *job, dd_work *w)
 {
     char *old = old_checkpoint(job, w);
     char *old_next = old ? dd_path_with(old, ".next") : NULL, *next = dd_path_with(w->checkpoint, ".next");
-    int status = old_next && next ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_status status = old_next && next ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
     if (!status && !exists(w->checkpoint) && !exists(next) && (exists(old) || exists(old_next))) {
         free(w->checkpoint);
         w->checkpoint = old;
@@ -66,7 +67,7 @@ static int find_checkpoint(const dd_job *job, dd_work *w)
 }
 
 /* All is done, but not all is measured. */
-static int tell_unmeasured(const dd_job *job, const dd_work *w)
+static dd_status tell_unmeasured(const dd_job *job, const dd_work *w)
 {
     dd_metrics metrics;
     DD_TRY(dd_result_read_metrics(w->result, &metrics));
@@ -76,7 +77,7 @@ static int tell_unmeasured(const dd_job *job, const dd_work *w)
 }
 
 /* The log of another run was refused with `status`. Where no checkpoint goes with it, it is worth nothing; say so. */
-static int explain_log(const dd_job *job, dd_work *w, int status)
+static dd_status explain_log(const dd_job *job, dd_work *w, dd_status status)
 {
     DD_TRY(find_checkpoint(job, w));
     char *next = dd_path_with(w->checkpoint, ".next");
@@ -89,7 +90,7 @@ static int explain_log(const dd_job *job, dd_work *w, int status)
 }
 
 /* What lies on disk of this work. */
-static int inspect(const dd_job *job, dd_work *w)
+static dd_status inspect(const dd_job *job, dd_work *w)
 {
     static const char *const measured[] = {"sampling", "evaluation", NULL};
     dd_header header;
@@ -97,7 +98,7 @@ static int inspect(const dd_job *job, dd_work *w)
     w->step[1] = -1;
     int log_there = exists(w->result);
     if (log_there) {
-        int status = dd_header_read(w->result, &header);
+        dd_status status = dd_header_read(w->result, &header);
         if (!status && header.kind != DD_FILE_LOG && header.kind != DD_FILE_RESULT)
             status = dd_fail(DD_ERR_CONFLICT, "%s: neither a log nor a result", w->result);
         if (status == DD_ERR_CONFLICT)
@@ -144,7 +145,7 @@ static int inspect(const dd_job *job, dd_work *w)
     return DD_OK;
 }
 
-static int set_up_work(dd_plan *plan, int dataset, uint64_t seed, dd_work *w)
+static dd_status set_up_work(dd_plan *plan, int dataset, uint64_t seed, dd_work *w)
 {
     const dd_job *job = plan->job;
     const dd_points *points = &plan->points[dataset];
@@ -168,7 +169,7 @@ static int set_up_work(dd_plan *plan, int dataset, uint64_t seed, dd_work *w)
     if (!w->result || !w->checkpoint)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     DD_TRY(dd_make_directories(w->result, "--out"));
-    int status = dd_lock_acquire(w->result, &w->lock);
+    dd_status status = dd_lock_acquire(w->result, &w->lock);
     if (status == DD_ERR_IO)
         dd_fail_context("choose a folder that can be written with --out");
     DD_TRY(status);
@@ -190,7 +191,7 @@ static void warn_of_scale(const dd_job *job, const dd_points *points)
 }
 
 /* Two of these points cannot have one name. */
-static int check_names(const dd_job *job, char (*name)[DD_NAME])
+static dd_status check_names(const dd_job *job, char (*name)[DD_NAME])
 {
     for (int d = 0; d < job->datasets; d++) {
         if (dd_name_check(name[d], DD_ERR_USAGE, "the name of its points", "rename the file"))
@@ -208,7 +209,7 @@ static int check_names(const dd_job *job, char (*name)[DD_NAME])
 }
 
 /* The name of each set of points: that of its file, or FILE_DATASET where several sets of one file are trained. */
-static int name_datasets(const dd_job *job, char (*name)[DD_NAME])
+static dd_status name_datasets(const dd_job *job, char (*name)[DD_NAME])
 {
     char one[DD_NAME], other[DD_NAME];
     for (int d = 0; d < job->datasets; d++) {
@@ -223,7 +224,7 @@ static int name_datasets(const dd_job *job, char (*name)[DD_NAME])
     return check_names(job, name);
 }
 
-static int open_named(dd_plan *plan, char (*name)[DD_NAME])
+static dd_status open_named(dd_plan *plan, char (*name)[DD_NAME])
 {
     const dd_job *job = plan->job;
     const dd_config *c = job->config;
@@ -242,12 +243,12 @@ static int open_named(dd_plan *plan, char (*name)[DD_NAME])
     return DD_OK;
 }
 
-static int open_datasets(dd_plan *plan)
+static dd_status open_datasets(dd_plan *plan)
 {
     char(*name)[DD_NAME] = calloc((size_t)plan->job->datasets, sizeof *name);
     if (!name)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = name_datasets(plan->job, name);
+    dd_status status = name_datasets(plan->job, name);
     if (!status)
         status = open_named(plan, name);
     free(name);
@@ -284,7 +285,7 @@ static int by_start(const void *a, const void *b)
     return names ? names : (p->run.seed > q->run.seed) - (p->run.seed < q->run.seed);
 }
 
-static int group(dd_plan *plan)
+static dd_status group(dd_plan *plan)
 {
     for (int i = 0; i < plan->works; i++)
         plan->work[i].start = plan->work[i].finished ? 0 : plan->work[i].step[0];
@@ -307,7 +308,7 @@ static int group(dd_plan *plan)
 }
 
 /* Each run keeps a lock, its folder and a log open. */
-static int allow_files(int works)
+static dd_status allow_files(int works)
 {
     struct rlimit limit;
     rlim_t need = 3 * (rlim_t)works + 64;
@@ -322,7 +323,7 @@ static int allow_files(int works)
     return DD_OK;
 }
 
-int dd_plan_create(dd_backend *backend, const dd_job *job, dd_plan *plan)
+dd_status dd_plan_create(dd_backend *backend, const dd_job *job, dd_plan *plan)
 {
     *plan = (dd_plan){.job = job, .backend = backend};
     DD_TRY(allow_files(job->datasets * job->seeds));

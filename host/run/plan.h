@@ -26,7 +26,7 @@ typedef struct dd_work {
 typedef struct dd_outcome {
     int written;  /* results */
     int troubles; /* runs whose training or measurement failed; the others are not held up by it */
-    int status;   /* of the first of them, and its message */
+    dd_status status;   /* of the first of them, and its message */
     char message[1024];
 } dd_outcome;
 
@@ -44,19 +44,20 @@ typedef struct dd_plan {
     dd_outcome *outcome;
 } dd_plan;
 
-int dd_plan_create(dd_backend *backend, const dd_job *job, dd_plan *plan);
+DD_CHECKED dd_status dd_plan_create(dd_backend *backend, const dd_job *job, dd_plan *plan);
 void dd_plan_free(dd_plan *plan);
 
-/* Remove the checkpoint of a run whose result is stored, under the name that older programs gave it, too. */
-int dd_remove_checkpoints(const dd_job *job, const dd_work *w);
+/* Remove the checkpoint of a run whose result is stored, under the name that older programs gave it, too. One that
+ * cannot be removed is told, and does no harm. */
+void dd_remove_checkpoints(const dd_job *job, const dd_work *w);
 
 /* What happened to one run is said and remembered, and the others are not held up by it. */
-void dd_note_trouble(const dd_plan *plan, int status);
+void dd_note_trouble(const dd_plan *plan, dd_status status);
 
 /* One line to the job's message function. */
 void dd_tell(const dd_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Evaluate, sample, measure and write the results of works[0..count), whose training is done. */
-int dd_finish(const dd_plan *plan, dd_ensemble *ensemble, dd_work *work, int count);
+DD_CHECKED dd_status dd_finish(const dd_plan *plan, dd_ensemble *ensemble, dd_work *work, int count);
 
 #endif

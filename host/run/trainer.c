@@ -32,7 +32,7 @@ typedef struct session {
 
 /* ---- set-up ---- */
 
-static int create_ensemble(session *s)
+static dd_status create_ensemble(session *s)
 {
     const dd_plan *plan = s->plan;
     const dd_training_config *t = &plan->job->config->training;
@@ -53,14 +53,14 @@ static int create_ensemble(session *s)
                                   .diversity_weight = t->diversity_weight};
     dd_ensemble_spec spec = {
         .model = &plan->model, .schedule = &plan->schedule, .training = t, .replicas = s->count, .replica = replica};
-    int status = dd_ensemble_create(plan->backend, &spec, &s->ensemble);
+    dd_status status = dd_ensemble_create(plan->backend, &spec, &s->ensemble);
     free(replica);
     return status;
 }
 
 /* Make the checkpoint that was chosen the only one. A newer one that was never renamed must go before the log is
  * cut back to this step: on its own it would be gone on from, without the log rows that belong to it. */
-static int settle_checkpoint(const session *s, const dd_work *w)
+static dd_status settle_checkpoint(const session *s, const dd_work *w)
 {
     dd_header header;
     if (s->step && (dd_header_read(w->checkpoint, &header) || header.step != s->step))
@@ -68,7 +68,7 @@ static int settle_checkpoint(const session *s, const dd_work *w)
     char *next = dd_path_with(w->checkpoint, ".next");
     if (!next)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = unlink(next) ? DD_OK : dd_sync_directory_of(next);
+    dd_status status = unlink(next) ? DD_OK : dd_sync_directory_of(next);
     free(next);
     return status;
 }
@@ -87,7 +87,7 @@ static void tell_lost(const dd_job *job, const dd_work *w, int step)
 }
 
 /* Load checkpoints, and write the logs anew up to them. */
-static int restore(session *s)
+static dd_status restore(session *s)
 {
     for (int i = 0; i < s->count; i++) {
         dd_work *w = &s->work[i];
@@ -104,7 +104,7 @@ static int restore(session *s)
     return DD_OK;
 }
 
-static int set_up(session *s)
+static dd_status set_up(session *s)
 {
     DD_TRY(create_ensemble(s));
     DD_TRY(restore(s));
@@ -113,11 +113,11 @@ static int set_up(session *s)
     return DD_OK;
 }
 
-static int close_logs(session *s)
+static dd_status close_logs(session *s)
 {
-    int status = DD_OK;
+    dd_status status = DD_OK;
     for (int i = 0; i < s->count; i++) {
-        int closed = dd_log_close(s->work[i].log);
+        dd_status closed = dd_log_close(s->work[i].log);
         s->work[i].log = NULL;
         status = status ? status : closed;
     }
@@ -151,7 +151,7 @@ static int first_bad_step(const dd_train_log *block, int replica)
     return -1;
 }
 
-static int fail_at_step(const session *s, const dd_train_log *block, int replica, int bad)
+static dd_status fail_at_step(const session *s, const dd_train_log *block, int replica, int bad)
 {
     const dd_work *w = &s->work[replica];
     size_t place = (size_t)replica * (size_t)block->capacity + (size_t)bad;
@@ -168,7 +168,7 @@ static int fail_at_step(const session *s, const dd_train_log *block, int replica
 
 /* Leave out, from this block on, each run whose numbers are no longer finite: it is told, its log and its checkpoint
  * stay as they are, and the others are trained on. */
-static int leave_out_failed(session *s, const dd_train_log *block)
+static dd_status leave_out_failed(session *s, const dd_train_log *block)
 {
     for (int r = 0; r < s->count; r++) {
         dd_work *w = &s->work[r];
@@ -191,7 +191,7 @@ static int living(const session *s)
     return n;
 }
 
-static int append_block(session *s, const dd_train_log *block)
+static dd_status append_block(session *s, const dd_train_log *block)
 {
     DD_TRY(leave_out_failed(s, block));
     for (int i = 0; i < s->count; i++)
@@ -201,7 +201,7 @@ static int append_block(session *s, const dd_train_log *block)
 }
 
 /* All replicas but failed ones at this step: logs durable, checkpoints written beside, then renamed. */
-static int checkpoint(session *s)
+static dd_status checkpoint(session *s)
 {
     double time = dd_now();
     for (int i = 0; i < s->count; i++) {
@@ -248,7 +248,7 @@ static void report_progress(const session *s, const dd_train_log *block, double 
 }
 
 /* Into the logs, as soon as its numbers are there. */
-static int write_block(session *s, const dd_train_log *block)
+static dd_status write_block(session *s, const dd_train_log *block)
 {
     double ready = dd_now();
     DD_TRY(append_block(s, block));
@@ -269,7 +269,7 @@ static int is_checkpoint_due(const session *s)
 
 /* Train a block. A synchronous backend's is written before anything else; another backend computes it while the block
  * before it, *computed, is written. */
-static int advance(session *s, dd_train_log *log, dd_train_log **computed)
+static dd_status advance(session *s, dd_train_log *log, dd_train_log **computed)
 {
     int count = dd_log_block(&s->plan->job->config->training, s->step);
     DD_TRY(dd_ensemble_train(s->ensemble, s->step, count, log));
@@ -285,7 +285,7 @@ static int advance(session *s, dd_train_log *log, dd_train_log **computed)
 
 /* A wish to stop is looked at between blocks. The first block is trained in any case, so that there is something to
  * keep. */
-static int train(session *s)
+static dd_status train(session *s)
 {
     const dd_job *job = s->plan->job;
     int steps = job->config->training.steps;
@@ -317,18 +317,18 @@ static int train(session *s)
     return DD_OK;
 }
 
-static int run_ensemble(const dd_plan *plan, int number, int first, int end)
+static dd_status run_ensemble(const dd_plan *plan, int number, int first, int end)
 {
     session s = {.plan = plan, .work = plan->work + first, .count = end - first, .number = number};
     s.step = s.work[0].start;
     if (s.step)
         dd_tell(plan->job, "resuming from step %d", s.step);
     dd_signals_acknowledge(plan->job->acknowledge);
-    int status = set_up(&s);
+    dd_status status = set_up(&s);
     if (!status && ((status = train(&s)) || !living(&s)))
-        dd_ensemble_wait(s.ensemble); /* a block may be running on; what it leaves is not wanted */
+        dd_ignore(dd_ensemble_wait(s.ensemble)); /* a block may still be running; its results are not wanted */
     dd_signals_acknowledge(0);
-    int closed = close_logs(&s);
+    dd_status closed = close_logs(&s);
     if (!status)
         status = closed;
     if (!status)
@@ -338,10 +338,10 @@ static int run_ensemble(const dd_plan *plan, int number, int first, int end)
 }
 
 /* Another process that trains other seeds may be writing final_info.json: wait a moment for it. */
-static int lock_info(const char *path, int most_tries, dd_lock **lock)
+static dd_status lock_info(const char *path, int most_tries, dd_lock **lock)
 {
     static const struct timespec moment = {.tv_nsec = 50000000};
-    int status = dd_lock_acquire(path, lock);
+    dd_status status = dd_lock_acquire(path, lock);
     for (int tries = 0; status == DD_ERR_CONFLICT && tries < most_tries; tries++) {
         nanosleep(&moment, NULL);
         status = dd_lock_acquire(path, lock);
@@ -355,13 +355,13 @@ static void tell_left_out(const void *job, const char *message)
 }
 
 /* final_info.json next to the configuration's datasets, of all results that are there. */
-static int write_info(const dd_job *job, int most_tries)
+static dd_status write_info(const dd_job *job, int most_tries)
 {
     char *folder = dd_path_with(job->out, "/");
     char *run = folder ? dd_path_with(folder, job->config_name) : NULL;
     char *info = run ? dd_path_with(run, "/final_info.json") : NULL;
     dd_lock *lock = NULL;
-    int status = info ? lock_info(info, most_tries, &lock) : dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_status status = info ? lock_info(info, most_tries, &lock) : dd_fail(DD_ERR_MEMORY, "out of memory");
     if (!status)
         status = dd_final_info_write(run, tell_left_out, job);
     dd_lock_release(lock);
@@ -372,7 +372,7 @@ static int write_info(const dd_job *job, int most_tries)
 }
 
 /* After all ensembles: what is wrong with it concerns no run. A job that ends early keeps its own message. */
-static int end_job(const dd_plan *plan, int status)
+static dd_status end_job(const dd_plan *plan, dd_status status)
 {
     const dd_outcome *o = plan->outcome;
     char message[2048];
@@ -390,11 +390,11 @@ static int end_job(const dd_plan *plan, int status)
     return dd_fail((dd_status)status, "%s", message);
 }
 
-int dd_train(dd_backend *backend, const dd_job *job)
+dd_status dd_train(dd_backend *backend, const dd_job *job)
 {
     dd_plan plan;
     dd_outcome outcome = {0};
-    int status = dd_plan_create(backend, job, &plan);
+    dd_status status = dd_plan_create(backend, job, &plan);
     plan.outcome = &outcome;
     if (!status && plan.works == 1 && plan.unfinished)
         dd_tell(job, "%s is finished already; nothing is left to do", plan.work[0].result);

@@ -17,6 +17,6 @@
 /* Run the job. DD_OK: every result is there, also when all was done before. DD_STOPPED: a checkpoint
  * was written and the same job goes on from it. DD_ERR_NUMERIC: a loss became NaN or infinite; the last
  * good checkpoint was kept. */
-int dd_train(dd_backend *backend, const dd_job *job);
+DD_CHECKED dd_status dd_train(dd_backend *backend, const dd_job *job);
 
 #endif

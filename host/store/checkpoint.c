@@ -23,8 +23,8 @@ static const part_place places[DD_STATE_PARTS] = {
     [DD_STATE_MOMENT2] = {"/optimizer", "exp_avg_sq", "/optimizer/exp_avg_sq"},
 };
 
-int dd_checkpoint_write(const char *path, const dd_run *run, const dd_model *model, int step, double training_time,
-                        const float *const state[DD_STATE_PARTS])
+dd_status dd_checkpoint_write(const char *path, const dd_run *run, const dd_model *model, int step,
+                              double training_time, const float *const state[DD_STATE_PARTS])
 {
     char *next = dd_path_with(path, ".next");
     if (!next)
@@ -45,7 +45,7 @@ int dd_checkpoint_write(const char *path, const dd_run *run, const dd_model *mod
         dd_write_parameters(&f, model, places[part].parent, places[part].group, state[part]);
     dd_h5_flush(&f);
     dd_h5_integer_attribute(&f, "/", "complete", 1);
-    int status = dd_h5_close(&f);
+    dd_status status = dd_h5_close(&f);
     if (!status)
         status = dd_sync_file(next);
     if (status)
@@ -54,29 +54,29 @@ int dd_checkpoint_write(const char *path, const dd_run *run, const dd_model *mod
     return status;
 }
 
-int dd_checkpoint_commit(const char *path)
+dd_status dd_checkpoint_commit(const char *path)
 {
     char *next = dd_path_with(path, ".next");
     if (!next)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = dd_rename(next, path);
+    dd_status status = dd_rename(next, path);
     free(next);
     return status;
 }
 
-static int remove_if_there(const char *path)
+static dd_status remove_if_there(const char *path)
 {
     if (unlink(path) && errno != ENOENT)
         return dd_fail(DD_ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));
     return DD_OK;
 }
 
-int dd_checkpoint_remove(const char *path)
+dd_status dd_checkpoint_remove(const char *path)
 {
     char *next = dd_path_with(path, ".next");
     if (!next)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = remove_if_there(path);
+    dd_status status = remove_if_there(path);
     if (!status)
         status = remove_if_there(next);
     free(next);
@@ -84,13 +84,13 @@ int dd_checkpoint_remove(const char *path)
 }
 
 /* Read everything of a checkpoint file; the fletcher32 sums are verified on the way. */
-static int read_state(const char *path, const dd_model *model, double *training_time,
-                      float *const state[DD_STATE_PARTS])
+static dd_status read_state(const char *path, const dd_model *model, double *training_time,
+                            float *const state[DD_STATE_PARTS])
 {
     hid_t file;
     unsigned long long complete;
     DD_TRY(dd_h5_open(path, &file));
-    int status = dd_h5_read_integer_attribute(file, path, "complete", &complete);
+    dd_status status = dd_h5_read_integer_attribute(file, path, "complete", &complete);
     if (!status)
         status = dd_h5_read_double(file, path, "/training_time", training_time);
     for (int part = 0; part < DD_STATE_PARTS && !status; part++)
@@ -100,7 +100,7 @@ static int read_state(const char *path, const dd_model *model, double *training_
 }
 
 /* One that another program holds open says so itself. */
-static int cannot_be_used(int status)
+static dd_status cannot_be_used(dd_status status)
 {
     return status == DD_ERR_CONFLICT
                ? status
@@ -109,13 +109,13 @@ static int cannot_be_used(int status)
 }
 
 /* The step of a good checkpoint file of this run, -1 if `path` is missing, or not good and `leftover`. */
-static int step_of(const char *path, const dd_run *run, int leftover, int *step)
+static dd_status step_of(const char *path, const dd_run *run, int leftover, int *step)
 {
     dd_header header;
     *step = -1;
     if (access(path, F_OK))
         return errno == ENOENT ? DD_OK : dd_fail(DD_ERR_IO, "%s: %s", path, strerror(errno));
-    int status = dd_header_read(path, &header);
+    dd_status status = dd_header_read(path, &header);
     if (!status && header.kind != DD_FILE_CHECKPOINT)
         status = dd_fail(DD_ERR_IO, "%s: not a checkpoint", path);
     if (status)
@@ -140,26 +140,26 @@ static int step_of(const char *path, const dd_run *run, int leftover, int *step)
     return DD_OK;
 }
 
-int dd_checkpoint_steps(const char *path, const dd_run *run, int steps[2])
+dd_status dd_checkpoint_steps(const char *path, const dd_run *run, int steps[2])
 {
     char *next = dd_path_with(path, ".next");
     if (!next)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status = step_of(path, run, 0, &steps[0]);
+    dd_status status = step_of(path, run, 0, &steps[0]);
     if (!status)
         status = step_of(next, run, 1, &steps[1]);
     free(next);
     return status;
 }
 
-int dd_checkpoint_read(const char *path, const dd_model *model, int step, double *training_time,
-                       float *const state[DD_STATE_PARTS])
+dd_status dd_checkpoint_read(const char *path, const dd_model *model, int step, double *training_time,
+                             float *const state[DD_STATE_PARTS])
 {
     dd_header header;
     char *next = dd_path_with(path, ".next");
     if (!next)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int status;
+    dd_status status;
     if (access(path, F_OK) == 0 && !dd_header_read(path, &header) && header.step == step)
         status = read_state(path, model, training_time, state);
     else if (access(next, F_OK) == 0 && !dd_header_read(next, &header) && header.step == step)

@@ -39,7 +39,7 @@ void dd_write_header(dd_h5_file *f, const dd_run *run, dd_file_kind kind)
     free(config);
 }
 
-static int read_kind(hid_t file, const char *path, dd_header *h)
+static dd_status read_kind(hid_t file, const char *path, dd_header *h)
 {
     unsigned long long version;
     char kind[16];
@@ -56,7 +56,7 @@ static int read_kind(hid_t file, const char *path, dd_header *h)
     return dd_fail(DD_ERR_IO, "%s: unknown kind of file '%s'", path, kind);
 }
 
-static int read_config(hid_t file, const char *path, dd_config *config)
+static dd_status read_config(hid_t file, const char *path, dd_config *config)
 {
     char *text = dd_h5_read_text(file, "/config");
     if (!text)
@@ -64,7 +64,7 @@ static int read_config(hid_t file, const char *path, dd_config *config)
     char origin[512];
     snprintf(origin, sizeof origin, "%s:/config", path);
     dd_config_defaults(config);
-    int status = dd_config_parse(text, origin, config);
+    dd_status status = dd_config_parse(text, origin, config);
     if (!status)
         status = dd_config_validate(config);
     free(text);
@@ -73,7 +73,7 @@ static int read_config(hid_t file, const char *path, dd_config *config)
 }
 
 /* An attribute that becomes part of the paths of what is made from the file. */
-static int read_name(hid_t file, const char *path, const char *attribute, char name[DD_NAME])
+static dd_status read_name(hid_t file, const char *path, const char *attribute, char name[DD_NAME])
 {
     char stored[DD_NAME + 1]; /* so that a name which is too long is seen, not cut to another run's */
     DD_TRY(dd_h5_read_exact_attribute(file, path, attribute, stored, sizeof stored));
@@ -84,7 +84,7 @@ static int read_name(hid_t file, const char *path, const char *attribute, char n
 }
 
 /* Runs on generated points and those of older programs have none. */
-static int read_dataset_path(hid_t file, const char *path, dd_header *h)
+static dd_status read_dataset_path(hid_t file, const char *path, dd_header *h)
 {
     char header[8];
     if (H5Aexists(file, "dataset_path") <= 0)
@@ -96,7 +96,7 @@ static int read_dataset_path(hid_t file, const char *path, dd_header *h)
     return DD_OK;
 }
 
-static int read_header(hid_t file, const char *path, dd_header *h)
+static dd_status read_header(hid_t file, const char *path, dd_header *h)
 {
     char checksum[20];
     unsigned long long number;
@@ -133,12 +133,12 @@ static int read_header(hid_t file, const char *path, dd_header *h)
     return DD_OK;
 }
 
-int dd_header_read(const char *path, dd_header *header)
+dd_status dd_header_read(const char *path, dd_header *header)
 {
     hid_t file;
     memset(header, 0, sizeof *header);
     DD_TRY(dd_h5_open(path, &file));
-    int status = read_header(file, path, header);
+    dd_status status = read_header(file, path, header);
     H5Fclose(file);
     return status;
 }
@@ -181,13 +181,13 @@ static void suggest_name(const char *config_name, const char *difference, char n
     snprintf(name, DD_NAME, "%s", longer);
 }
 
-int dd_header_matches(const dd_header *header, const dd_run *run, const char *path)
+dd_status dd_header_matches(const dd_header *header, const dd_run *run, const char *path)
 {
     static const char *const sections[] = {"model", "diffusion", "training", NULL};
     static const char *const data[] = {"data", NULL};
     char *difference = dd_config_difference(run->config, &header->config, sections);
     char *data_difference = dd_config_difference(run->config, &header->config, data);
-    int status = DD_OK;
+    dd_status status = DD_OK;
     char name[DD_NAME] = "";
     if (difference && data_difference)
         suggest_name(run->config_name, *difference ? difference : data_difference, name);

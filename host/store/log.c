@@ -216,7 +216,7 @@ static int fill_in(const copying *k, hsize_t first, hsize_t rows, void *data)
     return k->c != TRAIN_STEP && k->c != GATE_STEP && k->c != TRAIN_RATE;
 }
 
-static int fail_damaged(const copying *k, const char *from_path)
+static dd_status fail_damaged(const copying *k, const char *from_path)
 {
     return dd_h5_fail(DD_ERR_IO,
                       "%s: %s is damaged, or lacks rows of %d steps; restore the file from a copy, or move it and its "
@@ -263,8 +263,8 @@ static void copy_column(hid_t from, const char *from_path, dd_h5_file *f, copyin
         H5Dclose(k->source);
 }
 
-int dd_copy_log_rows(hid_t from, const char *from_path, dd_h5_file *f, const dd_run *run, const dd_model *model,
-                     int steps, dd_log_loss *loss)
+void dd_copy_log_rows(hid_t from, const char *from_path, dd_h5_file *f, const dd_run *run, const dd_model *model,
+                      int steps, dd_log_loss *loss)
 {
     const dd_training_config *t = &run->config->training;
     for (int c = 0; c < column_count(model) && !f->status; c++) {
@@ -274,7 +274,6 @@ int dd_copy_log_rows(hid_t from, const char *from_path, dd_h5_file *f, const dd_
                      .training = t};
         copy_column(from, from_path, f, &k, loss);
     }
-    return f->status;
 }
 
 /* ---- the log of a run that trains ---- */
@@ -293,13 +292,13 @@ struct dd_log {
 };
 
 /* A closed file with the rows of steps [0, from_step), which come from the log at `path`; *loss is what it lacks. */
-static int make_file(const dd_output *out, const char *path, const dd_run *run, const dd_model *model, int from_step,
-                     dd_log_loss *loss)
+static dd_status make_file(const dd_output *out, const char *path, const dd_run *run, const dd_model *model,
+                           int from_step, dd_log_loss *loss)
 {
     hid_t old = -1;
     if (from_step) {
         dd_header header;
-        int status = dd_header_read(path, &header);
+        dd_status status = dd_header_read(path, &header);
         if (!status)
             status = dd_header_matches(&header, run, path);
         if (!status)
@@ -323,7 +322,7 @@ static int make_file(const dd_output *out, const char *path, const dd_run *run, 
     return dd_h5_close(&f);
 }
 
-static int open_columns(dd_log *log, const char *temporary, const dd_model *model)
+static dd_status open_columns(dd_log *log, const char *temporary, const dd_model *model)
 {
     dd_h5_open_swmr(&log->file, temporary);
     for (int c = 0; c < column_count(model) && !log->file.status; c++) {
@@ -335,10 +334,10 @@ static int open_columns(dd_log *log, const char *temporary, const dd_model *mode
 }
 
 /* A damaged log stays under another name: a part of what it holds may be read by other means. */
-static int keep_damaged(dd_log *log)
+static dd_status keep_damaged(dd_log *log)
 {
     char *aside = dd_path_with(log->path, ".damaged");
-    int status = aside ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_status status = aside ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
     if (!status && link(log->path, aside) && errno != EEXIST)
         status = dd_rename(log->path, aside); /* no hard links here */
     free(aside);
@@ -346,11 +345,11 @@ static int keep_damaged(dd_log *log)
 }
 
 /* Make the file, open it, and give it its name. */
-static int start(dd_log *log, const dd_run *run, const dd_model *model, int from_step)
+static dd_status start(dd_log *log, const dd_run *run, const dd_model *model, int from_step)
 {
     dd_output out;
     DD_TRY(dd_output_open_locked(&out, log->path));
-    int status = make_file(&out, log->path, run, model, from_step, &log->loss);
+    dd_status status = make_file(&out, log->path, run, model, from_step, &log->loss);
     if (!status)
         status = open_columns(log, out.temporary, model);
     log->file.path = log->path;
@@ -359,7 +358,7 @@ static int start(dd_log *log, const dd_run *run, const dd_model *model, int from
     return dd_output_close(&out, status);
 }
 
-int dd_log_create(const char *path, const dd_run *run, const dd_model *model, int from_step, dd_log **out)
+dd_status dd_log_create(const char *path, const dd_run *run, const dd_model *model, int from_step, dd_log **out)
 {
     dd_log *log = calloc(1, sizeof *log);
     *out = NULL;
@@ -374,11 +373,11 @@ int dd_log_create(const char *path, const dd_run *run, const dd_model *model, in
     log->step = malloc(chunk * sizeof *log->step);
     log->rows = rows_of(TRAIN_STEP, &log->training, from_step);
     log->gate_rows = rows_of(GATE_STEP, &log->training, from_step);
-    int status = log->path && log->rate && log->step ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
+    dd_status status = log->path && log->rate && log->step ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
     if (!status)
         status = start(log, run, model, from_step);
     if (status)
-        dd_log_close(log);
+        dd_ignore(dd_log_close(log));
     else
         *out = log;
     return status;
@@ -419,7 +418,7 @@ static void append_gate(dd_log *log, const dd_train_log *block, size_t place)
     }
 }
 
-int dd_log_append(dd_log *log, const dd_train_log *block, int replica, double learning_rate)
+dd_status dd_log_append(dd_log *log, const dd_train_log *block, int replica, double learning_rate)
 {
     hsize_t rows = (hsize_t)block->steps;
     int steps = dd_log_block(&log->training, (int)log->rows);
@@ -443,7 +442,7 @@ int dd_log_append(dd_log *log, const dd_train_log *block, int replica, double le
     return log->file.status;
 }
 
-int dd_log_sync(dd_log *log)
+dd_status dd_log_sync(dd_log *log)
 {
     dd_h5_flush(&log->file);
     if (log->file.status)
@@ -451,13 +450,13 @@ int dd_log_sync(dd_log *log)
     return dd_sync_file(log->path);
 }
 
-int dd_log_close(dd_log *log)
+dd_status dd_log_close(dd_log *log)
 {
     if (!log)
         return DD_OK;
     for (int c = 0; c < log->columns; c++)
         dd_h5_check(&log->file, H5Dclose(log->column[c]) >= 0, columns[c].name);
-    int status = dd_h5_close(&log->file);
+    dd_status status = dd_h5_close(&log->file);
     free(log->path);
     free(log->rate);
     free(log->step);

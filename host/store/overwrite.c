@@ -68,7 +68,7 @@ static const struct {
     [DD_WRITES_UNKNOWN] = {"known", NULL},
 };
 
-static int read_beginning(const char *path, beginning *b)
+static dd_status read_beginning(const char *path, beginning *b)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = file < 0 ? -1 : read(file, b->text, sizeof b->text - 1);
@@ -84,14 +84,14 @@ static int read_beginning(const char *path, beginning *b)
     return DD_OK;
 }
 
-static int refuse(const char *path, const char *what)
+static dd_status refuse(const char *path, const char *what)
 {
     return dd_fail(DD_ERR_CONFLICT, "%s is there and is not %s; choose another name, or replace it with --overwrite",
                    path, what);
 }
 
 /* Points in HDF5. */
-static int check_samples(const char *path)
+static dd_status check_samples(const char *path)
 {
     static const char *const kind[] = {"the log of a run", "a checkpoint", "the result of a run"};
     dd_header header;
@@ -107,7 +107,7 @@ static int check_samples(const char *path)
 }
 
 /* A CSV of the user's own points looks like one of `sample`; HDF5 says what it is, and NPY by its header. */
-static int check_points(const char *path, const beginning *b)
+static dd_status check_points(const char *path, const beginning *b)
 {
     const char *ending = strrchr(path, '.');
     if (ending && !strcmp(ending, ".csv"))
@@ -129,7 +129,7 @@ static int is_nothing(const char *path)
     return S_ISDIR(there.st_mode) || !there.st_size || dd_path_is_stream(path);
 }
 
-int dd_overwrite_check(const char *path, dd_written_kind kind, int overwrite)
+dd_status dd_overwrite_check(const char *path, dd_written_kind kind, int overwrite)
 {
     beginning b;
     if (overwrite || is_nothing(path))
@@ -140,7 +140,7 @@ int dd_overwrite_check(const char *path, dd_written_kind kind, int overwrite)
     return kinds[kind].is_ours && kinds[kind].is_ours(&b) ? DD_OK : refuse(path, kinds[kind].what);
 }
 
-int dd_overwrite_check_draw(const char *path, const char *points, int overwrite)
+dd_status dd_overwrite_check_draw(const char *path, const char *points, int overwrite)
 {
     char there[256];
     int network;

@@ -9,6 +9,8 @@
 #ifndef DD_OVERWRITE_H
 #define DD_OVERWRITE_H
 
+#include "base/error.h"
+
 /* The option's entry in a command's table. */
 #define DD_OVERWRITE_OPTION                                                                                            \
     {                                                                                                                  \
@@ -25,10 +27,10 @@ typedef enum dd_written_kind {
     DD_WRITES_UNKNOWN  /* files that cannot be recognised: none is replaced */
 } dd_written_kind;
 
-int dd_overwrite_check(const char *path, dd_written_kind kind, int overwrite);
+DD_CHECKED dd_status dd_overwrite_check(const char *path, dd_written_kind kind, int overwrite);
 
 /* For results without a network (`floor`, `oracle`, `evaluate --out`), with `points` as for dd_result_write_samples. A
  * file with a network in it is never replaced. */
-int dd_overwrite_check_draw(const char *path, const char *points, int overwrite);
+DD_CHECKED dd_status dd_overwrite_check_draw(const char *path, const char *points, int overwrite);
 
 #endif

@@ -43,7 +43,7 @@ void dd_write_parameters(dd_h5_file *f, const dd_model *model, const char *paren
     }
 }
 
-int dd_read_parameters(hid_t file, const char *path, const dd_model *model, const char *group, float *values)
+dd_status dd_read_parameters(hid_t file, const char *path, const dd_model *model, const char *group, float *values)
 {
     for (int i = 0; i < model->tensors; i++) {
         const dd_tensor *t = &model->tensor[i];

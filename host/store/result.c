@@ -128,7 +128,7 @@ static void write_sample_gate(dd_h5_file *f, const float *gate, int gates, const
                   gate);
 }
 
-int dd_result_write_samples(const char *path, const dd_run *run, const dd_result *r, const char *points)
+dd_status dd_result_write_samples(const char *path, const dd_run *run, const dd_result *r, const char *points)
 {
     dd_output out;
     dd_h5_file f;
@@ -143,12 +143,12 @@ int dd_result_write_samples(const char *path, const dd_run *run, const dd_result
     return dd_output_close(&out, dd_h5_close(&f));
 }
 
-int dd_result_write(const char *path, const dd_run *run, const dd_model *model, const dd_result *r)
+dd_status dd_result_write(const char *path, const dd_run *run, const dd_model *model, const dd_result *r)
 {
     hid_t log;
     DD_TRY(dd_h5_open(path, &log));
     dd_output out;
-    int status = dd_output_open_locked(&out, path);
+    dd_status status = dd_output_open_locked(&out, path);
     if (status) {
         H5Fclose(log);
         return status;
@@ -173,12 +173,12 @@ int dd_result_write(const char *path, const dd_run *run, const dd_model *model, 
     return dd_output_close(&out, dd_h5_close(&f));
 }
 
-int dd_result_add_metrics(const char *path, const dd_metrics *metrics)
+dd_status dd_result_add_metrics(const char *path, const dd_metrics *metrics)
 {
     dd_output out;
     dd_h5_file f;
     DD_TRY(dd_output_open(&out, path));
-    int status = dd_output_copy(&out, path);
+    dd_status status = dd_output_copy(&out, path);
     if (!status) {
         dd_h5_edit(&f, &out);
         write_metrics(&f, metrics);
@@ -189,7 +189,7 @@ int dd_result_add_metrics(const char *path, const dd_metrics *metrics)
 
 /* ---- reading ---- */
 
-static int open_result(const char *path, dd_header *header, hid_t *file)
+static dd_status open_result(const char *path, dd_header *header, hid_t *file)
 {
     DD_TRY(dd_header_read(path, header));
     if (header->kind == DD_FILE_LOG)
@@ -201,7 +201,7 @@ static int open_result(const char *path, dd_header *header, hid_t *file)
     return dd_h5_open(path, file);
 }
 
-int dd_result_points(const char *path, char *points, size_t size, int *network)
+dd_status dd_result_points(const char *path, char *points, size_t size, int *network)
 {
     hid_t file;
     dd_header header;
@@ -213,7 +213,7 @@ int dd_result_points(const char *path, char *points, size_t size, int *network)
     DD_TRY(dd_h5_open(path, &file));
     *network = H5Lexists(file, "/parameters", H5P_DEFAULT) != 0;
     hid_t set = *network ? -1 : H5Dopen2(file, "/samples/x", H5P_DEFAULT);
-    int status = set < 0 ? DD_OK : dd_h5_read_text_attribute(set, path, "long_name", points, size);
+    dd_status status = set < 0 ? DD_OK : dd_h5_read_text_attribute(set, path, "long_name", points, size);
     if (set >= 0)
         H5Dclose(set);
     H5Eclear2(H5E_DEFAULT);
@@ -221,7 +221,7 @@ int dd_result_points(const char *path, char *points, size_t size, int *network)
     return status;
 }
 
-int dd_result_read_parameters(const char *path, const dd_model *model, dd_state_part part, float *parameters)
+dd_status dd_result_read_parameters(const char *path, const dd_model *model, dd_state_part part, float *parameters)
 {
     hid_t file;
     dd_header header;
@@ -234,18 +234,18 @@ int dd_result_read_parameters(const char *path, const dd_model *model, dd_state_
             "file of the run that has the network",
             path);
     }
-    int status = dd_read_parameters(file, path, model, part == DD_STATE_EMA ? "/parameters/ema" : "/parameters/online",
-                                    parameters);
+    dd_status status = dd_read_parameters(file, path, model,
+                                          part == DD_STATE_EMA ? "/parameters/ema" : "/parameters/online", parameters);
     H5Fclose(file);
     return status;
 }
 
-int dd_result_read_metrics(const char *path, dd_metrics *metrics)
+dd_status dd_result_read_metrics(const char *path, dd_metrics *metrics)
 {
     hid_t file;
     dd_header header;
     DD_TRY(open_result(path, &header, &file));
-    int status = DD_OK;
+    dd_status status = DD_OK;
     for (int i = 0; i < DD_METRICS && !status; i++) {
         char name[96];
         snprintf(name, sizeof name, "/metrics/%s", dd_metric_table[i].name);
@@ -257,7 +257,7 @@ int dd_result_read_metrics(const char *path, dd_metrics *metrics)
     return status;
 }
 
-int dd_result_read_samples(const char *path, float **x, uint32_t *n)
+dd_status dd_result_read_samples(const char *path, float **x, uint32_t *n)
 {
     hid_t file;
     dd_header header;
@@ -265,8 +265,8 @@ int dd_result_read_samples(const char *path, float **x, uint32_t *n)
     DD_TRY(open_result(path, &header, &file));
     *n = (uint32_t)header.config.evaluation.samples;
     *x = malloc(2 * (size_t)*n * sizeof **x);
-    int status = *x ? dd_h5_read_floats(file, path, "/samples/x", 2, (const hsize_t[2]){*n, 2}, *x)
-                    : dd_fail(DD_ERR_MEMORY, "%s: out of memory for %u samples", path, *n);
+    dd_status status = *x ? dd_h5_read_floats(file, path, "/samples/x", 2, (const hsize_t[2]){*n, 2}, *x)
+                          : dd_fail(DD_ERR_MEMORY, "%s: out of memory for %u samples", path, *n);
     if (status) {
         free(*x);
         *x = NULL;
@@ -306,7 +306,7 @@ static void write_npy_points(FILE *file, const float *x, uint32_t n)
     fwrite(x, 2 * sizeof *x, n, file);
 }
 
-static int write_h5(const char *path, const dd_run *run, const float *x, const float *gate, int gates, uint32_t n)
+static dd_status write_h5(const char *path, const dd_run *run, const float *x, const float *gate, int gates, uint32_t n)
 {
     dd_output out;
     dd_h5_file f;
@@ -324,21 +324,22 @@ typedef struct points {
 } points;
 
 /* A failure is the stream's, which the caller looks at. */
-static int print_points(FILE *file, const void *data)
+static dd_status print_points(FILE *file, const void *data)
 {
     const points *p = data;
     dd_samples_print(file, p->x, p->gate, p->gates, p->n);
     return DD_OK;
 }
 
-static int write_npy(FILE *file, const void *data)
+static dd_status write_npy(FILE *file, const void *data)
 {
     const points *p = data;
     write_npy_points(file, p->x, p->n);
     return DD_OK;
 }
 
-int dd_samples_write(const char *path, const dd_run *run, const float *x, const float *gate, int gates, uint32_t n)
+dd_status dd_samples_write(const char *path, const dd_run *run, const float *x, const float *gate, int gates,
+                           uint32_t n)
 {
     const char *ending = strrchr(path, '.');
     points p = {x, gate, gates, n};

@@ -12,13 +12,14 @@ void dd_write_header(dd_h5_file *f, const dd_run *run, dd_file_kind kind);
  * are made with the first vector under it. */
 void dd_write_parameters(dd_h5_file *f, const dd_model *model, const char *parent, const char *group,
                          const float *values);
-int dd_read_parameters(hid_t file, const char *path, const dd_model *model, const char *group, float *values);
+DD_CHECKED dd_status dd_read_parameters(hid_t file, const char *path, const dd_model *model, const char *group,
+                                        float *values);
 
 /* Everything a log holds: /train and /gate/train, empty. */
 void dd_write_log_layout(dd_h5_file *f, const dd_run *run, const dd_model *model);
 /* Copy its rows of steps 0..steps-1 from the log or result at `from`, block by block. Rows that cannot be read are
  * filled in (NaN; timesteps -1) and counted in *loss; loss NULL: they are DD_ERR_IO. */
-int dd_copy_log_rows(hid_t from, const char *from_path, dd_h5_file *f, const dd_run *run, const dd_model *model,
-                     int steps, dd_log_loss *loss);
+void dd_copy_log_rows(hid_t from, const char *from_path, dd_h5_file *f, const dd_run *run, const dd_model *model,
+                      int steps, dd_log_loss *loss);
 
 #endif

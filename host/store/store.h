@@ -62,11 +62,11 @@ typedef struct dd_header {
 
 /* Read and check a file's header. DD_ERR_IO: missing, unreadable, truncated, or not one of ours, and
  * the message says which. */
-int dd_header_read(const char *path, dd_header *header);
+DD_CHECKED dd_status dd_header_read(const char *path, dd_header *header);
 
 /* DD_ERR_CONFLICT unless the file's [model], [diffusion], [training], seed and training points are those of `run`; the
  * message lists what differs. Backend, threads, [sampling] and [evaluation] may differ. */
-int dd_header_matches(const dd_header *header, const dd_run *run, const char *path);
+DD_CHECKED dd_status dd_header_matches(const dd_header *header, const dd_run *run, const char *path);
 
 /* ---- log ---- */
 
@@ -88,34 +88,35 @@ typedef struct dd_log_loss {
  * from_step > 0: copy rows 0..from_step-1 from the log that is there now, which may have been left by
  * a killed process or torn by a power cut: what cannot be read is NaN then (timesteps: -1), dd_log_lost says what, and
  * the damaged file is kept as `path`.damaged. */
-int dd_log_create(const char *path, const dd_run *run, const dd_model *model, int from_step, dd_log **log);
+DD_CHECKED dd_status dd_log_create(const char *path, const dd_run *run, const dd_model *model, int from_step,
+                                   dd_log **log);
 dd_log_loss dd_log_lost(const dd_log *log);
 
 /* Append replica `replica`'s rows of a block whose first_step is the number of rows so far. learning_rate is
  * the replica's at step 0. */
-int dd_log_append(dd_log *log, const dd_train_log *block, int replica, double learning_rate);
+DD_CHECKED dd_status dd_log_append(dd_log *log, const dd_train_log *block, int replica, double learning_rate);
 
-int dd_log_sync(dd_log *log); /* rows so far are on disk */
-int dd_log_close(dd_log *log);
+DD_CHECKED dd_status dd_log_sync(dd_log *log); /* rows so far are on disk */
+DD_CHECKED dd_status dd_log_close(dd_log *log);
 
 /* ---- checkpoint ---- */
 
 /* Write path.next and flush it to disk. state: the four vectors of dd_state_part, each [parameters]. */
-int dd_checkpoint_write(const char *path, const dd_run *run, const dd_model *model, int step, double training_time,
-                        const float *const state[DD_STATE_PARTS]);
+DD_CHECKED dd_status dd_checkpoint_write(const char *path, const dd_run *run, const dd_model *model, int step,
+                                         double training_time, const float *const state[DD_STATE_PARTS]);
 /* Rename path.next to path, durably. */
-int dd_checkpoint_commit(const char *path);
+DD_CHECKED dd_status dd_checkpoint_commit(const char *path);
 /* Remove path and path.next, where they are there. DD_ERR_IO names the one that cannot be removed. */
-int dd_checkpoint_remove(const char *path);
+DD_CHECKED dd_status dd_checkpoint_remove(const char *path);
 
 /* The steps of the good checkpoints that exist: of path itself and of path.next, which a process killed
  * between write and commit leaves behind; -1 where there is none. A path that exists but cannot be read
  * is an error, a half-written path.next is not. */
-int dd_checkpoint_steps(const char *path, const dd_run *run, int steps[2]);
+DD_CHECKED dd_status dd_checkpoint_steps(const char *path, const dd_run *run, int steps[2]);
 
 /* Read the state at `step` from whichever of the two files holds it; training_time in s so far. */
-int dd_checkpoint_read(const char *path, const dd_model *model, int step, double *training_time,
-                       float *const state[DD_STATE_PARTS]);
+DD_CHECKED dd_status dd_checkpoint_read(const char *path, const dd_model *model, int step, double *training_time,
+                                        float *const state[DD_STATE_PARTS]);
 
 /* ---- result ---- */
 
@@ -136,24 +137,27 @@ enum { DD_STORED_POINTS = 10000 };
 
 /* Write the finished run beside `path`, with the log's /train and /gate/train that are there now, and
  * rename it over. The log must be closed. */
-int dd_result_write(const char *path, const dd_run *run, const dd_model *model, const dd_result *result);
+DD_CHECKED dd_status dd_result_write(const char *path, const dd_run *run, const dd_model *model,
+                                     const dd_result *result);
 
 /* A result without a network, of samples that come from elsewhere: `points` says what they are. Of the result metrics,
  * samples, x, and what is not NULL of initial_noise, gate and training are written. */
-int dd_result_write_samples(const char *path, const dd_run *run, const dd_result *result, const char *points);
+DD_CHECKED dd_status dd_result_write_samples(const char *path, const dd_run *run, const dd_result *result,
+                                             const char *points);
 
 /* What the points of a result are: its `points` above, or those of a network, which *network says is in it. A log or a
  * checkpoint counts as one with a network. */
-int dd_result_points(const char *path, char *points, size_t size, int *network);
+DD_CHECKED dd_status dd_result_points(const char *path, char *points, size_t size, int *network);
 
 /* Add those of the metrics that are not NaN to a result, which must lack them. The file is replaced whole. */
-int dd_result_add_metrics(const char *path, const dd_metrics *metrics);
+DD_CHECKED dd_status dd_result_add_metrics(const char *path, const dd_metrics *metrics);
 
 /* Read from a result. part: DD_STATE_ONLINE or DD_STATE_EMA; parameters [model.parameters]. */
-int dd_result_read_parameters(const char *path, const dd_model *model, dd_state_part part, float *parameters);
-int dd_result_read_metrics(const char *path, dd_metrics *metrics);
+DD_CHECKED dd_status dd_result_read_parameters(const char *path, const dd_model *model, dd_state_part part,
+                                               float *parameters);
+DD_CHECKED dd_status dd_result_read_metrics(const char *path, dd_metrics *metrics);
 /* *x is malloc'ed, (*n, 2), as many as [evaluation] says. */
-int dd_result_read_samples(const char *path, float **x, uint32_t *n);
+DD_CHECKED dd_status dd_result_read_samples(const char *path, float **x, uint32_t *n);
 
 /* ---- samples on their own (`dualdiff sample --out`) ---- */
 
@@ -161,7 +165,8 @@ int dd_result_read_samples(const char *path, float **x, uint32_t *n);
 enum { DD_NPY_HEADER = 192 - 10 };
 
 /* By ending: .h5, .csv or .npy; x (n, 2), gate (n, gates) or NULL (the .npy holds x alone). */
-int dd_samples_write(const char *path, const dd_run *run, const float *x, const float *gate, int gates, uint32_t n);
+DD_CHECKED dd_status dd_samples_write(const char *path, const dd_run *run, const float *x, const float *gate, int gates,
+                                      uint32_t n);
 
 /* As CSV: x1, x2 and the weights (gate for one, else gate1 ..), with a header; 0 when the stream failed. */
 int dd_samples_print(FILE *file, const float *x, const float *gate, int gates, uint32_t n);

@@ -5,7 +5,7 @@
 
 enum { REPLICAS = 2, BLOCK = 2, SAMPLES = 40, SETS = 3 };
 
-static int set_up(const small_run *s, dd_backend **backend, dd_ensemble **e, dd_train_log **log)
+static dd_status set_up(const small_run *s, dd_backend **backend, dd_ensemble **e, dd_train_log **log)
 {
     dd_replica replica[REPLICAS] = {small_replica(s, 0), small_replica(s, 1)};
     dd_ensemble_spec spec = small_spec(s, replica, REPLICAS);
@@ -46,7 +46,7 @@ static int work(const small_run *s, dd_ensemble *e, dd_train_log *log)
 }
 
 /* All of it once, the n-th call failing; returns its status, and how many calls it made before tidying up. */
-static int attempt(const small_run *s, uint64_t n, int error, uint64_t *calls)
+static dd_status attempt(const small_run *s, uint64_t n, int error, uint64_t *calls)
 {
     dd_backend *backend = NULL;
     dd_ensemble *e = NULL;
@@ -54,7 +54,7 @@ static int attempt(const small_run *s, uint64_t n, int error, uint64_t *calls)
     substitute_counters c;
     substitute_reset_counters();
     substitute_fail_call(n, error);
-    int status = set_up(s, &backend, &e, &log);
+    dd_status status = set_up(s, &backend, &e, &log);
     if (!status)
         status = work(s, e, log);
     substitute_get_counters(&c);

@@ -45,7 +45,7 @@ static void processor_name(char *out, size_t size)
         fclose(file);
 }
 
-static int cpu_open(dd_pool *pool, void **out, int *threads, char device[128])
+static dd_status cpu_open(dd_pool *pool, void **out, int *threads, char device[128])
 {
     const dd_kernels *kernels = dd_kernels_select();
     if (!kernels)
@@ -83,7 +83,7 @@ static void cpu_destroy(dd_ensemble *e)
     free(e);
 }
 
-static int fill(dd_ensemble *e, const dd_ensemble_spec *spec)
+static dd_status fill(dd_ensemble *e, const dd_ensemble_spec *spec)
 {
     DD_TRY(dd_cpu_layout_create(spec->model, &e->layout));
     DD_TRY(dd_cpu_embedding_create(spec->model, spec->schedule->timesteps, e->context->kernels, &e->embedding));
@@ -110,7 +110,7 @@ static int fill(dd_ensemble *e, const dd_ensemble_spec *spec)
     return DD_OK;
 }
 
-static int cpu_create(void *context, const dd_ensemble_spec *spec, dd_ensemble **out)
+static dd_status cpu_create(void *context, const dd_ensemble_spec *spec, dd_ensemble **out)
 {
     dd_ensemble *e = calloc(1, sizeof *e);
     if (!e)
@@ -119,7 +119,7 @@ static int cpu_create(void *context, const dd_ensemble_spec *spec, dd_ensemble *
     e->schedule = spec->schedule;
     e->head.replicas = spec->replicas;
     e->head.training = spec->training;
-    int status = fill(e, spec);
+    dd_status status = fill(e, spec);
     if (status)
         cpu_destroy(e);
     else
@@ -127,13 +127,13 @@ static int cpu_create(void *context, const dd_ensemble_spec *spec, dd_ensemble *
     return status;
 }
 
-static int cpu_get(dd_ensemble *e, int replica, dd_state_part part, float *values)
+static dd_status cpu_get(dd_ensemble *e, int replica, dd_state_part part, float *values)
 {
     dd_cpu_unpack(&e->layout, e->replica[replica].state[part], values);
     return DD_OK;
 }
 
-static int cpu_set(dd_ensemble *e, int replica, dd_state_part part, const float *values)
+static dd_status cpu_set(dd_ensemble *e, int replica, dd_state_part part, const float *values)
 {
     dd_cpu_pack(&e->layout, values, e->replica[replica].state[part]);
     return DD_OK;
@@ -151,7 +151,7 @@ static void log_free(dd_ensemble *e, void *memory)
     free(memory);
 }
 
-static int cpu_wait(dd_ensemble *e)
+static dd_status cpu_wait(dd_ensemble *e)
 {
     (void)e; /* synchronous */
     return DD_OK;

@@ -69,15 +69,16 @@ typedef struct dd_cpu_time_table {
     size_t stride;
 } dd_cpu_time_table;
 
-int dd_cpu_embedding_create(const dd_model *model, int timesteps, const dd_kernels *kernels,
-                            dd_cpu_embedding *embedding);
+DD_CHECKED dd_status dd_cpu_embedding_create(const dd_model *model, int timesteps, const dd_kernels *kernels,
+                                             dd_cpu_embedding *embedding);
 void dd_cpu_embedding_free(dd_cpu_embedding *embedding);
 
 /* With for_training 0 a tower's layers take turns in two pairs of buffers. */
-int dd_cpu_activations_create(const dd_cpu_layout *layout, int rows, int for_training, dd_cpu_activations *activations);
+DD_CHECKED dd_status dd_cpu_activations_create(const dd_cpu_layout *layout, int rows, int for_training,
+                                               dd_cpu_activations *activations);
 void dd_cpu_activations_free(dd_cpu_activations *activations);
 
-int dd_cpu_time_table_create(const dd_cpu_layout *layout, int rows, dd_cpu_time_table *table);
+DD_CHECKED dd_status dd_cpu_time_table_create(const dd_cpu_layout *layout, int rows, dd_cpu_time_table *table);
 void dd_cpu_time_table_free(dd_cpu_time_table *table);
 
 /* Fill output panels [first, last) of the towers' panels in a row, for `rows` rows of embedded timesteps. */
@@ -134,8 +135,8 @@ typedef struct dd_cpu_hidden_diversity {
     float *gradient[DD_MAX_TOWERS];    /* (rows, width) for dd_cpu_backward; NULL for the gate */
 } dd_cpu_hidden_diversity;
 
-int dd_cpu_hidden_create(const dd_cpu_layout *layout, const dd_cpu_activations *activations,
-                         dd_cpu_hidden_diversity *hidden);
+DD_CHECKED dd_status dd_cpu_hidden_create(const dd_cpu_layout *layout, const dd_cpu_activations *activations,
+                                          dd_cpu_hidden_diversity *hidden);
 void dd_cpu_hidden_free(dd_cpu_hidden_diversity *hidden);
 
 /* After the forward pass of rows [first, last): what other rows need of them. */
@@ -152,13 +153,14 @@ float *dd_cpu_alloc(size_t floats); /* 64-byte aligned zeros; NULL when memory i
 
 /* ---- the operations of backend_ops.h ---- */
 
-int dd_cpu_train(dd_ensemble *ensemble, int first_step, int steps, dd_train_log *log);
-int dd_cpu_gradient(dd_ensemble *ensemble, int step, float *gradient);
+DD_CHECKED dd_status dd_cpu_train(dd_ensemble *ensemble, int first_step, int steps, dd_train_log *log);
+DD_CHECKED dd_status dd_cpu_gradient(dd_ensemble *ensemble, int step, float *gradient);
 void dd_cpu_train_free(dd_ensemble *ensemble);
-int dd_cpu_evaluate(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
-                    double *loss);
-int dd_cpu_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n, dd_samples *samples);
-int dd_cpu_predict(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,
-                   dd_prediction *prediction);
+DD_CHECKED dd_status dd_cpu_evaluate(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose,
+                                     const dd_points *const *points, double *loss);
+DD_CHECKED dd_status dd_cpu_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n,
+                                   dd_samples *samples);
+DD_CHECKED dd_status dd_cpu_predict(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,
+                                    dd_prediction *prediction);
 
 #endif

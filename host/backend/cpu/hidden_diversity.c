@@ -18,7 +18,7 @@ static int panels_of(const dd_cpu_layout *layout, int expert)
     return layout->tower[expert].layer[layer_of(layout, expert)].out / DD_PANEL;
 }
 
-int dd_cpu_hidden_create(const dd_cpu_layout *layout, const dd_cpu_activations *a, dd_cpu_hidden_diversity *h)
+dd_status dd_cpu_hidden_create(const dd_cpu_layout *layout, const dd_cpu_activations *a, dd_cpu_hidden_diversity *h)
 {
     size_t rows = (size_t)a->rows, experts = (size_t)layout->model->experts;
     size_t width = (size_t)panels_of(layout, 0) * DD_PANEL, gradient = (size_t)panels_of(layout, 0) * a->stride;

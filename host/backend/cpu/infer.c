@@ -55,12 +55,12 @@ static void pass_free(pass *p)
     dd_cpu_time_table_free(&p->table);
 }
 
-static int pass_create(const dd_ensemble *e, pass *p)
+static dd_status pass_create(const dd_ensemble *e, pass *p)
 {
     *p = (pass){.e = e, .kernels = e->context->kernels};
     DD_TRY(dd_cpu_time_table_create(&e->layout, e->embedding.time_rows, &p->table));
     p->lanes = calloc((size_t)dd_pool_threads(e->context->pool), sizeof *p->lanes);
-    int status = p->lanes ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for sampling");
+    dd_status status = p->lanes ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for sampling");
     p->threads = dd_pool_threads(e->context->pool);
     for (int i = 0; i < p->threads && !status; i++) {
         status = dd_cpu_activations_create(&e->layout, CHUNK, 0, &p->lanes[i].activations);
@@ -149,12 +149,12 @@ static void evaluate_task(void *argument, const dd_team *team)
     }
 }
 
-int dd_cpu_evaluate(dd_ensemble *e, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
-                    double *loss)
+dd_status dd_cpu_evaluate(dd_ensemble *e, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
+                          double *loss)
 {
     pass p;
     DD_TRY(pass_create(e, &p));
-    int status = DD_OK;
+    dd_status status = DD_OK;
     p.purpose = purpose;
     for (int r = 0; r < e->head.replicas && !status; r++) {
         uint32_t batches = dd_batches(points[r]->n, (uint32_t)e->head.training->batch);
@@ -225,12 +225,12 @@ static void sample_task(void *argument, const dd_team *team)
     }
 }
 
-int dd_cpu_sample(dd_ensemble *e, dd_state_part part, const uint64_t *seed, uint32_t n, dd_samples *samples)
+dd_status dd_cpu_sample(dd_ensemble *e, dd_state_part part, const uint64_t *seed, uint32_t n, dd_samples *samples)
 {
     pass p;
     DD_TRY(pass_create(e, &p));
     p.n = n;
-    int status = DD_OK;
+    dd_status status = DD_OK;
     for (int r = 0; r < e->head.replicas && !status; r++) {
         size_t place = (size_t)r * n;
         p.seed = seed[r];
@@ -273,7 +273,8 @@ static void predict_task(void *argument, const dd_team *team)
     }
 }
 
-int dd_cpu_predict(dd_ensemble *e, dd_state_part part, const float *x, uint32_t n, int t, dd_prediction *prediction)
+dd_status dd_cpu_predict(dd_ensemble *e, dd_state_part part, const float *x, uint32_t n, int t,
+                         dd_prediction *prediction)
 {
     pass p;
     DD_TRY(pass_create(e, &p));

@@ -27,7 +27,7 @@ static void lay_out_tower(dd_cpu_layout *l, const dd_tower *tower, dd_cpu_tower 
     }
 }
 
-static int make_slices(dd_cpu_layout *l)
+static dd_status make_slices(dd_cpu_layout *l)
 {
     int count = 0;
     for (int pass = 0; pass < 2; pass++) {
@@ -46,7 +46,7 @@ static int make_slices(dd_cpu_layout *l)
     return DD_OK;
 }
 
-int dd_cpu_layout_create(const dd_model *model, dd_cpu_layout *layout)
+dd_status dd_cpu_layout_create(const dd_model *model, dd_cpu_layout *layout)
 {
     memset(layout, 0, sizeof *layout);
     layout->model = model;

@@ -10,6 +10,7 @@
 #define DD_CPU_LAYOUT_H
 
 #include "backend/cpu/kernels.h"
+#include "base/error.h"
 #include "model/model.h"
 
 static inline int dd_pad(int n)
@@ -45,7 +46,7 @@ typedef struct dd_cpu_layout {
     dd_cpu_slice *slice;
 } dd_cpu_layout;
 
-int dd_cpu_layout_create(const dd_model *model, dd_cpu_layout *layout);
+DD_CHECKED dd_status dd_cpu_layout_create(const dd_model *model, dd_cpu_layout *layout);
 void dd_cpu_layout_free(dd_cpu_layout *layout);
 
 /* Between the flat vector of dd_model and the packed one; packing writes the zeros too. */

@@ -26,7 +26,7 @@ float *dd_cpu_alloc(size_t floats)
 
 /* ---- embedding ---- */
 
-int dd_cpu_embedding_create(const dd_model *model, int timesteps, const dd_kernels *kernels, dd_cpu_embedding *e)
+dd_status dd_cpu_embedding_create(const dd_model *model, int timesteps, const dd_kernels *kernels, dd_cpu_embedding *e)
 {
     memset(e, 0, sizeof *e);
     e->half = model->config.embedding_width / 2;
@@ -100,7 +100,7 @@ void dd_cpu_embed(const dd_cpu_embedding *e, const dd_kernels *kernels, const fl
 
 /* ---- buffers ---- */
 
-int dd_cpu_activations_create(const dd_cpu_layout *layout, int rows, int for_training, dd_cpu_activations *a)
+dd_status dd_cpu_activations_create(const dd_cpu_layout *layout, int rows, int for_training, dd_cpu_activations *a)
 {
     memset(a, 0, sizeof *a);
     a->rows = dd_pad(rows);
@@ -160,7 +160,7 @@ int dd_cpu_time_table_panels(const dd_cpu_layout *layout)
     return panels;
 }
 
-int dd_cpu_time_table_create(const dd_cpu_layout *layout, int rows, dd_cpu_time_table *table)
+dd_status dd_cpu_time_table_create(const dd_cpu_layout *layout, int rows, dd_cpu_time_table *table)
 {
     memset(table, 0, sizeof *table);
     table->stride = (size_t)(dd_pad(rows) + 8) * DD_PANEL;

@@ -77,7 +77,7 @@ static void workspace_free(dd_cpu_workspace *w)
     free(w);
 }
 
-static int scratch_create(const dd_ensemble *e, const dd_cpu_workspace *w, thread_scratch *s)
+static dd_status scratch_create(const dd_ensemble *e, const dd_cpu_workspace *w, thread_scratch *s)
 {
     size_t embedded = (size_t)e->layout.t_width * (size_t)w->distinct_max;
     size_t gradient = 2 * (size_t)DD_PANEL * (size_t)w->distinct_max;
@@ -91,7 +91,7 @@ static int scratch_create(const dd_ensemble *e, const dd_cpu_workspace *w, threa
     return DD_OK;
 }
 
-static int workspace_create(const dd_ensemble *e, int threads, dd_cpu_workspace **out)
+static dd_status workspace_create(const dd_ensemble *e, int threads, dd_cpu_workspace **out)
 {
     dd_cpu_workspace *w = *out = calloc(1, sizeof *w);
     if (!w)
@@ -124,7 +124,7 @@ static int workspace_create(const dd_ensemble *e, int threads, dd_cpu_workspace 
 }
 
 /* One workspace a thread where each trains replicas alone, else one for all of them. */
-static int workspaces_create(dd_ensemble *e)
+static dd_status workspaces_create(dd_ensemble *e)
 {
     if (e->workspace)
         return DD_OK;
@@ -134,7 +134,7 @@ static int workspaces_create(dd_ensemble *e)
     if (!e->workspace)
         return dd_fail(DD_ERR_MEMORY, "out of memory for training");
     for (int i = 0; i < e->workspaces; i++) {
-        int status = workspace_create(e, i ? 1 : threads, &e->workspace[i]);
+        dd_status status = workspace_create(e, i ? 1 : threads, &e->workspace[i]);
         if (status) {
             dd_cpu_train_free(e);
             return status;
@@ -508,7 +508,7 @@ static void train_task(void *argument, const dd_team *team)
         train_replica(b, r, b->e->workspace[team->rank], &alone);
 }
 
-int dd_cpu_train(dd_ensemble *e, int first_step, int steps, dd_train_log *log)
+dd_status dd_cpu_train(dd_ensemble *e, int first_step, int steps, dd_train_log *log)
 {
     DD_TRY(workspaces_create(e));
     int threads = dd_pool_threads(e->context->pool);
@@ -521,7 +521,7 @@ int dd_cpu_train(dd_ensemble *e, int first_step, int steps, dd_train_log *log)
     return DD_OK;
 }
 
-int dd_cpu_gradient(dd_ensemble *e, int step, float *gradient)
+dd_status dd_cpu_gradient(dd_ensemble *e, int step, float *gradient)
 {
     DD_TRY(workspaces_create(e));
     block b = {.e = e, .first_step = step, .steps = 1};

@@ -183,7 +183,7 @@ static dd_status evaluate(const char *path, const dd_loaded *s, const char *aske
     int same;
     uint32_t n = (uint32_t)s->header.config.evaluation.samples;
     DD_TRY(dd_loaded_points(path, s, asked, &points, &same));
-    int measurable = dd_check_measurable(points.xy, points.n, s->header.config.evaluation.k);
+    dd_status measurable = dd_check_measurable(points.xy, points.n, s->header.config.evaluation.k);
     if (measurable) {
         dd_fail_context("%s", dataset);
         dd_points_free(&points);

@@ -240,7 +240,7 @@ dd_status dd_points_read_npy(const char *path, dd_rows *rows)
         return dd_fail(DD_ERR_IO, "%s: %s", rows->name, strerror(error));
     }
     s.left = (uint64_t)status.st_size;
-    int result = read_array(&s, rows);
+    dd_status result = read_array(&s, rows);
     fclose(s.file);
     return result;
 }

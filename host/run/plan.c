@@ -234,7 +234,7 @@ static dd_status open_named(dd_plan *plan, char (*name)[DD_NAME])
                                  DD_STREAM_TRAIN, points));
         memcpy(points->name, name[d], DD_NAME);
         warn_of_scale(job, points);
-        int measurable = dd_check_measurable(points->xy, points->n, c->evaluation.k);
+        dd_status measurable = dd_check_measurable(points->xy, points->n, c->evaluation.k);
         if (measurable) {
             dd_fail_context("%s", job->dataset[d]);
             return measurable;

@@ -246,7 +246,7 @@ static void write_file(const char *folder, const char *name, const char *text)
     CHECK(file && fputs(text, file) >= 0 && !fclose(file), "%s", path);
 }
 
-static int read_file(const char *folder, const char *name, dd_config *config)
+static dd_status read_file(const char *folder, const char *name, dd_config *config)
 {
     char path[1024];
     snprintf(path, sizeof path, "%s/%s", folder, name);

@@ -31,10 +31,11 @@ typedef struct dd_backend_ops {
     dd_status (*wait)(dd_ensemble *ensemble);
     dd_status (*gradient)(dd_ensemble *ensemble, int step, float *gradient);
     dd_status (*evaluate)(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
-                    double *loss);
-    dd_status (*sample)(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n, dd_samples *samples);
+                          double *loss);
+    dd_status (*sample)(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n,
+                        dd_samples *samples);
     dd_status (*predict)(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,
-                   dd_prediction *prediction);
+                         dd_prediction *prediction);
 
     int synchronous; /* train returns when its steps are done */
 } dd_backend_ops;

@@ -31,8 +31,8 @@ typedef struct dd_child {
 
 /* Start `work` in a child; what it returns is its status, and its message (dd_fail) reaches the parent. The child's
  * standard output and error lead nowhere. DD_ERR_IO: no process can be started. */
-DD_CHECKED dd_status dd_child_start(dd_child *child, const dd_child_limits *limits, dd_status (*work)(void *user, int pipe),
-                                    void *user);
+DD_CHECKED dd_status dd_child_start(dd_child *child, const dd_child_limits *limits,
+                                    dd_status (*work)(void *user, int pipe), void *user);
 
 /* For the child, which ends here when nobody reads any more. */
 void dd_child_write(int pipe, const void *data, size_t n);

@@ -9,6 +9,7 @@
 /* Let print(out, data) write an output (files.h): `path` is replaced when all is written, and stays as it was on
  * failure. print returns a dd_status, and leaves errors of the stream to this function. DD_ERR_IO when the file cannot
  * be written. */
-DD_CHECKED dd_status dd_text_file_write(const char *path, dd_status (*print)(FILE *out, const void *data), const void *data);
+DD_CHECKED dd_status dd_text_file_write(const char *path, dd_status (*print)(FILE *out, const void *data),
+                                        const void *data);
 
 #endif

@@ -248,7 +248,7 @@ static dd_status read_widths(const reading *r, const dd_toml_value *v, const key
     return DD_OK;
 }
 
-int dd_config_take(void *user, const dd_toml_value *v)
+dd_status dd_config_take(void *user, const dd_toml_value *v)
 {
     static const char *const wanted[] = {"an integer", "an integer",           "a number",
                                          "a string",   "an array of integers", "true or false"};
@@ -299,7 +299,7 @@ dd_status dd_config_parse(const char *text, const char *origin, dd_config *confi
     return DD_OK;
 }
 
-int dd_config_set(dd_config *config, const char *assignment)
+dd_status dd_config_set(dd_config *config, const char *assignment)
 {
     const char *equals = strchr(assignment, '='), *dot = strchr(assignment, '.');
     if (!equals || !dot || dot > equals || dot == assignment || dot + 1 == equals || !equals[1] ||

@@ -162,13 +162,13 @@ void dd_config_defaults(dd_config *config);
  *
  * DD_ERR_CONFIG names file, line, column and, for an unknown key or word, the closest match; it also tells of bases
  * that lead in a circle. DD_ERR_IO when the file or a base cannot be read. */
-int dd_config_read(const char *path, dd_config *config);
+DD_CHECKED dd_status dd_config_read(const char *path, dd_config *config);
 
 /* The same over what `config` holds: a key that neither the file nor one of its bases states keeps its value. */
-int dd_config_overlay(const char *path, dd_config *config);
+DD_CHECKED dd_status dd_config_overlay(const char *path, dd_config *config);
 
 /* The same from text, which has no base; `origin` is the file's name in messages. */
-int dd_config_parse(const char *text, const char *origin, dd_config *config);
+DD_CHECKED dd_status dd_config_parse(const char *text, const char *origin, dd_config *config);
 
 /* Apply one override "section.key=value", the value in TOML's syntax; a bare word is taken for a
  * string, so that --set model.activation=silu works in a shell. */

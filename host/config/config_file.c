@@ -21,7 +21,7 @@ typedef struct source {
 /* ---- text ---- */
 
 /* All that is left of `file`, with a NUL behind it. */
-static int read_text(source *s, FILE *file)
+static dd_status read_text(source *s, FILE *file)
 {
     size_t length = 0, room = 0;
     for (;;) {
@@ -47,7 +47,7 @@ static int read_text(source *s, FILE *file)
     return DD_OK;
 }
 
-static int load(source *s)
+static dd_status load(source *s)
 {
     FILE *file = fopen(s->path, "r");
     if (!file || fstat(fileno(file), &s->identity)) {
@@ -57,7 +57,7 @@ static int load(source *s)
         return dd_fail(DD_ERR_IO, "%s: %s; `dualdiff configs` lists the configurations that come with the program",
                        s->path, strerror(error));
     }
-    int status = read_text(s, file);
+    dd_status status = read_text(s, file);
     fclose(file);
     return status;
 }
@@ -75,7 +75,7 @@ static int is_base(const dd_toml_value *v)
     return !*v->section && !strcmp(v->key, "base");
 }
 
-static int note_base(void *user, const dd_toml_value *v)
+static dd_status note_base(void *user, const dd_toml_value *v)
 {
     base *b = user;
     if (!is_base(v))
@@ -92,7 +92,7 @@ static int note_base(void *user, const dd_toml_value *v)
 }
 
 /* A file may have several names, so not these are compared. */
-static int check_circle(const source *s)
+static dd_status check_circle(const source *s)
 {
     for (const source *above = s->based; above; above = above->based)
         if (above->identity.st_dev == s->identity.st_dev && above->identity.st_ino == s->identity.st_ino)
@@ -101,12 +101,12 @@ static int check_circle(const source *s)
     return DD_OK;
 }
 
-static int overlay(source *s, dd_config *config);
+static dd_status overlay(source *s, dd_config *config);
 
-static int overlay_base(const source *s, const base *b, dd_config *config)
+static dd_status overlay_base(const source *s, const base *b, dd_config *config)
 {
     source below = {.path = b->path, .based = s};
-    int status = load(&below);
+    dd_status status = load(&below);
     if (!status)
         status = check_circle(&below);
     if (status)
@@ -119,28 +119,28 @@ static int overlay_base(const source *s, const base *b, dd_config *config)
 
 /* ---- the whole ---- */
 
-static int take_key(void *user, const dd_toml_value *v)
+static dd_status take_key(void *user, const dd_toml_value *v)
 {
     return is_base(v) ? DD_OK : dd_config_take(user, v);
 }
 
 /* The base first, so that the file's own keys override its. */
-static int overlay(source *s, dd_config *config)
+static dd_status overlay(source *s, dd_config *config)
 {
     base b = {.origin = s->path};
     dd_config_reading reading = {config, s->path};
-    int status = dd_toml_parse(s->text, s->path, note_base, &b);
+    dd_status status = dd_toml_parse(s->text, s->path, note_base, &b);
     if (!status && b.path)
         status = overlay_base(s, &b, config);
     free(b.path);
     return status ? status : dd_toml_parse(s->text, s->path, take_key, &reading);
 }
 
-int dd_config_overlay(const char *path, dd_config *config)
+dd_status dd_config_overlay(const char *path, dd_config *config)
 {
     dd_config read = *config; /* nothing of a file with an error is taken over */
     source s = {.path = path};
-    int status = load(&s);
+    dd_status status = load(&s);
     if (!status)
         status = overlay(&s, &read);
     free(s.text);
@@ -149,7 +149,7 @@ int dd_config_overlay(const char *path, dd_config *config)
     return status;
 }
 
-int dd_config_read(const char *path, dd_config *config)
+dd_status dd_config_read(const char *path, dd_config *config)
 {
     dd_config_defaults(config);
     return dd_config_overlay(path, config);

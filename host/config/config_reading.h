@@ -13,6 +13,6 @@ typedef struct dd_config_reading {
 
 /* Put one value of the text into the configuration; for dd_toml_parse, `user` is a dd_config_reading. DD_ERR_CONFIG
  * for an unknown key, another type, a number out of range. */
-int dd_config_take(void *user, const dd_toml_value *value);
+DD_CHECKED dd_status dd_config_take(void *user, const dd_toml_value *value);
 
 #endif

@@ -91,8 +91,8 @@ extern "C" const char *dd_toml_place(const char *origin, int line, int column, c
     return out;
 }
 
-extern "C" dd_status dd_toml_parse(const char *text, const char *origin, dd_status (*visit)(void *, const dd_toml_value *),
-                                   void *user)
+extern "C" dd_status dd_toml_parse(const char *text, const char *origin,
+                                   dd_status (*visit)(void *, const dd_toml_value *), void *user)
 {
     if (dd_status status = dd_toml_check(text, origin))
         return status;

@@ -24,9 +24,9 @@ typedef struct dd_work {
 
 /* What became of the job so far. */
 typedef struct dd_outcome {
-    int written;  /* results */
-    int troubles; /* runs whose training or measurement failed; the others are not held up by it */
-    dd_status status;   /* of the first of them, and its message */
+    int written;      /* results */
+    int troubles;     /* runs whose training or measurement failed; the others are not held up by it */
+    dd_status status; /* of the first of them, and its message */
     char message[1024];
 } dd_outcome;
 

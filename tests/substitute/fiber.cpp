@@ -63,8 +63,8 @@ static inline void switch_ends(void *, const void **, size_t *) {}
 #endif
 
 #if !PORTABLE
-/* Save the callee-saved registers and the stack pointer, take the other's. A jump, as the processor foretells a return to
- * where the last call came from, which is the fiber that is left. */
+/* Save the callee-saved registers and the stack pointer, take the other's. A jump, as the processor foretells a return
+ * to where the last call came from, which is the fiber that is left. */
 extern "C" void substitute_switch(void **save, void *load) __attribute__((visibility("hidden")));
 asm(".text\n"
     ".p2align 4\n"

@@ -96,11 +96,11 @@ def test_help_and_version():
 
 
 def test_datasets():
-    """One table: the command, README's list, and what `info` knows by name."""
+    """One table: the command, the list in docs/datasets.md, and what `info` knows by name."""
     done = program("datasets")
     assert done.returncode == 0 and not done.stderr
-    with open(f"{SOURCE}/README.md") as file:
-        assert f"```\n{done.stdout}```\n" in file.read(), "copy what `dualdiff datasets` prints into README.md"
+    with open(f"{SOURCE}/docs/datasets.md") as file:
+        assert f"```\n{done.stdout}```\n" in file.read(), "copy what `dualdiff datasets` prints into docs/datasets.md"
     rows = {line.split()[0]: line.split(maxsplit=3)[1:] for line in done.stdout.splitlines()[1:]}
     assert len(rows) == 22
     assert rows["dino"] == ["experiment", "142", "the Datasaurus: a dinosaur"]

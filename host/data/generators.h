@@ -1,5 +1,6 @@
 /* The one table of the datasets that are made by name: what each is, how its points are made, and its distribution.
- * `dualdiff datasets`, `dualdiff info NAME`, the search for the closest name and README's list come from it.
+ * `dualdiff datasets`, `dualdiff info NAME`, the search for the closest name and the list in docs/datasets.md come from
+ * it.
  *
  *     const dd_generator_info *g = dd_generator_find("dino");        // NULL for another name
  *     for (int i = 0; dd_generators[i].name; i++) ...                // sorted by name

@@ -6,6 +6,7 @@ import platform
 import re
 import subprocess
 import sys
+import textwrap
 
 from contestants import CORES, HERE, SOURCE, label, our_python
 from measure import EVALUATED, SAMPLED
@@ -47,6 +48,10 @@ def draw(path, stem):
 def table(header, rows):
     return ["| " + " | ".join(header) + " |", "|---" * len(header) + "|",
             *("| " + " | ".join(map(str, row)) + " |" for row in rows), ""]
+
+
+def paragraph(text):
+    return [textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False), ""]
 
 
 def who(row):
@@ -93,7 +98,7 @@ def case_table(result):
                      f"{peer}: {digits(factor * case['peer_seconds'])} {unit}{peer_share}",
                      f"{case['ratio']:.2f}", case["bar"], "yes" if case["met"] else "no"])
     shares = ["Shares are of the peak of the threads that dualdiff uses here.", ""] if result["peak"] else []
-    return ["## Beside the best peer, case by case", "", *shares,
+    return ["## Compared with the best peer, case by case", "", *shares,
             *table(["", "", "replicas", "dualdiff", "best peer", "times", "bar that applies", "met"], rows)]
 
 
@@ -113,25 +118,25 @@ def others(result):
     if files:
         lines += ["## Result file of a whole run, ms to disk", "",
                   *table([row["contestant"] for row in files], [[digits(1e3 * row["seconds"]) for row in files]])]
-        lines += ["dualdiff reads most of it from the log first; h5py has it in memory.", ""]
-    for check in result["checks"]:
-        lines += [f"- {check['config']}, {check['activation']}: {check['peer']}'s losses on dualdiff's batches differ by "
-                  f"{check['first']:.1e} at the first step, by {check['greatest']:.1e} at most in 20"]
+        lines += ["dualdiff first reads most of it from the log; h5py has it in memory.", ""]
     if result["checks"]:
-        lines = lines[:-len(result["checks"])] + ["## Same losses", "", *lines[-len(result["checks"]):], ""]
+        lines += ["## Same losses", "", "How much the peers' losses on dualdiff's batches differ:", "",
+                  *table(["configuration", "activation", "peer", "first step", "at most in 20 steps"],
+                         [[check["config"], check["activation"], check["peer"], f"{check['first']:.1e}", f"{check['greatest']:.1e}"]
+                          for check in result["checks"]])]
     return lines
 
 
 def markdown(result, stem, pictures):
-    shares = "; the share of the FMA peak of the threads used in brackets" if result["peak"] else ""
+    shares = ", with the share of the FMA peak of the threads used in brackets" if result["peak"] else ""
     lines = [f"# {result['machine']}", "",
-             f"`{result['command']}` took {result['seconds'] / 60:.0f} minutes; {result['rounds']} rounds, commit "
-             f"{result['commit']}. Medians{shares}; spread (half the distance of the quartiles) where it reaches 5 %. "
-             "With replicas: seconds for each.", ""]
+             *paragraph(f"`{result['command']}` took {result['seconds'] / 60:.0f} minutes; {result['rounds']} rounds, commit "
+                        f"{result['commit']}. The figures are medians{shares}. The spread (half the distance between the quartiles) "
+                        "is given where it reaches 5 %. With replicas, times are those of one replica.")]
     versions = dict.fromkeys(f"{row['contestant']}: {row['version']}" for row in result["rows"])
-    lines += ["; ".join(versions) + ".", ""]
+    lines += paragraph("; ".join(versions) + ".")
     for what, why in result["left_out"].items():
-        lines += [f"Left out: {what}, {why}.", ""]
+        lines += paragraph(f"Left out: {what}, {why}.")
     if pictures:
         lines += [f"![{name}]({os.path.basename(stem)}{ending}.png)" for name, ending in pictures] + [""]
     lines += verdict_table(result)

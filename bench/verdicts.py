@@ -1,6 +1,6 @@
 """What the bench must show, line by line: the figure, the bar, and whether it is met.
 
-A verdict is {line, what, figure, bar, met}; met is None where it was not measured. Line 2's cases are listed apart.
+A verdict is {line, what, figure, bar, met}; met is None where it was not measured. Line 2's cases have a list of their own.
 """
 import statistics
 
@@ -72,11 +72,11 @@ def peer_cases(results):
     return cases
 
 
-def beside_peers(results, cases):
+def against_peers(results, cases):
     what = "against the best of PyTorch and JAX, training and sampling, every run, per replica"
     bar = "2 times"
     if results.result["peak"]:
-        bar += "; where the peer stands above 42 % of the same peak, 85 % of it here instead"
+        bar += "; if the peer reaches more than 42 % of the same peak, 85 % of that peak instead"
     if not cases:
         return not_measured(2, what, bar, "no peer took part")
     ratios = [case["ratio"] for case in cases]
@@ -138,7 +138,7 @@ def growth(results):
 
 def whole(results):
     what = "a whole run on dino: train, sample, evaluate, measure, store"
-    bar = f"beside the notes' {REFERENCE_SECONDS[0]} + {REFERENCE_SECONDS[1]} s (a GPU) for training and sampling"
+    bar = f"at most the notes' {REFERENCE_SECONDS[0]} + {REFERENCE_SECONDS[1]} s (a GPU) for training and sampling"
     found = results.result["whole"]
     if not found:
         return not_measured(7, what, bar, "left out")
@@ -152,6 +152,6 @@ def verdicts(result):
     results = Results(result)
     cases = peer_cases(results)
     if not result["peak"]:
-        return [beside_peers(results, cases), storing(results), whole(results)], cases
-    return [utilisation(results), beside_peers(results, cases), *two_against_one(results), nearest_neighbours(results),
+        return [against_peers(results, cases), storing(results), whole(results)], cases
+    return [utilisation(results), against_peers(results, cases), *two_against_one(results), nearest_neighbours(results),
             storing(results), growth(results), whole(results)], cases

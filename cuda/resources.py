@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 CUDA = Path(__file__).resolve().parent
@@ -67,8 +68,8 @@ def main():
     by_name = {}
     for name, _, use in found:
         by_name.setdefault(name, []).append(use)
-    print(f"What nvcc {version} made of {len(by_name)} kernels for sm_{', sm_'.join(architectures)}; by "
-          "`python3 cuda/resources.py`. A range is over the architectures.\n")
+    print(f"What nvcc {version} made of {len(by_name)} kernels; written by `python3 cuda/resources.py`.\n")
+    print(textwrap.fill(f"Architectures: sm_{', sm_'.join(architectures)}. A range is over the architectures.", 100) + "\n")
     print("| kernel | registers | shared memory, bytes | stack, bytes | spills, bytes |\n|---|---|---|---|---|")
     for name, uses in sorted(by_name.items()):
         print(f"| {name} | " + " | ".join(span([use[what] for use in uses]) for what in ("registers", "shared", "stack", "spills"))

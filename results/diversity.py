@@ -26,14 +26,21 @@ DISTANCES = {"euclidean": lambda r: r, "squared": lambda r: r * r, "l1": lambda 
 
 HEAD = """# What the diversity loss does
 
-Made by `.venv/bin/python3 results/diversity.py runs > results/diversity.md` from [study/study.csv](study/study.csv) and the analyses of run 3 and run 4.
+Made by `.venv/bin/python3 results/diversity.py runs > results/diversity.md` from
+[study/study.csv](study/study.csv) and the analyses of run 3 and run 4.
 
-**Stretch.** The prediction of run 3 has a variance of sigma^2 = 1 - MSE a coordinate, so far as it is the mean of the noise given the noised point.
-Multiplied by s its MSE grows by (s - 1)^2 sigma^2, while the loss rewards the mean distance d between predictions with weight w. *Asked*: the s that makes
-(s - 1)^2 sigma^2 - w E[d] smallest if predictions are normal; for run 4's distance E[d] = s sigma sqrt(pi) and s = 1 + .1 sqrt(pi) / (2 sigma). With squared
-distances, whose mean over a batch is 4 sigma^2 s^2 whatever predictions look like, every prediction is stretched alike, by s = 1 / (1 - 4 w). *Found*: what a loss
-really does to a prediction's length follows from how much larger the held-out MSE is than run 3's, if stretching is all it does: s = 1 + sqrt((MSE with it - MSE
-of run 3) / sigma^2). *Annealed*: run 4's, whose weight is 0 at the end of training."""
+**Stretch.** The prediction of run 3 has a variance of sigma^2 = 1 - MSE for each coordinate, if it
+is the mean of the noise given the noised point. Multiplied by s, its MSE grows by (s - 1)^2
+sigma^2, while the loss rewards the mean distance d between predictions with the weight w.
+
+- *Expected*: the s that minimises (s - 1)^2 sigma^2 - w E[d] if predictions are normal. For run 4's
+  distance E[d] = s sigma sqrt(pi) and s = 1 + .1 sqrt(pi) / (2 sigma). The mean squared distance of
+  a batch is 4 sigma^2 s^2 for any predictions, so squared distances stretch every prediction by s =
+  1 / (1 - 4 w).
+- *Found*: how much a loss really stretches, computed from how much larger the held-out MSE is than
+  run 3's, if stretching is its only effect: s = 1 + sqrt((MSE with the loss - MSE of run 3) /
+  sigma^2).
+- *Annealed*: run 4's loss with a weight that is 0 at the end of training."""
 
 LENGTHS = (0, 0.25, 0.5, 1, 2, 4)
 
@@ -48,15 +55,15 @@ def predictions(folder, config, dataset):
 
 
 def stretch_by_length(folder, dataset):
-    """How many times as long run 4's predictions are as run 3's, in the direction of those, by the length of those."""
+    """The length of run 4's predictions, in the direction of run 3's, divided by that of run 3's: by the length of run 3's."""
     one, other = (predictions(folder, config, dataset) for config in ("run_3", "run_4"))
     length = np.linalg.norm(one, axis=1)
     chosen = [(length >= low) & (length < high) for low, high in zip(LENGTHS, LENGTHS[1:])]
     return [np.sum(one[these] * other[these]) / np.sum(one[these] ** 2) for these in chosen]
 
 
-def asked(config, sigma):
-    """How far a configuration's loss would stretch normal predictions with a deviation of sigma."""
+def expected(config, sigma):
+    """By which factor a configuration's loss would stretch normal predictions with a standard deviation of sigma."""
     training = read_configuration(RESULTS.parent / "configs" / f"{config}.toml")["training"]
     weight = training["diversity_weight"] if training["diversity_course"] == "constant" else 0
     v = np.linspace(0, 7, 3001)  # a distance is 2 sigma s v, and v has the density 2 v exp(-v^2)
@@ -80,18 +87,20 @@ def main():
     sigma = np.sqrt(1 - loss["run_3"])
     found = [("sigma", sigma)]
     for config, name in LOSSES.items():
-        found += [(f"{name}: asked", [asked(config, value) for value in sigma]),
+        found += [(f"{name}: expected", [expected(config, value) for value in sigma]),
                   (f"{name}: found", 1 + np.sqrt(np.maximum(loss[config] - loss["run_3"], 0)) / sigma)]
     print(HEAD + "\n\n" + table(["", *datasets], [[name, *(f"{value:.3f}" for value in numbers)] for name, numbers in found]))
 
-    print("\n**By length.** The loss pulls at short predictions, which lie among all others, more than in proportion. How many times as long run 4's\n"
-          "predictions are as run 3's, by the length of those, on the plane of the analysis' maps (six timesteps, seeds averaged first):\n")
+    print("\n**By length.** The loss stretches short predictions more than long ones, because short ones lie\n"
+          "between the others. The table has the length of run 4's predictions divided by that of run 3's, by\n"
+          "the length of run 3's, on the plane of the maps of the analysis (six timesteps; seeds are averaged\nfirst):\n")
     lengths = [f"{low:g} to {high:g}" for low, high in zip(LENGTHS, LENGTHS[1:])]
     print(table(["length of run 3's prediction", *lengths],
                 [[dataset, *(f"{value:.2f}" for value in stretch_by_length(sys.argv[1], dataset))] for dataset in datasets]))
 
-    print("\n**Samples.** KL divergence in bits, mean ± standard deviation over seeds (draws of the exact denoiser): run 3's networks, their predicted\n"
-          "noise multiplied while sampling, beside networks trained with a diversity loss.\n")
+    print("\n**Samples.** KL divergence in bits, mean ± standard deviation over seeds (for the exact denoiser:\n"
+          "over draws). Run 3's networks, with their predicted noise multiplied while sampling, compared with\n"
+          "networks that were trained with a diversity loss.\n")
     exact = ["oracle_" + config.replace("run_3", "run_1") for config in FACTORS]  # run 3's protocol is run 1's
     print(table(["predicted noise times", *FACTORS.values(), *LOSSES.values()],
                 [[dataset, *(spread(values(config, dataset, "kl_divergence")) for config in (*FACTORS, *LOSSES))] for dataset in datasets]

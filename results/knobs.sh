@@ -1,10 +1,11 @@
 #!/bin/sh
-# The study: which settings help. Every configuration on the four datasets with seeds 0 to 2, beside the exact denoiser of its
-# protocol and fresh true points; then the table and picture of results/study/. Nine to ten hours on two cores; stopped and
-# started again it goes on, and study.csv keeps what was done elsewhere. In the order of what the experiment's notes ask.
+# The study: which settings help. Every configuration on the four datasets with seeds 0 to 2, the exact denoiser of its
+# protocol, and fresh true points; then the table and picture of results/study/. Nine to ten hours on two cores; stopped and
+# started again it continues, and study.csv keeps what was done on other machines. In the order of the questions in the
+# experiment's notes.
 #
 #     results/knobs.sh [SEEDS [CONFIG...]]     # 0-2 and all of them; CONFIG: only these (or floor), so that the work can be divided
-#     results/knobs.sh 0-4 mode_capture        # of this one the committed study has five seeds
+#     results/knobs.sh 0-4 mode_capture        # the committed study has five seeds of it
 set -eu
 cd "$(dirname "$0")/.."
 seeds="${1:-0-2}"

@@ -12,6 +12,7 @@ import csv
 import os
 import re
 import sys
+import textwrap
 
 import h5py
 import numpy as np
@@ -24,38 +25,53 @@ METRICS = ["kl_divergence", "modes_captured", "modes", "high_quality", "off_supp
 
 HEAD = """# The sets of the literature
 
-Made by `.venv/bin/python3 results/literature_sets.py` from [literature_sets.csv](literature_sets.csv), whose rows are one result each; the script's head has the commands.
+Made by `.venv/bin/python3 results/literature_sets.py` from
+[literature_sets.csv](literature_sets.csv), which has one row for each result. The head of the
+script has the commands.
 
-`configs/mode_capture.toml` on seven sets on which the literature shows mode capture (defined in `host/data/generator_sets.c`, next to their sources), with the exact denoiser of the same
-protocol and fresh true points, 10,000 points each. KL divergence in bits. ± is a standard deviation over seeds or draws. [docs/metrics.md](../docs/metrics.md) defines the metrics: a sample is of high
-quality within 3 standard deviations of its mode (or curve; inside of a box), and off the support beyond 6 (.02 outside of a box). A mode is captured if its high-quality samples are at least a fifth of its
-true share.
+`configs/mode_capture.toml` on seven sets that the literature uses to show mode capture (defined in
+`host/data/generator_sets.c`, with their sources), compared with the exact denoiser of the same
+protocol and with fresh true points, 10,000 points each. KL divergence in bits. ± is a standard
+deviation over seeds or draws. [docs/metrics.md](../docs/metrics.md) defines the metrics: a sample
+is of high quality within 3 standard deviations of its mode (or curve; or inside a box), and off the
+support beyond 6 (or .02 outside of a box). A mode is captured if its high-quality samples are at
+least a fifth of its true share.
 """
 
 LITERATURE = """## Figures of the literature
 
-The two sets of Gaussians are those of Metz et al. 2017 (unrolled GAN; ring) and Srivastava et al. 2017 (VEEGAN; ring and grid), and most papers on mode collapse in GANs use them since.
+The two sets of Gaussians are those of Metz et al. 2017 (unrolled GAN; ring) and Srivastava et al.
+2017 (VEEGAN; ring and grid). Most later papers on mode collapse in GANs use them.
 
 | | ring, modes of 8 | ring, high quality | grid, modes of 25 | grid, high quality |
 |---|---|---|---|---|
-| GAN, as VEEGAN's authors trained it | 1 | 99.3 % | 3.3 | .5 % |
-| ALI, likewise | 2.8 | .13 % | 15.8 | 1.6 % |
-| unrolled GAN, likewise | 7.6 | 35.6 % | 23.6 | 16 % |
+| GAN, trained by VEEGAN's authors | 1 | 99.3 % | 3.3 | .5 % |
+| ALI, trained by VEEGAN's authors | 2.8 | .13 % | 15.8 | 1.6 % |
+| unrolled GAN, trained by VEEGAN's authors | 7.6 | 35.6 % | 23.6 | 16 % |
 | VEEGAN (Srivastava et al. 2017, table 1) | 8 | 52.9 % | 24.6 | 40 % |
-| GAN, as PacGAN's authors trained it | 6.3 ± .5 | 98.2 ± .2 % | 17.3 ± .8 | 94.8 ± .7 % |
+| GAN, trained by PacGAN's authors | 6.3 ± .5 | 98.2 ± .2 % | 17.3 ± .8 | 94.8 ± .7 % |
 | PacGAN2 (Lin et al. 2018, table 1) | 7.9 ± .1 | 95.6 ± 2.0 % | 23.8 ± .7 | 91.3 ± .8 % |
 
-**This is not the same protocol**, so the figures say what is usual and rank nothing:
+**This is not the same protocol.** The figures show what is usual; they do not rank the methods:
 
-- *A captured mode.* In VEEGAN and PacGAN a mode is lost if no generated point lies within 3 standard deviations of its centre: one point captures it. Here it takes a fifth of the mode's true
-  share, so each figure here is a lower bound of theirs.
-- *High quality.* In VEEGAN and PacGAN a point within 3 standard deviations of the nearest centre, as here. Perfect samples of a two-dimensional Gaussian have 98.9 %. A method with more has modes that are too narrow.
-- *The number of points.* They judge by about 2,500 generated points, here by 10,000. More points make it easier to capture a mode by one point.
-- *The sets.* The ring here has radius 3 and standard deviation .03, theirs (Metz et al.) 2 and .02: the same up to scale. The grid is PacGAN's, {-4, -2, 0, 2, 4}² with .05.
-- *The method.* Theirs are GANs of 2016 to 2018, one step from noise to a point; mode_capture takes the 2,000 steps of a diffusion. They show what was hard, not what is best today.
+- *A captured mode.* In VEEGAN and PacGAN a mode is lost if no generated point lies within 3
+  standard deviations of its centre, so one point captures it. Here a mode needs a fifth of its true
+  share. So by their definition each figure here would be as high or higher.
+- *High quality.* In VEEGAN and PacGAN a point within 3 standard deviations of the nearest centre,
+  as here. Perfect samples of a two-dimensional Gaussian score 98.9 %. A method with more has modes
+  that are too narrow.
+- *The number of points.* They judge by about 2,500 generated points, here by 10,000. More points
+  make it easier to capture a mode by one point.
+- *The sets.* The ring here has radius 3 and standard deviation .03, theirs (Metz et al.) 2 and .02:
+  the same up to scale. The grid is PacGAN's, {-4, -2, 0, 2, 4}² with .05.
+- *The method.* Theirs are GANs of 2016 to 2018, which go from noise to a point in one step.
+  mode_capture takes the 2,000 steps of a diffusion. They show what was hard, not what is best
+  today.
 
-checkerboard, pinwheel, rings, swiss_roll and two_spirals are the usual sets of papers on normalising flows (Grathwohl et al. 2019, FFJORD), which show pictures or the log-likelihood of a density; a sampler
-without a density has none, so there is no figure to compare with.
+checkerboard, pinwheel, rings, swiss_roll and two_spirals are the usual sets of papers on
+normalising flows (Grathwohl et al. 2019, FFJORD). Those papers show pictures or the log-likelihood
+of a density. A sampler without a density has no log-likelihood, so there is no figure to compare
+with.
 """
 
 
@@ -114,7 +130,7 @@ def missing(rows):
     for run, name in RUNS.items():
         there = {row["dataset"] for row in rows if row["run"] == run}
         if lacks := [dataset for dataset in DATASETS if dataset not in there]:
-            yield f"Not computed yet: {name} on {', '.join(lacks)}.\n"
+            yield textwrap.fill(f"Not computed yet: {name} on {', '.join(lacks)}.", 100) + "\n"
 
 
 def main():

@@ -38,7 +38,9 @@ def short(value):
 
 def main():
     program = sys.argv[1]
-    print(f"KL divergence in bits, mean ± standard deviation over {DRAWS} draws of 10,000 points. In brackets a calculation from outside\nof this project: one draw each, ± .015; of true points the mean of three draws, ± .001 to .003\n")
+    print(f"KL divergence in bits, mean ± standard deviation over {DRAWS} draws of 10,000 points, for true points over\n"
+          f"{4 * DRAWS} draws. In brackets is a calculation from outside of this project: one draw each, ± .015; for true\n"
+          "points the mean of three draws, ± .001 to .003.\n")
     print("| | " + " | ".join(DATASETS) + " |\n|---|" + "---|" * len(DATASETS))
     for label, sets, known in SCHEDULES:
         cells = [f"{short(mean)} ± {short(sd)} ({before})" for (mean, sd), before in

@@ -5,13 +5,13 @@
 Reads the finished runs RUNS/<config>/<dataset>/seed_<n>.h5, also those of `dualdiff oracle --out RUNS` (oracle_<config>)
 and `dualdiff floor --out RUNS` (floor), and writes into --out
 
-    study.csv    a row for each run: its metrics, and what tells whether it may be compared with others. Rows of runs
-                 that are no longer in the folder stay, so that a study can go on elsewhere; a run that is there
-                 replaces its row
-    study.md     KL divergences of all of them; per dataset every configuration: KL divergence over seeds, modes, time, beside
-                 the oracle of its own protocol and the floor, and the difference to its base, the configuration that --base names for
-                 it; and what gate and experts of those runs do that `dualdiff analyze` has seen
-    study.png    the KL divergences: a panel a dataset, configurations down the side
+    study.csv    a row for each run: its metrics, and what shows whether it may be compared with others. Rows of runs
+                 that are no longer in the folder stay, so that a study can continue on another machine; a run that is in the
+                 folder replaces its row
+    study.md     KL divergences of all runs; for each dataset and configuration: KL divergence over seeds, modes, time, the oracle
+                 of its own protocol, the floor, and the difference from its base, the configuration that --base names for it;
+                 and what gate and experts of the analysed runs do (`dualdiff analyze`)
+    study.png    the KL divergences: a panel for each dataset, a row for each configuration
 """
 import argparse
 import csv
@@ -21,6 +21,7 @@ import io
 import json
 import re
 import sys
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -126,7 +127,7 @@ def merged(old, new):
         found = in_order(row["settings"] for row in rows if row["config"] == config)
         if len(found) > 1:
             one, other = (next(row for row in rows if row["config"] == config and row["settings"] == which) for which in found[:2])
-            fail(f"{config} stands for runs of different settings: {one['dataset']}, seed {one['seed']} and {other['dataset']}, seed "
+            fail(f"{config} is the name of runs with different settings: {one['dataset']}, seed {one['seed']} and {other['dataset']}, seed "
                  f"{other['seed']}; give them different names, or remove the old ones' rows from study.csv")
     return rows
 
@@ -176,7 +177,7 @@ class Bases:
 
 
 class Comparison:
-    """All configurations on one dataset, beside oracle and floor; the first base first."""
+    """All configurations on one dataset, with oracle and floor; the first base first."""
 
     def __init__(self, rows, dataset, bases):
         rows = [row for row in rows if row["dataset"] == dataset]
@@ -213,20 +214,28 @@ class Comparison:
 
 HEAD = """# {count} configurations on {datasets}
 
-Made by `python3 results/study.py` from [study.csv](study.csv). KL divergence in bits, mean ± standard deviation over seeds; lower is
-better. *Oracle*: the exact denoiser under the configuration's own schedule and sampling, what no network can beat but by chance; *floor*: fresh
-true points; *sliced W1*: sliced Wasserstein distance, which sees points that fly far off, as the KL divergence does not. *Base*: the
-configuration that one is compared with. The difference to it is given ± its standard error; it counts as better or worse beyond {beyond} standard errors.
-With three seeds a standard error is itself uncertain: of twenty configurations that are all alike, about two will seem to differ, and more where
-their base itself happens to lie high or low.
+Made by `python3 results/study.py` from [study.csv](study.csv). KL divergence in bits, mean ±
+standard deviation over seeds; lower is better.
 
-*Gate and experts* ([docs/analysis.md](../../docs/analysis.md)): bits that an expert's weight tells of the region (mode or grid cell) and of the
-timestep, on fresh noised points and while sampling; entropy of the weights at the end of training, at a point and of the mean weights, in bits (log2 K:
-all experts mixed equally; 0: one alone); loss of the predicted noise under the run's own weights, under equal ones and of the best expert alone;
-mean distance between the noises that two experts predict.
+- *Oracle*: the exact denoiser under the configuration's own schedule and sampling. A network can be
+  better only by chance.
+- *Floor*: fresh true points.
+- *Sliced W1*: sliced Wasserstein distance. It shows points that are far off; the KL divergence
+  hardly does.
+- *Base*: the configuration that this one is compared with. The difference from it is given ± its
+  standard error; it counts as better or worse beyond {beyond} standard errors. With three seeds a
+  standard error is itself uncertain: of twenty configurations that are all alike, about two will
+  seem to differ, and more where their base is by chance high or low.
+- *Gate and experts* ([docs/analysis.md](../../docs/analysis.md)): how many bits an expert's weight
+  tells about the region (mode or grid cell) and about the timestep, on fresh noised points and
+  while sampling; the entropy of the weights at the end of training, at a point and of the mean
+  weights, in bits (log2 K: all experts mixed equally; 0: one alone); the loss of the predicted
+  noise under the run's own weights, under equal weights and of the best expert alone; the mean
+  distance between the noises that two experts predict.
 
 ![KL divergence of all configurations](study.png)
 """
+WIDTH = 100
 
 
 def number(value, decimals=3, sign=""):
@@ -268,7 +277,7 @@ def markdown(lines):
 
 
 def overview(comparisons, bases):
-    """KL divergence of every configuration on every dataset, with an arrow where it differs from its base's."""
+    """KL divergence of every configuration on every dataset, with an arrow where it differs from its base."""
     arrow = {"better": " ↓", "worse": " ↑"}
     rows = []
     for config in in_order(config for comparison in comparisons for config in comparison.trained):
@@ -293,14 +302,18 @@ def gate_table(comparison):
     return markdown([head, ["---"] + ["---:"] * (len(head) - 1), *rows]) if rows else ""
 
 
+def configs_timed_on(device, rows):
+    return in_order(row["config"] for row in rows if row["device"] == device and row["training_time"])
+
+
 def page(comparisons, rows, bases):
     configs = in_order(config for comparison in comparisons for config in comparison.trained)
     text = [HEAD.format(count=len(configs), datasets=", ".join(comparison.dataset for comparison in comparisons), beyond=BEYOND)]
     devices = in_order(row["device"] for row in rows if row["training_time"])
     if len(devices) > 1:
-        text.append("Times come from different machines and cannot be compared across them: " + "; ".join(
-            f"{device}: {', '.join(in_order(row['config'] for row in rows if row['device'] == device and row['training_time']))}"
-            for device in devices) + ".\n")
+        text.append("Times are those of different machines and cannot be compared between them:\n")
+        text += [textwrap.fill(f"- {device}: {', '.join(configs_timed_on(device, rows))}", WIDTH, subsequent_indent="  ") for device in devices]
+        text.append("")
     text += ["## All of them\n\nKL [bit]; ↓: better than its base, ↑: worse.\n", overview(comparisons, bases) + "\n"]
     for comparison in comparisons:
         text += [f"## {comparison.dataset}\n", table(comparison) + "\n"]

@@ -48,8 +48,9 @@ def main():
     with open(STEM + ".csv") as file:
         rows = list(csv.DictReader(file))
     lines = ["# Run 1 and the exact denoiser from the same starts", "",
-             "Made by `.venv/bin/python3 results/twenty_seeds.py` from [twenty_seeds.csv](twenty_seeds.csv) (`results/twenty_seeds.sh`). KL divergence in bits, mean ± standard",
-             "deviation over seeds; the difference, run 1 less the exact denoiser seed by seed, ± its standard error.", "",
+             "Made by `.venv/bin/python3 results/twenty_seeds.py` from [twenty_seeds.csv](twenty_seeds.csv), which",
+             "`results/twenty_seeds.sh` makes. KL divergence in bits, mean ± standard deviation over seeds. The",
+             "difference is run 1 minus the exact denoiser, seed by seed, ± its standard error.", "",
              "| | seeds | run 1 | exact denoiser | difference | correlation | run 1, seeds 0 to 2 | exact denoiser, seeds 0 to 2 |",
              "|---|---|---|---|---|---|---|---|"]
     for dataset in DATASETS:

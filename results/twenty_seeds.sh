@@ -1,7 +1,7 @@
 #!/bin/sh
-# Twenty seeds of run 1 on the four datasets, beside the exact denoiser from the same starts (twenty_seeds.md); and twenty of
-# each configuration that bears on whether experts help on dino (twenty_seeds_dino.md). Six minutes on a GPU with 16 cores;
-# some four hours on two cores.
+# Twenty seeds of run 1 on the four datasets, and the exact denoiser from the same starts (twenty_seeds.md); and twenty seeds
+# of each configuration that shows whether experts help on dino (twenty_seeds_dino.md). Six minutes on a GPU with 16 cores;
+# about four hours on two cores.
 #
 #     results/twenty_seeds.sh [BUILD]     # build; after ./setup.sh gpu: build-gpu
 set -eu
@@ -20,7 +20,8 @@ done
 {
     echo "# Twenty seeds on dino"
     echo
-    echo "Made by \`results/twenty_seeds.sh\` with $("$program" --version | tail -n 1), the twenty networks of a configuration together."
+    echo "Made by \`results/twenty_seeds.sh\`; the twenty networks of a configuration were trained together."
+    echo "The program said: $("$program" --version | tail -n 1)."
     echo
     "$program" compare runs/twenty_seeds_dino --format markdown
 } >results/twenty_seeds_dino.md

@@ -167,7 +167,7 @@ def test_two_standard_errors(tmp_path):
     assert found["near"]["verdict"] == "no difference" and found["far"]["verdict"] == "worse"
 
 
-def test_goes_on_elsewhere(made, tmp_path):
+def test_continues_elsewhere(made, tmp_path):
     """Rows of runs that are gone stay, a run that is there replaces its row, and the same input gives the same files."""
     out = tmp_path / "out"
     out.mkdir()
@@ -194,7 +194,7 @@ def test_settings_must_agree(made, tmp_path):
     study(tmp_path / "runs", "--out", tmp_path / "out")
     assert len(rows(tmp_path / "out")) == 33
     write(tmp_path / "runs", "run_2", "dino", 4, .5, settings={"training.batch": 512})
-    assert "run_2 stands for runs of different settings" in study(tmp_path / "runs", "--out", tmp_path / "out", status=1)
+    assert "run_2 is the name of runs with different settings" in study(tmp_path / "runs", "--out", tmp_path / "out", status=1)
     assert len(rows(tmp_path / "out")) == 33
 
 
@@ -269,7 +269,7 @@ def test_picture_of_several_bases(made, monkeypatch):
 
 
 def test_one_far_off(tmp_path, monkeypatch):
-    """A configuration that failed does not press the others together: its value stands at the edge."""
+    """A configuration that failed does not press the others together: its value is written at the edge."""
     for run, kl in ("a", .3), ("b", .32), ("c", .29), ("d", .33), ("failed", 9.):
         write(tmp_path, run, "dino", 0, kl)
     study(tmp_path, "--out", tmp_path / "out")
@@ -283,7 +283,7 @@ def test_one_far_off(tmp_path, monkeypatch):
 
 
 def test_figures_above_the_known_runs_are_those_of_their_sources(tmp_path):
-    """Floor, exact denoiser and public runs in beside_known.md are those of oracle.md and public_baselines.csv."""
-    done = subprocess.run([sys.executable, RESULTS / "beside_known.py", tmp_path], check=True, capture_output=True, text=True)
+    """Floor, exact denoiser and public runs in comparison_with_known.md are those of oracle.md and public_baselines.csv."""
+    done = subprocess.run([sys.executable, RESULTS / "comparison_with_known.py", tmp_path], check=True, capture_output=True, text=True)
     rows = [line for line in done.stdout.splitlines() if line.startswith("| *")]
-    assert len(rows) == 3 and set(rows) < set((RESULTS / "beside_known.md").read_text().splitlines())
+    assert len(rows) == 3 and set(rows) < set((RESULTS / "comparison_with_known.md").read_text().splitlines())

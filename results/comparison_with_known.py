@@ -1,13 +1,13 @@
-"""A table of our runs beside the published ones, from final_info.json files.
+"""A table that compares our runs with the published ones, from final_info.json files.
 
-    python3 results/beside_known.py runs > results/beside_known.md
+    python3 results/comparison_with_known.py runs > results/comparison_with_known.md
 
-Published figures are in known_results.csv: one unseeded run each, from the experiment's public results. The rows above them put
-every KL figure in its place, each a mean ± standard deviation:
-- the floor, what 10,000 fresh true points score, and the exact denoiser, what a perfect network would score under the same
-  protocol (T = 100, linear schedule, start from N(0, I)), by this program: oracle.md has them and their numbers of draws;
-- run 0 as three public runs of it have it (public_baselines.csv): those of the papers adaptive_dual_scale_denoising,
-  dual_expert_denoiser and gan_diffusion in SakanaAI/AI-Scientist, example_papers/<paper>/run_0/final_info.json.
+Published figures are in known_results.csv: one unseeded run each, from the experiment's public results. Three rows above them
+help to judge a KL figure, each a mean ± standard deviation:
+- the floor, which 10,000 fresh true points score, and the exact denoiser, which a perfect network would score under the same
+  protocol (T = 100, linear schedule, start from N(0, I)), both by this program: oracle.md has them and their numbers of draws;
+- three public runs of run 0 (public_baselines.csv): those of the papers adaptive_dual_scale_denoising, dual_expert_denoiser
+  and gan_diffusion in SakanaAI/AI-Scientist, example_papers/<paper>/run_0/final_info.json.
 """
 import csv
 import json
@@ -29,7 +29,7 @@ def read_baselines():
 
 
 def read_oracle(label):
-    """One row of oracle.md, without what stands in brackets there."""
+    """One row of oracle.md, without what is in brackets there."""
     with open(os.path.join(HERE, "oracle.md")) as file:
         (row,) = (line for line in file if line.startswith(f"| {label} |"))
     return dict(zip(DATASETS, (re.sub(r" \(.*\)", "", cell.strip()) for cell in row.split("|")[2:-1])))

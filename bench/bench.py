@@ -3,8 +3,8 @@
     python3 bench/bench.py [--config run_1 ...] [--rounds 7] [--leave-out torch.compile ...] [--out bench/results]
     python3 bench/bench.py --device cuda ...
 
-Every round visits all contestants, the machine's FMA peak beside each, so that a slow minute hits all alike; medians over
-the rounds are compared. Writes <machine>.json, .csv, .md and .png. Needs Python 3.11 and the build; the peers
+Every round visits all contestants and measures the machine's FMA peak before each, so that a slow minute affects all of
+them; medians over the rounds are compared. Writes <machine>.json, .csv, .md and .png. Needs Python 3.11 and the build; the peers
 (bench/setup.sh) are measured where they are installed, after a check that they compute the same.
 """
 import argparse

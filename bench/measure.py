@@ -1,5 +1,5 @@
-"""The rounds: every one visits all contestants, so that a slow minute of the machine hits all alike, and asks for the
-machine's ceilings beside each.
+"""The rounds: every one visits all contestants, so that a slow minute of the machine affects all of them, and measures the
+machine's limits with each.
 
 Each function returns rows, one a contestant and task: {config, contestant, device, threads, replicas, task, unit, seconds (median
 of the rounds), spread, gflops, share_of_peak, version, rounds (every round's seconds)}. Seconds are a replica's share.
@@ -135,7 +135,7 @@ def contest_knn(field, rounds):
 
 
 def contest_storing(field, name, config, rounds, scratch):
-    """What logs and checkpoints add to training, on all threads, and the result file beside h5py's. (rows of the file,
+    """What logs and checkpoints add to training, on all threads, and the result file, compared with h5py's. (rows of the file,
     {plain, stored: seconds a step, by round, of training and of writing, steps: of each})"""
     training = read_configuration(config)["training"]
     steps = min(training["checkpoint_every"], training["steps"])  # so that each turn has its checkpoint

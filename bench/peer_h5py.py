@@ -1,4 +1,4 @@
-"""peer_h5py.py RUN.h5: the same result file written by h5py, for bench.py to measure beside dualdiff's. Everything in
+"""peer_h5py.py RUN.h5: the same result file written by h5py, for bench.py to compare with dualdiff's. Everything in
 RUN.h5 is read into memory at the start. `result` answers with the seconds to write it as RUN.h5.h5py: the same groups,
 datasets, chunks, checksums, attributes and dimension scales, whole datasets at a time, flushed to disk and renamed;
 `differences` with how many of the file's objects are not what they are in RUN.h5.

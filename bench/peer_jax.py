@@ -1,4 +1,4 @@
-"""The same training step, sampling and evaluation in JAX, for bench.py to measure beside dualdiff.
+"""The same training step, sampling and evaluation in JAX, for bench.py to compare with dualdiff.
 
     peer_jax.py CONFIG THREADS REPLICAS cpu|cuda
     peer_jax.py --check ARRAYS.npz CONFIG ACTIVATION cpu|cuda     losses of given steps from given parameters, as JSON

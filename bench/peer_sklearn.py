@@ -1,5 +1,5 @@
-"""peer_sklearn.py DUMP_DATASET: the KL estimate by scikit-learn's k-d tree on bench_server's points, for bench.py to measure
-beside dualdiff's. Speaks bench_server's protocol: `knn` answers with the seconds of both searches, trees included, `kl`
+"""peer_sklearn.py DUMP_DATASET: the KL estimate by scikit-learn's k-d tree on bench_server's points, for bench.py to compare
+with dualdiff's. Speaks bench_server's protocol: `knn` answers with the seconds of both searches, trees included, `kl`
 with the estimate in bits. One thread: this tree knows no more.
 """
 import math

@@ -1,4 +1,4 @@
-"""The same training step, sampling and evaluation in PyTorch, for bench.py to measure beside dualdiff.
+"""The same training step, sampling and evaluation in PyTorch, for bench.py to compare with dualdiff.
 
     peer_torch.py CONFIG THREADS eager|compiled cpu|cuda
     peer_torch.py --check ARRAYS.npz CONFIG ACTIVATION cpu|cuda     losses of given steps from given parameters, as JSON

@@ -1,5 +1,5 @@
 """plot.py FILE.json STEM: draw what bench.py or scaling.py measured, STEM.png (rates below the machine's peak) and
-STEM_scaling.png (time beside straight lines).
+STEM_scaling.png (time compared with straight lines).
 """
 import json
 import sys

@@ -1,10 +1,10 @@
-"""How dualdiff's time grows with batch, width, replicas and timesteps: measured beside a straight line in FLOPs.
+"""How dualdiff's time grows with batch, width, replicas and timesteps: compared with a straight line in FLOPs.
 
     python3 bench/scaling.py [--build build] [--config run_1] [--rounds 5] [--out bench/results]
 
-bench.py runs this as its last part; on its own it writes <machine>_scaling.json, .csv and .png. Theory: a step takes a
+bench.py runs this as its last part; run directly, it writes <machine>_scaling.json, .csv and .png. Theory: a step takes a
 fixed time (barriers, the optimiser) and one in proportion to its dense operations, seconds = fixed + FLOPs / rate. The two
-numbers are fitted to each axis and the greatest deviation from the line is what is judged.
+numbers are fitted to each axis and the greatest deviation from the line is compared with the bar.
 """
 import argparse
 import os

@@ -47,21 +47,25 @@ static void close_context(void *context)
     free(c);
 }
 
-static dd_status find_device(char device[128])
+static dd_status count_devices(int *count)
 {
-    int devices = 0;
+    DD_CUDA(cudaGetDeviceCount(count));
+    return *count ? DD_OK : dd_cuda_fail(cudaErrorNoDevice, "cudaGetDeviceCount", __FILE__, __LINE__);
+}
+
+static dd_status find_device(int number, char device[128])
+{
+    int devices;
     cudaDeviceProp properties;
-    DD_CUDA(cudaGetDeviceCount(&devices));
-    if (!devices)
-        return dd_cuda_fail(cudaErrorNoDevice, "cudaGetDeviceCount", __FILE__, __LINE__);
-    DD_CUDA(cudaGetDeviceProperties(&properties, 0));
+    DD_TRY(count_devices(&devices));
+    DD_CUDA(cudaGetDeviceProperties(&properties, number));
     if (properties.major * 10 + properties.minor < 75)
         return dd_fail(DD_ERR_BACKEND,
                        "CUDA: %s has compute capability %d.%d, and this program's CUDA serves 7.5 and later; choose "
-                       "another device with CUDA_VISIBLE_DEVICES, or use --backend cpu",
+                       "another device, as in --backend cuda:1, or use --backend cpu",
                        properties.name, properties.major, properties.minor);
     snprintf(device, 128, "%.80s, sm_%d%d", properties.name, properties.major, properties.minor);
-    DD_CUDA(cudaSetDevice(0));
+    DD_CUDA(cudaSetDevice(number));
     return DD_OK;
 }
 
@@ -94,10 +98,10 @@ static dd_status try_kernel(const dd_cuda_context *c)
     return DD_OK;
 }
 
-static dd_status open_context(dd_pool *pool, void **out, int *threads, char device[128])
+static dd_status open_context(dd_pool *pool, int number, void **out, int *threads, char device[128])
 {
     (void)pool; /* one host thread feeds the device */
-    DD_TRY(find_device(device));
+    DD_TRY(find_device(number, device));
     dd_cuda_context *c = (dd_cuda_context *)calloc(1, sizeof *c);
     if (!c)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
@@ -116,6 +120,7 @@ static dd_status open_context(dd_pool *pool, void **out, int *threads, char devi
 const dd_backend_ops dd_cuda_ops = {
     sizeof(dd_backend_ops),
     "cuda",
+    count_devices,
     open_context,
     close_context,
     dd_cuda_create,

@@ -497,6 +497,21 @@ def test_a_backend_by_another_name(tmp_path):
     fails(program("train", CONFIG, "--dataset", "line", "--backend", "gpu", "--out", tmp_path), USAGE, "did you mean 'cuda'?")
 
 
+@pytest.mark.parametrize("backend, fragments", [
+    ("cpu:0", ["backend cpu has no devices to choose from", "--backend cpu"]), ("auto:1", ["auto takes no device", "cuda:1"]),
+    ("gpu:1", ["unknown backend 'gpu'", "did you mean 'cuda'?"]), (":1", ["unknown backend ''"]),
+    *((f"cuda:{number}", [f"backend cuda:{number}: the number of a device", "cuda:0"]) for number in ("", "x", "-1", "1x", " 1", "0x1", "99999999999"))])
+def test_the_number_of_a_device(tmp_path, backend, fragments):
+    fails(program("train", CONFIG, "--dataset", "line", "--backend", backend, "--out", tmp_path / "out"), USAGE, *fragments)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["train", "sample", "evaluate", "analyze"])
+def test_help_names_the_backends(command):
+    listed = re.findall(r"^backend (\w+): ", program("--version").stdout, re.M)
+    assert re.findall(r"--backend ([\w|]+)", program(command, "--help").stdout)[0].split("|") == ["auto", *listed]
+
+
 def test_samples_do_not_replace_a_run(finished):
     before = finished.read_bytes()
     fails(program("sample", finished, "--n", "10", "--out", finished), CONFLICT, str(finished), "choose another name")

@@ -56,6 +56,7 @@ def test_configurations_by_name(program, prefix, tmp_path):
     run(program, "train", "run_1", "--dataset", "dino", *SMALL, "--backend", "cpu", "--threads", "1", cwd=tmp_path)
     assert (tmp_path / "runs/run_1/dino/seed_0.h5").exists()
     assert "experts = 1 " in run(program, "info", "run_0", cwd=tmp_path / "runs")
+    assert "input_scale = 300.0 " in run(program, "info", "mode_capture_single", cwd=tmp_path)  # from its base's base
     # A folder of results that has the name is no file.
     assert "experts = 2 " in run(program, "info", "run_1", cwd=tmp_path / "runs")
     for words in (["oracle", "run_1", "--dataset", "line"], ["floor", "run_1", "--dataset", "line"]):

@@ -46,8 +46,14 @@ typedef struct dd_ensemble dd_ensemble;
 
 /* ---- backends ---- */
 
-/* Open "cpu", "cuda" or "auto" (CUDA where a device answers, else the CPU). threads: of the host,
- * 0 for one per core this process may use. An unknown name is answered with the closest one. */
+/* What dd_backend_open takes, for help texts. */
+#define DD_BACKENDS "auto|cpu|cuda"
+/* The name of backend number i, without "auto"; NULL beyond the last. */
+const char *dd_backend_listed(int i);
+
+/* Open a backend by name: "cuda" on its first device, "cuda:1" on the one of that number, "auto" CUDA where a device
+ * answers, else the CPU. threads: of the host, 0 for one per core this process may use. DD_ERR_USAGE for an unknown
+ * name tells the closest one; DD_ERR_BACKEND for a device that is not there tells how many are. */
 DD_CHECKED dd_status dd_backend_open(const char *name, int threads, dd_backend **backend);
 void dd_backend_close(dd_backend *backend);
 

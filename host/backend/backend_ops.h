@@ -17,8 +17,10 @@ extern "C" {
 typedef struct dd_backend_ops {
     size_t size; /* of this table: another version's library is told by it */
     const char *name;
-    /* The pool outlives the context; *threads, those of it that are used, and device are filled. */
-    dd_status (*open)(dd_pool *pool, void **context, int *threads, char device[128]);
+    dd_status (*count_devices)(int *count); /* those that a user chooses from, at least one; NULL: there is no choice */
+    /* On device `number`, 0 where there is no choice. The pool outlives the context; *threads, those of it that are
+     * used, and device are filled. */
+    dd_status (*open)(dd_pool *pool, int number, void **context, int *threads, char device[128]);
     void (*close)(void *context);
 
     dd_status (*create)(void *context, const dd_ensemble_spec *spec, dd_ensemble **ensemble);

@@ -1,6 +1,7 @@
 /* The backends by name, and opening one. */
 #include "backend/backend.h"
 
+#include <ctype.h>
 #include <dlfcn.h>
 #include <limits.h>
 #include <stdio.h>
@@ -11,7 +12,20 @@
 #include "backend/backend_ops.h"
 #include "base/pool.h"
 
-static const char *const backend_names[] = {"auto", "cpu", "cuda"};
+/* A backend, and how it is opened on a device; -1: on its first. */
+typedef struct registered {
+    const char *name, *mistaken; /* what users call it, too; NULL: nothing */
+    dd_status (*open)(dd_backend *b, int device);
+} registered;
+
+static dd_status open_cpu(dd_backend *b, int device);
+static dd_status open_cuda(dd_backend *b, int device);
+
+/* "auto" tries the last one first. DD_BACKENDS (backend.h) repeats the names for help texts. */
+static const registered registry[] = {{"cpu", NULL, open_cpu}, {"cuda", "gpu", open_cuda}};
+enum { BACKENDS = sizeof registry / sizeof *registry };
+
+/* ---- each of them ---- */
 
 /* libdualdiff_cuda.so from beside the program, from where a build has it, from ../lib, or wherever the loader looks; or
  * the file that DUALDIFF_CUDA_LIBRARY names. */
@@ -52,14 +66,34 @@ static void *open_cuda_library(char *why, size_t size)
     return library;
 }
 
-static dd_status open_ops(dd_backend *b, const dd_backend_ops *ops)
+static dd_status check_device(const dd_backend_ops *ops, int device)
 {
-    DD_TRY(ops->open(b->pool, &b->context, &b->threads, b->device));
+    int count;
+    if (!ops->count_devices)
+        return dd_fail(DD_ERR_USAGE, "backend %s has no devices to choose from; use --backend %s", ops->name,
+                       ops->name);
+    DD_TRY(ops->count_devices(&count));
+    if (device < count)
+        return DD_OK;
+    return dd_fail(DD_ERR_BACKEND, "backend %s: there is no device %d; there %s %d, counted from 0", ops->name, device,
+                   count == 1 ? "is" : "are", count);
+}
+
+static dd_status open_ops(dd_backend *b, const dd_backend_ops *ops, int device)
+{
+    if (device >= 0)
+        DD_TRY(check_device(ops, device));
+    DD_TRY(ops->open(b->pool, device < 0 ? 0 : device, &b->context, &b->threads, b->device));
     b->ops = ops;
     return DD_OK;
 }
 
-static dd_status open_cuda(dd_backend *b)
+static dd_status open_cpu(dd_backend *b, int device)
+{
+    return open_ops(b, &dd_cpu_ops, device);
+}
+
+static dd_status open_cuda(dd_backend *b, int device)
 {
     char why[256] = "";
     b->library = open_cuda_library(why, sizeof why);
@@ -68,7 +102,7 @@ static dd_status open_cuda(dd_backend *b)
     const dd_backend_ops *ops = dlsym(b->library, "dd_cuda_ops");
     dd_status status =
         ops && ops->size == sizeof *ops
-            ? open_ops(b, ops)
+            ? open_ops(b, ops, device)
             : dd_fail(DD_ERR_BACKEND, "backend cuda: libdualdiff_cuda.so is another version's; build it again");
     if (status) {
         dlclose(b->library);
@@ -77,23 +111,70 @@ static dd_status open_cuda(dd_backend *b)
     return status;
 }
 
-static dd_status open_named(dd_backend *b, const char *name)
+/* ---- one of them ---- */
+
+static dd_status open_best(dd_backend *b)
 {
-    if (!strcmp(name, "cpu"))
-        return open_ops(b, &dd_cpu_ops);
-    if (!strcmp(name, "cuda"))
-        return open_cuda(b);
-    if (strcmp(name, "auto")) {
-        const char *closest = strcmp(name, "gpu") ? dd_closest(name, backend_names, 3) : "cuda";
-        return dd_fail(DD_ERR_USAGE, "unknown backend '%s'; backends are auto, cpu and cuda%s%s%s", name,
-                       closest ? " (did you mean '" : "", closest ? closest : "", closest ? "'?)" : "");
-    }
-    if (open_cuda(b)) {
+    for (int i = BACKENDS - 1; i > 0; i--) {
+        if (!registry[i].open(b, -1)) {
+            snprintf(b->reason, sizeof b->reason, "a device of backend %s answers", registry[i].name);
+            return DD_OK;
+        }
         snprintf(b->reason, sizeof b->reason, "%.250s", dd_error_message());
-        return open_ops(b, &dd_cpu_ops);
     }
-    snprintf(b->reason, sizeof b->reason, "a CUDA device answers");
+    return registry[0].open(b, -1);
+}
+
+static dd_status unknown(const char *name)
+{
+    const char *names[BACKENDS + 1] = {"auto"}, *closest = NULL;
+    for (int i = 0; i < BACKENDS; i++) {
+        names[i + 1] = registry[i].name;
+        if (registry[i].mistaken && !strcmp(name, registry[i].mistaken))
+            closest = registry[i].name;
+    }
+    if (!closest)
+        closest = dd_closest(name, names, BACKENDS + 1);
+    return dd_fail(DD_ERR_USAGE, "unknown backend '%s'; it is one of " DD_BACKENDS "%s%s%s", name,
+                   closest ? " (did you mean '" : "", closest ? closest : "", closest ? "'?)" : "");
+}
+
+static dd_status open_listed(dd_backend *b, const char *name, int device)
+{
+    for (int i = 0; i < BACKENDS; i++)
+        if (!strcmp(name, registry[i].name))
+            return registry[i].open(b, device);
+    if (strcmp(name, "auto"))
+        return unknown(name);
+    if (device >= 0)
+        return dd_fail(DD_ERR_USAGE, "backend auto takes no device; name the backend that has it, as in cuda:%d",
+                       device);
+    return open_best(b);
+}
+
+/* The number in NAME:NUMBER, -1 without one. */
+static dd_status read_device(const char *word, int *device)
+{
+    const char *colon = strchr(word, ':');
+    char *end;
+    *device = -1;
+    if (!colon)
+        return DD_OK;
+    unsigned long number = strtoul(colon + 1, &end, 10);
+    if (*end || !isdigit((unsigned char)colon[1]) || number > INT_MAX)
+        return dd_fail(DD_ERR_USAGE, "backend %s: the number of a device is missing after the colon, as in cuda:0",
+                       word);
+    *device = (int)number;
     return DD_OK;
+}
+
+static dd_status open_named(dd_backend *b, const char *word)
+{
+    int device;
+    char name[64];
+    DD_TRY(read_device(word, &device));
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word, ":"), word);
+    return open_listed(b, name, device);
 }
 
 dd_status dd_backend_open(const char *name, int threads, dd_backend **backend)
@@ -126,6 +207,10 @@ void dd_backend_close(dd_backend *backend)
     free(backend);
 }
 
+const char *dd_backend_listed(int i)
+{
+    return i >= 0 && i < BACKENDS ? registry[i].name : NULL;
+}
 const char *dd_backend_name(const dd_backend *backend)
 {
     return backend->ops->name;

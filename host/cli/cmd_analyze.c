@@ -15,7 +15,7 @@ static const dd_option options[] = {
     {"dataset", "NAME|FILE", 0,
      "the points the run was trained on, where they were a FILE that is no longer where it was."},
     DD_HEADER_OPTION,
-    {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
+    DD_BACKEND_OPTION,
     {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core."},
     DD_OPTION_QUIET,
     {0}};
@@ -24,7 +24,7 @@ const dd_command dd_command_analyze = {
     .name = "analyze",
     .summary = "what gate and experts of a stored run do",
     .synopsis =
-        "RUN.h5... [--dataset NAME|FILE] [--header yes|no|auto] [--backend auto|cpu|cuda] [--threads N] [--quiet]",
+        "RUN.h5... [--dataset NAME|FILE] [--header yes|no|auto] [--backend " DD_BACKENDS "] [--threads N] [--quiet]",
     .description =
         "Computes, with the averaged parameters of finished runs that have several experts, and stores in each run's "
         "own file (group /analysis, replaced if it is there; the rest of the file is not changed):\n\n"

@@ -33,7 +33,7 @@ static const dd_option options[] = {
      "measure the stored samples, and add to RUN.h5 the metrics that it lacks; with --dataset, where the run needs it, "
      "and no other option but --threads, --backend and --quiet."},
     DD_HEADER_OPTION,
-    {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
+    DD_BACKEND_OPTION,
     {"threads", "N", 0, "threads of the CPU backend, and of the metrics on any. Default: 0, one per core."},
     DD_OPTION_QUIET,
     {0}};
@@ -43,7 +43,7 @@ const dd_command dd_command_evaluate = {
     .summary = "recompute the metrics of a stored run",
     .synopsis = "RUN.h5 [--dataset NAME|FILE] [--header yes|no|auto] [--config CONFIG] [--set KEY=VALUE ...] [--out "
                 "DIR] [--overwrite] [--complete] "
-                "[--backend auto|cpu|cuda] [--threads N] [--quiet]",
+                "[--backend " DD_BACKENDS "] [--threads N] [--quiet]",
     .description =
         "Computes the metrics of a finished run (all but training_time) from its stored parameters, and prints them "
         "beside the stored ones; docs/metrics.md says what they are. On the points it was trained on, and the machine "

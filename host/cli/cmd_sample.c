@@ -27,7 +27,7 @@ static const dd_option options[] = {
      "the points that the run was trained on, where sampling starts from them (sampling.start) and they are a file "
      "that is no longer where it was."},
     DD_HEADER_OPTION,
-    {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto."},
+    DD_BACKEND_OPTION,
     {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core."},
     DD_OPTION_QUIET,
     {0}};
@@ -36,7 +36,7 @@ const dd_command dd_command_sample = {
     .name = "sample",
     .summary = "generate points from a stored run",
     .synopsis = "RUN.h5 [--n N] [--seed S] [--out FILE.h5|.csv|.npy] [--overwrite] [--dataset FILE] [--header "
-                "yes|no|auto] [--backend auto|cpu|cuda] "
+                "yes|no|auto] [--backend " DD_BACKENDS "] "
                 "[--threads N] [--quiet]",
     .description = "Generates points with the averaged parameters of a finished run, as its [sampling] "
                    "says. Point i depends on the seed and i alone, so a larger N begins with the same points.",

@@ -20,7 +20,7 @@ static const dd_option options[] = {
     DD_HEADER_OPTION,
     {"seeds", "LIST", 0, "seeds to train, for instance 0-4 or 1,5,7; one run each, trained together. Default: 0."},
     {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance training.steps=2000. May be given many times."},
-    {"backend", "auto|cpu|cuda", 0, "where to compute. Default: auto, CUDA where a device answers, else the CPU."},
+    DD_BACKEND_OPTION,
     {"threads", "N", 0,
      "threads of the CPU backend, and of the metrics on any. Default: 0, one per core. Results do not depend on it."},
     {"out", "DIR", 0, "where results go: DIR/<config>/<dataset>/seed_<n>.h5. Default: runs."},
@@ -34,7 +34,7 @@ const dd_command dd_command_train = {
     .name = "train",
     .summary = "train a configuration on datasets, measure and store the result",
     .synopsis = "CONFIG [--dataset NAME|FILE ...] [--header yes|no|auto] [--seeds LIST] [--set KEY=VALUE ...] "
-                "[--backend auto|cpu|cuda] "
+                "[--backend " DD_BACKENDS "] "
                 "[--threads N] [--out DIR] [--name NAME] [--quiet]",
     .description =
         "Trains the network that CONFIG describes (a TOML file, or a name from `dualdiff configs`), once for every "

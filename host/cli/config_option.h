@@ -3,6 +3,7 @@
 #ifndef DD_CONFIG_OPTION_H
 #define DD_CONFIG_OPTION_H
 
+#include "backend/backend.h"
 #include "base/names.h"
 #include "cli/args.h"
 #include "config/config.h"
@@ -41,6 +42,14 @@ void dd_config_names_free(dd_config_names *names);
         "header", "yes|no|auto", 0,                                                                                    \
             "whether the first row of a CSV names the columns. Default: auto, it does if it holds no number; where "   \
             "numbers could be names (0,1 or 2020,2021) the command asks for yes or no."                                \
+    }
+
+/* The option of commands that compute with a network, for their tables. */
+#define DD_BACKEND_OPTION                                                                                              \
+    {                                                                                                                  \
+        "backend", DD_BACKENDS, 0,                                                                                     \
+            "where to compute. Default: auto, CUDA where a device answers, else the CPU. A number names a device: "    \
+            "cuda:0 is the first of those that CUDA_VISIBLE_DEVICES leaves visible, cuda:1 the second."                \
     }
 
 /* How files are to be read by --header; without it reading is left as it is. DD_ERR_USAGE for another word. */

@@ -11,22 +11,27 @@
 #include "cli/commands.h"
 #include "version.h"
 
+/* "backend NAME: its device" or why it is not available; an error message may begin with the name, too. */
+static void print_backend(const char *name)
+{
+    dd_backend *backend;
+    char before[64];
+    size_t length = (size_t)snprintf(before, sizeof before, "backend %s: ", name);
+    if (dd_backend_open(name, 0, &backend)) {
+        const char *why = dd_error_message();
+        printf("%snot available: %s\n", before, why + (strncmp(why, before, length) ? 0 : length));
+        return;
+    }
+    printf("%s%s, %d thread%s\n", before, dd_backend_device(backend), dd_backend_threads(backend),
+           dd_plural(dd_backend_threads(backend)));
+    dd_backend_close(backend);
+}
+
 static dd_status print_version(void)
 {
-    static const char *const names[] = {"cpu", "cuda"};
     printf("dualdiff %s (commit %s)\n", DD_VERSION, DD_GIT_COMMIT);
-    for (int i = 0; i < 2; i++) {
-        dd_backend *backend;
-        if (dd_backend_open(names[i], 0, &backend)) {
-            const char *why = dd_error_message(), *named = "backend cuda: ";
-            size_t length = strlen(named);
-            printf("backend %s: not available: %s\n", names[i], why + (strncmp(why, named, length) ? 0 : length));
-            continue;
-        }
-        printf("backend %s: %s, %d thread%s\n", names[i], dd_backend_device(backend), dd_backend_threads(backend),
-               dd_plural(dd_backend_threads(backend)));
-        dd_backend_close(backend);
-    }
+    for (int i = 0; dd_backend_listed(i); i++)
+        print_backend(dd_backend_listed(i));
     return DD_OK;
 }
 

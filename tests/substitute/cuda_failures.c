@@ -78,6 +78,32 @@ static dd_status attempt(const small_run *s, uint64_t n, int error, uint64_t *ca
     return status;
 }
 
+/* "cuda:1" is opened on that device; of one that is not there the message says how many there are. */
+static void check_numbers(void)
+{
+    static const struct {
+        const char *name;
+        int device;
+    } opened[] = {{"cuda:1", 1}, {"cuda:0", 0}, {"cuda:1", 1}, {"cuda", 0}};
+    dd_backend *backend;
+    substitute_set_device(2, (size_t)8 << 30);
+    for (size_t i = 0; i < sizeof opened / sizeof *opened; i++) {
+        CHECK_OK(dd_backend_open(opened[i].name, 1, &backend));
+        CHECK(substitute_current_device() == opened[i].device, "%s: device %d", opened[i].name,
+              substitute_current_device());
+        dd_backend_close(backend);
+    }
+    CHECK(dd_backend_open("cuda:2", 1, &backend) == DD_ERR_BACKEND, "the third of two");
+    CHECK(strstr(dd_error_message(), "there is no device 2; there are 2, counted from 0"), "%s", dd_error_message());
+    substitute_set_device(1, (size_t)8 << 30);
+    CHECK(dd_backend_open("cuda:1", 1, &backend) == DD_ERR_BACKEND, "the second of one");
+    CHECK(strstr(dd_error_message(), "there is no device 1; there is 1, counted from 0"), "%s", dd_error_message());
+    substitute_set_device(0, 0);
+    CHECK(dd_backend_open("cuda:0", 1, &backend) == DD_ERR_BACKEND, "the first of none");
+    CHECK(strstr(dd_error_message(), "no device is visible"), "%s", dd_error_message());
+    substitute_set_device(1, (size_t)8 << 30);
+}
+
 int main(void)
 {
     enum { OUT_OF_MEMORY = 2, LAUNCH_FAILURE = 719 };
@@ -106,5 +132,6 @@ int main(void)
     CHECK_OK(attempt(&s, 0, 0, &ignored));
     printf("%d calls, each of the first 60 failing in turn, then every eleventh\n", (int)calls);
     small_run_free(&s);
+    check_numbers();
     return check_report();
 }

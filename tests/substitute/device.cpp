@@ -21,13 +21,14 @@ static int environment_devices()
 }
 
 int devices = environment_devices();
+static thread_local int current;
 size_t device_memory = environment_memory();
 
 static cudaError_t check_device(int device)
 {
     if (devices < 1)
         return cudaErrorNoDevice;
-    return device == 0 ? cudaSuccess : cudaErrorInvalidDevice;
+    return device >= 0 && device < devices ? cudaSuccess : cudaErrorInvalidDevice;
 }
 
 static const cudaDeviceProp properties = [] {
@@ -66,6 +67,11 @@ void substitute_set_device(int count, size_t memory)
     device_memory = memory;
 }
 
+int substitute_current_device(void)
+{
+    return current;
+}
+
 cudaError_t cudaGetDeviceCount(int *count)
 {
     Entry entry;
@@ -80,14 +86,19 @@ cudaError_t cudaGetDevice(int *device)
     Entry entry;
     if (entry.error)
         return entry.error;
-    *device = 0;
-    return result(check_device(0));
+    *device = current;
+    return result(check_device(current));
 }
 
 cudaError_t cudaSetDevice(int device)
 {
     Entry entry;
-    return entry.error ? entry.error : result(check_device(device));
+    if (entry.error)
+        return entry.error;
+    cudaError_t error = check_device(device);
+    if (!error)
+        current = device;
+    return result(error);
 }
 
 cudaError_t cudaSetDeviceFlags(unsigned int)

@@ -3,7 +3,7 @@
  *
  * The environment sets the same for programs that are run whole:
  *     DUALDIFF_SUBSTITUTE_ORDER=forward | reversed | random:SEED
- *     DUALDIFF_SUBSTITUTE_DEVICES=0                  no device answers
+ *     DUALDIFF_SUBSTITUTE_DEVICES=0                  no device answers; 2: two do
  *     DUALDIFF_SUBSTITUTE_MEMORY=64                  device memory in MiB
  */
 #ifndef SUBSTITUTE_H
@@ -24,8 +24,11 @@ typedef enum substitute_order {
 
 void substitute_set_order(substitute_order order, uint32_t seed);
 
-/* Devices (0 or 1) and bytes of device memory that the runtime pretends to have. */
+/* Devices and bytes of memory of each that the runtime pretends to have. */
 void substitute_set_device(int devices, size_t memory);
+
+/* The one that the calling thread has set. */
+int substitute_current_device(void);
 
 /* The n-th CUDA or cuBLAS call from now (1 is the next) does nothing and returns error (a cudaError_t; cuBLAS calls
  * return CUBLAS_STATUS_ALLOC_FAILED for out of memory, else CUBLAS_STATUS_EXECUTION_FAILED). n = 0: none fails. */

@@ -45,8 +45,9 @@ static void processor_name(char *out, size_t size)
         fclose(file);
 }
 
-static dd_status cpu_open(dd_pool *pool, void **out, int *threads, char device[128])
+static dd_status cpu_open(dd_pool *pool, int number, void **out, int *threads, char device[128])
 {
+    (void)number; /* there is no choice */
     const dd_kernels *kernels = dd_kernels_select();
     if (!kernels)
         return dd_fail(DD_ERR_BACKEND,

@@ -16,7 +16,7 @@ from files import write_whole
 from limits import drawn_in_full
 from loading import load, run_script, script_parser
 from report_html import CSS, Pictures, anchor, cell, details, head, panel_figure, picture_part, row_head, table
-from report_table import best_run, in_one_sentence, read_comparison, tables
+from report_table import best_run, in_one_sentence, read_comparison, read_metrics, tables
 from runs import INFORMATION, in_order
 
 # ---- the outcome ----
@@ -160,12 +160,13 @@ def main():
     parser = script_parser(__doc__)
     parser.add_argument("--out", required=True, help="the HTML file")
     parser.add_argument("--table", required=True, help="the comparison as CSV")
+    parser.add_argument("--metrics", required=True, help="the program's table of metrics")
     parser.add_argument("--program", required=True, help="name and version of the program")
     arguments = parser.parse_args()
     study = Study(load(arguments))
     plt.rcParams.update(STYLE)
     pictures = Pictures()
-    text, failed = pictures.put(page(study, read_comparison(arguments.table), arguments.program, pictures))
+    text, failed = pictures.put(page(study, (read_comparison(arguments.table), read_metrics(arguments.metrics)), arguments.program, pictures))
     os.makedirs(os.path.dirname(os.path.abspath(arguments.out)), exist_ok=True)
     write_whole(arguments.out, text.encode())
     print(f"{arguments.out}: {len(text) / 1e6:.1f} MB")

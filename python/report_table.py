@@ -1,34 +1,11 @@
 """The report's figures in words and in one table, and what the words mean."""
 import csv
 import math
+from dataclasses import dataclass
 from html import escape
 
 from report_html import cell, details, head, row_head, table
 
-# metric: (head of its column, unit in words, factor, which is better, what it is and what perfect samples get)
-COLUMNS = {
-    "kl_divergence": ("KL divergence", "bit", 1, "low",
-                      "How much the samples' distribution differs from the data's, estimated from distances to nearest neighbours. 0 is no difference; the "
-                      "estimate is a little above or below 0 even for perfect samples: compare with the row floor."),
-    "modes_captured": ("modes captured", "of all", 1, "high",
-                       "A mode is a place where the data are dense (a dot of the drawing). It is captured if at least a fifth of the samples that belong there "
-                       "lie there."),
-    "off_support": ("off support", "%", 100, "low", "Share of the samples that lie where the data have none. Perfect samples: 0."),
-    "eval_loss": ("training loss", "", 1, "loss", "Mean squared error of the prediction, on training points. Smaller is better, among runs that predict the same "
-                  "thing with the same noise; it says little about samples."),
-    "heldout_loss": ("held-out loss", "", 1, "loss", "The same on fresh points. Much larger than the training loss: the run has learned its points by heart."),
-    "training_time": ("training", "s", 1, "low", "Time of training, per run. Where runs were trained together, the whole time divided by their number, so it has "
-                      "no spread."),
-    "inference_time": ("sampling", "s", 1, "low", "Time of generating all samples once."),
-    "high_quality": ("good samples", "%", 100, "high", "Share of the samples within three standard deviations of a mode. Perfect samples: 99 to 100 %."),
-    "total_variation": ("total variation", "%", 100, "low", "Share of the samples that would have to move for each mode to have what it should have."),
-    "density": ("density", "", 1, None, "How many training points' neighbourhoods a sample lies in. Perfect samples: 1."),
-    "coverage": ("coverage", "%", 100, "high", "Share of the training points that have a sample nearby. Perfect samples: 97 %."),
-    "sliced_wasserstein": ("sliced Wasserstein", "", 1, "low", "How far points have to be moved, along lines in many directions, in the data's unit."),
-    "mmd_squared": ("MMD², squared", "", 1, "low", "Maximum mean discrepancy: a distance of two distributions by a kernel. Perfect samples: 0."),
-    "mean_distance": ("mean distance", "", 1, None, "Mean distance between two samples. The data's own is the aim."),
-}
-FIRST = ("kl_divergence", "modes_captured", "off_support", "eval_loss", "heldout_loss", "training_time", "inference_time")
 HIDDEN = ("modes",)  # in another column
 
 WORDS = {
@@ -46,15 +23,44 @@ WORDS = {
 }
 
 
+@dataclass
+class Metric:
+    """One entry of the program's table (host/metrics/metrics.h)."""
+
+    name: str
+    place: int  # in the first table, from 1; 0: in the second
+    title: str  # "": none, and nothing to explain
+    unit: str
+    better: str  # "low", "high", "low loss" or ""
+    meaning: str
+
+    @property
+    def factor(self):
+        return 100 if self.unit == "%" else 1
+
+    @property
+    def link(self):
+        return f"word-{self.name}" if self.title else ""
+
+    @property
+    def word(self):
+        return self.link, self.title, self.meaning
+
+
+def read_metrics(text):
+    """{name: Metric} in the order of the program's table."""
+    rows = [line.split("\t") for line in text.splitlines()]
+    return {name: Metric(name, int(place), *rest) for name, place, *rest in rows}
+
+
 def read_comparison(path):
-    """({metric: {(run, dataset): (mean, sd or None, n)}}, {metric: unit}), in the order of the file."""
-    values, units = {}, {}
+    """{metric: {(run, dataset): (mean, sd or None, n)}}, in the order of the file."""
+    values = {}
     with open(path, newline="", encoding="utf-8", errors="replace") as file:  # names as runs.read_list has them
         for row in csv.DictReader(file):
             deviation = float(row["sd"]) if row["sd"] else None
             values.setdefault(row["metric"], {})[row["run"], row["dataset"]] = (float(row["mean"]), deviation, int(row["n"]))
-            units[row["metric"]] = row["unit"]
-    return values, units
+    return values
 
 
 # ---- numbers ----
@@ -72,11 +78,11 @@ def number(value, places):
     return f"{round(value, places) + 0.0:.{places}f}".replace("-", "\N{MINUS SIGN}")
 
 
-def spread(name, value, of=None):
+def spread(metric, value, of=None):
     """A mean with its deviation; `of` the number of modes."""
     if value is None:
         return "–"
-    factor = COLUMNS[name][2] if name in COLUMNS else 1
+    factor, name = metric.factor, metric.name
     mean, deviation = factor * value[0], factor * (value[1] or 0.0)
     places = 3 if name == "kl_divergence" else 0 if mean == round(mean) and not deviation else decimals(mean, deviation)
     if factor == 100:
@@ -98,11 +104,10 @@ def losses_compare(study):
     return all(len({str(study.config[run].get(key)) for run in study.runs if not study.untrained[run]}) <= 1 for key in keys)
 
 
-def best_runs(study, name, dataset, values):
+def best_runs(study, better, dataset, values):
     """The runs with a network whose value of a metric is the best; none where one alone has a value."""
-    better = COLUMNS[name][3] if name in COLUMNS else None
-    if better == "loss":
-        better = "low" if losses_compare(study) else None
+    if better == "low loss":
+        better = "low" if losses_compare(study) else ""
     found = {run: values[run, dataset][0] for run in study.runs if (run, dataset) in values and study.untrained[run] not in BOUNDS}
     if not better or len(found) < 2:
         return set()
@@ -123,12 +128,12 @@ def rows_of(study, dataset):
 
 
 def table_row(study, dataset, run, names, comparison, best):
-    values, _ = comparison
+    values, metrics = comparison
     cells = []
     for name in names:
         modes = values.get("modes", {}).get((run, dataset)) if name == "modes_captured" else None
         value = values[name].get((run, dataset))
-        cells.append(cell(spread(name, value, modes[0] if modes and value else None), run in best[name]))
+        cells.append(cell(spread(metrics[name], value, modes[0] if modes and value else None), run in best[name]))
     seeds = len(study.seeds(run, dataset))
     kind = "draws" if study.untrained[run] in BOUNDS else "seeds"
     words = study.description[run] + (f"; {seeds} {kind}" if seeds > 1 else "")
@@ -138,22 +143,23 @@ def table_row(study, dataset, run, names, comparison, best):
 
 def metric_table(study, name, names, comparison):
     """Runs x metrics, for each dataset a group of rows."""
-    values, units = comparison
+    values, metrics = comparison
     heads = [head("run", link="word-run", number=False)]
     for metric in names:
-        column, unit, *_ = COLUMNS.get(metric, (metric, "" if units[metric] == "1" else units[metric]))
-        heads.append(head(column, unit, f"word-{metric}" if metric in COLUMNS else ""))
+        heads.append(head(metrics[metric].title or metric, metrics[metric].unit, metrics[metric].link))
     bodies = []
     for dataset in study.datasets:
-        best = {metric: best_runs(study, metric, dataset, values[metric]) for metric in names}
+        best = {metric: best_runs(study, metrics[metric].better, dataset, values[metric]) for metric in names}
         group = [f'<tr class="group"><th colspan="{len(heads)}" scope="colgroup">{escape(dataset)}</th></tr>'] if len(study.datasets) > 1 else []
         bodies.append(group + [table_row(study, dataset, run, names, comparison, best) for run in rows_of(study, dataset)])
     return table(name, heads, bodies)
 
 
-def chosen(values):
+def chosen(comparison):
     """(metrics of the first table, those of the second)"""
-    return [name for name in FIRST if name in values], [name for name in values if name not in FIRST + HIDDEN]
+    values, metrics = comparison
+    first = sorted((name for name in values if metrics[name].place and metrics[name].title), key=lambda name: metrics[name].place)
+    return first, [name for name in values if name not in (*first, *HIDDEN)]
 
 
 def words_list(entries):
@@ -169,16 +175,16 @@ def code_words(text):
 
 def meaning_of(study, comparison):
     """What the columns and rows of the first table are, folded up."""
-    first, _ = chosen(comparison[0])
+    first, _ = chosen(comparison)
     kinds = set(study.untrained.values())
     rows = [word for word in WORDS if word not in ("floor", "oracle") or {"floor": "fresh true points", "oracle": "exact denoiser"}[word] in kinds]
-    entries = [(f"word-{name}", COLUMNS[name][0], COLUMNS[name][4]) for name in first]
+    entries = [comparison[1][name].word for name in first]
     return words_list(entries + [(f"word-{word}", "bold" if word == "bold" else word, WORDS[word]) for word in rows])
 
 
 def tables(study, comparison):
     """The first table, how to read it, and the other metrics folded up."""
-    first, rest = chosen(comparison[0])
+    first, rest = chosen(comparison)
     said = ["<b>Bold</b>: the best run."]
     if "fresh true points" in study.untrained.values():
         said.append('<a href="#word-floor">floor</a>: what perfect samples score.')
@@ -192,7 +198,7 @@ def tables(study, comparison):
     parts = [metric_table(study, "Runs and metrics", first, comparison), f'<p class="soft">{" ".join(said)}</p>',
              details("What the words mean", meaning_of(study, comparison))]
     if rest:
-        known = [(f"word-{name}", COLUMNS[name][0], COLUMNS[name][4]) for name in rest if name in COLUMNS]
+        known = [comparison[1][name].word for name in rest if comparison[1][name].title]
         parts.append(details("More metrics", metric_table(study, "More metrics", rest, comparison) + words_list(known)))
     return "".join(parts)
 

@@ -4,16 +4,33 @@ import os
 import sys
 import tomllib
 from dataclasses import dataclass
+from pathlib import Path
+
+from configurations import read_configuration
 
 MISSING_PACKAGE = 3  # exit status by which the program knows that installing one is the cure
 DENSEST = 1032  # bytes that deflate, the densest filter, packs into one
-# Keys that runs stored by older programs lack, and what those runs did.
-BEFORE_KEY = {
-    "model.gate": "learned", "diffusion.terminal_snr": "kept", "diffusion.prediction": "noise",
-    "training.diversity_layer": "output", "training.diversity_distance": "euclidean", "training.diversity_scale": 1.0,
-    "training.diversity_course": "constant", "training.min_snr_gamma": 0.0, "training.precision": "float32", "training.keep_checkpoint": False,
-    "sampling.steps": 0, "sampling.eta": 1.0, "sampling.noise_factor": 1.0, "sampling.start": "normal",
-}
+# Keys of the first program. All that came later may be missing in a stored run, which then did what run_1.toml says.
+FIRST_KEYS = {f"{section}.{key}" for section, keys in {
+    "model": "experts embedding_width input_scale time_scale hidden_width hidden_depth expert_head gate_layers activation",
+    "diffusion": "timesteps schedule beta_start beta_end",
+    "training": "steps batch learning_rate beta1 beta2 epsilon weight_decay clip_norm diversity_weight ema_decay ema_power ema_start ema_every checkpoint_every gate_every",
+    "evaluation": "samples k heldout",
+    "data": "points seed",
+}.items() for key in keys.split()}
+HERE = Path(__file__).resolve().parent
+CONFIGS = next((folder for folder in (HERE / "configs", HERE.parent / "configs") if folder.is_dir()), HERE)  # installed, or in the source
+
+
+def flat(sections):
+    """{"section.key": value}"""
+    return {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
+
+
+@functools.cache
+def before_key():
+    """What runs did before there was a key: {"section.key": value}."""
+    return {key: value for key, value in flat(read_configuration(CONFIGS / "run_1.toml")).items() if key not in FIRST_KEYS}
 
 
 def fail(message, status=1):
@@ -152,9 +169,7 @@ class Result:
 
 def settings_of(config_text):
     """{"section.key": value} of a stored configuration, with what older programs did where they had no such key."""
-    sections = tomllib.loads(config_text)
-    found = {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
-    return found | {key: value for key, value in BEFORE_KEY.items() if key not in found}
+    return before_key() | flat(tomllib.loads(config_text))
 
 
 def read_list(stream):

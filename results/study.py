@@ -28,7 +28,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 from drawing import STYLE, matplotlib, np, plt, png_bytes, row_limits, row_mark, rows as row_panels, shown
 from files import write_whole
-from runs import ANALYSIS, BEFORE_KEY, INFORMATION, fail, h5py, in_order, settings_of
+from runs import ANALYSIS, INFORMATION, before_key, fail, h5py, in_order, settings_of
 
 METRICS = ("kl_divergence", "modes_captured", "modes", "off_support", "high_quality", "total_variation", "density", "coverage",
            "sliced_wasserstein", "mmd_squared", "mean_distance", "eval_loss", "heldout_loss", "training_time", "inference_time")
@@ -65,7 +65,7 @@ def protocol(config):
     start, end = found.pop("diffusion.beta_start"), found.pop("diffusion.beta_end")
     if words[0] != "cosine":
         words.append(f"beta={short(start)}..{short(end)}")
-    return " ".join(words + [f"{key.split('.')[1]}={short(value)}" for key, value in sorted(found.items()) if value != BEFORE_KEY.get(key)])
+    return " ".join(words + [f"{key.split('.')[1]}={short(value)}" for key, value in sorted(found.items()) if value != before_key().get(key)])
 
 
 def settings(name, config):
@@ -76,7 +76,7 @@ def settings(name, config):
     if is_oracle(name):
         indifferent.append("diffusion.prediction")
     kept = {key: float(value) if isinstance(value, int) else value for key, value in config.items()
-            if key.split(".")[0] in sections and key not in indifferent and value != BEFORE_KEY.get(key)}
+            if key.split(".")[0] in sections and key not in indifferent and value != before_key().get(key)}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
 
 

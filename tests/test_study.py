@@ -1,5 +1,6 @@
 """results/study.py on made-up result files: its table, what it compares, and its picture."""
 import csv
+import json
 import os
 import re
 import subprocess
@@ -214,15 +215,15 @@ def test_protocol(tmp_path):
 
 
 def test_keys_that_came_later(monkeypatch):
-    """What older runs did is what the configurations of the experiment say."""
-    monkeypatch.syspath_prepend(RESULTS)
+    """A run that an older program stored lacks them, and did what is the first choice of each now."""
     monkeypatch.syspath_prepend(RESULTS.parent / "python")
     import runs
 
-    sections = read_configuration(RESULTS.parent / "configs" / "run_1.toml")
-    for key, value in runs.BEFORE_KEY.items():
-        section, name = key.split(".")
-        assert sections[section][name] == value, key
+    whole = read_configuration(RESULTS.parent / "configs" / "run_1.toml")
+    old = "".join(f"[{section}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items() if f"{section}.{key}" in runs.FIRST_KEYS)
+                  for section, keys in whole.items())
+    assert runs.settings_of(old) == runs.flat(whole) and "\neta =" not in old
+    assert runs.settings_of(old + "[sampling]\neta = 0.5\n")["sampling.eta"] == 0.5
 
 
 def test_mistakes(made, tmp_path):

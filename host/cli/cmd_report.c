@@ -46,6 +46,34 @@ static dd_status temporary_failed(void)
     return dd_fail(DD_ERR_IO, "a temporary file cannot be written; free space in /tmp");
 }
 
+/* The table of metrics as the script reads it, a line each, fields with a tab between them; malloc'ed. */
+static char *metrics_text(void)
+{
+    static const char *const better[] = {"", "low", "high", "low loss"};
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    for (int i = 0; i < DD_METRICS && out; i++) {
+        const dd_metric_info *m = &dd_metric_table[i];
+        fprintf(out, "%s\t%d\t%s\t%s\t%s\t%s\n", m->name, m->place, m->title ? m->title : "",
+                m->title_unit ? m->title_unit : "", better[m->better], m->meaning ? m->meaning : "");
+    }
+    if (out)
+        fclose(out);
+    return text;
+}
+
+static dd_status run_script(const char *out, const char *table, dd_entries *entries)
+{
+    char *metrics = metrics_text();
+    const char *arguments[] = {
+        "--out", out, "--table", table, "--metrics", metrics, "--program", "dualdiff " DD_VERSION, NULL};
+    dd_status status = metrics ? dd_tool_run("report.py", arguments, entries, entries->count)
+                               : dd_fail(DD_ERR_MEMORY, "out of memory");
+    free(metrics);
+    return status;
+}
+
 /* The script gets the comparison as CSV, so that its numbers are those of `compare`. */
 static dd_status make_report(const char *out, dd_entries *entries)
 {
@@ -64,10 +92,8 @@ static dd_status make_report(const char *out, dd_entries *entries)
     } else {
         close(descriptor);
     }
-    if (!status) {
-        const char *arguments[] = {"--out", out, "--table", table, "--program", "dualdiff " DD_VERSION, NULL};
-        status = dd_tool_run("report.py", arguments, entries, entries->count);
-    }
+    if (!status)
+        status = run_script(out, table, entries);
     unlink(table);
     return status;
 }

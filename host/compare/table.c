@@ -14,10 +14,6 @@ enum {
     CELL = 96
 };
 
-/* What is looked at first comes first; the rest must be asked for. */
-static const char *const first_metrics[] = {"kl_divergence", "modes_captured", "off_support",    "eval_loss",
-                                            "heldout_loss",  "training_time",  "inference_time", "kl_zero_distances"};
-
 /* Runs down, datasets across; a cell is the entries of one run and dataset. */
 typedef struct grid {
     int runs, datasets;
@@ -41,16 +37,26 @@ static void grid_free(grid *g)
     free(g->cell);
 }
 
+/* What is looked at first comes first; the rest must be asked for. */
+static int first_metrics(int metric[DD_METRICS])
+{
+    int count = 0;
+    for (int place = 1; place <= DD_METRICS; place++)
+        for (int i = 0; i < DD_METRICS; i++)
+            if (dd_metric_table[i].place == place)
+                metric[count++] = i;
+    return count;
+}
+
 static void choose_metrics(const dd_table_options *options, grid *g)
 {
-    int csv = options->format == DD_TABLE_CSV, some = (int)(sizeof first_metrics / sizeof *first_metrics);
-    g->metrics = options->metrics ? options->metrics : csv ? DD_METRICS : some;
-    for (int i = 0; i < g->metrics; i++) {
-        if (options->metrics)
-            g->metric[i] = options->metric[i];
-        else
-            g->metric[i] = csv ? i : dd_metric_number(first_metrics[i]);
-    }
+    g->metrics = options->metrics;
+    memcpy(g->metric, options->metric, sizeof g->metric);
+    if (!g->metrics && options->format != DD_TABLE_CSV)
+        g->metrics = first_metrics(g->metric);
+    if (!g->metrics)
+        for (; g->metrics < DD_METRICS; g->metrics++)
+            g->metric[g->metrics] = g->metrics;
 }
 
 static dd_status grid_create(const dd_entries *e, const dd_table_options *options, grid *g)

@@ -3,34 +3,66 @@
 
 #include <string.h>
 
-const dd_metric_info dd_metric_table[DD_METRICS] = {
-    {"training_time", "s", "wall time of training, of the ensemble / replicas", offsetof(dd_metrics, training_time), 1},
-    {"eval_loss", "1", "mean squared error of the predicted noise on the training set", offsetof(dd_metrics, eval_loss),
-     1},
-    {"heldout_loss", "1", "mean squared error of the predicted noise on fresh points",
-     offsetof(dd_metrics, heldout_loss), 0},
-    {"inference_time", "s", "wall time of sampling, of the ensemble / replicas", offsetof(dd_metrics, inference_time),
-     1},
-    {"kl_divergence", "bit", "nearest-neighbour estimate of KL(real || generated)", offsetof(dd_metrics, kl_divergence),
-     1},
-    {"kl_zero_distances", "1", "real points left out of kl_divergence because a distance was 0",
-     offsetof(dd_metrics, kl_zero_distances), 0},
-    {"modes", "1", "modes of the dataset", offsetof(dd_metrics, modes), 0},
-    {"modes_captured", "1", "modes with at least a fifth of their share in high-quality samples",
-     offsetof(dd_metrics, modes_captured), 0},
-    {"high_quality", "1", "share of samples within 3 sigma of a mode or curve, or in its disc or box",
-     offsetof(dd_metrics, high_quality), 0},
-    {"off_support", "1", "share of samples beyond 6 sigma of every mode or curve, or .02 outside disc or box",
-     offsetof(dd_metrics, off_support), 0},
-    {"total_variation", "1", "between samples and truth, over modes or cells and what lies outside",
-     offsetof(dd_metrics, total_variation), 0},
-    {"density", "1", "Naeem et al. 2020, k = 5; 1 for the true distribution", offsetof(dd_metrics, density), 0},
-    {"coverage", "1", "Naeem et al. 2020, k = 5; .97 for the true distribution", offsetof(dd_metrics, coverage), 0},
-    {"sliced_wasserstein", "1", "Wasserstein-1 distance to the training set, mean over 128 directions",
-     offsetof(dd_metrics, sliced_wasserstein), 0},
-    {"mmd_squared", "1", "squared maximum mean discrepancy, unbiased", offsetof(dd_metrics, mmd_squared), 0},
-    {"mean_distance", "1", "mean distance between two samples", offsetof(dd_metrics, mean_distance), 0},
+#define METRIC(member) .name = #member, .offset = offsetof(dd_metrics, member)
+
+const dd_metric_info dd_metric_table[] = {
+    {METRIC(training_time), .unit = "s", .long_name = "wall time of training, of the ensemble / replicas",
+     .in_final_info = 1, .place = 6, .title = "training", .title_unit = "s", .better = DD_LOW,
+     .meaning = "Time of training, per run. Where runs were trained together, the whole time divided by their number, "
+                "so it has no spread."},
+    {METRIC(eval_loss), .unit = "1", .long_name = "mean squared error of the predicted noise on the training set",
+     .in_final_info = 1, .place = 4, .title = "training loss", .better = DD_LOW_LOSS,
+     .meaning = "Mean squared error of the prediction, on training points. Smaller is better, among runs that predict "
+                "the same thing with the same noise; it says little about samples."},
+    {METRIC(heldout_loss), .unit = "1", .long_name = "mean squared error of the predicted noise on fresh points",
+     .place = 5, .title = "held-out loss", .better = DD_LOW_LOSS,
+     .meaning =
+         "The same on fresh points. Much larger than the training loss: the run has learned its points by heart."},
+    {METRIC(inference_time), .unit = "s", .long_name = "wall time of sampling, of the ensemble / replicas",
+     .in_final_info = 1, .place = 7, .title = "sampling", .title_unit = "s", .better = DD_LOW,
+     .meaning = "Time of generating all samples once."},
+    {METRIC(kl_divergence), .unit = "bit", .long_name = "nearest-neighbour estimate of KL(real || generated)",
+     .in_final_info = 1, .place = 1, .title = "KL divergence", .title_unit = "bit", .better = DD_LOW,
+     .meaning = "How much the samples' distribution differs from the data's, estimated from distances to nearest "
+                "neighbours. 0 is no difference; the estimate is a little above or below 0 even for perfect samples: "
+                "compare with the row floor."},
+    {METRIC(kl_zero_distances), .unit = "1",
+     .long_name = "real points left out of kl_divergence because a distance was 0", .place = 8},
+    {METRIC(modes), .unit = "1", .long_name = "modes of the dataset"},
+    {METRIC(modes_captured), .unit = "1",
+     .long_name = "modes with at least a fifth of their share in high-quality samples", .place = 2,
+     .title = "modes captured", .title_unit = "of all", .better = DD_HIGH,
+     .meaning = "A mode is a place where the data are dense (a dot of the drawing). It is captured if at least a fifth "
+                "of the samples that belong there lie there."},
+    {METRIC(high_quality), .unit = "1",
+     .long_name = "share of samples within 3 sigma of a mode or curve, or in its disc or box", .title = "good samples",
+     .title_unit = "%", .better = DD_HIGH,
+     .meaning = "Share of the samples within three standard deviations of a mode. Perfect samples: 99 to 100 %."},
+    {METRIC(off_support), .unit = "1",
+     .long_name = "share of samples beyond 6 sigma of every mode or curve, or .02 outside disc or box", .place = 3,
+     .title = "off support", .title_unit = "%", .better = DD_LOW,
+     .meaning = "Share of the samples that lie where the data have none. Perfect samples: 0."},
+    {METRIC(total_variation), .unit = "1",
+     .long_name = "between samples and truth, over modes or cells and what lies outside", .title = "total variation",
+     .title_unit = "%", .better = DD_LOW,
+     .meaning = "Share of the samples that would have to move for each mode to have what it should have."},
+    {METRIC(density), .unit = "1", .long_name = "Naeem et al. 2020, k = 5; 1 for the true distribution",
+     .title = "density", .meaning = "How many training points' neighbourhoods a sample lies in. Perfect samples: 1."},
+    {METRIC(coverage), .unit = "1", .long_name = "Naeem et al. 2020, k = 5; .97 for the true distribution",
+     .title = "coverage", .title_unit = "%", .better = DD_HIGH,
+     .meaning = "Share of the training points that have a sample nearby. Perfect samples: 97 %."},
+    {METRIC(sliced_wasserstein), .unit = "1",
+     .long_name = "Wasserstein-1 distance to the training set, mean over 128 directions", .title = "sliced Wasserstein",
+     .better = DD_LOW,
+     .meaning = "How far points have to be moved, along lines in many directions, in the data's unit."},
+    {METRIC(mmd_squared), .unit = "1", .long_name = "squared maximum mean discrepancy, unbiased",
+     .title = "MMD², squared", .better = DD_LOW,
+     .meaning = "Maximum mean discrepancy: a distance of two distributions by a kernel. Perfect samples: 0."},
+    {METRIC(mean_distance), .unit = "1", .long_name = "mean distance between two samples", .title = "mean distance",
+     .meaning = "Mean distance between two samples. The data's own is the aim."},
 };
+
+_Static_assert(sizeof dd_metric_table / sizeof *dd_metric_table == DD_METRICS, "a member of dd_metrics has no entry");
 
 int dd_metric_number(const char *name)
 {

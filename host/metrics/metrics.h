@@ -28,15 +28,28 @@ typedef struct dd_metrics {
     double mean_distance;      /* between two samples, coordinates' unit */
 } dd_metrics;
 
-/* Name, unit and meaning of each member of dd_metrics, in its order: the store, the tables and
- * final_info.json walk this. */
+/* Which of two values the report prints in bold. */
+typedef enum dd_better {
+    DD_NEITHER,
+    DD_LOW,
+    DD_HIGH,
+    DD_LOW_LOSS /* low, among runs that predict the same under the same noise */
+} dd_better;
+
+/* What each member of dd_metrics is, in its order: the store, the tables, final_info.json and the report walk this. */
 typedef struct dd_metric_info {
     const char *name, *unit, *long_name;
     size_t offset;
     int in_final_info; /* one of the reference's four */
+    int place;         /* among those that tables show unasked, from 1; 0: it must be asked for */
+    /* For the report: the head of its column (NULL: its name, and nothing is explained), the unit there ("%": the value
+     * times 100; NULL: none), and what it is in plain words, with what perfect samples get. */
+    const char *title, *title_unit;
+    dd_better better;
+    const char *meaning;
 } dd_metric_info;
 
-enum { DD_METRICS = 16 };
+enum { DD_METRICS = sizeof(dd_metrics) / sizeof(double) };
 extern const dd_metric_info dd_metric_table[DD_METRICS];
 
 /* Number of the metric called `name`; -1 if there is none. */

@@ -55,12 +55,7 @@ static void set_up(server *s)
     if (!replica)
         exit(DD_ERR_MEMORY);
     for (int i = 0; i < s->replicas; i++)
-        replica[i] = (dd_replica){.seed = (uint64_t)i,
-                                  .data = &s->points,
-                                  .learning_rate = t->learning_rate,
-                                  .weight_decay = t->weight_decay,
-                                  .clip_norm = t->clip_norm,
-                                  .diversity_weight = t->diversity_weight};
+        replica[i] = dd_replica_of(t, (uint64_t)i, &s->points);
     dd_ensemble_spec spec = {
         .model = &s->model, .schedule = &s->schedule, .training = t, .replicas = s->replicas, .replica = replica};
     need(dd_ensemble_create(s->backend, &spec, &s->ensemble));
@@ -113,15 +108,7 @@ static double evaluate(server *s, uint32_t n)
 static storing *stored(server *s)
 {
     if (!s->storing) {
-        s->run = (dd_run){.config = &s->config,
-                          .config_name = "bench",
-                          .dataset = s->points.name,
-                          .points = s->points.n,
-                          .data_checksum = s->points.checksum,
-                          .replicas = 1,
-                          .backend = dd_backend_name(s->backend),
-                          .device = dd_backend_device(s->backend),
-                          .threads = dd_backend_threads(s->backend)};
+        s->run = dd_run_of(&s->config, "bench", &s->points, 0, s->backend);
         need(storing_open(s->ensemble, &s->run, &s->model, ".", &s->storing));
     }
     return s->storing;

@@ -139,7 +139,7 @@ static void check_refusals(void)
         {"[training]\nmomentum = 1.0\n", {"line 2", "training.momentum: unknown key", "configs/"}},
         {"[training]\n\nhidden_width = 1\n", {"line 3", "belongs to section [model]"}},
         {"steps = 1\n", {"line 1", "steps", "belongs to section [training]"}},
-        {"[modle]\nexperts = 1\n", {"line 1, column 2", "unknown section [modle]", "did you mean [model]?"}},
+        {"[modle]\nexperts = 1\n", {"line 1, column 2", "unknown section [modle]", "did you mean 'model'?"}},
         {"[model]\n[optimiser]\n", {"line 2", "unknown section [optimiser]", "[training]"}},
         {"[model]\n[model.deeper]\nexperts = 2\n", {"line 2", "model.deeper", "unknown key"}},
         {"[training]\nsteps = \"many\"\n", {"line 2", "training.steps: a string where an integer is wanted"}},
@@ -160,7 +160,7 @@ static void check_refusals(void)
         {"[sampling]\neta = 1.5\n", {"line 2", "1.5 is out of range", "from 0 to 1"}},
         {"[sampling]\nstepz = 5\n", {"line 2", "sampling.stepz: unknown key", "did you mean 'steps'?"}},
         {"[sampling]\nprediction = \"v\"\n", {"line 2", "belongs to section [diffusion]"}},
-        {"[smapling]\neta = 1\n", {"line 1", "unknown section [smapling]", "did you mean [sampling]?"}},
+        {"[smapling]\neta = 1\n", {"line 1", "unknown section [smapling]", "did you mean 'sampling'?"}},
         {"[training]\ndiversity_scale = 0\n", {"line 2", "0 is out of range", "from 1e-06"}},
         {"[training]\nsteps = 0\n", {"line 2", "0 is out of range", "from 1 to 100000000"}},
         {"[training]\nlearning_rate = -1e-3\n", {"line 2", "-0.001 is out of range", "from 0"}},
@@ -193,7 +193,7 @@ static void check_refused_overrides(void)
     };
     static const refusal values[] = {
         {"training.stesp=3", {"--set training.stesp=3: training.stesp: unknown key", "did you mean 'steps'?"}},
-        {"trainnig.steps=3", {"unknown section [trainnig]", "did you mean [training]?"}},
+        {"trainnig.steps=3", {"unknown section [trainnig]", "did you mean 'training'?"}},
         {"training.steps=3.5", {"a float where an integer is wanted"}},
         {"training.steps=many", {"a string where an integer is wanted"}},
         {"training.learning_rate=nan", {"nan is out of range"}},

@@ -79,6 +79,9 @@ static void check_closest(void)
     /* "abcd" is 1 swap from "abdc" but 2 replacements: a swap counts one, so it wins over 2 edits. */
     static const char *const swapped[] = {"xbcx", "abdc"};
     CHECK(!strcmp(dd_closest("abcd", swapped, 2), "abdc"), "a swap is one edit");
+    char near[DD_SUGGESTION];
+    CHECK(!strcmp(dd_suggest("abcd", swapped, 2, near), "; did you mean 'abdc'?"), "%s", near);
+    CHECK(!*dd_suggest("nothing like it", swapped, 2, near), "%s", near);
     char longest[200];
     memset(longest, 'k', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';

@@ -63,8 +63,8 @@ static void draw(pass *p, int t)
         dd_draw_normals(p->s->stored->header.seed, DD_DRAW_HELDOUT, (uint32_t)t, i, noise);
         for (int c = 0; c < 2; c++) {
             size_t at = 2 * (size_t)i + (size_t)c;
-            p->x[at] = schedule->signal[t] * xy[c] + schedule->noise[t] * noise[c];
-            p->target[at] = schedule->target_point[t] * xy[c] + schedule->target_noise[t] * noise[c];
+            p->x[at] = dd_noised(schedule, t, xy[c], noise[c]);
+            p->target[at] = dd_target(schedule, t, xy[c], noise[c]);
         }
         p->region[i] = dd_regions_of(&p->s->regions, xy);
     }

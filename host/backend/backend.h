@@ -75,6 +75,9 @@ typedef struct dd_replica {
     double learning_rate, weight_decay, clip_norm, diversity_weight;
 } dd_replica;
 
+/* The replica that [training] describes. */
+dd_replica dd_replica_of(const dd_training_config *training, uint64_t seed, const dd_points *data);
+
 typedef struct dd_ensemble_spec {
     const dd_model *model; /* the caller's for the ensemble's life, like the next two */
     const dd_schedule *schedule;

@@ -143,3 +143,13 @@ dd_status dd_ensemble_predict(dd_ensemble *ensemble, dd_state_part part, const f
         return dd_fail(DD_ERR_INTERNAL, "gating weights of a network without a gate");
     return head_of(ensemble)->ops->predict(ensemble, part, x, n, t, prediction);
 }
+
+dd_replica dd_replica_of(const dd_training_config *training, uint64_t seed, const dd_points *data)
+{
+    return (dd_replica){.seed = seed,
+                        .data = data,
+                        .learning_rate = training->learning_rate,
+                        .weight_decay = training->weight_decay,
+                        .clip_norm = training->clip_norm,
+                        .diversity_weight = training->diversity_weight};
+}

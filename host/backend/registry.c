@@ -127,16 +127,15 @@ static dd_status open_best(dd_backend *b)
 
 static dd_status unknown(const char *name)
 {
-    const char *names[BACKENDS + 1] = {"auto"}, *closest = NULL;
+    const char *names[BACKENDS + 1] = {"auto"}, *meant = name;
+    char near[DD_SUGGESTION];
     for (int i = 0; i < BACKENDS; i++) {
         names[i + 1] = registry[i].name;
         if (registry[i].mistaken && !strcmp(name, registry[i].mistaken))
-            closest = registry[i].name;
+            meant = registry[i].name;
     }
-    if (!closest)
-        closest = dd_closest(name, names, BACKENDS + 1);
-    return dd_fail(DD_ERR_USAGE, "unknown backend '%s'; it is one of " DD_BACKENDS "%s%s%s", name,
-                   closest ? " (did you mean '" : "", closest ? closest : "", closest ? "'?)" : "");
+    return dd_fail(DD_ERR_USAGE, "unknown backend '%s'; it is one of " DD_BACKENDS "%s", name,
+                   dd_suggest(meant, names, BACKENDS + 1, near));
 }
 
 static dd_status open_listed(dd_backend *b, const char *name, int device)

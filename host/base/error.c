@@ -93,3 +93,12 @@ const char *dd_closest(const char *word, const char *const *names, int count)
     }
     return best ? best : begins_with(word, names, count);
 }
+
+const char *dd_suggest(const char *word, const char *const *names, int count, char out[DD_SUGGESTION])
+{
+    const char *closest = dd_closest(word, names, count);
+    *out = '\0';
+    if (closest)
+        snprintf(out, DD_SUGGESTION, "; did you mean '%.100s'?", closest);
+    return out;
+}

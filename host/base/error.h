@@ -71,6 +71,10 @@ const char *dd_error_message(void);
  * none is near enough to be worth suggesting. Used for unknown keys, subcommands, backends and datasets. */
 const char *dd_closest(const char *word, const char *const *names, int count);
 
+/* The same as the end of a message: "; did you mean '<entry>'?", or "". Returns out. */
+enum { DD_SUGGESTION = 128 };
+const char *dd_suggest(const char *word, const char *const *names, int count, char out[DD_SUGGESTION]);
+
 #ifdef __cplusplus
 }
 #endif

@@ -69,9 +69,9 @@ static dd_status parse_format(const char *name, dd_table_format *format)
             return DD_OK;
         }
     }
-    const char *closest = dd_closest(name, names, 3);
-    return dd_fail(DD_ERR_USAGE, "compare: unknown format '%s'; formats are text, markdown and csv%s%s%s", name,
-                   closest ? " (did you mean '" : "", closest ? closest : "", closest ? "'?)" : "");
+    char near[DD_SUGGESTION];
+    return dd_fail(DD_ERR_USAGE, "compare: unknown format '%s'; formats are text, markdown and csv%s", name,
+                   dd_suggest(name, names, 3, near));
 }
 
 static dd_status parse_metrics(const dd_args *args, dd_table_options *options)
@@ -83,10 +83,11 @@ static dd_status parse_metrics(const dd_args *args, dd_table_options *options)
         names[i + 1] = dd_metric_table[i].name;
     for (int i = 0; i < count && !status; i++) {
         int all = !strcmp(name[i], "all"), number = dd_metric_number(name[i]);
-        const char *closest = dd_closest(name[i], names, DD_METRICS + 1);
+        char near[DD_SUGGESTION];
+        dd_suggest(name[i], names, DD_METRICS + 1, near);
         if (!all && number < 0)
-            status = dd_fail(DD_ERR_USAGE, "compare: there is no metric '%s'%s%s%s; docs/metrics.md names them",
-                             name[i], closest ? " (did you mean '" : "", closest ? closest : "", closest ? "'?)" : "");
+            status = dd_fail(DD_ERR_USAGE, "compare: there is no metric '%s'%s docs/metrics.md names them", name[i],
+                             *near ? near : ";");
         for (int j = all ? 0 : number; j < (all ? DD_METRICS : number + 1) && !status; j++) {
             int known = 0;
             while (known < options->metrics && options->metric[known] != j)

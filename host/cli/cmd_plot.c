@@ -60,11 +60,11 @@ static dd_status keep_dataset(dd_entries *entries, const char *dataset, int *cou
         names[i] = entries->entry[i].dataset;
         kept += !strcmp(names[i], dataset);
     }
-    const char *closest = kept ? NULL : dd_closest(dataset, names, entries->count);
+    char near[DD_SUGGESTION];
+    dd_suggest(dataset, names, entries->count, near);
     dd_status status = kept ? DD_OK
-                            : dd_fail(DD_ERR_USAGE, "plot: no finished run of dataset '%s'%s%s%s", dataset,
-                                      closest ? "; did you mean '" : "; `dualdiff compare` lists what there is",
-                                      closest ? closest : "", closest ? "'?" : "");
+                            : dd_fail(DD_ERR_USAGE, "plot: no finished run of dataset '%s'%s", dataset,
+                                      *near ? near : "; `dualdiff compare` lists what there is");
     free(names);
     for (int i = 0, front = 0; i < entries->count && !status; i++) {
         if (!strcmp(entries->entry[i].dataset, dataset)) {

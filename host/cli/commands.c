@@ -32,9 +32,9 @@ dd_status dd_command_find(const char *word, const dd_command **command)
         if (!strcmp(word, names[count]))
             return DD_OK;
     }
-    const char *closest = dd_closest(word, names, count);
-    return dd_fail(DD_ERR_USAGE, "unknown command '%s'%s%s%s; `dualdiff --help` lists them", word,
-                   closest ? "; did you mean '" : "", closest ? closest : "", closest ? "'?" : "");
+    char near[DD_SUGGESTION];
+    dd_suggest(word, names, count, near);
+    return dd_fail(DD_ERR_USAGE, "unknown command '%s'%s `dualdiff --help` lists them", word, *near ? near : ";");
 }
 
 void dd_program_help(void)

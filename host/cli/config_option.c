@@ -76,11 +76,12 @@ static int is_file(const char *path)
 
 static dd_status unknown_name(const char *word, const dd_config_names *own)
 {
-    const char *closest = dd_closest(word, (const char *const *)own->name, own->count);
-    return dd_fail(
-        DD_ERR_IO,
-        "%s: No such file, and no configuration of that name in %s%s%s%s `dualdiff configs` lists the configurations",
-        word, own->folder, closest ? "; did you mean '" : ";", closest ? closest : "", closest ? "'?" : "");
+    char near[DD_SUGGESTION];
+    dd_suggest(word, (const char *const *)own->name, own->count, near);
+    return dd_fail(DD_ERR_IO,
+                   "%s: No such file, and no configuration of that name in %s%s `dualdiff configs` lists the "
+                   "configurations",
+                   word, own->folder, *near ? near : ";");
 }
 
 static dd_status find_own(const char *word, char **path)

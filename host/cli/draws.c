@@ -88,16 +88,7 @@ static dd_status check_stored(const dd_draws *d, const dd_draw_source *source, c
 
 static dd_status store(const dd_draws *d, const dd_draw_source *source, uint64_t seed, const dd_result *result)
 {
-    dd_run run = {.config = &d->config,
-                  .config_name = source->run,
-                  .dataset = d->dataset,
-                  .points = d->points.n,
-                  .data_checksum = d->points.checksum,
-                  .seed = seed,
-                  .replicas = 1,
-                  .backend = dd_backend_name(d->backend),
-                  .device = dd_backend_device(d->backend),
-                  .threads = dd_backend_threads(d->backend)};
+    dd_run run = dd_run_of(&d->config, source->run, &d->points, seed, d->backend);
     char *path = dd_run_path(d->out, source->run, d->dataset, seed, ".h5");
     if (!path)
         return dd_fail(DD_ERR_MEMORY, "out of memory");

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/statistics.h"
 #include "config/config_reading.h"
 
 /* ---- the table of keys ---- */
@@ -184,15 +185,11 @@ static dd_status check_section(const reading *r, const dd_toml_value *v)
     for (int i = 0; i < SECTIONS; i++)
         if (!strcmp(section_names[i], v->section))
             return DD_OK;
-    char at[DD_TOML_PLACE];
-    const char *closest = dd_closest(v->section, section_names, SECTIONS);
-    if (closest)
-        return dd_fail(DD_ERR_CONFIG, "%s: %sunknown section [%s]; did you mean [%s]?", r->origin, place(r, v, at),
-                       v->section, closest);
-    return dd_fail(
-        DD_ERR_CONFIG,
-        "%s: %sunknown section [%s]; there are [model], [diffusion], [training], [sampling], [evaluation] and [data]",
-        r->origin, place(r, v, at), v->section);
+    char at[DD_TOML_PLACE], near[DD_SUGGESTION];
+    if (!*dd_suggest(v->section, section_names, SECTIONS, near))
+        snprintf(near, sizeof near,
+                 "; there are [model], [diffusion], [training], [sampling], [evaluation] and [data]");
+    return dd_fail(DD_ERR_CONFIG, "%s: %sunknown section [%s]%s", r->origin, place(r, v, at), v->section, near);
 }
 
 static dd_status unknown_key(const reading *r, const dd_toml_value *v)
@@ -207,10 +204,9 @@ static dd_status unknown_key(const reading *r, const dd_toml_value *v)
         if (!*v->section || !strcmp(keys[i].section, v->section))
             names[count++] = keys[i].key;
     }
-    const char *closest = dd_closest(v->key, names, count);
-    if (closest)
-        return fail_at(r, v, "unknown key; did you mean '%s'?", closest);
-    return fail_at(r, v, "unknown key; configs/run_1.toml has every key there is");
+    char near[DD_SUGGESTION];
+    dd_suggest(v->key, names, count, near);
+    return fail_at(r, v, "unknown key%s", *near ? near : "; configs/run_1.toml has every key there is");
 }
 
 static dd_status out_of_range(const reading *r, const dd_toml_value *v, const key_info *key, double value)
@@ -229,9 +225,9 @@ static dd_status read_word(const reading *r, const dd_toml_value *v, const key_i
         }
         snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", count ? ", " : "", key->words[count]);
     }
-    const char *closest = dd_closest(v->string, key->words, count);
-    return fail_at(r, v, "unknown word '%s'; it is one of %s%s%s%s", v->string, list, closest ? " (did you mean '" : "",
-                   closest ? closest : "", closest ? "'?)" : "");
+    char near[DD_SUGGESTION];
+    return fail_at(r, v, "unknown word '%s'; it is one of %s%s", v->string, list,
+                   dd_suggest(v->string, key->words, count, near));
 }
 
 static dd_status read_widths(const reading *r, const dd_toml_value *v, const key_info *key, dd_widths *out)
@@ -363,21 +359,10 @@ dd_status dd_config_validate(const dd_config *c)
 
 /* ---- printing and comparing ---- */
 
-/* The shortest decimal that reads back equal, with a point or exponent so that TOML takes it for a float. */
-static void print_real(char *out, size_t size, double value)
-{
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(out, size, "%.*g", digits, value);
-        if (strtod(out, NULL) == value)
-            break;
-    }
-    if (!strpbrk(out, ".en"))
-        snprintf(out + strlen(out), size - strlen(out), ".0");
-}
-
 static void print_value(char *out, size_t size, const dd_config *config, const key_info *key)
 {
     const void *from = member(config, key);
+    char text[DD_FLOAT_TEXT];
     switch (key->type) {
     case KEY_INT:
         snprintf(out, size, "%d", *(const int *)from);
@@ -389,7 +374,8 @@ static void print_value(char *out, size_t size, const dd_config *config, const k
         snprintf(out, size, "%llu", (unsigned long long)*(const uint64_t *)from);
         break;
     case KEY_REAL:
-        print_real(out, size, *(const double *)from);
+        dd_float_text(*(const double *)from, text);
+        snprintf(out, size, "%s", text);
         break;
     case KEY_WORD:
         snprintf(out, size, "\"%s\"", key->words[*(const int *)from]);

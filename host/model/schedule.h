@@ -50,4 +50,16 @@ typedef struct dd_schedule {
 DD_CHECKED dd_status dd_schedule_create(const dd_config *config, dd_schedule *schedule);
 void dd_schedule_free(dd_schedule *schedule);
 
+/* x_t of one coordinate: `point` noised to timestep t with the normal `noise`. */
+static inline float dd_noised(const dd_schedule *s, int t, float point, float noise)
+{
+    return s->signal[t] * point + s->noise[t] * noise;
+}
+
+/* What a network is taught to predict there. */
+static inline float dd_target(const dd_schedule *s, int t, float point, float noise)
+{
+    return s->target_point[t] * point + s->target_noise[t] * noise;
+}
+
 #endif

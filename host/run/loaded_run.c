@@ -12,7 +12,7 @@
 static dd_status load(const char *path, dd_loaded *s)
 {
     const dd_training_config *t = &s->header.config.training;
-    dd_replica replica = {.seed = s->header.seed, .learning_rate = t->learning_rate};
+    dd_replica replica = dd_replica_of(t, s->header.seed, NULL);
     dd_ensemble_spec spec = {
         .model = &s->model, .schedule = &s->schedule, .training = t, .replicas = 1, .replica = &replica};
     float *parameters = malloc(s->model.parameters * sizeof *parameters);

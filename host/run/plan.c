@@ -150,22 +150,13 @@ static dd_status set_up_work(dd_plan *plan, int dataset, uint64_t seed, dd_work 
     const dd_job *job = plan->job;
     const dd_points *points = &plan->points[dataset];
     *w = (dd_work){
-        .run = {.config = job->config,
-                .config_name = job->config_name,
-                .dataset = points->name,
-                .points = points->n,
-                .data_checksum = points->checksum,
-                .dataset_path = points->path,
-                .reading = job->reading,
-                .seed = seed,
-                .backend = dd_backend_name(plan->backend),
-                .device = dd_backend_device(plan->backend),
-                .threads = dd_backend_threads(plan->backend)},
+        .run = dd_run_of(job->config, job->config_name, points, seed, plan->backend),
         .source = job->dataset[dataset],
         .points = points,
         .result = dd_run_path(job->out, job->config_name, points->name, seed, ".h5"),
         .checkpoint = dd_run_path(job->out, job->config_name, points->name, seed, ".checkpoint"),
     };
+    w->run.reading = job->reading;
     if (!w->result || !w->checkpoint)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     DD_TRY(dd_make_directories(w->result, "--out"));

@@ -45,12 +45,7 @@ static dd_status create_ensemble(session *s)
     for (int part = 0; part < DD_STATE_PARTS; part++)
         s->state[part] = s->memory + (size_t)part * plan->model.parameters;
     for (int i = 0; i < s->count; i++)
-        replica[i] = (dd_replica){.seed = s->work[i].run.seed,
-                                  .data = s->work[i].points,
-                                  .learning_rate = t->learning_rate,
-                                  .weight_decay = t->weight_decay,
-                                  .clip_norm = t->clip_norm,
-                                  .diversity_weight = t->diversity_weight};
+        replica[i] = dd_replica_of(t, s->work[i].run.seed, s->work[i].points);
     dd_ensemble_spec spec = {
         .model = &plan->model, .schedule = &plan->schedule, .training = t, .replicas = s->count, .replica = replica};
     dd_status status = dd_ensemble_create(plan->backend, &spec, &s->ensemble);

@@ -212,3 +212,19 @@ dd_status dd_header_matches(const dd_header *header, const dd_run *run, const ch
     free(data_difference);
     return status;
 }
+
+dd_run dd_run_of(const dd_config *config, const char *config_name, const dd_points *points, uint64_t seed,
+                 const dd_backend *backend)
+{
+    return (dd_run){.config = config,
+                    .config_name = config_name,
+                    .dataset = points->name,
+                    .points = points->n,
+                    .data_checksum = points->checksum,
+                    .dataset_path = points->path,
+                    .seed = seed,
+                    .replicas = 1,
+                    .backend = dd_backend_name(backend),
+                    .device = dd_backend_device(backend),
+                    .threads = dd_backend_threads(backend)};
+}

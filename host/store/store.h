@@ -41,6 +41,11 @@ typedef struct dd_run {
     int threads;
 } dd_run;
 
+/* What a run of `config` on `points` says of itself where `backend` trains it alone; `reading` is left to the caller.
+ * The strings are the arguments' own. */
+dd_run dd_run_of(const dd_config *config, const char *config_name, const dd_points *points, uint64_t seed,
+                 const dd_backend *backend);
+
 /* ---- what every file tells of itself ---- */
 
 typedef enum dd_file_kind { DD_FILE_LOG, DD_FILE_CHECKPOINT, DD_FILE_RESULT, DD_FILE_SAMPLES } dd_file_kind;

@@ -298,8 +298,8 @@ dd_cpu_draw dd_cpu_draw_row(const dd_schedule *schedule, uint64_t seed, dd_purpo
     dd_normal2(word[0], word[1], noise);
     d.t = (int32_t)dd_below(word[2], (uint32_t)schedule->timesteps);
     for (int c = 0; c < 2; c++) {
-        d.x[c] = schedule->signal[d.t] * xy[c] + schedule->noise[d.t] * noise[c];
-        d.target[c] = schedule->target_point[d.t] * xy[c] + schedule->target_noise[d.t] * noise[c];
+        d.x[c] = dd_noised(schedule, d.t, xy[c], noise[c]);
+        d.target[c] = dd_target(schedule, d.t, xy[c], noise[c]);
     }
     return d;
 }

@@ -143,7 +143,7 @@ static void check_failures(const dd_metrics *expected)
     /* Nothing is known of such a set: the thread that takes its modes fails. */
     dd_points unknown = set_points[2], few = set_points[2];
     strcpy(unknown.name, "no_such_set");
-    check_failure(expected, &unknown, x[2], DD_ERR_CONFIG, "no_such_set");
+    check_failure(expected, &unknown, x[2], DD_ERR_USAGE, "no_such_set");
     few.n = K;
     check_failure(expected, &few, x[2], DD_ERR_DATA, "KL divergence");
     static float broken[2 * N];

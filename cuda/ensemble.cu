@@ -208,7 +208,6 @@ static dd_status upload(const dd_ensemble *e, const void *to, const void *from, 
 /* Frequencies in half turns, and the embedding of every timestep. */
 static dd_status upload_embedding(const dd_ensemble *e)
 {
-    const double pi = 3.14159265358979323846;
     const dd_model_config *config = &e->model->config;
     size_t half = (size_t)e->embedding.width / 2, T = (size_t)e->schedule.timesteps;
     double *frequency = (double *)malloc(half * sizeof *frequency);
@@ -218,7 +217,7 @@ static dd_status upload_embedding(const dd_ensemble *e)
         float *high = table, *low = table + half, *time = low + half;
         dd_model_frequencies(e->model, frequency);
         for (size_t i = 0; i < half; i++) {
-            double turns = config->input_scale * frequency[i] / pi;
+            double turns = config->input_scale * frequency[i] / M_PI;
             high[i] = (float)turns;
             low[i] = (float)(turns - high[i]);
         }

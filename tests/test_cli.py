@@ -313,8 +313,8 @@ def test_parameters_that_make_no_points(finished, tmp_path):
 @pytest.mark.parametrize("name", ["sample", "evaluate", "analyze", "info"])
 def test_a_folder_where_a_file_is_wanted(finished, tmp_path, name):
     for folder in (finished.parent, finished.parents[1], finished.parents[2]):
-        fails(program(name, folder), IO, f"{folder}: a folder, and a file is wanted; for instance {finished}\n")
-    assert program(name, tmp_path).stderr == f"dualdiff: {tmp_path}: a folder, and a file is wanted\n"
+        fails(program(name, folder), IO, f"{folder}: is a folder, but a file is expected; for instance {finished}\n")
+    assert program(name, tmp_path).stderr == f"dualdiff: {tmp_path}: is a folder, but a file is expected\n"
 
 
 @pytest.mark.parametrize("name", ["sample", "evaluate", "analyze"])

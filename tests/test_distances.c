@@ -16,8 +16,6 @@
 #include "metrics/measure.h"
 #include "metrics/metrics.h"
 
-static const double pi = 3.14159265358979323846;
-
 /* Fresh points of a generated set, in the float64 definition's float32. */
 static dd_points fresh(const char *name, uint32_t n, uint64_t seed)
 {
@@ -38,7 +36,7 @@ static double cost_of_moving(double x, double y)
 {
     double sum = 0.;
     for (int d = 0; d < DD_DIRECTIONS; d++)
-        sum += fabs(x * cos(pi * d / DD_DIRECTIONS) + y * sin(pi * d / DD_DIRECTIONS));
+        sum += fabs(x * cos(M_PI * d / DD_DIRECTIONS) + y * sin(M_PI * d / DD_DIRECTIONS));
     return sum / DD_DIRECTIONS;
 }
 
@@ -67,7 +65,7 @@ static void check_wasserstein(void)
     CHECK(fabs(d - .5 * cost_of_moving(1., 2.)) < 1e-6, "half moved: %.9g", d);
     d = wasserstein(three, 3, zero, 1);
     CHECK(fabs(d - 2. / 3. * cost_of_moving(3., 0.)) < 1e-6, "two thirds moved: %.9g", d);
-    CHECK(fabs(cost_of_moving(1., 0.) - 2. / pi) < 1e-4, "the mean of |cos| is 2 / pi");
+    CHECK(fabs(cost_of_moving(1., 0.) - 2. / M_PI) < 1e-4, "the mean of |cos| is 2 / pi");
 }
 
 static void check_density(void)

@@ -344,7 +344,7 @@ def test_a_lock_that_is_lost_while_measuring(tmp_path):
         fcntl.flock(file, fcntl.LOCK_EX)
         message = process.stderr.read()
         assert process.wait(60) == CONFLICT, message
-    assert "another dualdiff has it now" in message
+    assert "another dualdiff holds it now" in message
     with h5py.File(tmp_path / "tiny/dino/seed_0.h5", swmr=True) as file:
         assert file.attrs["kind"] == "log"
     assert (tmp_path / "tiny/dino/seed_0.checkpoint").exists()
@@ -362,5 +362,5 @@ def test_a_lost_claim_stops_the_writer(no_flock, tmp_path):
         _, errors = first.communicate(timeout=60)
     finally:
         first.kill()
-    assert first.returncode == CONFLICT and "another dualdiff has it now" in errors, errors
+    assert first.returncode == CONFLICT and "another dualdiff holds it now" in errors, errors
     assert "host other-" in path.read_text(), "and its claim is left alone"

@@ -10,8 +10,6 @@
 #include "data/generators.h"
 #include "metrics/modes.h"
 
-static const double pi = 3.14159265358979323846;
-
 static dd_modes measure(const dd_truth *truth, const float *x, uint32_t n)
 {
     dd_modes m = {.modes = 0.};
@@ -42,7 +40,7 @@ static uint32_t around(const dd_truth *t, const uint32_t *count, double sigmas, 
     for (int mode = 0; mode < t->regions; mode++)
         for (uint32_t i = 0; i < count[mode]; i++, n++) {
             const dd_region *r = &t->region[mode];
-            double angle = 2. * pi * i / count[mode];
+            double angle = 2. * M_PI * i / count[mode];
             x[2 * n] = (float)(r->centre[0] + sigmas * r->size[0] * cos(angle));
             x[2 * n + 1] = (float)(r->centre[1] + sigmas * r->size[1] * sin(angle));
         }
@@ -194,7 +192,7 @@ static void check_generated(void)
         CHECK_OK(dd_points_open(name, N, 3, DD_STREAM_HELDOUT, &points));
         dd_modes m = measure(&t, points.xy, N);
         double cells = t.countable ? t.regions : DD_CELLS * DD_CELLS + 1;
-        double chance = sqrt(cells / (2. * pi * N));
+        double chance = sqrt(cells / (2. * M_PI * N));
         CHECK(t.countable ? m.captured == t.regions : isnan(m.captured), "%s: %g of %d modes", name, m.captured,
               t.regions);
         CHECK(m.high_quality > .985, "%s: good %g", name, m.high_quality);

@@ -214,7 +214,7 @@ def test_links_to_other_files(tmp_path):
     for name in "far", "up":
         refused(f"{tmp_path / 'a.h5'}:{name}", DATA, "a link leads to the file", "other/b.h5", "another folder")
     for name in "pipe", "none":
-        refused(f"{tmp_path / 'a.h5'}:{name}", DATA, f"a link leads to the file {tmp_path}/{name}", "no plain file")
+        refused(f"{tmp_path / 'a.h5'}:{name}", DATA, f"a link leads to the file {tmp_path}/{name}", "not a regular file")
 
 
 def test_virtual_datasets(tmp_path):
@@ -232,7 +232,7 @@ def test_virtual_datasets(tmp_path):
     for name in "whole", "absolute":
         same(f"{tmp_path / 'a.h5'}:{name}")
     for name in "pipe", "none":
-        refused(f"{tmp_path / 'a.h5'}:{name}", DATA, f"a virtual dataset with values in the file {tmp_path}/{name}", "no plain file")
+        refused(f"{tmp_path / 'a.h5'}:{name}", DATA, f"a virtual dataset with values in the file {tmp_path}/{name}", "not a regular file")
     before = os.times().children_user
     refused(f"{tmp_path / 'a.h5'}:huge", IO, "fewer values are stored than its 2147483648 rows have")
     assert os.times().children_user - before < 2
@@ -366,13 +366,13 @@ def test_inner_names(tmp_path):
     for name in ["a.nc:/xy", "a.nc:xy"]:
         same(case(name), expected)
     assert run(case("a.nc:xy")).stderr.split()[0] == b"a"
-    refused(case("a.nc"), DATA, "say which dataset", "/xy")
+    refused(case("a.nc"), DATA, "name one of its datasets", "/xy")
     two = tmp_path / "two.h5"
     with h5py.File(two, "w") as file:
         file["other"] = file["group/one"] = file["group/inner/two"] = GOOD
         file["empty/words"] = "none"
     for name in ("/group", "group/"):
-        refused(f"{two}:{name}", DATA, f"{two}: say which dataset in it: {two}:{name.rstrip('/')}/", "group/one", "group/inner/two")
+        refused(f"{two}:{name}", DATA, f"{two}: name one of its datasets: {two}:{name.rstrip('/')}/", "group/one", "group/inner/two")
         assert b"other" not in run(f"{two}:{name}").stderr
     refused(f"{two}:/empty", DATA, "no dataset of shape (n, 2) in /empty")
     path = tmp_path / "points of 12:30"  # any name, also with a colon

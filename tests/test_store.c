@@ -401,7 +401,7 @@ static void check_foreign(stored_run *r)
     H5Tset_size(text, H5T_VARIABLE);
 
     CHECK_FAILS(dd_header_read(in_folder("missing.h5"), &h), DD_ERR_IO, "missing.h5", "No such file");
-    CHECK_FAILS(dd_header_read(folder, &h), DD_ERR_IO, folder, "a folder, and a file is wanted");
+    CHECK_FAILS(dd_header_read(folder, &h), DD_ERR_IO, folder, "is a folder, but a file is expected");
     text_file(path, "");
     CHECK_FAILS(dd_header_read(path, &h), DD_ERR_IO, "foreign.h5", "not an HDF5 file");
     text_file(path, "step,loss\n1,2\n");

@@ -118,7 +118,7 @@ def test_a_signal_ends_training_with_a_checkpoint(tmp_path, whole, name):
 STOPPING = "stopping: finishing this step block and writing a checkpoint"
 
 
-@pytest.mark.parametrize("name, line", [("SIGINT", f"{STOPPING}; Ctrl-C again ends at once\n"), ("SIGTERM", f"{STOPPING}\n")])
+@pytest.mark.parametrize("name, line", [("SIGINT", f"{STOPPING}; press Ctrl-C again to end immediately\n"), ("SIGTERM", f"{STOPPING}\n")])
 def test_a_signal_to_stop_is_acknowledged_at_once(tmp_path, name, line):
     words = words_of(tmp_path, ENDLESS)
     code, errors = small_job.interrupt(words, small_job.appears(result(tmp_path)), getattr(signal, name))

@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 
-/* Bytes of address space in use; CUDA and the sanitizers map terabytes that no memory stands behind. */
+/* Bytes of address space in use. CUDA and the sanitizers map terabytes of it without using any memory. */
 static uint64_t mapped(void)
 {
     unsigned long long pages = 0;
@@ -45,7 +45,7 @@ static void set_limits(const dd_child_limits *limits)
     limit(RLIMIT_CORE, 0);
 }
 
-/* What the library prints while it crashes helps nobody. */
+/* What the library prints when it crashes does not help the user. */
 static void be_quiet(void)
 {
     int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -55,7 +55,7 @@ static void be_quiet(void)
     }
 }
 
-/* What the parent learns at the end, through a pipe of its own so that data is not taken for it. */
+/* What the parent reads at the end, from a separate pipe, so that it is not confused with data. */
 typedef struct ending {
     dd_status status;
     char message[2000];
@@ -82,7 +82,7 @@ void dd_child_write(int pipe, const void *data, size_t n)
         _exit(0);
 }
 
-/* The parent's buffers, locks and files are not this process's to flush or close: it only leaves. */
+/* The buffers, locks and files belong to the parent. The child must not flush or close them, so it only exits. */
 static void run_child(const dd_child_limits *limits, dd_status (*work)(void *user, int pipe), void *user, int data,
                       int end)
 {
@@ -113,7 +113,7 @@ dd_status dd_child_start(dd_child *child, const dd_child_limits *limits, dd_stat
     if (child->pid == 0 && child->data)
         run_child(limits, work, user, data[1], end[1]);
     if (child->pid <= 0) {
-        dd_status status = dd_fail(DD_ERR_IO, "no process can be started: %s", strerror(errno));
+        dd_status status = dd_fail(DD_ERR_IO, "cannot start a process: %s", strerror(errno));
         if (child->data) {
             fclose(child->data);
             data[0] = -1;

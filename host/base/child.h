@@ -5,7 +5,7 @@
  *     while (dd_child_read(&child, &part, sizeof part)) ...      // 0: the child sends no more
  *     status = dd_child_end(&child, path);                       // how it ended
  *
- * For the HDF5 library on files from elsewhere: it crashes on some damaged ones.
+ * It is needed for the HDF5 library, which crashes on some damaged files.
  */
 #ifndef DD_CHILD_H
 #define DD_CHILD_H
@@ -29,18 +29,18 @@ typedef struct dd_child {
     dd_child_limits limits;
 } dd_child;
 
-/* Start `work` in a child; what it returns is its status, and its message (dd_fail) reaches the parent. The child's
- * standard output and error lead nowhere. DD_ERR_IO: no process can be started. */
+/* Start `work` in a child. The status that it returns and its message (dd_fail) reach the parent. The child's standard
+ * output and error are discarded. DD_ERR_IO: no process can be started. */
 DD_CHECKED dd_status dd_child_start(dd_child *child, const dd_child_limits *limits,
                                     dd_status (*work)(void *user, int pipe), void *user);
 
-/* For the child, which ends here when nobody reads any more. */
+/* For the child. It exits here when the parent no longer reads. */
 void dd_child_write(int pipe, const void *data, size_t n);
-/* For the parent: exactly n bytes that the child wrote; 0 where there are no more. */
+/* For the parent: read exactly n bytes that the child wrote. Returns 0 when there are no more. */
 int dd_child_read(dd_child *child, void *data, size_t n);
 
-/* Wait for the end; what was not read is lost. To be called once after each dd_child_start. Returns the status of
- * `work` and its message, or DD_ERR_IO, which says how the child died, of the file at `path`. */
+/* Wait for the child's end; unread data is lost. Call it once after each dd_child_start. Returns the status of `work`
+ * with its message, or DD_ERR_IO with a message that names the file `path` and says how the child died. */
 DD_CHECKED dd_status dd_child_end(dd_child *child, const char *path);
 
 #endif

@@ -15,10 +15,10 @@
 #include "base/error.h"
 #include "base/files.h"
 
-/* Who wrote a claim. Together boot and start tell a process from a later one of the same number. */
+/* Who wrote a claim. `boot` and `start` together distinguish a process from a later one with the same number. */
 typedef struct owner {
-    char host[65], boot[64], space[64], time[32]; /* space: of process numbers, one for each container */
-    char machine[20];                             /* stays when the host is started again; "-": not known */
+    char host[65], boot[64], space[64], time[32]; /* space: namespace of process numbers, one for each container */
+    char machine[20];                             /* the same after a reboot; "-": unknown */
     long pid;
     unsigned long long start; /* clock ticks after the boot */
 } owner;
@@ -33,14 +33,14 @@ static void read_line(const char *path, char *out, int size)
         fclose(file);
 }
 
-/* Field 22 of /proc/<pid>/stat, 0 where there is no such process. */
+/* Field 22 of /proc/<pid>/stat; 0 if there is no such process. */
 static unsigned long long start_of(long pid)
 {
     char path[64], line[1024];
     unsigned long long start = 0;
     snprintf(path, sizeof path, "/proc/%ld/stat", pid);
     read_line(path, line, sizeof line);
-    const char *at = strrchr(line, ')'); /* the name before it may hold anything */
+    const char *at = strrchr(line, ')'); /* the process name before it may contain anything */
     for (int field = 3; at && field <= 22; field++)
         at = strchr(at + 1, ' ');
     if (at)
@@ -48,7 +48,7 @@ static unsigned long long start_of(long pid)
     return start;
 }
 
-/* A number made of /etc/machine-id, which itself is not to be shown to others. */
+/* A number derived from /etc/machine-id. The machine-id itself must stay private. */
 static void name_machine(char *out, size_t size)
 {
     char id[64];
@@ -108,17 +108,18 @@ static char *read_text(const char *path)
     return text;
 }
 
-enum { TRIES = 20 }; /* to take a claim away that its owner has left */
+enum { TRIES = 20 }; /* for removing a claim whose owner has ended */
 
-/* ---- judging one that is there ---- */
+/* ---- checking an existing claim ---- */
 
 static int is_known(const char *word)
 {
     return strcmp(word, "-") != 0;
 }
 
-/* Whether no process of this number is there, or one that began at another time. Where others' processes are hidden
- * (/proc mounted with hidepid), the start cannot be read, and only the kernel says whether there is one. */
+/* Whether there is no process with this number, or one that began at another time. Where the processes of other users
+ * are hidden (/proc mounted with hidepid), the start time cannot be read, and only kill() shows whether the process
+ * exists. */
 static int is_gone(long pid, unsigned long long start)
 {
     if (kill((pid_t)pid, 0) && errno == ESRCH)
@@ -127,8 +128,8 @@ static int is_gone(long pid, unsigned long long start)
     return start && now && now != start;
 }
 
-/* Whether its process is known to have ended. Two hosts may have one name: with another boot, only an equal machine
- * says that it was this host before it was started again. */
+/* Whether its process is known to have ended. Two hosts may have the same name: if the boot differs, only an equal
+ * machine number shows that it was this host before a reboot. */
 static int has_ended(const owner *o)
 {
     owner me;
@@ -149,8 +150,8 @@ static dd_status refuse(const char *path, const char *target, const owner *o)
                    target, o->pid, o->host, o->time, path);
 }
 
-/* Take a stale claim away. Only one process can rename it; if another one has claimed in between, that claim is put
- * back, and whoever lost sees it at the next look. */
+/* Remove a stale claim. Only one process can rename it. If another process has made a new claim in the meantime, that
+ * claim is put back, and this process sees it at its next try. */
 static void clear_away(const char *path, const char *stale)
 {
     char *aside, *text;
@@ -174,7 +175,7 @@ static dd_status busy(const char *path, const char *target)
                    target, path);
 }
 
-/* What to do about a claim that is there: 1, it is gone now; 0, *status says who has it. */
+/* Handle an existing claim. 1: it is removed now; 0: *status says who holds it. */
 static int judge(const char *path, const char *target, dd_status *status)
 {
     owner o;
@@ -202,7 +203,7 @@ dd_status dd_claim_absent(const char *path, const char *target)
 
 /* ---- taking ---- */
 
-/* Write the text into the claim that was just created. */
+/* Write the text into the new claim. */
 static dd_status fill(const char *path, int descriptor, const char *text)
 {
     size_t n = strlen(text);

@@ -1,22 +1,23 @@
 /* A claim: a file that says which process writes next to it, for file systems without locks. It is created by one
  * atomic call (O_EXCL), so only one process can have it. Its text is five lines: host, boot, process, time, machine.
  *
- * A killed process leaves its claim. One of this host whose process has ended is taken over; one of another host, also
- * of one that has the same name, cannot be judged from here, and the message says who has it since when and what to do.
+ * A killed process leaves its claim behind. A claim of this host whose process has ended is taken over. A claim of
+ * another host (which may have the same name) cannot be checked from here; the message says who has held it since when,
+ * and what to do.
  */
 #ifndef DD_CLAIM_H
 #define DD_CLAIM_H
 
 #include "base/error.h"
 
-/* Claim `path` (the claim's own path) for what is called `target` in messages. *mine becomes the text that was written,
- * malloc'ed. DD_ERR_CONFLICT: someone has it. DD_ERR_IO: it cannot be created. */
+/* Create the claim at `path`; messages call the claimed file `target`. *mine becomes the text that was written,
+ * malloc'ed. DD_ERR_CONFLICT: another process holds it. DD_ERR_IO: it cannot be created. */
 DD_CHECKED dd_status dd_claim_take(const char *path, const char *target, char **mine);
 
-/* DD_ERR_CONFLICT if someone has claimed `path`, which is not taken here. */
+/* DD_ERR_CONFLICT if another process holds the claim `path`. Does not create it. */
 DD_CHECKED dd_status dd_claim_absent(const char *path, const char *target);
 
-/* Whether the claim at `path` has the text `mine`: 1, 0 for another text, -1 when there is none. */
+/* 1 if the claim at `path` has the text `mine`, 0 if it has another text, -1 if there is no claim. */
 int dd_claim_is(const char *path, const char *mine);
 
 /* Remove the claim if it is `mine`; frees `mine`. */

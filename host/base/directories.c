@@ -28,7 +28,7 @@ dd_status dd_make_directories(const char *path, const char *option)
         *slash = '\0';
         if (mkdir(copy, 0777) && !is_folder(copy))
             status = dd_fail(DD_ERR_IO, "%s: cannot be created: %s; choose another folder with %s", copy,
-                             errno == EEXIST ? "a file of this name is there" : strerror(errno), option);
+                             errno == EEXIST ? "a file of this name exists" : strerror(errno), option);
         *slash = '/';
     }
     free(copy);
@@ -45,7 +45,7 @@ dd_status dd_make_way(const char *path, const char *option)
     if (slash)
         slash[slash == target] = '\0'; /* the folder, which may be the root */
     if (!status && access(slash ? target : ".", W_OK | X_OK))
-        status = dd_fail(DD_ERR_IO, "%s: its folder cannot be written to: %s; choose another one with %s", path,
+        status = dd_fail(DD_ERR_IO, "%s: its folder is not writable: %s; choose another one with %s", path,
                          strerror(errno), option);
     free(target);
     return status;

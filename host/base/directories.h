@@ -3,12 +3,12 @@
 
 #include "base/error.h"
 
-/* Make every directory that leads to the file `path`. DD_ERR_IO names the one that cannot be made, and `option`, which
- * chose it. */
+/* Make every missing directory above the file `path`. DD_ERR_IO names the one that cannot be made, and the command's
+ * `option` that chooses another path. */
 DD_CHECKED dd_status dd_make_directories(const char *path, const char *option);
 
-/* The same for a file that a command is to write after its work, with symbolic links followed; and that a file can be
- * made there. Nothing to do for a device or a pipe. */
+/* The same for a file that a command will write after its work, with symbolic links followed. Also checks that a file
+ * can be created there. Does nothing for a device or a pipe. */
 DD_CHECKED dd_status dd_make_way(const char *path, const char *option);
 
 #endif

@@ -70,7 +70,7 @@ static int edit_distance(const char *a, const char *b)
     return rows[n % 3][m];
 }
 
-/* The first of the names that begins with `word`; a single letter says too little. */
+/* The first name that begins with `word`. A single letter is too short to be a hint. */
 static const char *begins_with(const char *word, const char *const *names, int count)
 {
     size_t length = strlen(word);
@@ -83,7 +83,7 @@ static const char *begins_with(const char *word, const char *const *names, int c
 const char *dd_closest(const char *word, const char *const *names, int count)
 {
     const char *best = NULL;
-    int least = 1 + (int)strlen(word) / 2; /* more edits than half the word are no likeness */
+    int least = 1 + (int)strlen(word) / 2; /* more edits than half of the word: not similar */
     for (int i = 0; i < count; i++) {
         int distance = edit_distance(word, names[i]);
         if (distance < least) {

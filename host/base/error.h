@@ -1,4 +1,6 @@
-/* Errors: every function that can fail returns a dd_status and leaves one message for the user.
+/* The base layer is what all other layers build on: errors, files, locks, threads, random numbers, text. It knows
+ * nothing of models, points or runs. This header is its centre: every function that can fail returns a dd_status and
+ * leaves one message for the user.
  *
  *     dd_status status = dd_config_read(path, &config);
  *     if (status) {
@@ -6,8 +8,8 @@
  *         return status;                       // only main ends the program
  *     }
  *
- * A message names the file, the place in it, and what to do. Library code never prints and never
- * exits. The codes double as the program's exit codes; `dualdiff --help` lists them.
+ * A message names the file, the place in it, and what to do. The library never prints and never exits. The codes double
+ * as the program's exit codes; `dualdiff --help` lists them.
  */
 #ifndef DD_ERROR_H
 #define DD_ERROR_H
@@ -18,23 +20,24 @@ extern "C" {
 
 typedef enum dd_status {
     DD_OK = 0,
-    DD_ERR_INTERNAL = 1, /* a fault of the program's own: please report */
+    DD_ERR_INTERNAL = 1, /* a bug in the program: please report it */
     DD_ERR_USAGE = 2,    /* command line */
     DD_ERR_CONFIG = 3,   /* configuration file or --set */
     DD_ERR_DATA = 4,     /* points a user supplied */
     DD_ERR_IO = 5,       /* a file is missing, unreadable, truncated, foreign, or cannot be written */
-    DD_ERR_CONFLICT = 6, /* what is on disk is of another configuration, writer or kind, and kept */
-    DD_ERR_NUMERIC = 7,  /* loss became NaN or infinite */
-    DD_ERR_MEMORY = 8,   /* host or device memory */
-    DD_ERR_BACKEND = 9,  /* backend not available, or the device failed */
-    DD_ERR_TOOL = 10,    /* a helper program (python3 for plots) is missing or failed */
-    DD_STOPPED = 130     /* stopped by a signal after a checkpoint; the same command goes on */
+    DD_ERR_CONFLICT =
+        6, /* what exists on disk belongs to another configuration or writer, or is of another kind; it is kept */
+    DD_ERR_NUMERIC = 7, /* loss became NaN or infinite */
+    DD_ERR_MEMORY = 8,  /* host or device memory */
+    DD_ERR_BACKEND = 9, /* backend not available, or the device failed */
+    DD_ERR_TOOL = 10,   /* a helper program (python3 for plots) is missing or failed */
+    DD_STOPPED = 130    /* stopped by a signal after a checkpoint; the same command resumes */
 } dd_status;
 
-/* In front of a function's declaration: whoever calls it must look at the status. */
+/* Before a function's declaration: the caller must check the status. */
 #define DD_CHECKED __attribute__((warn_unused_result))
 
-/* Say that a status does not matter: of what is cleaned up after a failure whose message counts. */
+/* Ignore a status on purpose: when cleaning up after a failure that already has its message. */
 static inline void dd_ignore(dd_status status)
 {
     (void)status;
@@ -44,14 +47,13 @@ static inline void dd_ignore(dd_status status)
  * earlier failure is replaced. Control characters in it, which names and files may hold, become '?' (names.h). */
 dd_status dd_fail(dd_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Put "<context>: " in front of the current message; returns the current status. */
+/* Put "<context>: " before the current message; returns the current status. */
 dd_status dd_fail_context(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The calling thread's last message ("" if none). Threads of a backend hand theirs to
- * the caller with dd_fail. */
+/* The calling thread's last message ("" if none). A backend's threads pass their message to the caller with dd_fail. */
 const char *dd_error_message(void);
 
-/* Return from the enclosing function with a failed call's status. */
+/* If the call fails, return its status from the enclosing function. */
 #define DD_TRY(call)                                                                                                   \
     do {                                                                                                               \
         dd_status dd_try_status_ = (call);                                                                             \
@@ -59,7 +61,7 @@ const char *dd_error_message(void);
             return dd_try_status_;                                                                                     \
     } while (0)
 
-/* The same where something must be released first: needs `dd_status status` and a label `done`. */
+/* The same where the function must release something first: it needs `dd_status status` and a label `done`. */
 #define DD_CHECK(call)                                                                                                 \
     do {                                                                                                               \
         status = (call);                                                                                               \
@@ -67,8 +69,8 @@ const char *dd_error_message(void);
             goto done;                                                                                                 \
     } while (0)
 
-/* The entry of names[0..count) closest to `word` by edit distance; else the first that begins with it; or NULL when
- * none is near enough to be worth suggesting. Used for unknown keys, subcommands, backends and datasets. */
+/* The entry of names[0..count) closest to `word` by edit distance, else the first that begins with `word`, else NULL.
+ * Used to suggest a name for an unknown key, subcommand, backend or dataset. */
 const char *dd_closest(const char *word, const char *const *names, int count);
 
 /* The same as the end of a message: "; did you mean '<entry>'?", or "". Returns out. */

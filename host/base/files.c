@@ -37,7 +37,7 @@ char *dd_path_beside(const char *path, const char *prefix, const char *suffix)
     return asprintf(&out, "%.*s%s%.*s%s", folder, path, prefix, LONGEST, path + folder, suffix) < 0 ? NULL : out;
 }
 
-/* What the link at `path` points to, seen from here; NULL: it is no link, or memory is out. */
+/* What the link at `path` points to, relative to the current folder; NULL: it is not a link, or memory is out. */
 static char *link_target(const char *path)
 {
     char target[PATH_MAX], *out;
@@ -82,7 +82,7 @@ dd_status dd_sync_file(const char *path)
     return reason ? dd_fail_writing(path, reason) : DD_OK;
 }
 
-/* 0 or an errno. Some file systems keep no promise about folders and say so. */
+/* 0 or an errno. Some file systems cannot flush a folder and report that; it is not an error here. */
 static int sync_directory_of(const char *path)
 {
     int folder = folder_length(path);
@@ -108,8 +108,8 @@ dd_status dd_rename(const char *from, const char *to)
         return dd_fail_writing(to, errno);
     int reason = sync_directory_of(to);
     return reason ? dd_fail(DD_ERR_IO,
-                            "%s: the new file is in place, but its folder cannot be flushed to disk (%s), so after a "
-                            "power cut the old one may be back",
+                            "%s: the new file is in place, but its folder cannot be flushed to disk (%s), so a power "
+                            "failure may bring the old file back",
                             to, strerror(reason))
                   : DD_OK;
 }
@@ -131,7 +131,7 @@ static void release(dd_output *out)
     *out = (dd_output){.descriptor = -1};
 }
 
-/* /dev/stdout may be a regular file that already holds something. */
+/* /dev/stdout may be a regular file that already has contents. */
 int dd_path_is_stream(const char *path)
 {
     static const char *const streams[] = {"/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/"};
@@ -158,7 +158,7 @@ static void random_suffix(char out[12])
         out[i] = letters[bits & 31];
 }
 
-/* A new file under a name that nobody else has. */
+/* A new file under a unique name. */
 static dd_status create_unique(dd_output *out)
 {
     enum { TRIES = 100 };
@@ -197,7 +197,7 @@ static dd_status open_in_place(dd_output *out)
     return out->descriptor < 0 ? dd_fail_writing(out->name, errno) : DD_OK;
 }
 
-/* The new file is as private as the one that it replaces, and belongs to the same people. */
+/* The new file gets the mode and the owner of the file that it replaces. */
 static dd_status take_mode(dd_output *out, const struct stat *there)
 {
     struct stat made;
@@ -205,7 +205,7 @@ static dd_status take_mode(dd_output *out, const struct stat *there)
         return dd_fail_writing(out->name, errno);
     if ((made.st_uid != there->st_uid || made.st_gid != there->st_gid) &&
         fchown(out->descriptor, there->st_uid, there->st_gid))
-        errno = 0; /* only an administrator may; the file is the caller's then, as one that is new */
+        errno = 0; /* only an administrator may do this; otherwise the file belongs to the caller, as a new file does */
     if ((made.st_mode & 07777) != (there->st_mode & 07777) && fchmod(out->descriptor, there->st_mode & 07777))
         return dd_fail_writing(out->name, errno);
     return DD_OK;
@@ -254,7 +254,7 @@ dd_status dd_output_close(dd_output *out, dd_status status)
     } else {
         status = dd_rename(out->temporary, out->path);
         if (status)
-            unlink(out->temporary); /* where the name was not changed */
+            unlink(out->temporary); /* if the file was not renamed */
     }
     release(out);
     return status;

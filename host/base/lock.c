@@ -20,16 +20,16 @@
 struct dd_lock {
     char *target;       /* what is locked, links followed */
     char *file, *claim; /* .NAME.lock and .NAME.claim */
-    char *claimed;      /* text of the claim; NULL where flock serves */
+    char *claimed;      /* text of the claim; NULL if flock is used */
     int descriptor;     /* of the locked file; -1 with a claim */
-    int folder;         /* of the folder with its mark; -1 where it has none */
+    int folder;         /* of the folder with its mark; -1 if it has none */
 };
 
 /* ---- flock ---- */
 
 int dd_lock_is_missing(int error)
 {
-    enum { NOT_SUPPORTED = 524 }; /* ENOTSUPP, which NFS servers let through and <errno.h> lacks */
+    enum { NOT_SUPPORTED = 524 }; /* ENOTSUPP; NFS servers may return it, and <errno.h> does not define it */
     return error == ENOLCK || error == ENOSYS || error == EOPNOTSUPP || error == NOT_SUPPORTED;
 }
 
@@ -84,7 +84,7 @@ static dd_status held_by_another(const dd_lock *l)
     return dd_fail(DD_ERR_CONFLICT, "%s: another dualdiff is writing it%s; wait for it", l->target, holder);
 }
 
-/* Whether the locked file still has its name: one that was deleted before it was locked keeps nobody out. */
+/* Whether the locked file still has its name: a lock on a deleted file does not exclude other processes. */
 static int is_named(const dd_lock *l)
 {
     struct stat open_file, named;
@@ -99,7 +99,7 @@ static void drop_descriptor(dd_lock *l)
     l->descriptor = -1;
 }
 
-/* *missing: the file system has no flock. */
+/* *missing becomes 1 if the file system has no flock. */
 static dd_status take_flock(dd_lock *l, int *missing)
 {
     enum { TRIES = 20 };
@@ -122,7 +122,7 @@ static dd_status take_flock(dd_lock *l, int *missing)
 
 /* ---- the mark on the folder ---- */
 
-/* A place of the file's name among the 2^62 of a file (FNV-1a; two names of one folder do not meet). */
+/* The byte offset, below 2^62, that stands for the file's name (FNV-1a; two names in a folder get different places). */
 static struct flock place_of(const char *target, short type)
 {
     uint64_t hash = 14695981039346656037u;
@@ -141,14 +141,14 @@ static int open_folder(const char *target)
     return descriptor;
 }
 
-/* A folder takes locks for reading only, which do not exclude each other: each process sets its own, then looks for
- * that of another one. */
+/* A folder accepts only read locks, which do not exclude each other: each process sets its own lock, then checks
+ * whether another process has one. */
 static dd_status mark_folder(dd_lock *l)
 {
     struct flock mine = place_of(l->target, F_RDLCK), other = place_of(l->target, F_WRLCK);
     l->folder = open_folder(l->target);
     if (l->folder < 0 || fcntl(l->folder, F_OFD_SETLK, &mine) || fcntl(l->folder, F_OFD_GETLK, &other))
-        return DD_OK; /* no such locks here; the lock file has to do */
+        return DD_OK; /* no such locks on this file system; the lock file must suffice */
     return other.l_type == F_UNLCK ? DD_OK
                                    : dd_fail(DD_ERR_CONFLICT,
                                              "%s: another dualdiff is writing it, although its lock file was deleted; "
@@ -173,7 +173,7 @@ void dd_lock_release(dd_lock *l)
     free(l);
 }
 
-/* With flock, someone on another machine may still have a claim. */
+/* Even where flock works, a process on another machine may hold a claim. */
 static dd_status take(dd_lock *l)
 {
     int missing;
@@ -201,11 +201,10 @@ dd_status dd_lock_acquire(const char *path, dd_lock **lock)
 
 static dd_status lost(const dd_lock *l)
 {
-    return dd_fail(
-        DD_ERR_CONFLICT,
-        "%s: its lock was deleted and another dualdiff has it now, so nothing more is written here; let that "
-        "one finish, then run the same command again",
-        l->target);
+    return dd_fail(DD_ERR_CONFLICT,
+                   "%s: its lock was deleted and another dualdiff holds it now, so this one writes nothing more; let "
+                   "that one finish, then run the same command again",
+                   l->target);
 }
 
 static dd_status check_claim(dd_lock *l)

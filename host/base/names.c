@@ -13,7 +13,7 @@ void dd_name_copy(char out[DD_NAME], const char *name, size_t length)
 {
     if (length >= DD_NAME) {
         length = DD_NAME - 1;
-        while (length > 0 && (name[length] & 0xC0) == 0x80) /* a character must not lose its end */
+        while (length > 0 && (name[length] & 0xC0) == 0x80) /* do not cut a character in two */
             length--;
     }
     memcpy(out, name, length);
@@ -31,15 +31,15 @@ static int has_control(const char *name)
     return 0;
 }
 
-/* NULL where the name will do. */
+/* NULL if the name is valid. */
 static const char *fault(const char *name)
 {
     return !*name                    ? "it is empty"
            : strlen(name) >= DD_NAME ? "it is longer than 63 bytes"
            : *name == '.'            ? "it begins with '.'"
            : *name == '-'            ? "it begins with '-'"
-           : strchr(name, '/')       ? "it holds '/'"
-           : has_control(name)       ? "it holds a control character"
+           : strchr(name, '/')       ? "it contains '/'"
+           : has_control(name)       ? "it contains a control character"
                                      : NULL;
 }
 

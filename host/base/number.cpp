@@ -6,7 +6,8 @@
 #include <locale.h>
 #include <string>
 
-/* Out of range, from_chars leaves open whether the number is too large or too small. Rare, so strtod decides. */
+/* If the number is out of range, from_chars does not say whether it is too large or too small. This is rare, so strtod
+ * decides. */
 static double out_of_range(const char *begin, const char *end)
 {
     static const locale_t c = newlocale(LC_ALL_MASK, "C", static_cast<locale_t>(nullptr));
@@ -14,19 +15,19 @@ static double out_of_range(const char *begin, const char *end)
     return c ? strtod_l(text.c_str(), nullptr, c) : std::strtod(text.c_str(), nullptr);
 }
 
-/* The number behind the sign; NULL if there is none. */
+/* The number after the sign; NULL if there is none. */
 static const char *parse_unsigned(const char *begin, const char *end, double *value)
 {
     const char *digits = begin;
     std::chars_format format = std::chars_format::general;
-    if (begin == end || *begin == '-') /* from_chars would take a second sign */
+    if (begin == end || *begin == '-') /* from_chars would accept a second sign */
         return nullptr;
     if (end - begin > 2 && begin[0] == '0' && (begin[1] | 0x20) == 'x') {
         digits = begin + 2;
         format = std::chars_format::hex;
     }
     std::from_chars_result read = std::from_chars(digits, end, *value, format);
-    if (digits > begin && (*digits == '-' || read.ec == std::errc::invalid_argument)) { /* the 0 of "0x" alone */
+    if (digits > begin && (*digits == '-' || read.ec == std::errc::invalid_argument)) { /* only the 0 of "0x" */
         *value = 0;
         return begin + 1;
     }

@@ -1,4 +1,4 @@
-/* Decimal text to a number, whatever the locale. */
+/* Converts decimal text to a number; the locale has no effect. */
 #ifndef DD_NUMBER_H
 #define DD_NUMBER_H
 
@@ -6,9 +6,9 @@
 extern "C" {
 #endif
 
-/* The longest beginning of [begin, end) that strtod would take in the C locale, without blanks in front: a sign,
- * decimals and exponent, a hexadecimal "0x1.8p3", inf, infinity or nan. *value is the nearest double (HUGE_VAL or
- * 0 where it is out of range), bit for bit as strtod's. Returns where the number ends; `begin` if there is none. */
+/* Reads the longest beginning of [begin, end) that strtod would read in the C locale, without leading blanks: a sign,
+ * decimals and exponent, a hexadecimal "0x1.8p3", inf, infinity or nan. *value becomes the nearest double (HUGE_VAL or
+ * 0 if it is out of range), with the same bits as strtod's. Returns where the number ends; `begin` if there is none. */
 const char *dd_parse_double(const char *begin, const char *end, double *value);
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-/* A random permutation of 0..n-1 that is computed entry by entry, nothing stored:
+/* A random permutation of 0..n-1. Each entry is computed when it is needed; nothing is stored:
  *
  *     dd_permutation p;
  *     dd_permutation_init(&p, seed, DD_DRAW_PERMUTATION, epoch, n);

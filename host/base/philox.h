@@ -4,8 +4,8 @@
  *     uint32_t word[4];
  *     dd_philox(seed, DD_DRAW_TRAIN, step, row, word);      // 128 random bits, always the same ones
  *
- * Nothing is stored between draws, so going on from step s needs only the number s, and any thread
- * or device that knows (seed, purpose, step, index) draws the same numbers.
+ * Nothing is stored between draws, so resuming at step s needs only the number s, and any thread or device that knows
+ * (seed, purpose, step, index) draws the same numbers.
  *
  * The same words come from cuRAND's device generator (curand_kernel.h):
  *     curand_init(seed, (uint64_t)purpose << 32 | step, 4 * index, &state);  curand4(&state);

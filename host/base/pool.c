@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 
-/* Loops before a waiting thread gives its core away (about 50 us): longer than the imbalance between
- * two phases of a step, shorter than a scheduler's tick, so that more threads than cores still move. */
+/* Loops before a waiting thread yields its core (about 50 us). That is longer than the threads' differences in one
+ * phase of a step, and shorter than a scheduler's tick, so that more threads than cores still make progress. */
 enum { SPINS = 20000 };
 
 struct dd_barrier {
@@ -24,12 +24,12 @@ struct dd_pool {
     pthread_t *worker; /* [threads - 1] */
     pthread_mutex_t mutex;
     pthread_cond_t wake;
-    unsigned job; /* counts the tasks handed out; workers wait for it to move */
+    unsigned job; /* number of tasks started; workers wait for it to change */
     int stop;
     dd_task task;
     void *argument;
-    dd_watch watch;    /* nobody's where tell is NULL */
-    const char *phase; /* of what is watched */
+    dd_watch watch;    /* tell is NULL: nobody watches */
+    const char *phase; /* of the work that is watched */
 };
 
 typedef struct worker_argument {

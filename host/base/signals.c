@@ -11,12 +11,12 @@ static const struct {
     int number;
     const char *name;
     wish wish;
-    int flags; /* SA_RESETHAND: the second one has the default's effect */
+    int flags; /* SA_RESETHAND: the second signal has the default effect */
 } table[] = {
     {SIGINT, "SIGINT", STOP, SA_RESETHAND},
     {SIGTERM, "SIGTERM", STOP, SA_RESETHAND},
     {SIGHUP, "SIGHUP", STOP, 0},   /* the kernel and the shell may both send it */
-    {SIGXCPU, "SIGXCPU", STOP, 0}, /* comes again every second */
+    {SIGXCPU, "SIGXCPU", STOP, 0}, /* is sent again every second */
     {SIGUSR1, "SIGUSR1", CHECKPOINT, 0},
     {SIGUSR2, "SIGUSR2", CHECKPOINT, 0},
 };
@@ -25,11 +25,11 @@ enum { SIGNALS = sizeof table / sizeof *table };
 static volatile sig_atomic_t *stop_flag, *checkpoint_flag;
 static volatile sig_atomic_t acknowledging, acknowledged, terminal;
 
-/* Called from a handler too: only what is safe there. */
+/* A signal handler calls this, too: only functions that are safe there. */
 static void put(const char *text)
 {
     ssize_t written = write(STDERR_FILENO, text, strlen(text));
-    (void)written; /* nobody may be listening */
+    (void)written; /* standard error may be closed */
 }
 
 static void acknowledge(int number)
@@ -38,9 +38,10 @@ static void acknowledge(int number)
         return;
     acknowledged = 1;
     if (terminal)
-        put("\r\033[K"); /* the progress bar makes room */
-    put(number == SIGINT ? "stopping: finishing this step block and writing a checkpoint; Ctrl-C again ends at once\n"
-                         : "stopping: finishing this step block and writing a checkpoint\n");
+        put("\r\033[K"); /* removes the progress bar */
+    put(number == SIGINT
+            ? "stopping: finishing this step block and writing a checkpoint; press Ctrl-C again to end immediately\n"
+            : "stopping: finishing this step block and writing a checkpoint\n");
 }
 
 static void on_stop(int number)

@@ -1,4 +1,4 @@
-/* What signals ask of a training run.
+/* Signals that stop a training run or ask for a checkpoint.
  *
  *     static volatile sig_atomic_t stop, checkpoint;
  *     dd_signals_catch(&stop, &checkpoint);
@@ -9,18 +9,19 @@
 
 #include <signal.h>
 
-/* From now on these signals set a flag to their number:
+/* Catch these signals; each sets a flag to its number:
  *   *stop        SIGINT, SIGTERM, SIGHUP (a terminal that closes), SIGXCPU (a limit on CPU time); the first one counts
  *   *checkpoint  SIGUSR1, SIGUSR2 (what batch systems send before a time limit)
- * A second SIGINT or SIGTERM ends the process. One that was ignored when the process began (by nohup, or by a shell for
- * its background jobs) stays ignored. */
+ * A second SIGINT or SIGTERM ends the process. A signal that was ignored when the process began (by nohup, or by a
+ * shell for its background jobs) stays ignored. */
 void dd_signals_catch(volatile sig_atomic_t *stop, volatile sig_atomic_t *checkpoint);
 
-/* on: from now on until it is switched off, the first signal that sets *stop is acknowledged at once with a line on
- * standard error: the step block is finished and a checkpoint written. One that came before is acknowledged now. */
+/* on nonzero: the first signal that sets *stop is acknowledged immediately with a line on standard error, which says
+ * that the step block is finished and a checkpoint written. A signal that came before this call is acknowledged now. on
+ * = 0: signals are no longer acknowledged. */
 void dd_signals_acknowledge(int on);
 
-/* "SIGTERM"; of another number than those above "a signal". */
+/* The name, for instance "SIGTERM"; "a signal" for numbers other than those above. */
 const char *dd_signal_name(int number);
 
 #endif

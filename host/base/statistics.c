@@ -69,7 +69,7 @@ int dd_decimals(double mean, double sd)
 void dd_float_text(double value, char text[DD_FLOAT_TEXT])
 {
     char shortest[DD_FLOAT_TEXT];
-    int precision = 0; /* digits behind the first; 17 in all always suffice */
+    int precision = 0; /* digits after the first; 17 in total always suffice */
     do
         snprintf(shortest, sizeof shortest, "%.*e", precision, value);
     while (strtod(shortest, NULL) != value && precision++ < 16);

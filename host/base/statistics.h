@@ -1,24 +1,24 @@
-/* Numbers over seeds: mean and spread, and floats as text that reads back to the same bits. */
+/* Statistics over seeds (mean and spread), and floats as text that reads back to the same bits. */
 #ifndef DD_STATISTICS_H
 #define DD_STATISTICS_H
 
 #include <stddef.h>
 
 typedef struct dd_summary {
-    int n;                 /* values that are finite; the rest are left out */
+    int n;                 /* number of finite values; the others are ignored */
     double mean;           /* NaN when n is 0 */
     double sd;             /* sample standard deviation, over n - 1; NaN when n < 2 */
     double standard_error; /* standard error of the mean, sd / sqrt(n); NaN when n < 2 */
 } dd_summary;
 
-/* Of `count` doubles that lie `stride` bytes apart, the first at `value`. */
+/* The statistics of `count` doubles that are `stride` bytes apart, the first one at `value`. */
 dd_summary dd_summarise(const double *value, int count, size_t stride);
 
 /* Quantiles of values[n], which it sorts, at fraction[fractions], linear between order statistics; NaN for n = 0. */
 void dd_quantiles(double *values, size_t n, const double *fraction, int fractions, double *out);
 
-/* Digits behind the point with which `mean` is printed: those that show two significant digits of its standard
- * deviation; where that is NaN, 0 or next to nothing, DD_MEAN_DIGITS significant digits of the mean. */
+/* Number of decimals for printing `mean`: as many as show two significant digits of its standard deviation. If that is
+ * NaN, 0 or very small: DD_MEAN_DIGITS significant digits of the mean. */
 enum { DD_MEAN_DIGITS = 4 };
 int dd_decimals(double mean, double sd);
 

@@ -1,4 +1,4 @@
-/* A text file that appears whole or not at all. */
+/* Write a text file that appears complete or not at all. */
 #ifndef DD_TEXT_FILE_H
 #define DD_TEXT_FILE_H
 
@@ -6,9 +6,9 @@
 
 #include "base/error.h"
 
-/* Let print(out, data) write an output (files.h): `path` is replaced when all is written, and stays as it was on
- * failure. print returns a dd_status, and leaves errors of the stream to this function. DD_ERR_IO when the file cannot
- * be written. */
+/* Call print(out, data) to write an output (files.h). `path` is replaced when everything is written, and is unchanged
+ * after a failure. print returns a dd_status and need not check the stream for errors: this function does. DD_ERR_IO
+ * when the file cannot be written. */
 DD_CHECKED dd_status dd_text_file_write(const char *path, dd_status (*print)(FILE *out, const void *data),
                                         const void *data);
 

@@ -33,7 +33,7 @@ typedef struct key_info {
     double least, most;
     const char *const *words; /* of KEY_WORD; the value is the index */
     const char *meaning;
-    int keeping; /* 1: what is kept on disk on the way; changes nothing in a result */
+    int keeping; /* 1: decides only what is kept on disk during training; does not change a result */
 } key_info;
 
 #define KEY(section, member, type, least, most, meaning)                                                               \
@@ -53,7 +53,7 @@ typedef struct key_info {
 static const key_info keys[] = {
     KEY(model, experts, KEY_INT, 1, DD_MAX_EXPERTS, "1: one network without a gate; more: as many experts and a gate"),
     WORD(model, gate, gate_words,
-         "how the experts are weighed: by a network, by its greatest weight alone, or equally"),
+         "how the experts are weighted: by a network, only the one with its greatest weight, or equally"),
     KEY(model, embedding_width, KEY_INT, 4, 4096, "sines and cosines of each embedded scalar, even"),
     KEY(model, input_scale, KEY_REAL, 1e-6, 1e6, "factor on a coordinate before it is embedded"),
     KEY(model, time_scale, KEY_REAL, 1e-6, 1e6, "factor on the timestep before it is embedded"),
@@ -63,10 +63,10 @@ static const key_info keys[] = {
     KEY(model, gate_layers, KEY_WIDTHS, 1, 8192, "widths of the gate's hidden layers"),
     WORD(model, activation, activation_words, "of experts and gate"),
     KEY(diffusion, timesteps, KEY_INT, 1, 10000, "T"),
-    WORD(diffusion, schedule, schedule_words, "how beta goes from beta_start to beta_end; cosine ignores both"),
+    WORD(diffusion, schedule, schedule_words, "how beta rises from beta_start to beta_end; cosine ignores both"),
     KEY(diffusion, beta_start, KEY_REAL, 1e-12, 1, "noise variance added at the first timestep"),
     KEY(diffusion, beta_end, KEY_REAL, 1e-12, 1, "and at the last"),
-    WORD(diffusion, terminal_snr, terminal_words, "zero: rescaled until the last timestep is noise alone"),
+    WORD(diffusion, terminal_snr, terminal_words, "zero: rescaled so that the last timestep is pure noise"),
     WORD(diffusion, prediction, prediction_words, "what the networks learn: noise, x0 or v = signal noise - sigma x0"),
     KEY(training, steps, KEY_INT, 1, 1e8, "optimiser steps"),
     KEY(training, batch, KEY_INT, 1, 65536, "points a step"),
@@ -80,16 +80,17 @@ static const key_info keys[] = {
     WORD(training, diversity_layer, layer_words, "of the predictions, or of the experts' last hidden layers"),
     WORD(training, diversity_distance, distance_words, "which distance"),
     KEY(training, diversity_scale, KEY_REAL, 1e-6, 1e6, "length scale of the distances rbf and log"),
-    WORD(training, diversity_course, course_words, "the weight over training; cosine: to 0 at the last step"),
-    KEY(training, min_snr_gamma, KEY_REAL, 0, 1e12, "bound of min-SNR loss weights; 0: every timestep weighs the same"),
+    WORD(training, diversity_course, course_words, "the weight during training; cosine: falls to 0 at the last step"),
+    KEY(training, min_snr_gamma, KEY_REAL, 0, 1e12,
+        "bound of min-SNR loss weights; 0: every timestep has the same weight"),
     KEY(training, ema_decay, KEY_REAL, 0, 1, "upper bound of the moving average's decay"),
     KEY(training, ema_power, KEY_REAL, 0, 10, "its warm-up: decay = 1 - (1 + n)^-power"),
     KEY(training, ema_start, KEY_INT, 0, 1e8, "up to this step the average is a copy"),
     KEY(training, ema_every, KEY_INT, 1, 1e8, "steps between updates of the average"),
     KEEPING(training, checkpoint_every, KEY_INT, 1, 1e8, "steps between checkpoints"),
-    KEEPING(training, keep_checkpoint, KEY_FLAG, 0, 1, "whether a finished run keeps its last one"),
+    KEEPING(training, keep_checkpoint, KEY_FLAG, 0, 1, "whether a finished run keeps its last checkpoint"),
     KEY(training, gate_every, KEY_INT, 1, 1e8, "steps between logged rows of gating weights"),
-    WORD(training, precision, precision_words, "of matrix products on a GPU"),
+    WORD(training, precision, precision_words, "precision of matrix products on a GPU"),
     KEY(sampling, steps, KEY_INT, 0, 10000, "timesteps used, evenly spaced; 0: all"),
     KEY(sampling, eta, KEY_REAL, 0, 1, "1: ancestral sampling, 0: DDIM, which adds no noise"),
     KEY(sampling, noise_factor, KEY_REAL, 0, 100, "on the predicted noise"),
@@ -197,7 +198,7 @@ static dd_status unknown_key(const reading *r, const dd_toml_value *v)
     const char *names[KEYS + 1] = {"base"};
     int count = !*v->section;
     if (!strcmp(v->key, "base"))
-        return fail_at(r, v, "only a configuration file has a base, above its first [section]");
+        return fail_at(r, v, "only a configuration file may have a base, and it must be above the first [section]");
     for (int i = 0; i < KEYS; i++) {
         if (!strcmp(keys[i].key, v->key))
             return fail_at(r, v, "this key belongs to section [%s]", keys[i].section);
@@ -233,7 +234,7 @@ static dd_status read_word(const reading *r, const dd_toml_value *v, const key_i
 static dd_status read_widths(const reading *r, const dd_toml_value *v, const key_info *key, dd_widths *out)
 {
     if (v->count > DD_MAX_HEAD)
-        return fail_at(r, v, "%d layers; at most %d fit", v->count, DD_MAX_HEAD);
+        return fail_at(r, v, "%d layers; at most %d are possible", v->count, DD_MAX_HEAD);
     dd_widths widths = {.count = v->count};
     for (int i = 0; i < v->count; i++) {
         if ((double)v->integers[i] < key->least || (double)v->integers[i] > key->most)
@@ -265,7 +266,7 @@ dd_status dd_config_take(void *user, const dd_toml_value *v)
                : key->type == KEY_FLAG   ? v->type == DD_TOML_BOOLEAN
                                          : number;
     if (!fits)
-        return fail_at(r, v, "%s where %s is wanted", v->type_name, wanted[key->type]);
+        return fail_at(r, v, "%s, but %s is expected", v->type_name, wanted[key->type]);
     void *to = member_of(r->config, key);
     if (key->type == KEY_WORD)
         return read_word(r, v, key, to);
@@ -288,7 +289,7 @@ dd_status dd_config_take(void *user, const dd_toml_value *v)
 
 dd_status dd_config_parse(const char *text, const char *origin, dd_config *config)
 {
-    dd_config read = *config; /* nothing of a file with an error is taken over */
+    dd_config read = *config; /* a file with an error changes nothing */
     reading r = {&read, origin};
     DD_TRY(dd_toml_parse(text, origin, dd_config_take, &r));
     *config = read;
@@ -324,32 +325,30 @@ dd_status dd_config_validate(const dd_config *c)
         return dd_fail(DD_ERR_CONFIG, "model.embedding_width = %d must be even: half sines, half cosines",
                        c->model.embedding_width);
     if (c->model.experts > 1 && c->model.gate != DD_GATE_FIXED && c->model.gate_layers.count < 1)
-        return dd_fail(DD_ERR_CONFIG, "model.gate_layers must have at least one layer where a gate is learned");
+        return dd_fail(DD_ERR_CONFIG, "model.gate_layers must have at least one layer if a gate is learned");
     if (c->diffusion.schedule != DD_BETA_COSINE && !(c->diffusion.beta_start < c->diffusion.beta_end))
         return dd_fail(DD_ERR_CONFIG, "diffusion.beta_start = %g must be below diffusion.beta_end = %g",
                        c->diffusion.beta_start, c->diffusion.beta_end);
     if (c->diffusion.terminal_snr == DD_TERMINAL_ZERO && c->diffusion.timesteps < 2)
         return dd_fail(DD_ERR_CONFIG, "diffusion.terminal_snr = \"zero\" needs at least 2 timesteps");
     if (c->diffusion.terminal_snr == DD_TERMINAL_ZERO && c->diffusion.prediction == DD_PREDICT_NOISE)
-        return dd_fail(DD_ERR_CONFIG,
-                       "diffusion.prediction = \"noise\" says nothing of x_0 where the last timestep is noise alone "
-                       "(diffusion.terminal_snr = \"zero\"); use \"v\" or \"x0\"");
+        return dd_fail(DD_ERR_CONFIG, "diffusion.prediction = \"noise\" cannot give x_0 when the last timestep is pure "
+                                      "noise (diffusion.terminal_snr = \"zero\"); use \"v\" or \"x0\"");
     if (c->diffusion.terminal_snr == DD_TERMINAL_ZERO && c->sampling.noise_factor != 1.)
         return dd_fail(DD_ERR_CONFIG,
-                       "sampling.noise_factor = %g: x_0 cannot be taken from the noise of the last timestep, which is "
-                       "noise alone (diffusion.terminal_snr = \"zero\"); use 1",
+                       "sampling.noise_factor = %g: x_0 cannot be computed from the noise at the last timestep, which "
+                       "is pure noise (diffusion.terminal_snr = \"zero\"); use 1",
                        c->sampling.noise_factor);
     if (c->diffusion.terminal_snr == DD_TERMINAL_ZERO && c->training.min_snr_gamma > 0.)
         return dd_fail(DD_ERR_CONFIG,
-                       "training.min_snr_gamma = %g would give the last timestep, which is noise alone "
-                       "(diffusion.terminal_snr = \"zero\"), no weight; use 0",
+                       "training.min_snr_gamma = %g would give no weight to the last timestep, which is pure noise "
+                       "(diffusion.terminal_snr = \"zero\"); use 0",
                        c->training.min_snr_gamma);
     if (c->training.diversity_layer == DD_DIVERSITY_OF_HIDDEN && c->training.diversity_distance == DD_DIVERSITY_L1)
-        return dd_fail(DD_ERR_CONFIG,
-                       "training.diversity_distance = \"l1\" is not there for training.diversity_layer = "
-                       "\"hidden\"; use euclidean, squared, rbf or log");
+        return dd_fail(DD_ERR_CONFIG, "training.diversity_distance = \"l1\" is not available with "
+                                      "training.diversity_layer = \"hidden\"; use euclidean, squared, rbf or log");
     if (c->sampling.steps > c->diffusion.timesteps)
-        return dd_fail(DD_ERR_CONFIG, "sampling.steps = %d are more than diffusion.timesteps = %d", c->sampling.steps,
+        return dd_fail(DD_ERR_CONFIG, "sampling.steps = %d exceeds diffusion.timesteps = %d", c->sampling.steps,
                        c->diffusion.timesteps);
     if (c->evaluation.k >= c->evaluation.samples)
         return dd_fail(DD_ERR_CONFIG, "evaluation.k = %d must be below evaluation.samples = %d", c->evaluation.k,

@@ -1,12 +1,13 @@
-/* Configuration: what a run is, read from a TOML file and --set overrides.
+/* The config layer says what a run is: it reads a TOML file and --set overrides into one struct.
  *
  *     dd_config config;
  *     DD_TRY(dd_config_read("configs/run_1.toml", &config));
  *     DD_TRY(dd_config_set(&config, "training.steps=2000"));
  *     DD_TRY(dd_config_validate(&config));
  *
- * One table in config.c names every key with its type, range, unit and meaning; reading, overriding,
- * printing, comparing and `dualdiff info` all walk that table, so a key exists in exactly one place.
+ * One table in config.c has every key with its type, range, unit and meaning. Reading, overriding, printing, comparing
+ * and `dualdiff info` all use that table, so a key is defined in exactly one place. The layer never computes with the
+ * values, and it reads no files other than configurations.
  */
 #ifndef DD_CONFIG_H
 #define DD_CONFIG_H
@@ -19,7 +20,7 @@ enum { DD_MAX_HEAD = 4, DD_MAX_EXPERTS = 8 };
 
 typedef enum dd_activation { DD_RELU, DD_GELU, DD_SILU, DD_TANH } dd_activation;
 
-/* How the experts are weighed. */
+/* How the experts are weighted. */
 typedef enum dd_gate_kind {
     DD_GATE_LEARNED, /* by a network: softmax of its outputs, for two experts a sigmoid */
     DD_GATE_HARD,    /* the same network, but its greatest weight counts as 1 and the others as 0 */
@@ -36,10 +37,10 @@ typedef enum dd_beta_schedule {
 
 typedef enum dd_terminal_snr {
     DD_TERMINAL_KEPT,
-    DD_TERMINAL_ZERO /* shifted and scaled so that nothing of x_0 is left at the last timestep (schedule.h) */
+    DD_TERMINAL_ZERO /* shifted and scaled so that the last timestep contains nothing of x_0 (schedule.h) */
 } dd_terminal_snr;
 
-/* What the networks are taught to predict from x_t. */
+/* What the networks learn to predict from x_t. */
 typedef enum dd_prediction_kind {
     DD_PREDICT_NOISE, /* eps */
     DD_PREDICT_POINT, /* x_0 */
@@ -50,13 +51,13 @@ typedef enum dd_prediction_kind {
 typedef enum dd_diversity_kind {
     DD_DIVERSITY_EUCLIDEAN, /* r */
     DD_DIVERSITY_SQUARED,   /* r^2 */
-    DD_DIVERSITY_L1,        /* |p_1 - q_1| + |p_2 - q_2|; of outputs alone */
+    DD_DIVERSITY_L1,        /* |p_1 - q_1| + |p_2 - q_2|; only for outputs */
     DD_DIVERSITY_RBF,       /* 1 - exp(-r^2 / (2 s^2)) */
     DD_DIVERSITY_LOG        /* log(1 + r^2 / s^2) */
 } dd_diversity_kind;
 
-/* What lies far apart: the predictions, or what the experts' last layers make them from (their inputs after the
- * activation, each expert's by itself; the distance is the mean over experts). */
+/* Between what the diversity loss measures distances: the predictions, or the inputs of the experts' last layers (after
+ * the activation). In the second case the distance is the mean over the experts of each one's own distance. */
 typedef enum dd_diversity_layer { DD_DIVERSITY_OF_OUTPUT, DD_DIVERSITY_OF_HIDDEN } dd_diversity_layer;
 
 typedef enum dd_course { DD_CONSTANT, DD_COSINE /* to 0 at the last step */ } dd_course;
@@ -66,7 +67,7 @@ typedef enum dd_precision { DD_FLOAT32, DD_TF32 /* factors rounded to 10 bits */
 
 typedef enum dd_sampling_start {
     DD_START_NORMAL, /* x_T ~ N(0, I) */
-    DD_START_DATA    /* x_T as training makes it: a training point, noised to the last timestep */
+    DD_START_DATA    /* x_T as in training: a training point, noised to the last timestep */
 } dd_sampling_start;
 
 /* Widths of the hidden layers between a trunk and its output: [] or [128], ... */
@@ -78,7 +79,7 @@ typedef struct dd_widths {
 /* [model] */
 typedef struct dd_model_config {
     int experts;              /* 1: one network, no gate (run 0); more: as many experts and a gate */
-    dd_gate_kind gate;        /* of two experts or more */
+    dd_gate_kind gate;        /* for two experts or more */
     int embedding_width;      /* sines and cosines per embedded scalar; even */
     double input_scale;       /* factor on a coordinate before it is embedded */
     double time_scale;        /* factor on the raw timestep before it is embedded */
@@ -109,15 +110,15 @@ typedef struct dd_training_config {
     double diversity_weight; /* loss = MSE - weight * mean pairwise distance */
     dd_diversity_layer diversity_layer;
     dd_diversity_kind diversity_distance;
-    double diversity_scale; /* of the distances that have one */
+    double diversity_scale; /* length scale of the distances rbf and log */
     dd_course diversity_course;
-    double min_snr_gamma; /* bound on the squared errors' weights (schedule.h); 0: all weigh 1 */
+    double min_snr_gamma; /* bound on the squared errors' weights (schedule.h); 0: all weights are 1 */
     double ema_decay;     /* upper bound of the warm-up decay */
     double ema_power;     /* decay = 1 - (1 + n)^-power, n optimiser steps after ema_start */
     int ema_start;        /* up to this step the average is a copy */
     int ema_every;        /* steps between updates of the average */
-    int checkpoint_every; /* steps; a checkpoint falls on the first whole log chunk at or after */
-    int keep_checkpoint;  /* 1: that of the last step, next to the result; 0: it is removed */
+    int checkpoint_every; /* steps; a checkpoint is written at the end of the first whole log chunk at or after them */
+    int keep_checkpoint;  /* 1: the last step's checkpoint stays next to the result; 0: it is removed */
     int gate_every;       /* steps between logged rows of gating weights */
     dd_precision precision;
 } dd_training_config;
@@ -125,7 +126,7 @@ typedef struct dd_training_config {
 /* [sampling] */
 typedef struct dd_sampling_config {
     int steps;           /* of the T timesteps, evenly spaced down from the last; 0: all */
-    double eta;          /* share of the posterior's standard deviation that is added: 1 ancestral, 0 DDIM */
+    double eta;          /* fraction of the posterior's standard deviation that is added: 1 ancestral, 0 DDIM */
     double noise_factor; /* on the predicted noise */
     dd_sampling_start start;
 } dd_sampling_config;
@@ -152,7 +153,7 @@ typedef struct dd_config {
     dd_data_config data;
 } dd_config;
 
-/* The configuration of run_1.toml; every reader starts from it. */
+/* The values of run_1.toml. Every configuration starts from them. */
 void dd_config_defaults(dd_config *config);
 
 /* Read a TOML file over the defaults. A file may state only what it changes, and name the file that it changes above
@@ -160,33 +161,33 @@ void dd_config_defaults(dd_config *config);
  *
  *     base = "run_1.toml"     # its path as seen from the folder of this file; it may have a base, too
  *
- * DD_ERR_CONFIG names file, line, column and, for an unknown key or word, the closest match; it also tells of bases
- * that lead in a circle. DD_ERR_IO when the file or a base cannot be read. */
+ * DD_ERR_CONFIG names file, line, column and, for an unknown key or word, the closest match. Bases that form a circle
+ * are DD_ERR_CONFIG, too. DD_ERR_IO when the file or a base cannot be read. */
 DD_CHECKED dd_status dd_config_read(const char *path, dd_config *config);
 
-/* The same over what `config` holds: a key that neither the file nor one of its bases states keeps its value. */
+/* The same on top of the values in `config`: a key that neither the file nor its bases state keeps its value. */
 DD_CHECKED dd_status dd_config_overlay(const char *path, dd_config *config);
 
-/* The same from text, which has no base; `origin` is the file's name in messages. */
+/* The same from text, which cannot have a base; messages name it `origin`. */
 DD_CHECKED dd_status dd_config_parse(const char *text, const char *origin, dd_config *config);
 
-/* Apply one override "section.key=value", the value in TOML's syntax; a bare word is taken for a
- * string, so that --set model.activation=silu works in a shell. */
+/* Apply one override "section.key=value", the value in TOML's syntax; a word without quotes is read as a string, so
+ * that --set model.activation=silu works in a shell. */
 DD_CHECKED dd_status dd_config_set(dd_config *config, const char *assignment);
 
-/* The name of key number i of all; 0 beyond the last. */
+/* Section and name of key number i; returns 0 after the last key. */
 int dd_config_key(int i, const char **section, const char **key);
 
-/* Bounds between keys (those of a single key are checked where it is read). */
+/* Check the bounds between keys. (The bounds of a single key are checked when it is read.) */
 DD_CHECKED dd_status dd_config_validate(const dd_config *config);
 
 /* The resolved configuration as TOML that dd_config_parse reads back to an equal dd_config. The
  * caller frees it; NULL when memory is out. */
 char *dd_config_print(const dd_config *config);
 
-/* Lines "section.key: <a> here, <b> there" for the keys of the named sections (NULL-terminated list)
- * that differ; "" when none does. The caller frees it; NULL when memory is out. Keys that decide what a run leaves on
- * disk on the way, and nothing in its result (checkpoint_every, keep_checkpoint), are no difference. */
+/* Lines "section.key: <a> here, <b> there" for the keys of the named sections (NULL-terminated list) that differ; ""
+ * when none does. The caller frees it; NULL when memory is out. Keys that change only what is kept on disk during
+ * training and not the result (checkpoint_every, keep_checkpoint) are ignored. */
 char *dd_config_difference(const dd_config *a, const dd_config *b, const char *const *sections);
 
 #endif

@@ -10,7 +10,7 @@
 #include "config/config_reading.h"
 #include "config/toml_bounds.h"
 
-/* A file that is read, and the one that named it as its base; NULL: the user named it. */
+/* A file that is being read, and the file that names it as its base; NULL: the user named it. */
 typedef struct source {
     const char *path;
     char *text;
@@ -20,7 +20,7 @@ typedef struct source {
 
 /* ---- text ---- */
 
-/* All that is left of `file`, with a NUL behind it. */
+/* The rest of `file`, with a NUL at the end. */
 static dd_status read_text(source *s, FILE *file)
 {
     size_t length = 0, room = 0;
@@ -81,7 +81,7 @@ static dd_status note_base(void *user, const dd_toml_value *v)
     if (!is_base(v))
         return DD_OK;
     if (v->type != DD_TOML_STRING)
-        return dd_fail(DD_ERR_CONFIG, "%s: line %d, column %d: base: %s where a string is wanted, the path of a file",
+        return dd_fail(DD_ERR_CONFIG, "%s: line %d, column %d: base: %s, but a string is expected, the path of a file",
                        b->origin, v->line, v->column, v->type_name);
     const char *slash = *v->string == '/' ? NULL : strrchr(b->origin, '/');
     b->line = v->line;
@@ -91,13 +91,13 @@ static dd_status note_base(void *user, const dd_toml_value *v)
     return DD_OK;
 }
 
-/* A file may have several names, so not these are compared. */
+/* A file may have several names, so device and inode are compared, not the names. */
 static dd_status check_circle(const source *s)
 {
     for (const source *above = s->based; above; above = above->based)
         if (above->identity.st_dev == s->identity.st_dev && above->identity.st_ino == s->identity.st_ino)
-            return dd_fail(DD_ERR_CONFIG, "a circle: %s is itself based on %s; remove the base of one of them", s->path,
-                           s->based->path);
+            return dd_fail(DD_ERR_CONFIG, "a circle of bases: %s is itself based on %s; remove the base of one of them",
+                           s->path, s->based->path);
     return DD_OK;
 }
 
@@ -117,14 +117,14 @@ static dd_status overlay_base(const source *s, const base *b, dd_config *config)
     return status;
 }
 
-/* ---- the whole ---- */
+/* ---- the file and its bases ---- */
 
 static dd_status take_key(void *user, const dd_toml_value *v)
 {
     return is_base(v) ? DD_OK : dd_config_take(user, v);
 }
 
-/* The base first, so that the file's own keys override its. */
+/* Read the base first, so that the file's own keys override those of the base. */
 static dd_status overlay(source *s, dd_config *config)
 {
     base b = {.origin = s->path};
@@ -138,7 +138,7 @@ static dd_status overlay(source *s, dd_config *config)
 
 dd_status dd_config_overlay(const char *path, dd_config *config)
 {
-    dd_config read = *config; /* nothing of a file with an error is taken over */
+    dd_config read = *config; /* a file with an error changes nothing */
     source s = {.path = path};
     dd_status status = load(&s);
     if (!status)

@@ -1,4 +1,4 @@
-/* How text becomes a configuration, for the files of this folder: each value goes through dd_config_take (config.c). */
+/* How the files of this folder turn text into a configuration: each value is passed to dd_config_take (config.c). */
 #ifndef DD_CONFIG_READING_H
 #define DD_CONFIG_READING_H
 
@@ -11,8 +11,8 @@ typedef struct dd_config_reading {
     const char *origin; /* file name, or "--set section.key=value" */
 } dd_config_reading;
 
-/* Put one value of the text into the configuration; for dd_toml_parse, `user` is a dd_config_reading. DD_ERR_CONFIG
- * for an unknown key, another type, a number out of range. */
+/* Put one value of the text into the configuration; for dd_toml_parse, `user` is a dd_config_reading. DD_ERR_CONFIG for
+ * an unknown key, a wrong type, or a number out of range. */
 DD_CHECKED dd_status dd_config_take(void *user, const dd_toml_value *value);
 
 #endif

@@ -1,4 +1,4 @@
-/* TOML through toml++ (a C++ library), with an edge in C. */
+/* Reads TOML with toml++, a C++ library, and offers a C interface to it. */
 #ifndef DD_TOML_H
 #define DD_TOML_H
 
@@ -19,10 +19,10 @@ typedef enum dd_toml_type {
     DD_TOML_OTHER
 } dd_toml_type;
 
-/* A section's header (key "") or one "key = value" in it. `type_name` is TOML's word for what stands there. */
+/* A section's header (key "") or one "key = value" in it. `type_name` is TOML's name for the type of the value. */
 typedef struct dd_toml_value {
-    const char *section, *key; /* section "" at the top level */
-    int line, column;          /* of the section's name or the key */
+    const char *section, *key; /* section is "" at the top level */
+    int line, column;          /* place of the section's name or of the key */
     dd_toml_type type;
     const char *type_name;
     int64_t integer;
@@ -32,14 +32,14 @@ typedef struct dd_toml_value {
     int count;
 } dd_toml_value;
 
-/* Parse `text` and hand every section and value to `visit` in the order of the file; a nonzero return of it ends
- * the walk and is returned. Syntax errors, and text that exceeds the bounds of
- * toml_bounds.h, are DD_ERR_CONFIG with `origin` and place. */
+/* Parse `text` and call `visit` for every section and value in the order of the file. If `visit` returns nonzero, the
+ * walk ends and returns that. DD_ERR_CONFIG with `origin` and place for a syntax error and for text that exceeds the
+ * bounds of toml_bounds.h. */
 DD_CHECKED dd_status dd_toml_parse(const char *text, const char *origin,
                                    dd_status (*visit)(void *user, const dd_toml_value *value), void *user);
 
-/* "line 3, column 7: ", for messages; "" where `origin` is "--set section.key=value", which is its own place. Returns
- * out, of DD_TOML_PLACE characters. */
+/* Write "line 3, column 7: " for messages into `out` (DD_TOML_PLACE characters) and return it. "" if `origin` is "--set
+ * section.key=value", which already says the place. */
 enum { DD_TOML_PLACE = 48 };
 const char *dd_toml_place(const char *origin, int line, int column, char *out);
 

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-/* The end of the string in quotes that begins at s: behind its last quote, or where the line ends. */
+/* The end of the quoted string that begins at s: after its last quote, or the end of the line. */
 static const char *behind_string(const char *s)
 {
     char quote = *s;
@@ -17,7 +17,7 @@ static const char *behind_string(const char *s)
             return *s == quote ? s + 1 : s;
         else if (many_lines && !strncmp(s, mark, 3)) {
             s += 3;
-            for (int i = 0; i < 2 && *s == quote; i++) /* the string's own last two characters may be quotes */
+            for (int i = 0; i < 2 && *s == quote; i++) /* the last two characters of the string itself may be quotes */
                 s++;
             return s;
         }
@@ -36,7 +36,7 @@ static int line_of(const char *text, const char *place)
 dd_status dd_toml_check(const char *text, const char *origin)
 {
     if (strlen(text) > DD_TOML_LONGEST)
-        return dd_fail(DD_ERR_CONFIG, "%s: %zu bytes; a configuration has at most %d", origin, strlen(text),
+        return dd_fail(DD_ERR_CONFIG, "%s: %zu bytes; a configuration may have at most %d", origin, strlen(text),
                        DD_TOML_LONGEST);
     int points = 0, nested = 0;
     for (const char *s = text; *s;) {

@@ -1,5 +1,5 @@
-/* Bounds on TOML text before it is parsed: the parser follows nested keys by recursion, and a file from elsewhere could
- * make it run out of stack. A configuration needs a hundredth of them. */
+/* Bounds on TOML text, checked before it is parsed. The parser follows nested keys by recursion, so a malicious file
+ * could exhaust its stack. A real configuration needs about a hundredth of these bounds. */
 #ifndef DD_TOML_BOUNDS_H
 #define DD_TOML_BOUNDS_H
 
@@ -11,8 +11,8 @@ extern "C" {
 
 enum {
     DD_TOML_LONGEST = 1 << 20, /* bytes */
-    DD_TOML_POINTS = 1000,     /* points, which part keys, outside strings and comments */
-    DD_TOML_NESTED = 100       /* brackets and braces that are open at a time */
+    DD_TOML_POINTS = 1000,     /* points outside strings and comments; they separate keys */
+    DD_TOML_NESTED = 100       /* brackets and braces that are open at the same time */
 };
 
 /* DD_ERR_CONFIG names `origin` and the line that exceeds a bound. */

@@ -63,7 +63,8 @@ dd_status dd_points_open_as(const char *name, const dd_reading *reading, uint32_
     return DD_OK;
 }
 
-/* Of a file: without folders, without what is behind its colon, without its ending, also two of them as in .csv.gz. */
+/* The name of a file's points: without folders, without the part after a colon, and without its ending (or two endings,
+ * as in .csv.gz). */
 static void file_name(const char *name, char out[64])
 {
     const char *inner = dd_points_inner_path(name);

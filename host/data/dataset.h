@@ -5,10 +5,10 @@
  *     ... points.xy[2 * i], points.xy[2 * i + 1] ...
  *     dd_points_free(&points);
  *
- * Generated sets (generators.h lists them) are computed in float64 and stored as float32, without standardisation;
- * their definitions are above each generator: those of the experiment in generator_experiment.c, those of the
- * literature on mode capture and the drawings in generator_sets.c. Point i depends on (seed, stream, i) alone, of moons
- * on how many there are too.
+ * Generated sets (generators.h lists them) are computed in float64 and stored as float32, without standardisation; the
+ * comment above each generator defines it: generator_experiment.c has the experiment's sets, generator_sets.c the sets
+ * of the literature on mode capture and the drawings. Point i depends only on (seed, stream, i); for moons also on the
+ * number of points. This layer never trains, measures or prints, and keeps no points between calls.
  */
 #ifndef DD_DATASET_H
 #define DD_DATASET_H
@@ -19,29 +19,30 @@
 typedef enum dd_stream {
     DD_STREAM_TRAIN = 0,   /* the training set */
     DD_STREAM_HELDOUT = 1, /* fresh points of the same distribution */
-    DD_STREAM_FLOOR = 2    /* and others, for what metrics say of true points (`dualdiff floor`) */
+    DD_STREAM_FLOOR = 2    /* other fresh points, for metrics of true points (`dualdiff floor`) */
 } dd_stream;
 
-/* Make (`name` is a generator's) or read (`name` is a path) a set. `n`, `seed` and `stream` are for generators. Files:
+/* Make a set (if `name` is a generator's name) or read it (if `name` is a path). `n`, `seed` and `stream` are for
+ * generators. Files:
  *   .csv, .tsv, .txt, .dat, also with .gz, and "-" for standard input: numbers separated by comma, semicolon, tab or
  *       blanks, in quotes or not, with a header or not, decimal commas where semicolon or tab separates; of a CSV of
  *       `dualdiff sample`, its columns of gating weights are passed over
  *   .npy, and FILE.npz or FILE.npz:array: floating point or integers of any size and byte order, C or Fortran order
  *   FILE:/path/to/dataset or FILE:dataset of an HDF5 file with any ending (netCDF-4, MATLAB 7.3)
- * A NaN, an infinite value or a row of another width is DD_ERR_DATA with the row's number; an unknown name that is no
- * file either is DD_ERR_IO with the closest generators; a damaged HDF5 file, also one on which the HDF5 library
- * crashes, is DD_ERR_IO. */
+ * A NaN, an infinite value or a row of another width is DD_ERR_DATA with the row's number. A name that is neither a
+ * generator nor a file is DD_ERR_IO with the closest generators. A damaged HDF5 file is DD_ERR_IO, also one on which
+ * the HDF5 library crashes. */
 DD_CHECKED dd_status dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points);
-/* The same for a file that is to be read as `reading` says. */
+/* The same; a file is read as `reading` says. */
 DD_CHECKED dd_status dd_points_open_as(const char *name, const dd_reading *reading, uint32_t n, uint64_t seed,
                                        dd_stream stream, dd_points *points);
 
-/* The name dd_points_open would give the set, without making it. */
+/* The name that dd_points_open would give the set; the set is not made. */
 void dd_points_name(const char *name, char out[64]);
-/* The same for one part of several of one file: "set.h5:/group/x" is set_group_x. */
+/* The same if several parts of one file are used: "set.h5:/group/x" is set_group_x. */
 void dd_points_long_name(const char *name, char out[64]);
 
-/* The absolute path of FILE or FILE:inner, malloc'ed; NULL where FILE is none that can be read again (a pipe, or gone).
+/* The absolute path of FILE or FILE:inner, malloc'ed; NULL if FILE cannot be read again (a pipe, or removed).
  */
 char *dd_points_path(const char *name);
 

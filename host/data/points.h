@@ -1,17 +1,18 @@
-/* A set of points, and what the user decides of how a file of them is read. dataset.h makes and reads sets. */
+/* A set of points, and the user's choices for reading a file of points. dataset.h makes and reads sets. */
 #ifndef DD_POINTS_H
 #define DD_POINTS_H
 
 #include <stdint.h>
 
-/* What the first row of a CSV is. AUTO: a header if it holds no number, else a point; in doubt DD_ERR_DATA asks. */
+/* What the first row of a CSV is. AUTO: a header if it has no number, else a point; if it could be both, DD_ERR_DATA
+ * asks the user. */
 typedef enum dd_header_row { DD_HEADER_ROW_AUTO, DD_HEADER_ROW_YES, DD_HEADER_ROW_NO } dd_header_row;
 
-/* "auto", "yes" and "no"; nonzero where `word` is none of them. */
+/* Reads "auto", "yes" or "no"; returns nonzero for any other word. */
 extern const char *const dd_header_row_names[];
 int dd_header_row_parse(const char *word, dd_header_row *header);
 
-/* How a file is read, as far as the user decides it. */
+/* The user's choices for reading a file. */
 typedef struct dd_reading {
     dd_header_row header;
 } dd_reading;
@@ -21,11 +22,11 @@ typedef struct dd_points {
     uint32_t n;        /* points */
     float *xy;         /* (n, 2) */
     int generated;     /* 1: made by name, 0: read from a file */
-    uint64_t checksum; /* FNV-1a over n and the bytes of xy: two sets with equal sums are taken for the same */
-    char *path;        /* absolute, with what is behind the colon; NULL unless it is a file that can be read again */
+    uint64_t checksum; /* FNV-1a over n and the bytes of xy: two sets with equal sums count as the same */
+    char *path;        /* absolute, with the part after the colon; NULL unless it is a file that can be read again */
 } dd_points;
 
-/* Frees what a set holds; it then has no points. */
+/* Free the memory of a set; it then has no points. */
 void dd_points_free(dd_points *points);
 
 #endif

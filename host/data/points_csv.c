@@ -19,14 +19,15 @@ enum { LONGEST_LINE = 1 << 20, BUFFER = 2 * LONGEST_LINE, LONGEST_NUMBER = 400 }
 
 typedef struct csv {
     dd_rows *rows;
-    dd_header_row header; /* what the user says of the first row */
+    dd_header_row header; /* what the user says about the first row */
     size_t line;          /* the number of the current one; messages call it a row */
     char separator;       /* ' ': any blanks; 0: not known yet */
-    int begun;            /* the first row is behind us */
+    int begun;            /* the first row has been read */
     int index_column;     /* the header begins with a column without a name, as pandas' index has */
-    int gates;            /* columns behind x and y that our own header names */
-    size_t comma, point;  /* first lines with a decimal comma, and with a decimal point where a comma is allowed */
-    /* The first row, if its numbers could also be names of columns; each doubt ends at a row of the same kind. */
+    int gates;            /* columns after x and y that the header of `dualdiff sample` names */
+    size_t comma,
+        point; /* the first line with a decimal comma, and the first with a decimal point where a comma is allowed */
+    /* The first row, if its numbers could also be names of columns. Each doubt ends when another row looks the same. */
     struct doubt {
         size_t line;
         char text[64];
@@ -61,7 +62,7 @@ static int ends_field(const csv *c, const char *p, const char *end)
     return next == end || *next == c->separator || (c->separator == ' ' && next > p);
 }
 
-/* "1,5" where commas separate nothing. */
+/* "1,5" where the comma is not a separator. */
 static int parse_decimal_comma(csv *c, field *f)
 {
     char text[LONGEST_NUMBER];
@@ -137,7 +138,7 @@ static const char *read_unquoted(csv *c, const char *p, const char *end, field *
     return after;
 }
 
-/* The field at *p, which moves to the next one. Returns 0 behind the last. */
+/* Read the field at *p and move *p to the next one. Returns 0 after the last field. */
 static int next_field(csv *c, const char **p, const char *end, field *f)
 {
     const char *begin = skip_blanks(c, *p, end);
@@ -157,7 +158,7 @@ static int next_field(csv *c, const char **p, const char *end, field *f)
 typedef struct row {
     const char *begin, *end;
     double value[DD_MOST_COLUMNS];
-    int columns, numbers, empty, quoted, whole; /* whole: fields of digits alone */
+    int columns, numbers, empty, quoted, whole; /* whole: number of fields with digits only */
 } row;
 
 static int is_whole(const field *f)
@@ -180,7 +181,7 @@ static void split(csv *c, const char *begin, const char *end, row *r)
     r->columns = r->numbers = r->empty = r->quoted = r->whole = 0;
     while (next_field(c, &p, end, &f)) {
         if (f.begin == f.end && p > end && r->columns == c->rows->columns)
-            break; /* only a separator behind the last column */
+            break; /* only a separator after the last column */
         if (f.number && r->columns < DD_MOST_COLUMNS)
             r->value[r->columns] = f.value;
         r->columns++;
@@ -192,7 +193,8 @@ static void split(csv *c, const char *begin, const char *end, row *r)
     }
 }
 
-/* Whether commas separate and tabs only align, "1,<tab>2": outside quotes each comma has a tab next to it. */
+/* Whether commas separate the columns and tabs only align them, as in "1,<tab>2": outside quotes each comma has a tab
+ * next to it. */
 static int commas_before_tabs(const char *begin, const char *end)
 {
     int quoted = 0, commas = 0;
@@ -226,7 +228,7 @@ static char find_separator(const char *begin, const char *end)
     return ' ';
 }
 
-/* ---- rows that are no points ---- */
+/* ---- rows that are not points ---- */
 
 static dd_status utf16(const char *name, const char *encoding)
 {
@@ -234,7 +236,7 @@ static dd_status utf16(const char *name, const char *encoding)
                    name, encoding, encoding);
 }
 
-/* UTF-16 and UTF-32, by their marks or by the zeros that digits have in them. */
+/* Recognise UTF-16 and UTF-32 by their marks, or by the zero bytes next to digits. */
 static dd_status check_encoding(const csv *c, const unsigned char *start, size_t n)
 {
     const char *name = c->rows->name;
@@ -249,17 +251,17 @@ static dd_status check_encoding(const csv *c, const unsigned char *start, size_t
     return DD_OK;
 }
 
-/* What no line of text holds; asked where a line is not just numbers. */
+/* Bytes that a line of text never contains. Called if a line has more than numbers. */
 static dd_status check_characters(const csv *c, const char *begin, const char *end)
 {
     if (memchr(begin, 0, (size_t)(end - begin)))
         return dd_fail(DD_ERR_DATA,
-                       "%s: row %zu: a zero byte. Text has none: the file is damaged from there on, for instance by a "
-                       "power cut while it was written; restore it from a copy, or write it again",
+                       "%s: row %zu: a zero byte, which text never has: the file is damaged from there on, for "
+                       "instance by a power failure while it was written; restore it from a copy, or write it again",
                        c->rows->name, c->line);
     if (memchr(begin, '\r', (size_t)(end - begin)))
         return dd_fail(DD_ERR_DATA,
-                       "%s: row %zu: a carriage return without a line feed, as old Macintosh programs end lines; "
+                       "%s: row %zu: a carriage return without a line feed, the line ending of old Macintosh programs; "
                        "convert the file: tr '\\r' '\\n' < FILE > NEW_FILE",
                        c->rows->name, c->line);
     return DD_OK;
@@ -324,7 +326,7 @@ static dd_status ask_for_header(const csv *c, const char *why)
                    c->rows->name, c->doubt.line, c->doubt.text, why);
 }
 
-/* Names that are numbers are all different: 0, 1 (pandas without names), 2020, 2021, "10", "20". */
+/* If numbers are names of columns, they are all different: 0, 1 (pandas without names), 2020, 2021, "10", "20". */
 static dd_status doubt_first_row(csv *c, const row *r)
 {
     int counted = r->whole == r->columns;
@@ -355,12 +357,12 @@ static dd_status check_doubt(const csv *c)
 {
     if (!c->doubt.line || c->rows->n < 2)
         return DD_OK;
-    return ask_for_header(c, c->doubt.quoted  ? "it alone is in quotes"
+    return ask_for_header(c, c->doubt.quoted  ? "no other row is in quotes"
                              : c->doubt.years ? "it looks like years, and no other row does"
                                               : "it is whole numbers, and every other row has decimals");
 }
 
-/* Whether a field without a number begins as one does: "1.2.3", "1,234.5", "-?", and with the minus sign of typography.
+/* Whether a field that is not a number begins like one: "1.2.3", "1,234.5", "-?", also with the typographic minus sign.
  */
 static int is_like_number(const field *f)
 {
@@ -372,7 +374,7 @@ static int is_like_number(const field *f)
     return p < f->end && isdigit((unsigned char)*p);
 }
 
-/* What programs write where a value is missing; "nan" is a number, which is refused later. */
+/* Texts that programs write for a missing value. ("nan" is a number; it is refused later.) */
 static int is_missing(const field *f)
 {
     static const char *const words[] = {"NA", "N/A", "#N/A", "<NA>", "NULL", "None", "missing", "-", "?", "."};
@@ -403,7 +405,8 @@ static int has_like_number(csv *c, const row *r)
     return 0;
 }
 
-/* Columns of gating weights by the header of `dualdiff sample`, whose CSV is read as points; 0 of any other. */
+/* Number of columns with gating weights in the header of a CSV of `dualdiff sample`, which can be read as points; 0 for
+ * any other header. */
 static int gate_columns(const row *r)
 {
     static const char ours[] = "x1,x2,gate";
@@ -428,7 +431,7 @@ static dd_status read_first_row(csv *c, const row *r, int *is_header)
         field f;
         c->index_column = next_field(c, &p, r->end, &f) && f.begin == f.end;
         c->gates = gate_columns(r);
-        c->separator = 0; /* a title may have none, or another */
+        c->separator = 0; /* a title line may have another separator, or none */
         return check_characters(c, r->begin, r->end);
     }
     if (c->header == DD_HEADER_ROW_NO || r->columns != c->rows->columns)
@@ -467,7 +470,7 @@ static dd_status read_row(csv *c, const char *begin, const char *end)
     return dd_rows_add(c->rows, c->line, r.value);
 }
 
-/* The line that Excel takes for the separator, "sep=;". */
+/* The line by which Excel knows the separator: "sep=;". */
 static int names_separator(csv *c, const char *begin, const char *end)
 {
     if (c->line != 1 || end - begin != 5 || strncasecmp(begin, "sep=", 4))
@@ -493,7 +496,7 @@ static dd_status read_line(csv *c, const char *begin, const char *end)
     return read_row(c, begin, end);
 }
 
-/* At its end gzread reports nothing, even where compressed data ends in the middle. */
+/* At the end of the file gzread reports no error, even if the compressed data is incomplete. */
 static int truncated(gzFile file)
 {
     int error;
@@ -501,7 +504,7 @@ static int truncated(gzFile file)
     return error == Z_BUF_ERROR;
 }
 
-/* What zlib says behind its name of the file, "<fd:3>: ". */
+/* zlib's message without the file's name in it, "<fd:3>: ". */
 static const char *reason_of(const char *text)
 {
     const char *colon = strstr(text, ": ");
@@ -516,12 +519,12 @@ static dd_status read_failed(const csv *c, gzFile file)
         return dd_fail(DD_ERR_IO, "%s: %s", c->rows->name, strerror(reason));
     if (error == Z_MEM_ERROR)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    return dd_fail(DD_ERR_IO, "%s: damaged or truncated behind row %zu: %s; restore it from a copy", c->rows->name,
+    return dd_fail(DD_ERR_IO, "%s: damaged or truncated after row %zu: %s; restore it from a copy", c->rows->name,
                    c->line, reason_of(text));
 }
 
-/* The whole lines of buffer[0..n), and at the end of the file what is left. *n becomes the length of what remains,
- * moved to the front. */
+/* Read the complete lines of buffer[0..n), and at the end of the file also the rest. What remains is moved to the
+ * front; *n becomes its length. */
 static dd_status read_lines(csv *c, char *buffer, size_t *n, int at_end)
 {
     char *begin = buffer, *end = buffer + *n, *newline;
@@ -542,7 +545,7 @@ static dd_status read_lines(csv *c, char *buffer, size_t *n, int at_end)
     return DD_OK;
 }
 
-/* Where the place in the compressed file can be told, which it cannot in a pipe. */
+/* Only if the position in the compressed file is known; a pipe has none. */
 static dd_status check_compression(const csv *c, gzFile file, uint64_t size)
 {
     z_off_t there = gzdirect(file) ? -1 : gzoffset(file);

@@ -1,4 +1,4 @@
-/* Which reader a file gets, and the table that all readers fill. */
+/* Chooses the reader for a file, and keeps the table that all readers fill. */
 #include "data/points_file.h"
 
 #include <errno.h>
@@ -58,10 +58,11 @@ dd_status dd_rows_check_compression(const dd_rows *rows, uint64_t size, uint64_t
     enum { MOST = 200, HARMLESS = 32 << 20 };
     if (size < HARMLESS || size / MOST <= there)
         return DD_OK;
-    return dd_fail(DD_ERR_DATA,
-                   "%s: more than %llu MB come out of %llu kB, as never of a table of points: the file is damaged, or "
-                   "made to fill the memory. If it is neither, give the decompressed file (gunzip, unzip)",
-                   rows->name, (unsigned long long)(size >> 20), (unsigned long long)(there >> 10));
+    return dd_fail(
+        DD_ERR_DATA,
+        "%s: decompresses to more than %llu MB from %llu kB, which a table of points never does: the file is damaged, "
+        "or made to fill the memory. If it is neither, give the decompressed file (gunzip, unzip)",
+        rows->name, (unsigned long long)(size >> 20), (unsigned long long)(there >> 10));
 }
 
 dd_status dd_rows_wrong_shape(const dd_rows *rows, const char *what, int rank, const unsigned long long *size,
@@ -103,7 +104,7 @@ static kind kind_by_ending(const char *path, size_t length)
     return UNKNOWN;
 }
 
-/* HDF5 begins behind a block of the user's own, of 512, 1024, ... bytes (MATLAB writes one). */
+/* HDF5 may begin after a user block of 512, 1024, ... bytes (MATLAB writes one). */
 static int has_later_start(int file, const char start[8])
 {
     char there[8];
@@ -134,7 +135,7 @@ static kind kind_by_content(const char *path)
     return UNKNOWN;
 }
 
-/* Whether the first `length` letters of `name` are an existing file that can hold several sets. */
+/* Whether the first `length` bytes of `name` are an existing file that can contain several sets. */
 static int is_container(const char *name, size_t length)
 {
     struct stat status;
@@ -210,7 +211,7 @@ static dd_status read_plain(const char *path, const dd_reading *reading, dd_rows
     }
 }
 
-/* Of FILE:inner. */
+/* A part of a file, FILE:inner. */
 static dd_status read_inner(const char *name, const char *inner, dd_rows *rows)
 {
     char *path = strndup(name, (size_t)(inner - 1 - name));
@@ -225,7 +226,8 @@ static dd_status read_inner(const char *name, const char *inner, dd_rows *rows)
     else if (by_content == HDF5 || by_ending == HDF5)
         status = dd_points_read_hdf5(path, inner, rows);
     else
-        status = dd_fail(DD_ERR_DATA, "%s: only in an HDF5 or NPZ file can a part be named, here '%s'", path, inner);
+        status = dd_fail(DD_ERR_DATA, "%s: '%s' names a part of the file, but only HDF5 and NPZ files have parts", path,
+                         inner);
     free(path);
     return status;
 }

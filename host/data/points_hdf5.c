@@ -17,7 +17,7 @@ typedef struct job {
     const dd_rows *rows; /* name and columns */
 } job;
 
-/* Of a link to another file: whether it may be followed. */
+/* Whether a link to another file may be followed. */
 typedef struct followed {
     const job *job;
     dd_status status;
@@ -25,7 +25,7 @@ typedef struct followed {
 
 /* ---- in the child: which datasets there are ---- */
 
-/* Whether `set` holds numbers in `columns` columns; its size. */
+/* Whether `set` contains numbers in `columns` columns; *size becomes its size. */
 static int rank_and_size(hid_t set, unsigned long long size[H5S_MAX_RANK])
 {
     hsize_t extent[H5S_MAX_RANK] = {0};
@@ -46,7 +46,7 @@ static int holds_numbers(hid_t set)
 }
 
 typedef struct list {
-    const char *folder; /* of the group that is searched, without a slash at its end */
+    const char *folder; /* path of the searched group, without a slash at its end */
     int columns, count;
     char text[800];
 } list;
@@ -78,16 +78,16 @@ static dd_status say_which(hid_t group, const char *folder, const job *j)
     if (!l.count)
         return dd_fail(DD_ERR_DATA, "%s: no dataset of shape (n, %d) in %s; `h5ls -r %s` lists what there is", j->path,
                        l.columns, *folder ? folder : "it", j->path);
-    return dd_fail(DD_ERR_DATA, "%s: say which dataset in it: %s:%.*s%s%s", j->path, j->path, (int)strcspn(l.text, ","),
-                   l.text, l.count > 1 ? "; there is: " : "", l.count > 1 ? l.text : "");
+    return dd_fail(DD_ERR_DATA, "%s: name one of its datasets: %s:%.*s%s%s", j->path, j->path,
+                   (int)strcspn(l.text, ","), l.text, l.count > 1 ? "; there is: " : "", l.count > 1 ? l.text : "");
 }
 
 /* ---- in the child: values ---- */
 
-enum { BLOCK = 1 << 15 }; /* rows that are sent together */
+enum { BLOCK = 1 << 15 }; /* rows in one message to the parent */
 
-/* A dataset whose chunks are many times larger than a block is decompressed once: its chunks stay in memory while
- * they are in use. */
+/* If chunks are many times larger than a block, they stay in memory while they are in use, so that each is decompressed
+ * only once. */
 static hid_t keep_chunks(hid_t set)
 {
     hsize_t chunk[2] = {0};
@@ -127,8 +127,8 @@ static dd_status send_rows(hid_t set, const job *j, uint64_t n, int pipe)
     return status;
 }
 
-/* The size of the file `name`, which the one at j->path says holds values, in its folder or by an absolute path; -1,
- * with a message, where no plain file is there (a pipe would be waited for without end). */
+/* The size of the file `name`, in which the file at j->path says that values are stored (in the same folder or by an
+ * absolute path). -1 with a message if it is not a regular file: reading a pipe could wait forever. */
 static int64_t size_of_source(const job *j, const char *name, const char *what)
 {
     struct stat status;
@@ -139,13 +139,14 @@ static int64_t size_of_source(const job *j, const char *name, const char *what)
     if (n >= 0 && (size_t)n < sizeof path && !stat(path, &status) && S_ISREG(status.st_mode))
         return (int64_t)status.st_size;
     dd_fail(DD_ERR_DATA,
-            "%s: %s the file %s, which is not there or no plain file; put it there, or save the points as .npy or .csv",
+            "%s: %s the file %s, which does not exist or is not a regular file; put it there, or save the points as "
+            ".npy or .csv",
             j->rows->name, what, path);
     return -1;
 }
 
-/* Bytes of the files that a virtual dataset is made of; -1 with a message where one is missing: its values would be
- * read as zeros. */
+/* Total size in bytes of the files that form a virtual dataset. -1 with a message if one is missing, because HDF5 would
+ * read its values as zeros. */
 static int64_t size_of_sources(hid_t created, const job *j)
 {
     size_t count = 0;
@@ -155,7 +156,7 @@ static int64_t size_of_sources(hid_t created, const job *j)
         char name[2048];
         ssize_t n = H5Pget_virtual_filename(created, i, name, sizeof name);
         if (n <= 0 || (size_t)n >= sizeof name) {
-            dd_fail(DD_ERR_DATA, "%s: a virtual dataset whose files cannot be told; save the points as .npy or .csv",
+            dd_fail(DD_ERR_DATA, "%s: a virtual dataset whose files cannot be listed; save the points as .npy or .csv",
                     j->rows->name);
             return -1;
         }
@@ -169,8 +170,8 @@ static int64_t size_of_sources(hid_t created, const job *j)
     return total;
 }
 
-/* A size is told from what is there: a damaged one may be any, and values never written would be read as zeros. No
- * filter makes points a thousand times smaller. */
+/* Compare the stated size with the bytes that are stored: a damaged size may be anything, and HDF5 reads values that
+ * were never written as zeros. No filter makes points a thousand times smaller. */
 static dd_status check_values(hid_t set, const job *j, uint64_t values)
 {
     enum { MOST_COMPRESSION = 2000 };
@@ -189,8 +190,8 @@ static dd_status check_values(hid_t set, const job *j, uint64_t values)
                    j->rows->name, (unsigned long long)(values / (unsigned)j->rows->columns));
 }
 
-/* Values in another file, by a name that this one says: anything of this computer would be read as numbers, and a pipe
- * would be waited for. */
+/* The file names another file as the place of its values. Any file of this computer could be read as numbers, and
+ * reading a pipe could wait forever. */
 static int is_elsewhere(hid_t set)
 {
     hid_t created = H5Dget_create_plist(set);
@@ -210,8 +211,8 @@ static dd_status check_dataset(hid_t set, const job *j, uint64_t *n)
                                    "store the transposed array (MATLAB stores its own so)");
     if (is_elsewhere(set))
         return dd_fail(DD_ERR_DATA,
-                       "%s: its values lie in another file (external storage), which is not followed; save the points "
-                       "as .npy or .csv",
+                       "%s: its values are stored in another file (external storage), which dualdiff does not read; "
+                       "save the points as .npy or .csv",
                        j->rows->name);
     if (size[0] > UINT32_MAX)
         return dd_fail(DD_ERR_MEMORY, "%s: out of memory for %llu rows", j->rows->name, size[0]);
@@ -220,8 +221,8 @@ static dd_status check_dataset(hid_t set, const job *j, uint64_t *n)
     return DD_OK;
 }
 
-/* What HDF5 asks before it follows a link to another file: one in the folder of this file is what a user means, any
- * other could be anything of this computer. */
+/* HDF5 calls this before it follows a link to another file. A file in the same folder is allowed; any other could be
+ * any file of this computer. */
 static herr_t allow_link(const char *parent, const char *group, const char *file, const char *object, unsigned *flags,
                          hid_t access, void *user)
 {
@@ -231,16 +232,17 @@ static herr_t allow_link(const char *parent, const char *group, const char *file
     (void)flags;
     (void)access;
     if (strchr(file, '/'))
-        f->status = dd_fail(DD_ERR_DATA,
-                            "%s: a link leads to the file %s in another folder, which is not followed; name that file "
-                            "itself: %s:%s",
-                            f->job->rows->name, file, file, object);
+        f->status =
+            dd_fail(DD_ERR_DATA,
+                    "%s: a link leads to the file %s in another folder, which dualdiff does not follow; name that file "
+                    "itself: %s:%s",
+                    f->job->rows->name, file, file, object);
     else
         f->status = size_of_source(f->job, file, "a link leads to") < 0 ? DD_ERR_DATA : DD_OK;
     return f->status ? -1 : 0;
 }
 
-/* The dataset remembers *f. */
+/* The dataset keeps the pointer f. */
 static hid_t open_dataset(hid_t file, followed *f)
 {
     hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
@@ -250,7 +252,7 @@ static hid_t open_dataset(hid_t file, followed *f)
     return set;
 }
 
-/* What was named cannot be opened as a dataset: nothing, or a group of several. */
+/* The named object cannot be opened as a dataset: it does not exist, or it is a group. */
 static dd_status no_dataset(hid_t file, const job *j)
 {
     followed f = {.job = j};
@@ -291,12 +293,13 @@ static dd_status in_child(void *user, int pipe)
     const job *j = user;
     hid_t file;
     DD_TRY(dd_h5_open(j->path, &file));
-    return j->dataset ? send_dataset(file, j, pipe) : say_which(file, "", j); /* nothing is closed: the child ends */
+    return j->dataset ? send_dataset(file, j, pipe)
+                      : say_which(file, "", j); /* nothing needs closing: the child exits */
 }
 
-/* ---- here ---- */
+/* ---- in the parent ---- */
 
-/* The rows that come, which may be fewer than the child promised. */
+/* Receive the rows; there may be fewer than the child announced. */
 static dd_status receive(dd_child *child, dd_rows *rows)
 {
     uint64_t n;
@@ -309,8 +312,8 @@ static dd_status receive(dd_child *child, dd_rows *rows)
     return DD_OK;
 }
 
-/* Room for what a whole file decompresses to and for chunks; a damaged size asks for more. A file is read at 100 MB/s
- * and more. */
+/* Enough memory for a decompressed file and its chunks; only a damaged size needs more. Reading is faster than 100
+ * MB/s, which gives the time limit. */
 static dd_child_limits limits_for(const char *path)
 {
     struct stat status;

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "data/points_file.h"
 
-/* ---- where the bytes come from ---- */
+/* ---- the source of the bytes ---- */
 
 typedef struct source {
     FILE *file;
@@ -20,7 +20,7 @@ typedef struct source {
     uint64_t left; /* bytes */
 } source;
 
-/* Up to n bytes; fewer at the end and on a failed read, which *failed tells. */
+/* Read up to n bytes; fewer at the end or when a read fails, which sets *failed. */
 static size_t take(source *s, void *to, size_t n, int *failed)
 {
     size_t got = 0;
@@ -62,7 +62,7 @@ static dd_status not_npy(const source *s, const char *why)
     return dd_fail(DD_ERR_DATA, "%s: %s; save it with numpy.save(file, points.astype('float32'))", s->name, why);
 }
 
-/* The text behind 'key': in the header's dictionary; NULL if it is not there. */
+/* The text after 'key': in the header's dictionary; NULL if there is none. */
 static const char *header_value(const char *header, const char *key)
 {
     const char *at = strstr(header, key);
@@ -101,7 +101,7 @@ static dd_status parse_type(const source *s, const char *type, layout *l)
     return DD_OK;
 }
 
-/* "(400, 2)"; 0 if it is none. */
+/* "(400, 2)"; 0 if the text is not a shape. */
 static int parse_shape(const char *text, layout *l)
 {
     if (*text++ != '(')
@@ -222,7 +222,7 @@ static dd_status read_array(source *s, dd_rows *rows)
     layout l = {0};
     DD_TRY(read_header(s, rows, &l));
     uint64_t n = l.shape[0], width = l.shape[1], there = s->left / (unsigned)l.size;
-    if (n > there / width) /* the first row that lacks a value; in Fortran order that may be of any column */
+    if (n > there / width) /* the first row with a missing value; in Fortran order it may be missing in any column */
         return dd_fail(DD_ERR_DATA, "%s: truncated: the header says %llu rows, row %llu is missing", s->name,
                        l.shape[0], (unsigned long long)((l.fortran ? there % n : there / width) + 1));
     DD_TRY(dd_rows_extend(rows, (size_t)n));
@@ -265,7 +265,7 @@ static int list_arrays(zip_t *archive, char *out, size_t size)
     return count;
 }
 
-/* Which member is meant; -1 with a message. A leading slash, as in an HDF5 path, does no harm. */
+/* The index of the member that the user means; -1 with a message. A leading slash, as in an HDF5 path, is allowed. */
 static zip_int64_t find_array(zip_t *archive, const char *path, const char *array, const dd_rows *rows)
 {
     char names[600], member[300];
@@ -295,7 +295,7 @@ static dd_status read_member(const char *path, zip_t *archive, zip_int64_t index
     if (!s.member)
         return dd_fail(DD_ERR_IO, "%s: cannot be read: %s", rows->name, zip_strerror(archive));
     dd_status status = read_array(&s, rows);
-    char behind; /* only at its end does a member's checksum count */
+    char behind; /* a member's checksum is checked only at its end */
     if (!status && zip_fread(s.member, &behind, 1) < 0)
         status = read_failed(&s);
     zip_fclose(s.member);

@@ -1,6 +1,6 @@
-/* Drawings made of points, other than the Datasaurus (dino.h): the further shapes of the Python package
- * data-morph-ai 0.4.1, data/starter_shapes/ (MIT licence, copyright (c) 2017 jmatejka, 2023 Stefanie Molin), one table
- * a file in shapes/.
+/* Drawings made of points, other than the Datasaurus (dino.h): the further shapes of the Python package data-morph-ai
+ * 0.4.1, data/starter_shapes/ (MIT licence, copyright (c) 2017 jmatejka, 2023 Stefanie Molin), one file in shapes/ for
+ * each table.
  *
  * A table's coordinates are scaled by x -> 4 (x - middle) / half: the middle of the drawing's range on each axis is 0,
  * half its longer side becomes 4, and its proportions stay. Each was rounded to a thousandth, a twelfth of the noise

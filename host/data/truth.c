@@ -1,4 +1,4 @@
-/* Searching and freeing what is known of a dataset. */
+/* Finds the nearest region of a distribution, and frees a distribution. */
 #include "data/truth.h"
 
 #include <math.h>

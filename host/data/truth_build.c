@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Room for one more of `size` bytes behind `count`; the list, or NULL when memory is out. */
+/* Make room for one more element of `size` bytes after `count`. Returns the list, or NULL when memory is out. */
 static void *grow(void *list, int count, int *room, size_t size)
 {
     if (count < *room)
@@ -48,7 +48,7 @@ void dd_build_atom(dd_truth_builder *b, const double centre[2], const double sig
 void dd_gauss_legendre(int n, double node[DD_MOST_NODES], double weight[DD_MOST_NODES])
 {
     for (int i = 0; i < n; i++) {
-        double x = -cos(3.14159265358979323846 * (i + .75) / (n + .5)), slope = 1.;
+        double x = -cos(M_PI * (i + .75) / (n + .5)), slope = 1.;
         for (int iteration = 0; iteration < 8; iteration++) {
             double p = 1., before = 0.;
             for (int k = 1; k <= n; k++) {

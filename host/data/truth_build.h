@@ -1,4 +1,4 @@
-/* Making a dd_truth, region by region: what truth.c and the definitions in truth_sets.c share.
+/* Builds a dd_truth region by region, for the definitions in truth_sets.c.
  *
  *     dd_build_region(b, DD_REGION_GAUSSIAN, centre, size, share);
  *     dd_build_atom(b, centre, sigma, half, weight);               // of the region added last

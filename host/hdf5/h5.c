@@ -18,8 +18,8 @@ void dd_h5_quiet(void)
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
-/* The first entry of an upward walk is where the error arose. A failed system call is quoted there as
- * "error message = '...'"; that part is what a user can act on. */
+/* The first entry of an upward walk is the place of the error. It quotes a failed system call as "error message =
+ * '...'"; that part helps a user. */
 static herr_t take_reason(unsigned n, const H5E_error2_t *entry, void *user)
 {
     char *reason = user;
@@ -59,8 +59,8 @@ void dd_h5_check(dd_h5_file *f, int ok, const char *what)
         f->status = dd_h5_fail(DD_ERR_IO, "%s: cannot write %s", f->path, what);
 }
 
-/* A node of a chunk index holds up to 8 chunks instead of 64. Most datasets have one chunk, and in the format of HDF5
- * 1.8 each has such a node, whose size would be 2 kB. */
+/* A node of a chunk index holds up to 8 chunks instead of 64. In the format of HDF5 1.8 every dataset has such a node,
+ * although most have only one chunk; with 64 the node would take 2 kB. */
 static hid_t file_properties(void)
 {
     enum { HALF_NODE = 4 };
@@ -92,7 +92,8 @@ void dd_h5_create_output(dd_h5_file *f, const dd_output *out, H5F_libver_t forma
     dd_h5_quiet();
     *f = (dd_h5_file){.id = -1, .path = out->name};
     if (dd_output_is_in_place(out))
-        f->status = dd_fail(DD_ERR_IO, "%s: is no regular file, and HDF5 can be written to no other", out->name);
+        f->status =
+            dd_fail(DD_ERR_IO, "%s: is not a regular file, and HDF5 can only be written to a regular file", out->name);
     else
         create(f, out->temporary, format);
 }
@@ -113,7 +114,7 @@ void dd_h5_open_swmr(dd_h5_file *f, const char *path)
     open_to_write(f, path, H5F_ACC_SWMR_WRITE, dd_driver_access(H5F_LIBVER_LATEST, H5F_LIBVER_LATEST, &f->error));
 }
 
-/* Space is allocated byte for byte: what is left of a block would keep a removed group's space in the file. */
+/* Space is allocated byte for byte: with larger blocks, the space of a removed group would stay in the file. */
 void dd_h5_edit(dd_h5_file *f, const dd_output *out)
 {
     dd_h5_quiet();
@@ -184,7 +185,7 @@ static void text_attribute(dd_h5_file *f, hid_t object, const char *name, const 
     H5Tclose(type);
 }
 
-/* Run with the object `at` open. */
+/* Runs its body with the object `at` open. */
 static hid_t open_object(dd_h5_file *f, const char *at)
 {
     hid_t object = f->status ? -1 : H5Oopen(f->id, at, H5P_DEFAULT);
@@ -211,8 +212,8 @@ void dd_h5_integer_attribute(dd_h5_file *f, const char *at, const char *name, un
     H5Oclose(object);
 }
 
-/* All bits set: NaN, or -1. A chunk index has no checksum in the format of HDF5 1.8, and a chunk that HDF5 does not
- * find in it reads as the fill value; zeros would pass for data. No arithmetic gives this NaN. */
+/* All bits set: NaN, or -1. In the format of HDF5 1.8 a chunk index has no checksum, and a chunk that HDF5 does not
+ * find reads as the fill value. Zeros would look like data; no arithmetic gives this NaN. */
 static const unsigned char lost[sizeof(double)] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 static int none_lost(const float *value, size_t n)
@@ -237,7 +238,7 @@ static hid_t creation_properties(const dd_h5_spec *s)
     return properties;
 }
 
-/* CRC-32 as zlib, PNG and Ethernet have it. */
+/* CRC-32 as in zlib, PNG and Ethernet. */
 static uint32_t crc32(const void *data, size_t n)
 {
     uint32_t crc = ~0u;
@@ -251,8 +252,8 @@ static uint32_t crc32(const void *data, size_t n)
 
 static const char crc_name[] = "crc32";
 
-/* HDF5 has checksums for chunks and headers, but none for a value by itself. (In the header it would have one, but
- * small readers do not look there.) */
+/* HDF5 has checksums for chunks and headers, but none for a scalar dataset. (A value in the header would have one, but
+ * small readers do not support that.) */
 static void write_crc(dd_h5_file *f, hid_t set, hid_t type, const void *value)
 {
     uint32_t crc = crc32(value, H5Tget_size(type));
@@ -338,7 +339,7 @@ void dd_h5_text(dd_h5_file *f, const char *name, const char *text, const char *l
 {
     if (f->status)
         return;
-    hid_t type = H5Tcopy(H5T_C_S1); /* ASCII, for Octave asks for it, and HDF5 makes none of UTF-8 */
+    hid_t type = H5Tcopy(H5T_C_S1); /* ASCII, because Octave needs it and HDF5 does not convert UTF-8 */
     H5Tset_size(type, strlen(text));
     H5Tset_strpad(type, H5T_STR_NULLPAD);
     dd_h5_dataset(f, &(dd_h5_spec){.name = name, .type = type, .long_name = long_name}, text);
@@ -347,7 +348,7 @@ void dd_h5_text(dd_h5_file *f, const char *name, const char *text, const char *l
 
 /* ---- reading ---- */
 
-/* A foreign file may hold an array where one value is expected. */
+/* A file from another program may have an array where one value is expected. */
 static int is_one(hid_t space)
 {
     int one = space >= 0 && H5Sget_simple_extent_npoints(space) == 1;
@@ -365,13 +366,13 @@ static dd_status read_attribute(hid_t file, const char *path, const char *name, 
     H5Eclear2(H5E_DEFAULT);
     return ok ? DD_OK
               : dd_fail(DD_ERR_IO,
-                        "%s: not a file of dualdiff, or damaged: attribute '%s' is missing or no single value", path,
-                        name);
+                        "%s: not a file of dualdiff, or damaged: attribute '%s' is missing or is not a single value",
+                        path, name);
 }
 
-/* Whether the file can hold n values of the dataset: deflate, the densest filter that a copy of ours may have, packs
- * 1032 bytes into one. A dataset that is larger is a claim alone, and reading it would fill memory with nothing.
- * (HDF5's own count of what is stored, H5Dget_storage_size, does not end on a forged index of chunks.) */
+/* Whether the file can really hold n values of the dataset. Deflate, the strongest filter that a copy of our file may
+ * use, packs at most 1032 bytes into one. A dataset with a larger size is damaged or forged, and reading it would fill
+ * the memory. (H5Dget_storage_size is no help: it does not return on a forged chunk index.) */
 static int holds_values(hid_t set, hsize_t n)
 {
     static const double densest = 1032;
@@ -384,7 +385,7 @@ static int holds_values(hid_t set, hsize_t n)
     return (double)n * (double)size <= densest * (double)whole;
 }
 
-/* Whether the value of a scalar is the one that its checksum was made of; older files have none. */
+/* Whether the value of a scalar matches its checksum. Older files have no checksum. */
 static int matches_crc(hid_t set, const void *value, size_t size)
 {
     uint32_t stored = 0;
@@ -432,7 +433,7 @@ dd_status dd_h5_read_integer_attribute(hid_t file, const char *path, const char 
     return status;
 }
 
-/* As files of older programs have it. */
+/* As in files of older programs. */
 static char *read_variable_text(hid_t set)
 {
     char *text = NULL, *copy = NULL;

@@ -22,7 +22,7 @@ typedef struct driver_file {
     int descriptor;
     int *error;
     haddr_t end_allocated; /* HDF5's end of the file */
-    haddr_t end;           /* of what was written, or would have been */
+    haddr_t end;           /* end of the data that was written, or would have been written */
     dev_t device;
     ino_t inode;
 } driver_file;
@@ -76,7 +76,7 @@ static herr_t driver_close(H5FD_t *file)
     return 0;
 }
 
-/* Whether two are one file, so that HDF5 does not open it twice. */
+/* Whether both are the same file, so that HDF5 does not open it twice. */
 static int driver_compare(const H5FD_t *a, const H5FD_t *b)
 {
     const driver_file *f = (const driver_file *)a, *g = (const driver_file *)b;
@@ -126,7 +126,7 @@ static herr_t driver_read(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t
                      strerror(errno));
             return -1;
         }
-        if (n == 0) { /* behind the end HDF5 expects zeros */
+        if (n == 0) { /* after the end HDF5 expects zeros */
             memset(to, 0, size);
             break;
         }
@@ -169,8 +169,9 @@ static herr_t driver_truncate(H5FD_t *file, hid_t transfer, hbool_t closing)
     return 0;
 }
 
-/* Only with these two does HDF5 mark a file that is open for writing, the mark by which readers know that it must
- * be opened for SWMR. A file system without locks is no obstacle: runs have their own lock. */
+/* HDF5 marks a file that is open for writing only if a driver has these two functions. Readers need the mark: it says
+ * that the file must be opened for SWMR. On a file system without locks they succeed, because runs have their own
+ * lock. */
 static herr_t driver_lock(H5FD_t *file, hbool_t exclusive)
 {
     if (!flock(((driver_file *)file)->descriptor, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) ||

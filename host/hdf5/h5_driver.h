@@ -1,8 +1,8 @@
-/* An HDF5 file driver for files that are written: a failed write is remembered here and HDF5 is not told.
+/* An HDF5 file driver for writing. It remembers a failed write and does not report it to HDF5.
  *
- * HDF5 (1.10, and later ones too) reaches for freed memory when it closes what it could not write, so a
- * full disk would crash the program. Here it finishes in peace, everything after the failure is dropped,
- * and the caller, who looks at `error`, reports it.
+ * Reason: HDF5 (1.10 and later versions) uses freed memory when it closes a file that it could not write, so a full
+ * disk would crash the program. With this driver HDF5 finishes normally, everything after the failure is discarded, and
+ * the caller checks `error` and reports it.
  */
 #ifndef DD_H5_DRIVER_H
 #define DD_H5_DRIVER_H

@@ -11,7 +11,7 @@
 #include "hdf5/h5.h"
 #include "hdf5/result_hint.h"
 
-/* The beginning of a file, as far as root attributes and /config reach. */
+/* The beginning of a file, which contains the root attributes and /config. */
 enum { START = 64 * 1024 };
 
 typedef struct start {
@@ -19,13 +19,13 @@ typedef struct start {
     size_t n;
     uint64_t size; /* of the whole file */
     dd_lock_state lock;
-    char holder[96]; /* who has it locked, for messages */
+    char holder[96]; /* the process that locks it, for messages */
 } start;
 
 static dd_status read_start(const char *path, start *s)
 {
     struct stat about = {0};
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would be waited for */
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* do not wait for a pipe */
     if (file < 0)
         return errno == ENOENT ? dd_fail_missing(path) : dd_fail(DD_ERR_IO, "%s: %s", path, strerror(errno));
     int is_file = !fstat(file, &about) && S_ISREG(about.st_mode);
@@ -45,8 +45,8 @@ static dd_status read_start(const char *path, start *s)
     return status;
 }
 
-/* Flags in the superblock (version 3 of it, HDF5 File Format Specification, II.A) of a file that a writer has open, or
- * had when it was killed. A plain open refuses them. */
+/* Flags in the superblock (version 3; HDF5 File Format Specification, II.A) of a file that a writer has open, or had
+ * open when it was killed. H5Fopen without SWMR refuses such a file. */
 static int flag(const start *s, int bit)
 {
     enum { VERSION = 8, FLAGS = 11 };
@@ -71,9 +71,9 @@ static uint64_t little_endian(const unsigned char *p, int bytes)
     return value;
 }
 
-/* Whether the objects of the global heap collection p[0..n) fill it exactly and have each its own index. Object:
- * index (2 bytes), references (2), reserved (4), size (8), data padded to 8; the size of object 0, free space,
- * includes this head. (HDF5 File Format Specification, III.E) */
+/* Whether the objects of the global heap collection p[0..n) fill it exactly and each have their own index. Object:
+ * index (2 bytes), references (2), reserved (4), size (8), data padded to 8; the size of object 0, free space, includes
+ * this head. (HDF5 File Format Specification, III.E) */
 static int heap_is_whole(const unsigned char *p, size_t n)
 {
     enum { COLLECTION_HEAD = 16, HEAD = 16 };
@@ -92,14 +92,14 @@ static int heap_is_whole(const unsigned char *p, size_t n)
     return at <= n;
 }
 
-/* Text lies in global heaps, the one part of a file that has no checksum and that HDF5 1.10 follows without a look:
- * a wrong size in it would crash the program. */
+/* Text is stored in global heaps. They have no checksum, and HDF5 1.10 does not check the sizes in them: a wrong size
+ * would crash the program. */
 static int heaps_are_whole(const start *s)
 {
     static const unsigned char mark[8] = {'G', 'C', 'O', 'L', 1};
     enum { SIZE = 8 };
     for (size_t at = 0; at + 16 <= s->n; at++) {
-        if (s->data[at] != *mark || memcmp(s->data + at, mark, sizeof mark)) /* the first look saves calls */
+        if (s->data[at] != *mark || memcmp(s->data + at, mark, sizeof mark)) /* this quick test saves calls */
             continue;
         uint64_t size = little_endian(s->data + at + SIZE, 8);
         if (size < 16 || (at + size <= s->n && !heap_is_whole(s->data + at, (size_t)size)))
@@ -108,11 +108,11 @@ static int heaps_are_whole(const start *s)
     return 1;
 }
 
-/* Locks of HDF5's own are left out where the file system has none, which some versions take for a failure. */
+/* HDF5's own locks are switched off where the file system has none, because some versions then fail. */
 static hid_t open_file(const char *path, unsigned flags, dd_lock_state lock)
 {
-    /* HDF5 reads again what a writer is just changing, each time after twice the pause, from 1 ns on. The 100 attempts
-     * of its default never end on a damaged log; 22 take 4 ms. */
+    /* HDF5 retries a read while a writer changes the data. Each pause is twice as long as the one before; the first is
+     * 1 ns. With the default of 100 attempts a damaged log would never return an error; 22 attempts take 4 ms. */
     enum { ATTEMPTS = 22 };
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_file_locking(access, lock != DD_LOCK_NONE, 1);
@@ -142,7 +142,7 @@ static dd_status fail_marked(const char *path)
                    path);
 }
 
-/* Bytes that the file should have by its superblock, 0 where that cannot be told. */
+/* Size in bytes that the superblock states for the file; 0 if it cannot be read. */
 static uint64_t stated_size(const start *s)
 {
     enum { VERSION = 8, OFFSET_SIZE_0 = 13, OFFSET_SIZE_2 = 9, EIGHT = 8, ENOUGH = 52 };
@@ -159,7 +159,7 @@ static dd_status fail_damaged(const char *path, const start *s)
     static const char cure[] = "restore it from a copy, or make it again";
     uint64_t size = stated_size(s);
     if (s->size < size)
-        return dd_fail(DD_ERR_IO, "%s: truncated, %llu of %llu bytes are there; %s", path, (unsigned long long)s->size,
+        return dd_fail(DD_ERR_IO, "%s: truncated: it has %llu of %llu bytes; %s", path, (unsigned long long)s->size,
                        (unsigned long long)size, cure);
     return dd_h5_fail(DD_ERR_IO, "%s: damaged; %s", path, cure);
 }
@@ -169,7 +169,7 @@ static dd_status explain(const char *path, const start *s)
     const char *setting = getenv("HDF5_USE_FILE_LOCKING");
     if (s->lock == DD_LOCK_NONE && setting && !dd_lock_is_unwanted())
         return dd_h5_fail(DD_ERR_IO,
-                          "%s: cannot be opened. This file system has no locks, and HDF5_USE_FILE_LOCKING=%s asks for "
+                          "%s: cannot be opened. This file system has no locks, and HDF5_USE_FILE_LOCKING=%s requires "
                           "them; unset it, or set it to FALSE",
                           path, setting);
     return write_flag(s) && !swmr_flag(s) ? fail_marked(path) : fail_damaged(path, s);

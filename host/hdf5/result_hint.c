@@ -53,8 +53,8 @@ char *dd_result_in(const char *folder)
 dd_status dd_fail_folder(const char *path)
 {
     char *near = dd_result_in(path);
-    dd_status status = dd_fail(DD_ERR_IO, "%s: a folder, and a file is wanted%s%s", path, near ? "; for instance " : "",
-                               near ? near : "");
+    dd_status status = dd_fail(DD_ERR_IO, "%s: is a folder, but a file is expected%s%s", path,
+                               near ? "; for instance " : "", near ? near : "");
     free(near);
     return status;
 }
@@ -66,9 +66,8 @@ dd_status dd_fail_missing(const char *path)
     char in_runs[300], *near = NULL;
     if (snprintf(in_runs, sizeof in_runs, "runs/%s", path) < (int)sizeof in_runs)
         near = dd_result_in(in_runs);
-    dd_status status =
-        dd_fail(DD_ERR_IO, "%s: %s; the path of a file is wanted, for instance %s%s", path, strerror(ENOENT),
-                near ? near : "runs/run_1/dino/seed_0.h5", near ? "" : " of `dualdiff train run_1`");
+    dd_status status = dd_fail(DD_ERR_IO, "%s: %s; give the path of a file, for instance %s%s", path, strerror(ENOENT),
+                               near ? near : "runs/run_1/dino/seed_0.h5", near ? "" : " of `dualdiff train run_1`");
     free(near);
     return status;
 }

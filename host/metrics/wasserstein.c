@@ -80,13 +80,12 @@ static double area_between(const uint32_t *a, uint32_t n, const uint32_t *b, uin
 
 dd_status dd_sliced_wasserstein(const float *a, uint32_t n, const float *b, uint32_t m, double *distance)
 {
-    const double pi = 3.14159265358979323846;
     uint32_t *room = malloc(2 * ((size_t)n + m) * sizeof *room);
     if (!room)
         return dd_fail(DD_ERR_MEMORY, "out of memory for the Wasserstein distance of %u and %u points", n, m);
     double sum = 0.;
     for (int d = 0; d < DD_DIRECTIONS && !dd_cancelled(); d++) {
-        float c = (float)cos(pi * d / DD_DIRECTIONS), s = (float)sin(pi * d / DD_DIRECTIONS);
+        float c = (float)cos(M_PI * d / DD_DIRECTIONS), s = (float)sin(M_PI * d / DD_DIRECTIONS);
         sum += area_between(project(a, n, c, s, room), n, project(b, m, c, s, room + 2 * (size_t)n), m);
     }
     free(room);

@@ -34,7 +34,7 @@ static inline DD_HOST_DEVICE dd_batch dd_batch_of_step(uint32_t step, uint32_t n
 /* Learning rate used at `step`: cosine from `base` at 0 to 0 at `steps`. */
 static inline double dd_learning_rate(double base, int step, int steps)
 {
-    return .5 * base * (1. + cos(3.14159265358979323846 * step / steps));
+    return .5 * base * (1. + cos(M_PI * step / steps));
 }
 
 /* What the diversity loss weighs at `step`, as a share of its weight at 0. */

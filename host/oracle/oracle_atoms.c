@@ -14,7 +14,6 @@ enum {
 static const double narrowest = .0078125; /* of the levels that replace atoms */
 static const double distance = 6.;        /* standard deviations, within which replacing is good to */
 static const double tolerance = 1e-10;
-static const double pi = 3.14159265358979323846;
 
 /* Smallest number of nodes for a box of half extent r standard deviations; NODES + 1 when they don't suffice. */
 static int nodes_needed(double r)
@@ -92,7 +91,7 @@ static void axis_create(int q, double low, double high, axis *a)
     a->middle = .5 * (low + high);
     a->half = .5 * (high - low);
     for (int k = 0; k < q; k++) {
-        a->node[k] = cos(pi * (2 * k + 1) / (2. * q));
+        a->node[k] = cos(M_PI * (2 * k + 1) / (2. * q));
         chebyshev(q, a->node[k], a->at_node[k]);
     }
 }

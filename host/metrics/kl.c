@@ -27,7 +27,7 @@ static int by_place(const void *left, const void *right)
     return first ? first : (a[1] > b[1]) - (a[1] < b[1]);
 }
 
-/* Whether every point of sorted[n][2] has k others at its own place. */
+/* Whether every point of sorted[n][2] has k other points with the same coordinates. */
 static int all_crowded(const float *sorted, uint32_t n, int k)
 {
     for (uint32_t first = 0, end = 0; first < n; first = end) {
@@ -53,8 +53,8 @@ dd_status dd_check_measurable(const float *real, uint32_t n, int k)
     if (!crowded)
         return DD_OK;
     return dd_fail(DD_ERR_DATA,
-                   "KL divergence: every point has %d or more others at its own place; the points are copies of a few, "
-                   "remove the copies or raise evaluation.k",
+                   "KL divergence: every point has %d or more other points with the same coordinates; the points are "
+                   "copies of a few: remove the copies or raise evaluation.k",
                    k);
 }
 
@@ -64,8 +64,8 @@ dd_status dd_kl_divergence(dd_pool *pool, const float *real, uint32_t n, const f
     const int dimensions = 2;
     if (k < 1 || (uint64_t)k + 1 > n || (uint32_t)k > m)
         return dd_fail(DD_ERR_DATA,
-                       "KL divergence: the %d-th neighbour needs at least %d real and %d generated points, there are "
-                       "%u and %u; lower evaluation.k or give more points",
+                       "KL divergence: the %d-th neighbour needs at least %d real and %d generated points, but there "
+                       "are %u and %u; lower evaluation.k or give more points",
                        k, k + 1, k, n, m);
     dd_status status = DD_OK;
     double *rho = malloc(n * sizeof *rho), *nu = malloc(n * sizeof *nu);
@@ -87,7 +87,7 @@ dd_status dd_kl_divergence(dd_pool *pool, const float *real, uint32_t n, const f
     if (!used) {
         status = dd_fail(DD_ERR_DATA,
                          "KL divergence: every real point has %d or more neighbours at distance 0, real or generated "
-                         "ones; the points are duplicates of a few, remove them or raise evaluation.k",
+                         "ones; the points are copies of a few: remove the copies or raise evaluation.k",
                          k);
         goto done;
     }

@@ -1,4 +1,4 @@
-/* The KL divergence of samples, and whether points allow it.
+/* The KL divergence of samples, and a check that a set of points allows the estimate.
  *
  * kl_divergence: the k-nearest-neighbour estimate of KL(real || generated) in bits with the Chebyshev
  * metric (Wang, Kulkarni & Verdu 2009, as in NPEET's `kldiv`), d = 2:
@@ -15,17 +15,17 @@
 #include "base/pool.h"
 
 typedef struct dd_kl {
-    double bits;             /* the estimate over the points whose two distances are positive */
+    double bits;             /* the estimate from the points whose two distances are both positive */
     uint32_t zero_distances; /* real points left out because a distance was 0 (duplicates) */
 } dd_kl;
 
-/* real (n, 2), generated (m, 2); pool as in knn.h, NULL for the calling thread alone. DD_ERR_DATA when k is too large
+/* real (n, 2), generated (m, 2); pool as in knn.h, NULL for the calling thread only. DD_ERR_DATA when k is too large
  * for n - 1 or m, or when every point was left out. */
 DD_CHECKED dd_status dd_kl_divergence(dd_pool *pool, const float *real, uint32_t n, const float *generated, uint32_t m,
                                       int k, dd_kl *kl);
 
-/* DD_ERR_DATA where these points cannot be compared with any samples: too few for k, or every one has k others at its
- * own place. Ask before hours of training. */
+/* DD_ERR_DATA if these points cannot be compared with any samples: they are too few for k, or each has k other points
+ * with the same coordinates. Call this before hours of training. */
 DD_CHECKED dd_status dd_check_measurable(const float *real, uint32_t n, int k);
 
 #endif

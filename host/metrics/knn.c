@@ -1,18 +1,19 @@
 /* Exact nearest neighbours with a k-d tree, for eight queries at a time.
  *
- * The tree is implicit. Level d cuts the sorted positions 0..n-1 into 2^d almost equal runs: node j of
- * level d owns positions [j n / 2^d, (j + 1) n / 2^d), whatever the coordinates are, so duplicates and
- * clusters cannot unbalance it. Nodes are numbered as in a heap (root 1, children 2i and 2i + 1) and
- * know their points' bounding box; the leaves are the last level. It is built depth first by moving the
- * points themselves, so that all but the top levels happen in the caches.
+ * The tree is implicit. Level d cuts the sorted positions 0..n-1 into 2^d almost equal runs: node j of level d owns
+ * positions [j n / 2^d, (j + 1) n / 2^d), independent of the coordinates, so duplicates and clusters cannot unbalance
+ * it. Nodes are numbered as in a heap (root 1, children 2i and 2i + 1) and store the bounding box of their points; the
+ * leaves are the last level. The tree is built depth first by moving the points themselves, so that all work except for
+ * the top levels happens in the caches.
  *
- * Queries are put into the same order by a tree of their own (the points' tree where they are the
- * points), and eight neighbours of that order form a block, which walks the tree once. A query is a lane
- * of a vector, so that a point of a leaf is held against all eight at once.
+ * A second tree sorts the queries in the same way (if the queries are the points, the first tree does). Eight queries
+ * that follow each other form a block, which walks the tree once. Each query is a lane of a vector, so that a point of
+ * a leaf is compared with all eight queries together.
  *
- * Exactness needs no tolerance: a box's distance is the same rounded subtraction as a point's, rounding
- * is monotone, so no point of a box is closer than the box, and a box that is no closer than the k-th
- * best so far cannot lower it. So the result depends neither on the tree nor on who searched what.
+ * The search is exact without any tolerance. The distance of a box is computed by the same rounded subtraction as the
+ * distance of a point, and rounding is monotone. So no point in a box is closer than the box, and a box that is not
+ * closer than the k-th best distance so far cannot improve it. The result therefore depends neither on the tree nor on
+ * which thread searched what.
  */
 #include "metrics/knn.h"
 
@@ -26,13 +27,13 @@
 enum {
     LEAF = 16,         /* points in a leaf, at most; 8 are 8 % slower, 32 as fast */
     BLOCK = 8,         /* queries in a block; 4 or 16 are 5 to 8 % slower */
-    PAIRS = BLOCK / 2, /* of lanes */
-    SORTED = 32,       /* neighbours up to which sorted rows beat heaps */
-    DRAWN = 31,        /* keys drawn for a pivot, at most */
-    MAX_LEVELS = 32,   /* of nodes: 2^32 points fit into fewer */
-    SUBTREES = 8,      /* a thread's share of a tree, so that shares even out */
-    HANDED_OUT = 512,  /* queries that a thread takes at a time */
-    FEW = 2048         /* points and queries that are not worth waking a thread for */
+    PAIRS = BLOCK / 2, /* pairs of lanes */
+    SORTED = 32,       /* up to this k, sorted rows are faster than heaps */
+    DRAWN = 31,        /* most keys that are drawn to choose a pivot */
+    MAX_LEVELS = 32,   /* of nodes: 2^32 points need fewer */
+    SUBTREES = 8,      /* subtrees for each thread, so that the threads' work is about equal */
+    HANDED_OUT = 512,  /* queries that a thread takes at once */
+    FEW = 2048         /* points and queries up to which one thread is faster */
 };
 
 #define INLINE static inline __attribute__((always_inline))
@@ -53,7 +54,7 @@ typedef struct tree {
     box *box;       /* [2^(levels+1)] by node */
 } tree;
 
-/* First position of node j of level d, as at the top of the file. */
+/* First position of node j of level d; see the top of the file. */
 static uint32_t first_position(const tree *t, int level, uint32_t j)
 {
     return (uint32_t)((uint64_t)t->n * j >> level);
@@ -61,8 +62,8 @@ static uint32_t first_position(const tree *t, int level, uint32_t j)
 
 /* ---- building ---- */
 
-/* Move the records of [first, end) whose key is below the pivot (with or_equal: not above it) to the
- * front; their end. There is no branch that the processor could guess wrong. */
+/* Move the records of [first, end) whose key is below the pivot (with or_equal: not above it) to the front, and return
+ * their end. The loop has no branch that the processor could predict wrongly. */
 INLINE uint32_t move_below(record *r, uint32_t first, uint32_t end, const int axis, float pivot, const int or_equal)
 {
     for (uint32_t i = first; i < end; i++) {
@@ -74,10 +75,10 @@ INLINE uint32_t move_below(record *r, uint32_t first, uint32_t end, const int ax
     return first;
 }
 
-/* Reorder the records of [first, end) so that position `middle` holds what sorting along `axis` would put
- * there, nothing greater before it and nothing smaller behind. Each round cuts off what lies on the other
- * side of a pivot: the key of the middle's rank among a few that are drawn, shifted a little so that the
- * middle stays in the smaller part. */
+/* Reorder the records of [first, end) so that position `middle` has the record that sorting along `axis` would put
+ * there, with nothing greater before it and nothing smaller after it. Each round discards the records on the other side
+ * of a pivot. The pivot is chosen from a few drawn keys, by the rank of the middle, shifted a little so that the middle
+ * stays in the smaller part. */
 INLINE void select_along(record *r, const int axis, uint32_t first, uint32_t end, uint32_t middle)
 {
     uint32_t random = 0x9E3779B9u;
@@ -100,7 +101,7 @@ INLINE void select_along(record *r, const int axis, uint32_t first, uint32_t end
             end = cut;
             continue;
         }
-        if (cut == first) { /* the pivot is the least key: set it and its equals apart, or they would come back */
+        if (cut == first) { /* the pivot is the least key: separate it and its equals, or the loop would not end */
             cut = move_below(r, first, end, axis, pivot, 1);
             if (middle < cut)
                 return;
@@ -122,7 +123,7 @@ static box bounds(const record *r, uint32_t first, uint32_t end)
     return b;
 }
 
-/* Bound node j of a level and cut it in two across its longer side. */
+/* Compute the bounding box of node j of a level and cut the node in two across the longer side. */
 static void split(tree *t, int level, uint32_t j)
 {
     uint32_t first = first_position(t, level, j), end = first_position(t, level, j + 1);
@@ -170,8 +171,8 @@ static dd_status tree_create(uint32_t n, tree *t)
 
 /* ---- searching ---- */
 
-/* Two lanes, a register of every instruction set. Comparisons are taken as four integers: of two, gcc 12
- * picks the lanes apart. */
+/* Two lanes, which fit a register of every instruction set. The result of a comparison is used as four integers: with
+ * two integers gcc 12 moves the lanes one by one. */
 typedef double pair __attribute__((vector_size(16)));
 typedef int64_t pair_bits __attribute__((vector_size(16)));
 typedef int32_t mask __attribute__((vector_size(16)));
@@ -194,7 +195,7 @@ INLINE int any(mask m)
     return (b[0] | b[1]) != 0;
 }
 
-/* For operands that are not NaN; unlike fmax a single instruction. */
+/* For operands that are not NaN. Unlike fmax, this is a single instruction. */
 INLINE double larger(double a, double b)
 {
     return a > b ? a : b;
@@ -221,12 +222,13 @@ typedef struct block {
     double low[2], high[2]; /* the queries' bounding box */
     int k;
     pair *best;      /* up to SORTED neighbours: (k, PAIRS), distances in ascending order */
-    double *heap;    /* more: (BLOCK, k), each query's distances with the greatest first */
+    double *heap;    /* for more neighbours: (BLOCK, k), each query's distances as a heap with the greatest first */
     pair kth[PAIRS]; /* the k-th least distance so far */
     double farthest; /* the greatest of them */
 } block;
 
-/* Chebyshev distance between the block's and the node's box; 0 where they meet. No query is closer. */
+/* Chebyshev distance between the boxes of the block and of the node; 0 if they overlap. No query is closer to the
+ * node. */
 INLINE double gap(const block *q, const box *b)
 {
     double dx = larger(b->low[0] - q->high[0], q->low[0] - b->high[0]);
@@ -245,7 +247,8 @@ INLINE int matters(const block *q, const box *b)
     return any(closer);
 }
 
-/* Put the record's distances into the sorted rows: each lane's sinks to its place, the greatest falls out. */
+/* Insert the record's distances into the sorted rows: in each lane the distance moves to its place, and the greatest is
+ * dropped. */
 INLINE void insert(block *q, const record *r)
 {
     pair x = both(r->xy[0]), y = both(r->xy[1]), d[PAIRS];
@@ -285,7 +288,7 @@ static void insert_in_heaps(block *q, const record *r)
     }
 }
 
-/* The k-th distances after a change. */
+/* Update the k-th distances after a change. */
 INLINE void update_kth(block *q)
 {
     q->farthest = 0.;
@@ -298,8 +301,8 @@ INLINE void update_kth(block *q)
     }
 }
 
-/* Hold the records of a leaf against the block: first find those that are close to any query, without a
- * branch, then insert these. */
+/* Compare the records of a leaf with the block: first find those that are close to any query, without a branch, then
+ * insert these. */
 INLINE void scan(block *q, const record *r, uint32_t count)
 {
     uint32_t close[LEAF], found = 0;
@@ -324,7 +327,8 @@ INLINE void scan(block *q, const record *r, uint32_t count)
 /* Fill q->kth. */
 static void search(const tree *t, block *q)
 {
-    /* Nodes put aside. One is taken off before its two children are put on, so a level leaves one. */
+    /* The stack of nodes to visit. A node is removed before its two children are added, so each level leaves one node
+     * on it. */
     struct {
         double gap;
         uint32_t node;
@@ -361,7 +365,8 @@ static void search(const tree *t, block *q)
     }
 }
 
-/* Queries from `first` on, fewer than BLOCK at the end: the last one then fills the lanes left over. */
+/* Make a block of the queries from `first` on. If fewer than BLOCK are left, the last query fills the remaining
+ * lanes. */
 INLINE void load(block *q, const tree *queries, uint32_t first)
 {
     for (int axis = 0; axis < 2; axis++) {
@@ -382,7 +387,7 @@ INLINE void load(block *q, const tree *queries, uint32_t first)
 /* ---- the work and its threads ---- */
 
 typedef struct job {
-    tree tree[2]; /* of the points, and of the queries where they are others */
+    tree tree[2]; /* one for the points, and one for the queries if these are different */
     int trees;
     const float *coordinates[2]; /* of each tree's points, (n, 2) */
     int k;
@@ -401,7 +406,7 @@ static void build(job *a, const dd_team *team)
         for (uint32_t p = (uint32_t)((uint64_t)t->n * (uint32_t)team->rank / (uint32_t)team->size); p < end; p++)
             t->record[p] = (record){{xy[2 * (size_t)p], xy[2 * (size_t)p + 1]}, p};
     }
-    /* The top levels one after the other, then subtrees. */
+    /* Split the top levels one after the other, then the subtrees in parallel. */
     int top = 0;
     while (team->size > 1 && 1 << top < SUBTREES * team->size)
         top++;
@@ -449,8 +454,8 @@ dd_status dd_knn(dd_pool *pool, const float *query, uint32_t queries, const floa
         return dd_fail(DD_ERR_DATA, "nearest neighbours: k = %d needs more than %u points", k, others);
     if (!queries)
         return DD_OK;
-    /* A point's distance to itself is 0 and nothing is below 0, so the k-th of the others is the
-     * (k + 1)-th of all. */
+    /* A point's distance to itself is 0, and no distance is less, so the k-th of the others is the (k + 1)-th of
+     * all. */
     job a = {.trees = query == point ? 1 : 2,
              .coordinates = {point, query},
              .k = exclude_self ? k + 1 : k,

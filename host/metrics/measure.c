@@ -1,4 +1,4 @@
-/* All metrics of sets of samples, on threads that take from one queue whatever is next of any set. */
+/* All metrics of sets of samples. The threads take the next item from one queue for all sets. */
 #include "metrics/measure.h"
 
 #include <limits.h>
@@ -17,16 +17,17 @@
 #include "metrics/modes.h"
 #include "metrics/set_distances.h"
 
-/* What a thread computes of one set at a time; the longest first, so that threads end at about the same time. */
+/* The items that a thread computes for one set. The longest come first, so that the threads end at about the same
+ * time. */
 typedef enum item { MMD_BETWEEN, MMD_GENERATED, MMD_REAL, WASSERSTEIN, DENSITY, KL, MEAN_DISTANCE, MODES } item;
 enum { ITEMS = MODES + 1 };
 
 typedef struct sample_set {
     const dd_points *points;
     const float *x;          /* (n, 2) */
-    float *real, *generated; /* of both what enters comparisons of all pairs, thinned to real_n and generated_n */
+    float *real, *generated; /* both sets thinned, to compare all pairs */
     uint32_t real_n;
-    const struct sample_set *same;               /* the first set with these points: what they alone tell is there */
+    const struct sample_set *same; /* the first set with these real points; it has what depends only on them */
     double mmd_between, mmd_generated, mmd_real; /* the means of mmd_squared */
     dd_metrics *metrics;
 } sample_set;
@@ -36,17 +37,18 @@ typedef struct measuring {
     int count;
     uint32_t n, generated_n;
     int k;           /* of the KL estimate */
-    atomic_int next; /* item of the queue: all sets' first item, then all sets' second, ... */
+    atomic_int next; /* position in the queue: the first item of all sets, then the second item of all sets, ... */
 
-    /* The failure of the lowest set, of the lowest item there: which one does not depend on the threads. */
+    /* The failure that is reported: that of the first set that failed, and its first item. So it does not depend on the
+     * threads. */
     pthread_mutex_t mutex;
-    int failed; /* its set, INT_MAX: none */
+    int failed; /* its set; INT_MAX: none */
     item failed_item;
     dd_status status;
     char message[2048];
 } measuring;
 
-/* Keep the calling thread's message for the caller, whose thread may be another. */
+/* Keep this thread's message for the caller, which may be another thread. */
 static void note_failure(measuring *m, int set, item what, dd_status status)
 {
     pthread_mutex_lock(&m->mutex);
@@ -125,7 +127,7 @@ static void tell(const measuring *m, const dd_team *team)
 static void measure_items(void *argument, const dd_team *team)
 {
     measuring *m = argument;
-    /* Sharing out in advance would leave threads idle: items differ in length. */
+    /* A fixed division in advance would leave threads idle, because items take different times. */
     for (int i; !dd_cancelled() && (i = atomic_fetch_add(&m->next, 1)) < ITEMS * m->count;) {
         item what = (item)(i / m->count);
         int set = i % m->count, status = measure_item(m, what, &m->set[set]);
@@ -140,7 +142,7 @@ static dd_status begin_set(const measuring *m, sample_set *s)
     if (!dd_all_finite(s->x, 2 * (size_t)m->n))
         return dd_fail(DD_ERR_NUMERIC, "a sample is NaN or infinite: nothing can be measured");
     dd_thin(s->x, m->n, DD_MOST_COMPARED, s->generated);
-    /* As many real ones: coverage grows with generated / real. */
+    /* Use as many real points as generated ones, because coverage grows with generated / real. */
     s->real_n = dd_thin(s->points->xy, s->points->n, m->generated_n, s->real);
     return DD_OK;
 }

@@ -1,4 +1,5 @@
-/* The metrics of a run: their values and the table that says what each is. docs/metrics.md says how to read them.
+/* The metrics layer measures how good samples are. This header has the values of a run and the table that describes
+ * them; docs/metrics.md explains how to read them. The layer never trains or samples, and it changes no points.
  *
  *     dd_metrics metrics;                              // measure.h computes them
  *     for (int i = 0; i < DD_METRICS; i++)
@@ -9,7 +10,7 @@
 
 #include <stddef.h>
 
-/* Everything `train` and `evaluate` measure of one replica. NaN where a metric does not apply. */
+/* Everything that `train` and `evaluate` measure for one replica. NaN if a metric does not apply. */
 typedef struct dd_metrics {
     double training_time;  /* s, wall time of the ensemble / replicas */
     double eval_loss;      /* online model, one pass over the training set */
@@ -17,14 +18,14 @@ typedef struct dd_metrics {
     double inference_time; /* s, wall time of sampling / replicas */
     double kl_divergence;  /* bits */
     double kl_zero_distances;
-    double modes;              /* of the dataset; this and the next four are in modes.h */
-    double modes_captured;     /* of them */
+    double modes;              /* of the dataset; modes.h defines this one and the next four */
+    double modes_captured;     /* number of modes that the samples found */
     double high_quality;       /* share of samples */
     double off_support;        /* share of samples */
     double total_variation;    /* 0..1, modes or cells against the truth */
     double density, coverage;  /* metrics/set_distances.h, like the next three */
     double sliced_wasserstein; /* coordinates' unit */
-    double mmd_squared;        /* unbiased: negative at times */
+    double mmd_squared;        /* unbiased: may be negative */
     double mean_distance;      /* between two samples, coordinates' unit */
 } dd_metrics;
 
@@ -52,7 +53,7 @@ typedef struct dd_metric_info {
 enum { DD_METRICS = sizeof(dd_metrics) / sizeof(double) };
 extern const dd_metric_info dd_metric_table[DD_METRICS];
 
-/* Number of the metric called `name`; -1 if there is none. */
+/* Index of the metric called `name`; -1 if there is none. */
 int dd_metric_number(const char *name);
 
 static inline double *dd_metric(dd_metrics *m, int i)

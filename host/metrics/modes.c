@@ -39,7 +39,7 @@ typedef struct grid {
     double low[2], step[2];
 } grid;
 
-/* Edge i of DD_CELLS + 1 along an axis. */
+/* Edge number i of the DD_CELLS + 1 edges along an axis. */
 static double edge(const grid *g, int axis, int i)
 {
     return g->low[axis] + i * g->step[axis];
@@ -62,7 +62,7 @@ static grid bounding_grid(const dd_truth *truth)
     return g;
 }
 
-/* Share of an atom below z along an axis. */
+/* Share of an atom's mass below z along an axis. */
 static double below(const dd_atom *a, int axis, double z)
 {
     double from = z - a->centre[axis];
@@ -73,8 +73,8 @@ static double below(const dd_atom *a, int axis, double z)
     return from > 0.;
 }
 
-/* True shares of the cells, [DD_CELLS * DD_CELLS]: an atom's coordinates are independent, so a cell's share of it is
- * the product of two intervals'. */
+/* True shares of the cells, [DD_CELLS * DD_CELLS]. An atom's coordinates are independent, so its mass in a cell is the
+ * product of its masses in two intervals. */
 static void true_shares(const dd_truth *truth, const grid *g, double *share)
 {
     for (int i = 0; i < truth->atoms; i++) {
@@ -89,7 +89,7 @@ static void true_shares(const dd_truth *truth, const grid *g, double *share)
     }
 }
 
-/* The cell of x, DD_CELLS * DD_CELLS outside the box. */
+/* The number of the cell of x; DD_CELLS * DD_CELLS if x is outside the box. */
 static int cell_of(const grid *g, const float *x)
 {
     int at[2];

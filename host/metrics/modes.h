@@ -1,12 +1,12 @@
-/* Which modes of a known distribution the samples found, and how much lies where the distribution is not.
+/* Which modes of a known distribution the samples found, and how many samples are outside its support.
  *
  *     dd_modes m;
  *     DD_TRY(dd_modes_measure(&truth, x, n, &m));
  *
- * A sample belongs to the region that dd_truth_nearest names, at the distance it tells:
+ * A sample belongs to the region that dd_truth_nearest returns, and its distance decides:
  *   good   within 3 standard deviations of a mode's centre or of a curve; inside a disc or a box,
  *   off    beyond 6 standard deviations; more than .02 outside a disc or a box.
- * Three standard deviations are the habit of the field (Srivastava et al. 2017, VEEGAN, section 4.1; a normal
+ * Three standard deviations are the convention of the field (Srivastava et al. 2017, VEEGAN, section 4.1; a normal
  * distribution in the plane has 98.9 % of its mass there).
  */
 #ifndef DD_MODES_H
@@ -16,17 +16,18 @@
 #include "data/truth.h"
 
 typedef struct dd_modes {
-    double modes;        /* regions of a countable truth; NaN of another */
-    double captured;     /* modes whose good samples are at least a fifth of what the mode's share asks for; NaN too */
-    double high_quality; /* good samples / samples */
-    double off_support;  /* samples off / samples */
-    double total_variation; /* 1/2 sum |share of samples - true share| over modes or cells and what is outside */
+    double modes;           /* number of regions if the truth is countable; else NaN */
+    double captured;        /* modes with at least a fifth of the good samples that their share would give; NaN if not
+                               countable */
+    double high_quality;    /* good samples / samples */
+    double off_support;     /* off samples / samples */
+    double total_variation; /* 1/2 sum |share of samples - true share| over modes or cells and the outside */
 } dd_modes;
 
-/* Total variation. Countable: over the modes and one cell more, which takes the samples that are off the support and
- * whose true share is 0. Else: over DD_CELLS x DD_CELLS equal cells of the support's bounding box and one cell more for
- * what is outside it. The box reaches 3 standard deviations beyond the outermost atoms; a cell's true share is the
- * integral of the atoms over it, exactly (normal distribution functions, overlaps of intervals). */
+/* Total variation. If countable: over the modes and one more cell for the samples that are off the support; its true
+ * share is 0. Else: over DD_CELLS x DD_CELLS equal cells of the support's bounding box and one more cell for everything
+ * outside it. The box reaches 3 standard deviations beyond the outermost atoms; a cell's true share is the integral of
+ * the atoms over it, exactly (normal distribution functions, overlaps of intervals). */
 enum { DD_CELLS = 16 };
 
 /* Samples x (n, 2), n >= 1, finite. DD_ERR_MEMORY. */

@@ -1,4 +1,4 @@
-/* Density and coverage, squared MMD, mean distance: what looks at all pairs of points, block by block. */
+/* Density and coverage, squared MMD, and mean distance: the metrics that use all pairs of points, block by block. */
 #include "metrics/set_distances.h"
 
 #include <math.h>
@@ -8,11 +8,11 @@
 #include "base/error.h"
 
 enum {
-    BLOCK = 512, /* points whose coordinates lie side by side in the first-level cache */
-    LANES = 16   /* sums that run side by side; a fixed number, so the bits do not depend on the machine's vectors */
+    BLOCK = 512, /* points of a block, whose coordinates fit the first-level cache */
+    LANES = 16   /* parallel sums; the number is fixed, so that the bits do not depend on the machine's vectors */
 };
 
-/* Compiled for AVX2, too, and chosen when the program starts; without contraction both give the same bits. */
+/* Also compiled for AVX2; the program chooses at its start. Without contraction both versions give the same bits. */
 #if defined __x86_64__ && defined __linux__
 #define FOR_THIS_MACHINE __attribute__((target_clones("avx2", "default")))
 #else
@@ -29,7 +29,8 @@ uint32_t dd_thin(const float *point, uint32_t n, uint32_t most, float *thinned)
 
 /* ---- density and coverage ---- */
 
-/* Coordinates apart, in float64: differences of floats are then exact or nearly so, and their squares rounded once. */
+/* The coordinates in two arrays, in float64: differences of floats are then exact or nearly exact, and their squares
+ * are rounded once. */
 typedef struct plane {
     double *x, *y;
 } plane;
@@ -60,7 +61,7 @@ static void squares(const plane *p, uint32_t first, uint32_t count, double x, do
 FOR_THIS_MACHINE static double ball(const plane *p, uint32_t n, uint32_t i)
 {
     enum { K = DD_DENSITY_NEIGHBOUR };
-    double best[K], square[BLOCK]; /* best ascends */
+    double best[K], square[BLOCK]; /* best is in ascending order */
     for (int k = 0; k < K; k++)
         best[k] = INFINITY;
     for (uint32_t first = 0; first < n; first += BLOCK) {
@@ -134,9 +135,9 @@ static inline float float_of(int32_t bits)
     return value;
 }
 
-/* exp(-u) for u >= 0 to 2 units in the last place, 1 at 0, in operations that a compiler turns into vectors: 2^whole
- * from the exponent's bits, 2^part by its Taylor polynomial, |part| <= 1/2. Beyond 87, where the exponent ends, it
- * stays 1e-38; floats that are not negative are in the order of their bits. */
+/* exp(-u) for u >= 0 to 2 units in the last place, 1 at 0, with operations that a compiler can vectorise: 2^whole from
+ * the exponent's bits, 2^part by its Taylor polynomial, |part| <= 1/2. Above 87, the end of the exponent's range, the
+ * result stays 1e-38. (Floats that are not negative have the same order as their bits.) */
 static inline float exp_minus(float u)
 {
     const float round = 0x1.8p23f; /* adding it leaves a whole number in the lowest bits */
@@ -159,8 +160,8 @@ static inline float fourth_power(float e)
     return square * square;
 }
 
-/* The sum of the six kernels. Halving a width takes exp(-d^2 / 2 s^2) to its fourth power; a second exponential begins
- * the narrow ones, as every power multiplies the rounding error by four. */
+/* The sum of the six kernels. Halving a width raises exp(-d^2 / 2 s^2) to its fourth power. A second exponential starts
+ * the narrow kernels, because each such power multiplies the rounding error by four. */
 static inline float kernels(float square)
 {
     float wide = exp_minus(square * .125f), narrow = exp_minus(square * 8.f);
@@ -200,7 +201,7 @@ static double sum_lanes(const float *value, uint32_t count)
 
 typedef enum quantity { KERNELS, DISTANCES } quantity;
 
-/* Over all pairs of two blocks. */
+/* Sums over all pairs of points of two blocks. */
 FOR_THIS_MACHINE static double sum_blocks(quantity what, const block *a, const block *b)
 {
     double total = 0.;
@@ -235,7 +236,7 @@ static double mean_between(quantity what, const float *a, uint32_t n, const floa
     return total / ((double)n * m);
 }
 
-/* Over the pairs of different points; a point's kernels with itself are 1, its distance is 0. */
+/* Sums over the pairs of different points. A point's kernels with itself are 1, and its distance to itself is 0. */
 static double mean_within(quantity what, const float *a, uint32_t n)
 {
     block one, other;

@@ -11,7 +11,8 @@
 
 enum { DIGIT = 11, DIGITS = 3, BUCKETS = 1 << DIGIT };
 
-/* Unsigned integers in the floats' order: negative ones have their bits turned, the others their sign. */
+/* Unsigned integers in the order of the floats: for a negative float all bits are inverted, for the others only the
+ * sign. */
 static uint32_t key_of(float value)
 {
     uint32_t bits;
@@ -27,7 +28,7 @@ static float value_of(uint32_t key)
     return value;
 }
 
-/* Radix sort from the lowest digit, key[n] with as much room behind it; where the sorted keys lie then. */
+/* Radix sort from the lowest digit. key[n] has room for n more after it. Returns where the sorted keys are. */
 static uint32_t *sort(uint32_t *key, uint32_t n)
 {
     uint32_t start[DIGITS][BUCKETS] = {{0}};

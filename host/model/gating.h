@@ -14,8 +14,8 @@
 #include "base/host_device.h"
 #include "config/config.h"
 
-/* Logits of so many experts' gate, which are also the weights that are stored: for two experts that of expert 1
- * alone, for more all of them. */
+/* Number of logits of the gate for so many experts. It is also the number of stored weights: for two experts only that
+ * of expert 1, for more all of them. */
 static inline int dd_gates(int experts, dd_gate_kind kind)
 {
     return experts == 1 || kind == DD_GATE_FIXED ? 0 : experts == 2 ? 1 : experts;
@@ -43,7 +43,7 @@ static inline DD_HOST_DEVICE void dd_gate_soft(int experts, int gates, const flo
     }
 }
 
-/* All weights [n][experts] from those that are stored [n][gates]; of a fixed gate nothing is. */
+/* All weights [n][experts] from the stored ones [n][gates]. A fixed gate has no stored weights. */
 static inline void dd_gate_unfold(int experts, int gates, const float *stored, size_t n, float *weight)
 {
     for (size_t i = 0; i < n; i++)
@@ -54,7 +54,7 @@ static inline void dd_gate_unfold(int experts, int gates, const float *stored, s
                                                                   : 1.f - stored[i];
 }
 
-/* Soft weights become those that are used. */
+/* Turn soft weights into the weights that the mixture uses. */
 static inline DD_HOST_DEVICE void dd_gate_use(dd_gate_kind kind, int experts, float *weight)
 {
     if (kind != DD_GATE_HARD)
@@ -62,7 +62,7 @@ static inline DD_HOST_DEVICE void dd_gate_use(dd_gate_kind kind, int experts, fl
     int best = 0;
     for (int k = 1; k < experts; k++)
         best = weight[k] > weight[best] ? k : best;
-    for (int k = 0; k < experts; k++) /* NaN stays, so that a broken gate is seen in the loss */
+    for (int k = 0; k < experts; k++) /* NaN stays NaN, so that the loss shows a broken gate */
         weight[k] = 0.f * weight[k] + (k == best ? 1.f : 0.f);
 }
 

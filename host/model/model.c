@@ -12,7 +12,7 @@ static int add_tensor(dd_model *m, const char *tower, const char *position, cons
                       int fan_in)
 {
     dd_tensor *t = &m->tensor[m->tensors];
-    char name[sizeof t->name] = ""; /* gcc takes t->name and tower, two members of *m, for overlapping */
+    char name[sizeof t->name] = ""; /* gcc believes that t->name and tower, two members of *m, overlap */
     snprintf(name, sizeof name, "%s.%s.%s", tower, position, kind);
     memcpy(t->name, name, sizeof name);
     t->rows = rows;
@@ -24,7 +24,7 @@ static int add_tensor(dd_model *m, const char *tower, const char *position, cons
     return m->tensors++;
 }
 
-/* position: where the layer stands in the reference's nn.Sequential, for instance "0" or "1.ff". */
+/* position: the layer's place in the reference's nn.Sequential, for instance "0" or "1.ff". */
 static void add_layer(dd_model *m, dd_tower *tower, const char *position, int in, int out, int activate, int residual)
 {
     dd_layer *layer = &tower->layer[tower->layers++];
@@ -36,8 +36,8 @@ static void add_layer(dd_model *m, dd_tower *tower, const char *position, int in
     layer->bias = add_tensor(m, tower->name, position, "bias", out, 0, in);
 }
 
-/* Hidden layers `widths`, then `out` outputs. In the reference's Sequential an activation stands
- * before each of them and counts as a position. */
+/* Hidden layers `widths`, then `out` outputs. In the reference's Sequential an activation precedes each of them and
+ * counts as a position. */
 static void add_head(dd_model *m, dd_tower *tower, int position, int in, dd_widths widths, int out)
 {
     char text[16];
@@ -86,7 +86,7 @@ dd_status dd_model_create(const dd_model_config *config, dd_model *model)
     model->experts = config->experts;
     model->gates = dd_gates(config->experts, config->gate);
     if (config->hidden_depth > DD_MAX_DEPTH || config->experts > DD_MAX_EXPERTS || config->experts < 1)
-        return dd_fail(DD_ERR_CONFIG, "model: %d experts of depth %d are more than the %d of depth %d that fit",
+        return dd_fail(DD_ERR_CONFIG, "model: %d experts of depth %d are too many; at most %d of depth %d are possible",
                        config->experts, config->hidden_depth, DD_MAX_EXPERTS, DD_MAX_DEPTH);
     for (int i = 1; i <= model->experts; i++)
         add_expert(model, i);

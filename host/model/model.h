@@ -1,5 +1,6 @@
-/* The denoiser's architecture: towers of linear layers over one embedded input, and where each
- * tensor lies in a flat parameter vector.
+/* The model layer describes the denoiser: its architecture (here), the gate's weights (gating.h), the noise schedule
+ * (schedule.h) and the numbers of a training step (recipe.h). The architecture is towers of linear layers over one
+ * embedded input, and each tensor's place in a flat parameter vector.
  *
  *     dd_model model;
  *     DD_TRY(dd_model_create(&config.model, &model));
@@ -9,12 +10,12 @@
  * Input of every tower, [3 * embedding_width]: [emb(x1; input_scale) | emb(x2; input_scale) |
  * emb(t; time_scale)], emb(s; c) = sines then cosines of c * s * 10000^(-i / (E/2 - 1)), i = 0..E/2-1.
  *
- * A layer is y = [x +] W act(x) + b: `activate` says whether act is applied to its input, `residual`
- * whether x is added. Experts are towers 0..experts-1 with two outputs; where a gate is
- * learned it is the last tower, with one output for two experts and K for K > 2 (gating.h). The prediction
- * is the experts' outputs, weighed by the gate.
+ * A layer is y = [x +] W act(x) + b: `activate` says whether act is applied to its input, `residual` whether x is
+ * added. Experts are towers 0..experts-1 with two outputs; a learned gate is the last tower, with one output for two
+ * experts and K for K > 2 (gating.h). The prediction is the sum of the experts' outputs, weighted by the gate.
  *
- * Tensor names and shapes are the reference's (a PyTorch state_dict), so its model class loads them.
+ * Tensor names and shapes are the reference's (a PyTorch state_dict), so its model class loads them. This layer holds
+ * no training state, and it runs no network: that is what backends do.
  */
 #ifndef DD_MODEL_H
 #define DD_MODEL_H
@@ -61,7 +62,7 @@ typedef struct dd_model {
     dd_model_config config;
     int input_width; /* 3 * embedding_width */
     int experts;
-    int gates; /* gating outputs, and weights stored a point: dd_gates */
+    int gates; /* outputs of the gate, and stored weights per point: dd_gates */
     int towers;
     dd_tower tower[DD_MAX_TOWERS];
     int tensors;
@@ -75,13 +76,13 @@ DD_CHECKED dd_status dd_model_create(const dd_model_config *config, dd_model *mo
  * (2 u - 1) / sqrt(fan_in) with u = word e % 4 of DD_DRAW_INIT block (step i, index e / 4). */
 void dd_model_initialise(const dd_model *model, uint64_t seed, float *parameters);
 
-/* Frequencies of the embedding, 10000^(-i / (E/2 - 1)), [embedding_width / 2], without the scale. In
- * float64: the angle 25 x reaches hundreds, where a float32 frequency's rounding would show in a sine. */
+/* Frequencies of the embedding, 10000^(-i / (E/2 - 1)), [embedding_width / 2], without the scale. In float64: the angle
+ * 25 x can be several hundred, and then the rounding of a float32 frequency would change the sine. */
 void dd_model_frequencies(const dd_model *model, double *frequency);
 
-/* Floating point operations, a multiply-add counted as two, of the linear layers alone: the forward
- * pass of one point, and one training step of `rows` points (forward, weight gradients, and input
- * gradients of every layer but the first). */
+/* Floating point operations of the linear layers only, where a multiply-add counts as two: for the forward pass of one
+ * point, and for one training step of `rows` points (forward, weight gradients, and input gradients of every layer but
+ * the first). */
 double dd_model_forward_flops(const dd_model *model);
 double dd_model_step_flops(const dd_model *model, int rows);
 

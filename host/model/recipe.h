@@ -1,5 +1,5 @@
-/* The numbers that belong to one training step, from the step's number alone: which rows, which
- * learning rate, what the moving average does. Host and device use these same functions.
+/* The numbers of one training step as functions of the step's number: which rows, which learning rate, how the moving
+ * average is updated. Host and device use the same functions.
  */
 #ifndef DD_RECIPE_H
 #define DD_RECIPE_H
@@ -10,11 +10,11 @@
 #include "base/host_device.h"
 #include "config/config.h"
 
-/* Batch `batch` of a pass over n points with `size` points a batch. */
+/* Batch number `batch` when passes over n points are divided into batches of `size` points. */
 typedef struct dd_batch {
     uint32_t epoch; /* passes before this one */
     uint32_t first; /* position of its first row in the epoch's permutation */
-    uint32_t rows;  /* size, or fewer in an epoch's last batch */
+    uint32_t rows;  /* size, or fewer in the last batch of an epoch */
 } dd_batch;
 
 static inline DD_HOST_DEVICE uint32_t dd_batches(uint32_t n, uint32_t size)
@@ -37,7 +37,7 @@ static inline double dd_learning_rate(double base, int step, int steps)
     return .5 * base * (1. + cos(M_PI * step / steps));
 }
 
-/* What the diversity loss weighs at `step`, as a share of its weight at 0. */
+/* The weight of the diversity loss at `step`, as a fraction of its weight at step 0. */
 static inline double dd_diversity_share(const dd_training_config *t, int step)
 {
     return t->diversity_course == DD_COSINE ? dd_learning_rate(1., step, t->steps) : 1.;

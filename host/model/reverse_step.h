@@ -1,11 +1,11 @@
-/* One step of sampling (schedule.h), as every sampler on the host takes it. */
+/* One step of sampling (schedule.h), used by every sampler on the host. */
 #ifndef DD_REVERSE_STEP_H
 #define DD_REVERSE_STEP_H
 
 #include "base/philox.h"
 #include "model/schedule.h"
 
-/* x (2) of sample `sample` at timestep[i] becomes that at timestep[i - 1], with the network's prediction (2) and the
+/* Move x (2) of sample number `sample` from timestep[i] to timestep[i - 1], with the network's prediction (2) and the
  * seed's normals. */
 static inline void dd_reverse_step(const dd_schedule *s, int i, uint64_t seed, uint32_t sample,
                                    const float prediction[2], float x[2])

@@ -58,7 +58,7 @@ static dd_status fill_forward(const dd_diffusion_config *c, dd_schedule *s)
     for (int t = 0; t < s->timesteps; t++) {
         double beta = s->beta[t];
         if (!(beta > 0. && beta < 1.))
-            return dd_fail(DD_ERR_CONFIG, "diffusion: beta[%d] is %g; it must lie between 0 and 1: lower beta_end%s", t,
+            return dd_fail(DD_ERR_CONFIG, "diffusion: beta[%d] is %g; it must be between 0 and 1: lower beta_end%s", t,
                            beta, c->schedule == DD_BETA_SCALED_LINEAR ? " or raise timesteps" : "");
         product *= 1. - beta;
         s->alpha_bar[t] = product;
@@ -75,7 +75,7 @@ static dd_status fill_forward(const dd_diffusion_config *c, dd_schedule *s)
     return DD_OK;
 }
 
-/* x_0 and eps as a prediction p at x says them: x_0 = point_x x + point_p p, eps = noise_x x + noise_p p. */
+/* x_0 and eps as functions of a prediction p at x: x_0 = point_x x + point_p p, eps = noise_x x + noise_p p. */
 typedef struct reading {
     double point_x, point_p, noise_x, noise_p;
 } reading;
@@ -146,8 +146,8 @@ static void fill_sampling(const dd_sampling_config *c, dd_prediction_kind predic
     }
 }
 
-/* Where the signal underflows, what is divided by it does not fit a float, and only the last timestep may have none
- * at all: the steps to the others divide by what is left of it. */
+/* If the signal underflows, a quotient with it as the divisor does not fit a float. Only the last timestep may have no
+ * signal at all: the steps to all others divide by their signal. */
 static dd_status check_finite(const dd_schedule *s)
 {
     int t = 0, i = 0;
@@ -161,7 +161,7 @@ static dd_status check_finite(const dd_schedule *s)
     if (t == s->timesteps)
         t = s->timestep[i];
     return dd_fail(DD_ERR_CONFIG,
-                   "diffusion: at timestep %d so little is left of the signal (%g of it) that x_0 cannot be told from "
+                   "diffusion: at timestep %d the signal is so small (a factor of %g) that x_0 cannot be computed from "
                    "the noise; lower beta_end or timesteps",
                    t, sqrt(s->alpha_bar[t]));
 }

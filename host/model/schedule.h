@@ -1,6 +1,6 @@
-/* Noise schedule of a denoising diffusion model (Ho, Jain & Abbeel 2020): everything that depends on the timestep
- * alone, as tables. Whatever a configuration chooses (schedule, what is predicted, how samples are drawn), the code
- * that trains and samples does the same arithmetic with these numbers.
+/* Noise schedule of a denoising diffusion model (Ho, Jain & Abbeel 2020): everything that depends only on the timestep,
+ * as tables. A configuration (schedule, what is predicted, how samples are drawn) only changes these numbers; the code
+ * that trains and samples always does the same arithmetic with them.
  *
  * Forward:  x_t = signal[t] x_0 + noise[t] eps,  signal = sqrt(alpha_bar), noise = sqrt(1 - alpha_bar)
  * Learned:  target = target_point[t] x_0 + target_noise[t] eps, with weight[t] on its squared error
@@ -14,18 +14,19 @@
  *
  *   x <- sqrt(b) x_0 + sqrt(1 - b - sigma^2) eps + sigma z,  sigma^2 = eta^2 (1 - b) / (1 - a) (1 - a / b)
  *
- * where x_0 and eps, a pair that gives x, are what the prediction says. With all timesteps and eta = 1 it is the
- * posterior of Ho et al. x_0 is not clipped. sigma is floored at 1e-10 where noise is added at all.
+ * where x_0 and eps are computed from x and the prediction. With all timesteps and eta = 1 it is the posterior of Ho et
+ * al. x_0 is not clipped. If noise is added at all, sigma is at least 1e-10.
  *
- * Terminal signal-to-noise ratio zero (Lin, Liu, Li & Yang 2024, algorithm 1): sqrt(alpha_bar) is shifted and scaled
- * so that its last value is 0 and its first stays.
+ * Terminal signal-to-noise ratio zero (Lin, Liu, Li & Yang 2024, algorithm 1): sqrt(alpha_bar) is shifted and scaled so
+ * that its last value is 0 and its first is unchanged.
  *
  * min-SNR weights (Hang et al. 2023): min(SNR, gamma) on the squared error of x_0, with SNR = alpha_bar / (1 -
  * alpha_bar); so min(SNR, gamma) / SNR on that of eps and min(SNR, gamma) / (SNR + 1) on that of v.
  *
  * Computed in float64, rounded once. The experiment's own program computes in float32, where 1 - alpha_bar loses digits
- * near 1: its weight of x_0 in the last reverse step is .999834 instead of 1, so that all of its samples are smaller
- * than these by 1.7e-4. That is harmless: a mode of dino, the narrowest, has a standard deviation of .011.
+ * if alpha_bar is near 1: its weight of x_0 in the last reverse step is .999834 instead of 1, so all of its samples are
+ * smaller than these by a factor of 1.7e-4. That does not matter: a mode of dino, the narrowest of all, has a standard
+ * deviation of .011.
  */
 #ifndef DD_SCHEDULE_H
 #define DD_SCHEDULE_H
@@ -41,12 +42,12 @@ typedef struct dd_schedule {
     float *weight;                      /* [T] of a squared error in the training loss */
     float *noise_error;                 /* [T] error of the predicted eps = this * error of the prediction */
     int steps;                          /* S, of sampling */
-    int *timestep;                      /* [S] rising, the last T - 1 */
+    int *timestep;                      /* [S] ascending; the last is T - 1 */
     float *keep, *remove, *sigma;       /* [S] reverse coefficients */
 } dd_schedule;
 
-/* Of config's [diffusion], [sampling] and training.min_snr_gamma. DD_ERR_CONFIG: a beta outside ]0, 1[, or so little
- * signal at the end that a table would not be finite. */
+/* Make the tables from config's [diffusion], [sampling] and training.min_snr_gamma. DD_ERR_CONFIG: a beta is outside
+ * ]0, 1[, or the signal at the end is so small that a table would not be finite. */
 DD_CHECKED dd_status dd_schedule_create(const dd_config *config, dd_schedule *schedule);
 void dd_schedule_free(dd_schedule *schedule);
 

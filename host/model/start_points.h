@@ -1,4 +1,4 @@
-/* Where sampling starts. */
+/* The points at which sampling starts when sampling.start = "data". */
 #ifndef DD_START_POINTS_H
 #define DD_START_POINTS_H
 
@@ -6,12 +6,11 @@
 #include "data/dataset.h"
 #include "model/schedule.h"
 
-/* x_T (n, 2) of one replica as training makes it: points drawn at random, noised to the last timestep; for
- * sampling.start = "data". Sample i takes the normals that its x_T would be otherwise, and the point that word 2 of the
- * same block names. */
+/* x_T (n, 2) of one replica, made as in training: points drawn at random and noised to the last timestep. Sample i uses
+ * the normals that would otherwise be its x_T, and the point that word 2 of the same block selects. */
 void dd_draw_start(const dd_schedule *schedule, const dd_points *points, uint64_t seed, uint32_t n, float *start);
 
-/* The same into memory of its own, which the caller frees. */
+/* The same into new memory, which the caller frees. */
 DD_CHECKED dd_status dd_start_create(const dd_schedule *schedule, const dd_points *points, uint64_t seed, uint32_t n,
                                      float **start);
 

@@ -15,7 +15,7 @@ enum { CHUNK = 64 }; /* points that go through the timesteps together */
 
 /* Blocks that together weigh less than this are left out. */
 static const double negligible = 1e-13;
-/* Exponent (8 standard deviations) beyond which replaced atoms are not precise enough. */
+/* Exponent (8 standard deviations) above which replaced atoms are not precise enough. */
 static const double far_out = 32.;
 static const double log_2pi = 1.83787706640934548356;
 
@@ -27,13 +27,13 @@ struct dd_oracle {
     double mean[2]; /* of the distribution */
 };
 
-/* One timestep, and room for one thread's work. */
+/* One timestep, and memory for one thread's work. */
 typedef struct lens {
     const dd_oracle *oracle;
     double signal, noise;
     dd_sum_at *at;      /* [classes] x is filled in for each point */
-    double *log_factor; /* [classes] of a Gaussian's density before its exponential */
-    double *bound;      /* [most_blocks] logarithm of the most that a block can add */
+    double *log_factor; /* [classes] factor of a Gaussian's density before its exponential */
+    double *bound;      /* [most_blocks] logarithm of the largest sum that a block can add */
     double *box;        /* [boxes][3] log density, E[eps | x_t] */
 } lens;
 
@@ -114,7 +114,7 @@ static void lens_set(lens *l, int t)
     }
 }
 
-/* Least and greatest exponent that an atom in the block's box can have. */
+/* Smallest and largest exponent that an atom in the block's box can have. */
 static void exponents(const dd_block *b, const dd_sum_at *at, double *least, double *greatest)
 {
     *least = *greatest = 0.;
@@ -126,7 +126,7 @@ static void exponents(const dd_block *b, const dd_sum_at *at, double *least, dou
     }
 }
 
-/* E[eps | x_t = x] with the atoms of one level. 0 where x is too far out for it. */
+/* E[eps | x_t = x] with the atoms of one level. Returns 0 if x is too far away for this level. */
 static int predict_point(lens *l, const dd_level *level, const double *x, double *noise)
 {
     const dd_oracle *o = l->oracle;
@@ -214,7 +214,8 @@ typedef struct sampling {
     float *x, *initial_noise;
 } sampling;
 
-/* What a perfect network would predict for x from E[eps | x], which at signal 0 is x itself and says nothing of x_0. */
+/* What a perfect network would predict for x, computed from E[eps | x]. (At signal 0, E[eps | x] is x itself and
+ * contains nothing of x_0.) */
 static double prediction(const lens *l, int t, int axis, double x, double noise)
 {
     const dd_schedule *s = l->oracle->schedule;

@@ -1,4 +1,4 @@
-/* The exact denoiser: what a perfect network would predict, for a distribution that is known.
+/* The oracle layer is the exact denoiser: what a perfect network would predict, for a known distribution.
  *
  *     dd_truth truth;
  *     DD_TRY(dd_truth_create("dino", &truth));
@@ -14,9 +14,10 @@
  *   distribution:   density (Phi(p) - Phi(q)) / (2 a h);   E[eps | x_t] = -(phi(p) - phi(q)) / (Phi(p) - Phi(q))
  * E[eps | x_t] of the mixture is their mean, weighted by weight times density at x_t.
  *
- * All in float64, alpha_bar as in dd_schedule.alpha_bar. Atoms that cannot matter are left out (together below 1e-13
- * of the sum), and where noise is wide, many close atoms are replaced by few that give the same sum to about 1e-10
- * (oracle_atoms.h).
+ * Everything is float64, alpha_bar as in dd_schedule.alpha_bar. Atoms that cannot matter are left out (together less
+ * than 1e-13 of the sum). Where the noise is wide, many close atoms are replaced by few that give the same sum to about
+ * 1e-10 (oracle_atoms.h). The layer never trains, knows no network, and has no answer for points from a file, because
+ * their distribution is unknown.
  */
 #ifndef DD_ORACLE_H
 #define DD_ORACLE_H
@@ -30,17 +31,17 @@
 
 typedef struct dd_oracle dd_oracle;
 
-/* Copies what it needs of truth; the schedule is the caller's for the oracle's life. */
+/* Copies what it needs of truth. The schedule must exist as long as the oracle. */
 DD_CHECKED dd_status dd_oracle_create(const dd_truth *truth, const dd_schedule *schedule, dd_oracle **oracle);
 void dd_oracle_destroy(dd_oracle *oracle);
 
 /* E[eps | x_t = x], all at timestep t: x (n, 2), noise (n, 2). */
 DD_CHECKED dd_status dd_oracle_predict(const dd_oracle *oracle, int t, const double *x, uint32_t n, double *noise);
 
-/* Sampling like dd_ensemble_sample's of one replica: the same random numbers (DD_DRAW_SAMPLE) and the schedule's keep,
- * remove and sigma, so that a network and the oracle start from the same x_T and take the same noise; between steps
- * x_t is float64. start, x, initial_noise (n, 2); start (x_T, else drawn) and initial_noise may be NULL. The result
- * does not depend on the number of threads. */
+/* Samples like dd_ensemble_sample for one replica, with the same random numbers (DD_DRAW_SAMPLE) and the schedule's
+ * keep, remove and sigma. So a network and the oracle start from the same x_T and add the same noise. Between steps x_t
+ * is float64. start, x, initial_noise (n, 2); start (x_T, else drawn) and initial_noise may be NULL. The result does
+ * not depend on the number of threads. */
 DD_CHECKED dd_status dd_oracle_sample(const dd_oracle *oracle, uint64_t seed, const float *start, uint32_t n,
                                       dd_pool *pool, float *x, float *initial_noise);
 

@@ -7,12 +7,12 @@
 #include "base/error.h"
 
 enum {
-    LEAF = 64,   /* atoms of a block that is wide beside the noise */
-    NODES = 16,  /* most nodes an axis */
+    LEAF = 64,   /* most atoms of a block that is wide compared with the noise */
+    NODES = 16,  /* most nodes along an axis */
     LEVELS = 14, /* each twice as wide as the one before */
 };
-static const double narrowest = .0078125; /* of the levels that replace atoms */
-static const double distance = 6.;        /* standard deviations, within which replacing is good to */
+static const double narrowest = .0078125; /* noise of the first level that replaces atoms */
+static const double distance = 6.; /* in standard deviations; up to it the error of replacing is below tolerance */
 static const double tolerance = 1e-10;
 
 /* Smallest number of nodes for a box of half extent r standard deviations; NODES + 1 when they don't suffice. */
@@ -31,7 +31,7 @@ typedef struct filling {
     const dd_truth *truth;
     dd_level *level;
     int class;
-    double sigma[2]; /* of the class with the level's noise */
+    double sigma[2]; /* standard deviation of the class with the level's noise */
     int failed;
 } filling;
 
@@ -149,8 +149,8 @@ static dd_status emit(filling *f, const int *order, int count, const dd_block *b
     return DD_OK;
 }
 
-/* Where to cut atoms that lie between low and high on an axis: in the middle of their widest gap, so that clusters stay
- * whole, or of the box where there is none. */
+/* Where to cut atoms that are between low and high on an axis: in the middle of their widest gap, so that clusters stay
+ * together, or, without a gap, in the middle of the box. */
 static double cut_at(const dd_truth *truth, const int *order, int count, int axis, double low, double high)
 {
     enum { BINS = 64 };
@@ -167,10 +167,10 @@ static double cut_at(const dd_truth *truth, const int *order, int count, int axi
         }
     }
     double cut = low + (high - low) * middle / (2 * BINS);
-    return cut > low ? cut : high; /* both sides get something */
+    return cut > low ? cut : high; /* both sides get atoms */
 }
 
-/* Move those below `cut` to the front; how many they are. */
+/* Move the atoms below `cut` to the front; returns how many they are. */
 static int part(const dd_truth *truth, int *order, int count, int axis, double cut)
 {
     int below = 0;
@@ -217,7 +217,7 @@ int dd_atom_is_box(const dd_atom *a)
     return a->half[0] > 0. || a->half[1] > 0.;
 }
 
-/* Group the Gaussians by sigma, as they come. */
+/* Group the Gaussians by sigma, in order of appearance. */
 static dd_status classify(const dd_truth *truth, dd_arrangement *a)
 {
     size_t atoms = (size_t)truth->atoms;

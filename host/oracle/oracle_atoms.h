@@ -1,10 +1,11 @@
 /* A distribution's Gaussians arranged for summing at one noise level.
  *
- * A block is some atoms of one class (equal sigma) that lie close together, with a bounding box, so that whole blocks
- * can be left out. Where a block's box is small beside the noise and it has many atoms, they are replaced by few: a
- * density at x is sum w_j K(x - c_j) with a smooth K, and K as a function of c is its own interpolant on q Chebyshev
- * nodes an axis to about (z r)^q / (2^(q-1) q!), z = distance of x and r = half the box, both in standard deviations.
- * So the nodes carry the weights W_k = sum_j w_j L_k(c_j), L_k the interpolation's basis. They may be negative.
+ * A block is a group of atoms of one class (equal sigma) that are close together, with a bounding box, so that whole
+ * blocks can be left out. If a block's box is small compared with the noise and it has many atoms, they are replaced by
+ * few: a density at x is sum w_j K(x - c_j) with a smooth K, and K as a function of c is its own interpolant on q
+ * Chebyshev nodes an axis to about (z r)^q / (2^(q-1) q!), z = distance of x and r = half the box, both in standard
+ * deviations. So the nodes have the weights W_k = sum_j w_j L_k(c_j), L_k the interpolation's basis. They may be
+ * negative.
  */
 #ifndef DD_ORACLE_ATOMS_H
 #define DD_ORACLE_ATOMS_H
@@ -12,16 +13,16 @@
 #include "base/error.h"
 #include "data/truth.h"
 
-enum { DD_LANES = 8 }; /* atoms of a block come in multiples of these; those that fill up weigh 0 */
+enum { DD_LANES = 8 }; /* the number of a block's atoms is a multiple of this; the added ones have weight 0 */
 
 typedef struct dd_block {
     double low[2], high[2]; /* box of the centres */
-    double log_weight;      /* of all its atoms together */
+    double log_weight;      /* sum of the weights of its atoms */
     int class;
     int first, count; /* its atoms, count a multiple of DD_LANES */
 } dd_block;
 
-/* The atoms for noise of standard deviation `width` and more, measured where x_0 is: b / a. */
+/* The atoms for noise of standard deviation `width` or more, in the scale of x_0: b / a. */
 typedef struct dd_level {
     double width;
     int blocks, atoms, block_room, atom_room;
@@ -38,8 +39,8 @@ typedef struct dd_class {
 typedef struct dd_arrangement {
     int classes, levels;
     dd_class *class;
-    int *order;      /* indices of atoms that are no box */
-    dd_level *level; /* by increasing width; the first is exact at any noise */
+    int *order;      /* indices of atoms that are not boxes */
+    dd_level *level; /* by increasing width; the first is exact for any noise */
 } dd_arrangement;
 
 int dd_atom_is_box(const dd_atom *atom); /* else a Gaussian */

@@ -19,7 +19,7 @@ static double mills(double v)
 
 double dd_interval(double x, double centre, double half, double signal, double noise, double *mean_noise)
 {
-    /* The noise that leads to x from the upper and lower end is middle -+ width / 2. */
+    /* The noise that leads from the interval's upper and lower end to x is middle -+ width / 2. */
     double middle = (x - signal * centre) / noise, width = 2. * signal * half / noise;
     double sign = middle < 0. ? -1. : 1.;
     middle *= sign;

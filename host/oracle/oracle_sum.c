@@ -1,5 +1,5 @@
 /* Eight atoms at a time, in GCC's and Clang's vector extension. Each function is compiled for several instruction sets
- * from one text and chosen at run time. A fused multiply-add is nowhere used, so all of them give the same bits. */
+ * from the same source, and one is chosen at run time. None uses a fused multiply-add, so all give the same bits. */
 #include "oracle/oracle_sum.h"
 
 #include <math.h>
@@ -29,7 +29,7 @@ INLINE double least_body(const dd_level *level, const dd_block *b, const dd_sum_
 }
 
 /* exp: 2^n exp(r) with r = x - n ln 2 in [-ln 2 / 2, ln 2 / 2], Taylor's series to r^13 / 13!, whose remainder is
- * 4e-18. Below -700 it is taken for -700: 1e-304, which no sum sees. */
+ * 4e-18. An argument below -700 counts as -700: the result 1e-304 does not change any sum. */
 INLINE void sum_body(const dd_level *level, const dd_block *b, const dd_sum_at *at, double shift, double sum[3])
 {
     static const double c[] = {
@@ -47,7 +47,7 @@ INLINE void sum_body(const dd_level *level, const dd_block *b, const dd_sum_at *
         vu bits = (vu)n;
         n -= magic;
         vd r = (e - n * ln2_high) - n * ln2_low, r2 = r * r, r4 = r2 * r2;
-        /* Estrin's scheme: what is independent stands beside one another. */
+        /* Estrin's scheme: the products are independent, so the processor can compute them in parallel. */
         vd low = (c[0] + c[1] * r) + (c[2] + c[3] * r) * r2;
         vd next = (c[4] + c[5] * r) + (c[6] + c[7] * r) * r2;
         vd third = (c[8] + c[9] * r) + (c[10] + c[11] * r) * r2;

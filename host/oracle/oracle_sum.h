@@ -1,5 +1,5 @@
-/* Sums over one block of atoms, the part of the exact denoiser that takes the time; vector code that gives the same
- * bits on every machine. */
+/* Sums over one block of atoms, which take most of the exact denoiser's time. The vector code gives the same bits on
+ * every machine. */
 #ifndef DD_ORACLE_SUM_H
 #define DD_ORACLE_SUM_H
 
@@ -11,7 +11,7 @@ typedef struct dd_sum_at {
     double x[2], signal, rate[2];
 } dd_sum_at;
 
-/* The least exponent of a block's atoms. */
+/* The smallest exponent of a block's atoms. */
 double dd_sum_least(const dd_level *level, const dd_block *block, const dd_sum_at *at);
 
 /* Add the block's sum of w exp(shift - e) to sum[0], and of w exp(shift - e) (x - signal * centre) to sum[1], sum[2].

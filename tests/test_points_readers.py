@@ -64,8 +64,8 @@ def test_pandas_without_names():
         ("-1;1", "1,5;2\n3;4,5\n", "whole numbers"),
         ("0,1", "2,3\n4,5\n", "counts from 0"),
         ('"0","1"', "2,3\n4,5\n", "counts from 0"),
-        ('"10","20"', "1,2\n4,5\n", "it alone is in quotes"),
-        ('"1.5","20"', "1.5,2\n4,5.5\n", "it alone is in quotes"),
+        ('"10","20"', "1,2\n4,5\n", "no other row is in quotes"),
+        ('"1.5","20"', "1.5,2\n4,5.5\n", "no other row is in quotes"),
     ],
 )
 def test_first_row_of_another_kind(tmp_path, first, rest, say):
@@ -382,7 +382,7 @@ def test_inner_names(tmp_path):
     refused(tmp_path / "none.h5:x", IO, f"{tmp_path}/none.h5: No such file")
     refused(tmp_path / "none.nc:/x", IO, f"{tmp_path}/none.nc: No such file")
     text = written(tmp_path, "1,2\n")
-    refused(f"{text}:x", DATA, str(text), "HDF5 or NPZ")
+    refused(f"{text}:x", DATA, str(text), "HDF5 and NPZ")
 
 
 def test_transposed_hdf5(tmp_path):

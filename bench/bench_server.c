@@ -1,7 +1,7 @@
-/* bench_server CONFIG BACKEND THREADS REPLICAS [KEY=VALUE ...]: does what it is told on standard input, a line at a
- * time, and answers with one number:
+/* bench_server CONFIG BACKEND THREADS REPLICAS [KEY=VALUE ...]: reads requests from standard input, one per line, and
+ * answers each with one number:
  *
- *     train STEPS     seconds a step and replica, going on from where it is
+ *     train STEPS     seconds per step and replica; continues from the current step
  *     sample N        seconds a replica
  *     evaluate N      seconds a replica, one pass over the first N of 100,000 points
  *     stored STEPS    seconds a step spent in writing logs and checkpoints to the current folder; one replica
@@ -13,7 +13,7 @@
  *     flops           the reference's dense operations of a full training step, GFLOP
  *     forward         and of a point's forward pass, GFLOP
  *
- * bench.py drives it beside its peers, in turn, so that a slow minute of the machine hits all alike. */
+ * bench.py runs it and its competitors in turn, so that a slow minute of the machine affects all of them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* One thread's share of the FMA peak; compiled once per instruction set. */
+/* Measures one thread's part of the FMA peak; compiled once per instruction set. */
 #if defined(__AVX512F__)
 enum { LANES = 16 };
 #elif defined(__AVX2__)

@@ -1,4 +1,4 @@
-/* The machine's ceilings: fused multiply-adds from registers, and bandwidth of memory. */
+/* The limits of the machine: fused multiply-adds from registers, and memory bandwidth. */
 #ifndef DD_BENCH_PEAK_H
 #define DD_BENCH_PEAK_H
 

@@ -85,7 +85,8 @@ dd_status storing_train(storing *s, int steps, double *seconds)
     int chunk = dd_log_chunk(t);
     if (!s->log)
         DD_TRY(dd_log_create(s->result, s->run, s->model, 0, &s->log));
-    dd_train_log *computed = NULL; /* as the trainer: written while the next is computed, where a backend can */
+    dd_train_log *computed =
+        NULL; /* like the trainer: written while the next block is computed, if the backend can do that */
     for (int done = 0, turn = 0; done < steps; turn = !turn) {
         int count = t->steps - s->step < chunk ? t->steps - s->step : chunk;
         DD_TRY(dd_ensemble_train(s->ensemble, s->step, count, s->block[turn]));
@@ -108,7 +109,7 @@ dd_status storing_train(storing *s, int steps, double *seconds)
     return DD_OK;
 }
 
-/* Rows up to the end of the run, those of one block again and again, and the log closed. */
+/* Append the rows of one block repeatedly up to the end of the run, then close the log. */
 static dd_status complete_log(storing *s)
 {
     const dd_training_config *t = &s->run->config->training;

@@ -1,5 +1,5 @@
-/* What storing a run costs: training with everything written as `dualdiff train` writes it, and the finished file
- * alone.
+/* Measures the cost of storing a run: training while everything is written as `dualdiff train` writes it, and writing
+ * only the finished file.
  *
  *     storing *s;
  *     need(storing_open(ensemble, &run, &model, "/scratch", &s));
@@ -14,17 +14,19 @@
 
 typedef struct storing storing;
 
-/* Files go to FOLDER/run.h5 and FOLDER/run.checkpoint. The ensemble has one replica; ensemble, run and model are borrowed.
+/* Files go to FOLDER/run.h5 and FOLDER/run.checkpoint. The ensemble has one replica; ensemble, run and model are
+ * borrowed.
  */
-dd_status storing_open(dd_ensemble *ensemble, const dd_run *run, const dd_model *model, const char *folder, storing **out);
+dd_status storing_open(dd_ensemble *ensemble, const dd_run *run, const dd_model *model, const char *folder,
+                       storing **out);
 void storing_close(storing *s);
 
-/* Go on training by `steps`, a multiple of dd_log_chunk: rows of every step to the log, a checkpoint every
- * training.checkpoint_every steps. After the last step of a run the log begins anew. seconds: spent in writing, which
- * on a backend that trains meanwhile is more than what it adds. */
+/* Train `steps` more steps, a multiple of dd_log_chunk, and write rows of every step to the log and a checkpoint every
+ * training.checkpoint_every steps. After the last step of a run a new log begins. seconds: time spent in writing. If
+ * the backend trains at the same time, this is more than the time that writing adds. */
 dd_status storing_train(storing *s, int steps, double *seconds);
 
-/* Seconds to write the result of a whole run, rows of its log included; what it holds is made up. */
+/* Seconds to write the result of a whole run with the rows of its log. The values are invented. */
 dd_status storing_result(storing *s, double *seconds);
 
 #endif

@@ -1,8 +1,8 @@
-/* What stands between two products: bias, residual and activation; and on the way back the activation's
- * derivative and the residual's gradient. Towers of one depth go together. */
+/* The work between two products: bias, residual and activation in the forward pass; the activation's derivative and the
+ * residual's gradient in the backward pass. One launch does all towers that have a layer at this depth. */
 #include "launch.h"
 
-enum { COLUMNS = 256, ROWS = 8 }; /* threads of a block; rows that each of them takes */
+enum { COLUMNS = 256, ROWS = 8 }; /* threads of a block; rows for each thread */
 
 static __device__ inline float sigmoid(float x)
 {
@@ -21,7 +21,7 @@ static __device__ inline float activate(dd_activation kind, float x)
     case DD_RELU:
         break;
     }
-    return x < 0.f ? 0.f : x; /* NaN stays, so that a broken network is seen in its loss */
+    return x < 0.f ? 0.f : x; /* NaN stays NaN, so that the loss shows a broken network */
 }
 
 static __device__ inline float derivative(dd_activation kind, float x)
@@ -48,8 +48,8 @@ static __device__ inline float *row_of(const dd_cuda_matrix &m, int r, int row)
     return m.at + (size_t)r * m.replica + (size_t)row * m.pitch;
 }
 
-/* value[i] = m's row first + i, of `rows` in all, at column c. The rows are asked for together: a thread that waited
- * for each before the next would spend its time so. */
+/* value[i] = row first + i of m (which has `rows` rows) at column c. All loads are issued together, because waiting for
+ * each load before the next would take most of the time. */
 static __device__ inline void load_rows(const dd_cuda_matrix &m, int r, int first, int rows, int c, float value[ROWS])
 {
 #pragma unroll

@@ -1,10 +1,10 @@
-/* The CUDA backend's table of operations, and what is open: device, streams, cuBLAS. */
+/* The CUDA backend's table of operations, and its context: device, streams, cuBLAS. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "ensemble.h"
 
-/* What NVIDIA recommends for the largest devices; smaller ones use less of it. */
+/* The size that NVIDIA recommends for the largest devices; smaller devices use less of it. */
 static const size_t BLAS_MEMORY = 32 << 20;
 
 extern "C" void dd_cuda_room_free(dd_cuda_room *room)
@@ -89,7 +89,7 @@ static dd_status fill_context(dd_cuda_context *c)
     return open_blas(&c->blas_beside, c->side, c->blas_memory + BLAS_MEMORY);
 }
 
-/* Run the smallest kernel: a build without code for the device, or a device that is ill, shows when it is opened, where
+/* Run the smallest kernel. A build without code for the device, or a faulty device, is then detected on opening, when
  * --backend auto can still take the CPU. */
 static dd_status try_kernel(const dd_cuda_context *c)
 {
@@ -135,5 +135,5 @@ const dd_backend_ops dd_cuda_ops = {
     dd_cuda_evaluate,
     dd_cuda_sample,
     dd_cuda_predict,
-    0, /* synchronous: a block runs on while the host writes the one before it */
+    0, /* synchronous: no; a block runs while the host writes the previous one */
 };

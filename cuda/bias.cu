@@ -3,7 +3,7 @@
 
 enum { COLUMNS = 32, LANES = 8 };
 
-/* Eight threads a column share out the rows; grid (tiles, R). */
+/* Eight threads share the rows of a column; grid (tiles, R). */
 static __global__ void bias_kernel(const dd_cuda_bias_tile *tile, int rows)
 {
     __shared__ float part[LANES][COLUMNS + 1];

@@ -1,5 +1,5 @@
-/* Errors of CUDA and cuBLAS become dd_status codes, with the file, the line, the error and what to do;
- * and kernels are launched through one function that checks.
+/* Turns errors of CUDA and cuBLAS into dd_status codes, with a message that has the file, the line, the error and what
+ * to do. Kernels are launched through one function that checks for errors.
  *
  *     DD_CUDA(cudaMemcpyAsync(...));                          // returns from the enclosing function
  *     DD_CUBLAS(cublasSgemmStridedBatched(...));
@@ -30,7 +30,7 @@ static inline dd_status dd_cuda_fail(cudaError_t error, const char *what, const 
         hint = "another program may hold the device's memory (see nvidia-smi); train fewer seeds or datasets at once";
         break;
     case cudaErrorNoDevice:
-        hint = "no device is visible: look at nvidia-smi and CUDA_VISIBLE_DEVICES, or use --backend cpu";
+        hint = "no device is visible: check nvidia-smi and CUDA_VISIBLE_DEVICES, or use --backend cpu";
         break;
     case cudaErrorInsufficientDriver:
     case cudaErrorUnsupportedPtxVersion:
@@ -38,20 +38,20 @@ static inline dd_status dd_cuda_fail(cudaError_t error, const char *what, const 
         hint = "the driver is missing or older than this program's CUDA: install a newer one, or use --backend cpu";
         break;
     case cudaErrorNoKernelImageForDevice:
-        hint = "this build holds no code for the device: build with the toolkit that serves it";
+        hint = "this build has no code for the device: build with a toolkit that supports it";
         break;
     case cudaErrorDevicesUnavailable:
     case cudaErrorSystemNotReady:
-        hint = "the device is busy, in exclusive use or not ready: look at nvidia-smi, or use --backend cpu";
+        hint = "the device is busy, in exclusive use or not ready: check nvidia-smi, or use --backend cpu";
         break;
     case cudaErrorIllegalAddress:
     case cudaErrorLaunchFailure:
-        hint = "a fault of the program's own: please report it with what compute-sanitizer says";
+        hint = "a bug in the program: please report it with the output of compute-sanitizer";
         break;
     default:
         break;
     }
-    (void)cudaGetLastError(); /* or the next call reports it once more */
+    (void)cudaGetLastError(); /* otherwise the next call reports it again */
     return dd_fail(status, "CUDA: %s: %s (%s:%d, %s); %s", cudaGetErrorName(error), cudaGetErrorString(error),
                    dd_cuda_basename(file), line, what, hint);
 }
@@ -83,7 +83,7 @@ template <typename... Parameters, typename... Arguments>
 static inline dd_status dd_cuda_launch(const char *name, const char *file, int line, dim3 grid, dim3 block,
                                        cudaStream_t stream, void (*kernel)(Parameters...), Arguments... arguments)
 {
-    static_assert((sizeof(Parameters) + ... + 0) <= 4096, "every device takes 4 KiB of arguments");
+    static_assert((sizeof(Parameters) + ... + 0) <= 4096, "every device accepts 4 KiB of arguments");
     cudaLaunchConfig_t config = {};
     config.gridDim = grid;
     config.blockDim = block;

@@ -1,4 +1,4 @@
-/* Distances of config.h's kinds that follow from a squared length. */
+/* The distances of config.h that can be computed from a squared length. */
 #ifndef DD_CUDA_DISTANCE_CUH
 #define DD_CUDA_DISTANCE_CUH
 
@@ -6,7 +6,7 @@
 
 #include "config/config.h"
 
-/* d(p, q) of square = |p - q|^2; its gradient at p is slope (p - q). inverse = 1 / scale^2. Not of L1. */
+/* d(p, q) of square = |p - q|^2; its gradient at p is slope (p - q). inverse = 1 / scale^2. Not for L1. */
 static __device__ inline float dd_square_distance(dd_diversity_kind kind, float inverse, float square, float *slope)
 {
     switch (kind) {

@@ -10,7 +10,7 @@ static __device__ inline float sign(float x)
     return (float)((x > 0.f) - (x < 0.f));
 }
 
-/* A distance of config.h's kinds and its gradient for a difference (dx, dy); inverse = 1 / scale^2. */
+/* One of the distances of config.h and its gradient, for a difference (dx, dy); inverse = 1 / scale^2. */
 static __device__ inline float pair_distance(dd_diversity_kind kind, float inverse, float dx, float dy, float2 *along)
 {
     if (kind == DD_DIVERSITY_L1) {
@@ -24,9 +24,8 @@ static __device__ inline float pair_distance(dd_diversity_kind kind, float inver
     return distance;
 }
 
-/* With n rows, predictions p and d the distance: d MSE / d p_i = weight_i (p_i - target_i) / n, and
- * d diversity / d p_i = 2 / n^2 sum_j d d(p_i, p_j) / d p_i.
- * A warp's lanes share out a row i's rows j; grid (rows / 8, R). */
+/* With n rows, predictions p and d the distance: d MSE / d p_i = weight_i (p_i - target_i) / n, and d diversity / d p_i
+ * = 2 / n^2 sum_j d d(p_i, p_j) / d p_i. A warp handles a row i, and its lanes share the rows j; grid (rows / 8, R). */
 template <dd_diversity_kind kind> static __global__ void diversity_kernel(const dd_cuda_diversity d)
 {
     __shared__ float x[TILE], y[TILE];

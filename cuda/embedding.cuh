@@ -5,7 +5,8 @@
 #include "launch.h"
 #include "trigonometry.cuh"
 
-/* embedded [3 * width], of which emb(t) stays as it is without a table of it. Each lane calls it with the same point.
+/* Fills embedded [3 * width]. Without a table of emb(t), the part emb(t) is not changed. Every lane must call it with
+ * the same point.
  */
 static __device__ inline void dd_cuda_embed_row(const dd_cuda_embedding &e, float x0, float x1, int t, int lane,
                                                 float *embedded)

@@ -1,4 +1,4 @@
-/* An ensemble's memory: one allocation on the device, planned before it is made. */
+/* An ensemble's memory: one allocation on the device, planned in advance. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 
 /* ---- the plan ---- */
 
-/* With base NULL it only measures. */
+/* With base NULL it only measures the size. */
 typedef struct arena {
     char *base;
     size_t used;
@@ -37,7 +37,7 @@ static void plan_workspace(const dd_ensemble *e, arena *a, int rows, int trainin
                 take(a, own * width, &w->active[g][i]);
             else
                 w->active[g][i] = w->active[g][0];
-            /* A layer's residual is the output of the one before, so two buffers take turns. */
+            /* The residual of a layer is the output of the previous layer, so two alternating buffers suffice. */
             if (i > 0 && (training || i <= 2))
                 take(a, own * width, &w->hidden[g][i]);
             else if (i > 0)
@@ -67,8 +67,8 @@ static void plan_workspace(const dd_ensemble *e, arena *a, int rows, int trainin
     }
 }
 
-/* Rows of a chunk of every replica: some 8192 together fill a device, and the gating weights of all their steps must
- * find room. */
+/* Rows of a chunk for each replica. About 8192 rows in total fill a device, and the gating weights of all their steps
+ * must fit into memory. */
 static int chunk_rows(const dd_ensemble *e)
 {
     int rows = 8192 / e->replicas / (1 + e->schedule.steps * e->model->gates / 1000);
@@ -132,7 +132,7 @@ static void plan(dd_ensemble *e, arena *a)
         take(a, rows * batch, &e->ring.timestep);
     }
 
-    /* Training and inference take turns in what is left. */
+    /* Training and inference share the rest of the memory; they never run at the same time. */
     arena inference = *a;
     plan_workspace(e, a, e->training->batch, 1, &e->batch);
     int chunk = chunk_rows(e);
@@ -143,7 +143,7 @@ static void plan(dd_ensemble *e, arena *a)
         a->used = inference.used;
 }
 
-/* Bytes that `replicas` replicas of this ensemble's kind would take. */
+/* Bytes that an ensemble like this one with `replicas` replicas would need. */
 static size_t bytes_for(const dd_ensemble *e, int replicas)
 {
     dd_ensemble other = *e;
@@ -158,17 +158,16 @@ static dd_status fail_memory(const dd_ensemble *e, size_t wanted)
 {
     size_t available = 0, total = 0;
     DD_CUDA(cudaMemGetInfo(&available, &total));
-    /* Graphs, and what the allocator rounds up, need some too. */
+    /* Graphs and the allocator's rounding need some memory, too. */
     size_t usable = available - available / 16;
     int fit = 0;
     for (int step = 1 << 30; step; step /= 2)
         if (fit + step < e->replicas && bytes_for(e, fit + step) <= usable)
             fit += step;
-    return dd_fail(
-        DD_ERR_MEMORY,
-        "out of device memory: %d replicas of %zu parameters need %zu MiB, %zu of %zu MiB are free; %d would "
-        "fit: train fewer seeds or datasets at once",
-        e->replicas, e->model->parameters, wanted >> 20, available >> 20, total >> 20, fit);
+    return dd_fail(DD_ERR_MEMORY,
+                   "out of device memory: %d replicas of %zu parameters need %zu MiB, %zu of %zu MiB are free; %d "
+                   "would fit: train fewer seeds or datasets together",
+                   e->replicas, e->model->parameters, wanted >> 20, available >> 20, total >> 20, fit);
 }
 
 static dd_status allocate(dd_ensemble *e)
@@ -197,7 +196,7 @@ static dd_status allocate(dd_ensemble *e)
 
 /* ---- contents ---- */
 
-/* To the device; the source may go when this returns. */
+/* Copy to the device; the source may be freed when this returns. */
 static dd_status upload(const dd_ensemble *e, const void *to, const void *from, size_t bytes)
 {
     DD_CUDA(cudaMemcpyAsync((void *)to, from, bytes, cudaMemcpyHostToDevice, e->context->stream));
@@ -358,7 +357,8 @@ static dd_status fill(dd_ensemble *e, const dd_ensemble_spec *spec)
 {
     if (e->replicas > 65535)
         return dd_fail(DD_ERR_MEMORY,
-                       "%d replicas: a launch takes 65535 at most; train fewer seeds or datasets at once", e->replicas);
+                       "%d replicas: a launch can have at most 65535; train fewer seeds or datasets together",
+                       e->replicas);
     DD_TRY(list_data(e, spec));
     dd_cuda_layout_create(e->model, e->replicas, &e->layout);
     e->bias_tiles = dd_cuda_bias_tiles(&e->layout);

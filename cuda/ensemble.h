@@ -1,4 +1,4 @@
-/* The CUDA backend's structures, shared by the files that orchestrate.
+/* The CUDA backend's structures, for the files that organise its work.
  *
  *   backend.cu   ops table, device, streams, cuBLAS
  *   ensemble.cu  the one allocation, its plan, state in and out
@@ -8,7 +8,7 @@
  *   log.cu       from the device's ring to the caller's pinned memory
  *   evaluate.cu, sample.cu, predict.cu
  *
- * Letters of shapes as in launch.h.
+ * launch.h explains the letters in shapes.
  */
 #ifndef DD_CUDA_ENSEMBLE_H
 #define DD_CUDA_ENSEMBLE_H
@@ -17,21 +17,21 @@
 
 #include "backend/backend_ops.h"
 
-/* Device memory that has grown to the most that was wanted. */
+/* A buffer on the device that only grows: it keeps the largest size that was requested. */
 typedef struct dd_cuda_room {
     char *at;
     size_t bytes;
 } dd_cuda_room;
 
-/* What is open: one device, a stream that computes, one beside it and one that copies logs away. */
+/* The open device, with a stream that computes, a second one for concurrent work, and one that copies logs. */
 typedef struct dd_cuda_context {
     cudaStream_t stream, side, copies;
-    cudaEvent_t branched, merged;     /* where `side` begins to wait for `stream`, and `stream` for `side` */
+    cudaEvent_t branched, merged;     /* events by which `side` waits for `stream`, and `stream` for `side` */
     cublasHandle_t blas, blas_beside; /* of `stream` and `side` */
-    char *blas_memory;                /* their workspaces: cuBLAS must not allocate while a graph is captured */
+    char *blas_memory; /* workspaces of the handles: cuBLAS must not allocate while a graph is captured */
 } dd_cuda_context;
 
-/* Buffers for `rows` rows of every replica. For inference alone a group's layers take turns in them. */
+/* Buffers for `rows` rows of every replica. For inference, the layers of a group alternate between two of them. */
 typedef struct dd_cuda_workspace {
     int rows;               /* B */
     float *embedded;        /* [R][B][input] */
@@ -41,7 +41,7 @@ typedef struct dd_cuda_workspace {
     float *active[DD_CUDA_GROUPS][DD_MAX_LAYERS]; /* [R][M][B][width] of layers 0 .. hidden-1 */
     float *product[DD_CUDA_GROUPS];               /* [R][M][B][widest] gradient before the activation's derivative */
     float *output_gradient[DD_CUDA_GROUPS];       /* [R][M][B][outputs] */
-    int *count;                                   /* [R] rows that hold a point */
+    int *count;                                   /* [R] number of rows with a point */
     int *timestep;                                /* [R][B] */
     float *target, *predicted, *x;                /* [R][B][2] */
     float *expert_out;                            /* [R][B][M][2] */
@@ -53,8 +53,8 @@ typedef struct dd_cuda_workspace {
 
 enum {
     DD_CUDA_BLOCK = 64, /* most steps of one graph */
-    DD_CUDA_SLOTS = 2,  /* of the log ring: one is copied away while the other fills */
-    DD_CUDA_GRAPHS = 2  /* kept for other numbers of steps */
+    DD_CUDA_SLOTS = 2,  /* slots of the log ring: one is copied while the other is filled */
+    DD_CUDA_GRAPHS = 2  /* graphs that are kept for other numbers of steps */
 };
 
 typedef struct dd_cuda_graph {
@@ -72,9 +72,9 @@ struct dd_ensemble {
     dd_cuda_layout layout;
     const dd_points **data; /* [sets] the training sets, each once */
     int sets;
-    const dd_points **data_of; /* [R] a replica's; NULL where it has none */
+    const dd_points **data_of; /* [R] set of a replica; NULL if it has none */
 
-    char *memory; /* the one allocation on the device; what follows lies in it */
+    char *memory; /* the one allocation on the device; it contains all that follows */
     float *state[DD_STATE_PARTS];
     float *gradient;
     float **data_xy; /* [sets] host array of device pointers */
@@ -88,22 +88,22 @@ struct dd_ensemble {
     dd_cuda_place *place;
     dd_cuda_bias_tile *bias_tile;
     int bias_tiles;
-    dd_cuda_recipe *recipe; /* [slots][block], and one for a gradient outside a graph */
+    dd_cuda_recipe *recipe; /* [slots][block], and one more for a gradient outside a graph */
     float *partial;         /* [R][chunks] */
     float *flat;            /* [parameters] */
     dd_cuda_embedding embedding;
     dd_cuda_schedule schedule;
     dd_cuda_ring ring;
     dd_cuda_workspace batch;  /* of training */
-    dd_cuda_workspace chunks; /* of evaluation, sampling and prediction: the same memory */
+    dd_cuda_workspace chunks; /* for evaluation, sampling and prediction: the same memory */
     float *sample_gate;       /* [R][S][chunk rows][gates] */
     float *time_bias;         /* [R][S][W] while sampling */
-    dd_cuda_room guests;      /* points that were evaluated and are no training set */
+    dd_cuda_room guests;      /* evaluated points that are not a training set */
 
-    int block;                   /* steps of one graph at most, and rows of a ring slot */
+    int block;                   /* most steps of one graph, and rows of a ring slot */
     dd_cuda_recipe *recipe_host; /* the same, pinned */
     cudaEvent_t computed[DD_CUDA_SLOTS], copied[DD_CUDA_SLOTS];
-    int slot; /* the next block's */
+    int slot; /* slot of the next block */
     int warm; /* every product of a step has run once */
     dd_cuda_graph train_graph[DD_CUDA_GRAPHS];
     int oldest_graph;
@@ -121,7 +121,7 @@ extern "C" {
 
 /* ---- backend.cu ---- */
 
-/* Room for so many bytes; what was there is lost where it grows, and nothing may use it then. */
+/* Make sure that the buffer has so many bytes. If it grows, its contents are lost, and no running work may use it. */
 DD_CHECKED dd_status dd_cuda_grow(dd_cuda_room *room, size_t bytes);
 void dd_cuda_room_free(dd_cuda_room *room);
 
@@ -131,17 +131,18 @@ DD_CHECKED dd_status dd_cuda_create(void *context, const dd_ensemble_spec *spec,
 void dd_cuda_destroy(dd_ensemble *ensemble);
 DD_CHECKED dd_status dd_cuda_get(dd_ensemble *ensemble, int replica, dd_state_part part, float *values);
 DD_CHECKED dd_status dd_cuda_set(dd_ensemble *ensemble, int replica, dd_state_part part, const float *values);
-/* One replica's share of a vector to the host, in dd_model's order; waits for it. */
+/* Copy one replica's part of a vector to the host, in dd_model's order; waits until it is done. */
 DD_CHECKED dd_status dd_cuda_read(dd_ensemble *ensemble, int replica, const float *vector, float *values);
 
 /* ---- network.cu ---- */
 
-/* All towers on workspace->embedded, up to the mixture; its squared errors too where there are targets. */
+/* Run all towers on workspace->embedded, up to the mixture, and compute its squared errors if there are targets. */
 DD_CHECKED dd_status dd_cuda_forward(dd_ensemble *ensemble, const dd_cuda_workspace *workspace, const float *parameters,
                                      int targets);
-/* From the workspace's output gradients to e->gradient. */
+/* Backward pass from the workspace's output gradients to e->gradient. */
 DD_CHECKED dd_status dd_cuda_backward(dd_ensemble *ensemble, const dd_cuda_workspace *workspace);
-/* The batch of the step that the counters say, forward and backward: e->gradient. Its recipe must stand. */
+/* Forward and backward pass for the batch of the counters' step; the result is e->gradient. The step's recipe must be
+ * on the device already. */
 DD_CHECKED dd_status dd_cuda_compute_gradient(dd_ensemble *ensemble);
 /* The table of bias.cu for the training workspace, [e->bias_tiles]. */
 int dd_cuda_bias_tiles(const dd_cuda_layout *layout);
@@ -152,12 +153,12 @@ void dd_cuda_fill_bias_tiles(const dd_ensemble *ensemble, dd_cuda_bias_tile *til
 DD_CHECKED dd_status dd_cuda_train(dd_ensemble *ensemble, int first_step, int steps, dd_train_log *log);
 DD_CHECKED dd_status dd_cuda_wait(dd_ensemble *ensemble);
 DD_CHECKED dd_status dd_cuda_gradient(dd_ensemble *ensemble, int step, float *gradient);
-/* End a capture that began on the stream, whatever `status` its recording had, and make the graph. */
+/* End a capture that began on the stream, for any `status` of the recording, and make the graph if it was recorded. */
 DD_CHECKED dd_status dd_cuda_end_capture(cudaStream_t stream, dd_status status, cudaGraphExec_t *exec);
 
 void *dd_cuda_log_alloc(dd_ensemble *ensemble, size_t bytes);
 void dd_cuda_log_free(dd_ensemble *ensemble, void *memory);
-/* Rows of one ring slot to rows `row` .. row + steps - 1 of the log, behind e->computed[slot]. */
+/* Copy the rows of one ring slot to rows `row` .. row + steps - 1 of the log, after the event e->computed[slot]. */
 DD_CHECKED dd_status dd_cuda_log_copy(dd_ensemble *ensemble, int slot, int steps, dd_train_log *log, int row);
 
 /* ---- evaluate.cu, sample.cu, predict.cu ---- */
@@ -168,8 +169,8 @@ DD_CHECKED dd_status dd_cuda_sample(dd_ensemble *ensemble, dd_state_part part, c
                                     dd_samples *samples);
 DD_CHECKED dd_status dd_cuda_predict(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,
                                      dd_prediction *prediction);
-/* A chunk [planes][rows][width] on the device, its first `count` rows, to [planes][n][width] of the caller from row
- * `first` on; nothing where `out` is NULL. */
+/* Copy the first `count` rows of a chunk [planes][rows][width] on the device to the caller's [planes][n][width] from
+ * row `first` on. Does nothing if `out` is NULL. */
 DD_CHECKED dd_status dd_cuda_copy_out(const dd_ensemble *ensemble, float *out, const float *from, size_t n,
                                       size_t first, size_t count, size_t rows, size_t width, size_t planes);
 

@@ -5,8 +5,8 @@
 #include "model/recipe.h"
 #include "reduce.cuh"
 
-/* A block a replica takes the chunk's rows batch after batch; a batch may begin in one chunk and end in another.
- * Grid (R). */
+/* One block per replica sums the chunk's rows batch by batch; a batch may begin in one chunk and end in another. Grid
+ * (R). */
 static __global__ void losses_kernel(int rows, uint32_t batch, const dd_cuda_points *points,
                                      const dd_cuda_counter *counter, const float *square, dd_cuda_losses *losses)
 {
@@ -43,7 +43,7 @@ extern "C" dd_status dd_cuda_launch_losses(int replicas, int rows, uint32_t batc
                      square, losses);
 }
 
-/* Replica whose set r shares: the first one with the same points. */
+/* The first replica with the same points as r. */
 static int first_with(const dd_points *const *points, int r)
 {
     int first = 0;
@@ -52,8 +52,8 @@ static int first_with(const dd_points *const *points, int r)
     return first;
 }
 
-/* Fill table [R], zeros, and its copy on the device. Sets that the ensemble does not train on are its guests, each
- * once. */
+/* Fill table [R], which is zero, and its copy on the device. Sets that the ensemble does not train on are uploaded to
+ * its guests, each once. */
 static dd_status place_points(dd_ensemble *e, const dd_points *const *points, dd_cuda_points *table)
 {
     size_t replicas = (size_t)e->replicas, floats = 0;

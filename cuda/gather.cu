@@ -1,12 +1,13 @@
-/* A batch on the device: which points (permutation), their noise and timesteps, the networks' input and what they
- * should make of it. */
+/* Makes a batch on the device: the points (by permutation), their noise and timesteps, and the networks' input and
+ * target. */
 #include "embedding.cuh"
 #include "launch.h"
 #include "model/recipe.h"
 #include "random.cuh"
 #include "reduce.cuh"
 
-/* a b + c d, each product rounded before the sum, as on the CPU: far out an ulp of a coordinate is a large angle. */
+/* a b + c d, where each product is rounded before the sum, as on the CPU: for a large coordinate one ulp is a large
+ * angle. */
 static __device__ inline float sum_of_products(float a, float b, float c, float d)
 {
     return __fadd_rn(__fmul_rn(a, b), __fmul_rn(c, d));
@@ -65,7 +66,7 @@ extern "C" dd_status dd_cuda_launch_gather(const dd_cuda_gather *args, cudaStrea
     return DD_LAUNCH(gather_kernel, grid, dim3(DD_BLOCK), stream, *args);
 }
 
-/* A warp a row; grid (rows / 8, R). Row i of the pass is row i % batch of batch i / batch. */
+/* One warp per row; grid (rows / 8, R). Row i of the pass is row i % batch of batch i / batch. */
 static __global__ void gather_evaluate_kernel(const dd_cuda_gather g)
 {
     __shared__ dd_permutation order;

@@ -1,6 +1,5 @@
-/* Training: a block of steps is one CUDA graph, whose kernels read the step's number, learning rate and
- * position in the log on the device. The host fills in the next block's recipes and starts it while the one before
- * runs.
+/* Training: a block of steps is one CUDA graph, whose kernels read the step's number, learning rate and position in the
+ * log on the device. The host uploads the next block's recipes and starts it while the previous block runs.
  */
 #include <math.h>
 
@@ -64,7 +63,7 @@ extern "C" dd_status dd_cuda_end_capture(cudaStream_t stream, dd_status status, 
     return status;
 }
 
-/* The graph of so many steps, made when it is first wanted. */
+/* The graph with this number of steps; made when it is needed for the first time. */
 static dd_status find_graph(dd_ensemble *e, int steps, cudaGraphExec_t *exec)
 {
     for (int i = 0; i < DD_CUDA_GRAPHS; i++)
@@ -104,13 +103,13 @@ static void fill_recipes(const dd_ensemble *e, int first_step, int steps, dd_cud
     }
 }
 
-/* Start a block; it runs behind what was started before. */
+/* Start a block; it runs after everything that was started before. */
 static dd_status start_block(dd_ensemble *e, int first_step, int steps, int slot)
 {
     cudaGraphExec_t exec = NULL;
     cudaStream_t stream = e->context->stream;
     DD_TRY(find_graph(e, steps, &exec));
-    DD_CUDA(cudaEventSynchronize(e->copied[slot])); /* what the slot's last block left has gone, and its recipes */
+    DD_CUDA(cudaEventSynchronize(e->copied[slot])); /* the log rows and recipes of the slot's last block are copied */
     int row = slot * e->block;
     dd_cuda_recipe *recipe = e->recipe_host + row;
     fill_recipes(e, first_step, steps, recipe);
@@ -121,7 +120,7 @@ static dd_status start_block(dd_ensemble *e, int first_step, int steps, int slot
     return DD_OK;
 }
 
-/* The gradient of a step outside a graph, with the recipe behind the ring's, which no copy may be reading. */
+/* The gradient of a step outside a graph. It uses the recipe after those of the ring, which no running copy reads. */
 static dd_status gradient_alone(dd_ensemble *e, int step)
 {
     int row = e->ring.capacity;
@@ -133,7 +132,7 @@ static dd_status gradient_alone(dd_ensemble *e, int step)
     return dd_cuda_compute_gradient(e);
 }
 
-/* cuBLAS loads a kernel when it first needs it, which a capture may not allow. */
+/* cuBLAS loads a kernel when it needs it for the first time, and a capture may not allow that. */
 static dd_status warm_up(dd_ensemble *e, int step)
 {
     if (e->warm)
@@ -145,7 +144,7 @@ static dd_status warm_up(dd_ensemble *e, int step)
 
 extern "C" dd_status dd_cuda_train(dd_ensemble *e, int first_step, int steps, dd_train_log *log)
 {
-    int before = (e->slot + DD_CUDA_SLOTS - 1) % DD_CUDA_SLOTS; /* where the last call's log ends */
+    int before = (e->slot + DD_CUDA_SLOTS - 1) % DD_CUDA_SLOTS; /* end of the last call's log */
     DD_TRY(warm_up(e, first_step));
     for (int done = 0; done < steps;) {
         int count = steps - done < e->block ? steps - done : e->block, slot = e->slot;
@@ -154,7 +153,7 @@ extern "C" dd_status dd_cuda_train(dd_ensemble *e, int first_step, int steps, dd
         e->slot = (slot + 1) % DD_CUDA_SLOTS;
         done += count;
     }
-    /* A longer call has taken that slot again, and waited for it. */
+    /* A longer call has used that slot again, and has waited for it. */
     if (steps <= e->block)
         DD_CUDA(cudaEventSynchronize(e->copied[before]));
     return DD_OK;

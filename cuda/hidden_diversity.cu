@@ -1,12 +1,13 @@
-/* The diversity loss of the experts' last hidden layers, between two products of matrices: the inner products of all
- * pairs of a batch's rows become the factors whose product with the rows is the loss's gradient at them.
+/* The part of the diversity loss of the experts' last hidden layers that is between two products of matrices. It turns
+ * the inner products of all pairs of a batch's rows into factors; the product of the factors with the rows is the
+ * loss's gradient at the rows.
  */
 #include "distance.cuh"
 #include "launch.h"
 #include "reduce.cuh"
 
-/* The squared lengths, apart from the products: the next kernel's blocks overwrite what others need. A thread a row;
- * grid (rows / 256, R, M). */
+/* Copies the squared lengths out of the products, because the blocks of the next kernel overwrite products that other
+ * blocks need. One thread per row; grid (rows / 256, R, M). */
 static __global__ void diagonal_kernel(const dd_cuda_diversity d)
 {
     int row = blockIdx.x * DD_BLOCK + threadIdx.x;
@@ -15,10 +16,10 @@ static __global__ void diagonal_kernel(const dd_cuda_diversity d)
         d.length[member * d.rows + row] = d.gram[(member * d.rows + row) * d.rows + row];
 }
 
-/* With n rows h of each of M members, f = weight * 2 / (n^2 M), and d's gradient at h_i being c_ij (h_i - h_j):
- * the loss's gradient at h_i is f sum_j c_ij h_j - f (sum_j c_ij) h_i. So the factors are f c_ij, on the diagonal minus
- * their sum; what is equal is at distance 0, because its inner products and squared lengths are the same sums.
- * A warp takes a row i of all members; grid (rows / 8, R). */
+/* With n rows h of each of M members, f = weight * 2 / (n^2 M), and c_ij (h_i - h_j) the gradient of d at h_i: the
+ * loss's gradient at h_i is f sum_j c_ij h_j - f (sum_j c_ij) h_i. So the factors are f c_ij, and on the diagonal minus
+ * their sum. Equal rows have distance 0, because their inner products and squared lengths are the same sums. A warp
+ * handles row i of all members; grid (rows / 8, R). */
 static __global__ void hidden_diversity_kernel(const dd_cuda_diversity d)
 {
     int r = blockIdx.y, row = blockIdx.x * DD_WARPS + threadIdx.x / DD_WARP, lane = threadIdx.x % DD_WARP;

@@ -1,5 +1,5 @@
-/* The kernels' launchers: one for each .cu file that holds a kernel. Each puts its work on a stream and
- * returns; nothing is allocated or waited for. All pointers are the device's unless said otherwise.
+/* The launchers of the kernels: one for each .cu file with a kernel. Each puts its work on a stream and returns; it
+ * does not allocate or wait. All pointers are device pointers unless the comment says otherwise.
  *
  * Letters of shapes: R replicas, M members of a group of equal towers (experts, or the gate alone), B rows of
  * a batch or chunk, W outputs of the first layers of all towers.
@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-/* What the kernels know of a replica. */
+/* A replica, as the kernels use it. */
 typedef struct dd_cuda_replica {
     uint64_t seed;
     double learning_rate, weight_decay, clip_norm, diversity_weight;
@@ -30,23 +30,23 @@ typedef struct dd_cuda_points {
     uint32_t n;
 } dd_cuda_points;
 
-/* Where a replica stands. Each is written by its own replica's block alone. */
+/* The current position of a replica. Only the replica's own block writes it. */
 typedef struct dd_cuda_counter {
-    int step; /* of training, or the first row of a chunk */
-    int row;  /* of the log ring and of the recipes that goes with the step */
+    int step; /* step of training, or the first row of a chunk */
+    int row;  /* row of the log ring and of the recipes for this step */
 } dd_cuda_counter;
 
-/* What a step needs that follows from its number, computed by the host with recipe.h. */
+/* Values that depend only on the step's number, computed by the host with recipe.h. */
 typedef struct dd_cuda_recipe {
     double rate;                     /* learning rate / base */
     double correction1, correction2; /* 1 - beta^(step + 1) */
-    float ema;                       /* factor on (online - ema); 0: leave the average alone */
-    float diversity;                 /* share of the diversity loss's weight */
+    float ema;                       /* factor on (online - ema); 0: do not change the average */
+    float diversity;                 /* fraction of the diversity loss's weight */
 } dd_cuda_recipe;
 
-/* One replica's scalars of the optimiser's pass. */
+/* One replica's scalars for the optimiser's pass. */
 typedef struct dd_cuda_update {
-    float scale; /* on the gradient: the clip */
+    float scale; /* factor on the gradient: the clip */
     float decay; /* 1 - lr * weight_decay */
     float step_size;
     float inverse_root;
@@ -63,7 +63,7 @@ typedef struct dd_cuda_matrix {
 typedef struct dd_cuda_embedding {
     int width;
     const float *frequency, *frequency_low; /* [width / 2] half turns per unit of a coordinate, in two parts */
-    const float *time;                      /* (T, width); NULL: emb(t) is left as it is */
+    const float *time;                      /* (T, width); NULL: emb(t) is not changed */
 } dd_cuda_embedding;
 
 /* schedule.h's tables. */
@@ -71,7 +71,7 @@ typedef struct dd_cuda_schedule {
     int timesteps, steps;                                      /* T, S */
     const float *signal, *noise, *target_point, *target_noise; /* [T] */
     const float *weight;                                       /* [T] of a squared error in training */
-    const float *error_weight;                                 /* [T] and in evaluation: noise_error^2 */
+    const float *error_weight;                                 /* [T] the same in evaluation: noise_error^2 */
     const int *timestep;                                       /* [S] */
     const float *keep, *remove, *sigma;                        /* [S] */
 } dd_cuda_schedule;
@@ -81,21 +81,21 @@ typedef struct dd_cuda_schedule {
 typedef struct dd_cuda_gather {
     int replicas, rows;             /* R, B */
     uint32_t batch;                 /* points of a full batch */
-    dd_purpose purpose;             /* of the draws when evaluating */
+    dd_purpose purpose;             /* purpose of the draws when evaluating */
     const dd_cuda_replica *replica; /* [R] */
     const dd_cuda_points *points;   /* [R] */
     const dd_cuda_counter *counter; /* [R] */
     dd_cuda_embedding embedding;
     dd_cuda_schedule schedule;
-    int *count;          /* [R] rows of this batch or chunk that hold a point */
+    int *count;          /* [R] number of rows of this batch or chunk with a point */
     float *embedded;     /* [R][B][3 * width] */
     float *target;       /* [R][B][2] */
-    float *error_weight; /* [R][B] of a row's squared error */
+    float *error_weight; /* [R][B] weight of a row's squared error */
     int *timestep;       /* [R][B] */
 } dd_cuda_gather;
 
 /* The batch of step counter[r].step, or (evaluate) rows counter[r].step .. + B - 1 of the evaluation pass: permuted,
- * noised and embedded. Rows beyond `count` are a point at the origin at timestep 0, without noise and with target 0. */
+ * noised and embedded. Rows after `count` are a point at the origin at timestep 0, without noise and with target 0. */
 DD_CHECKED dd_status dd_cuda_launch_gather(const dd_cuda_gather *args, cudaStream_t stream);
 DD_CHECKED dd_status dd_cuda_launch_gather_evaluate(const dd_cuda_gather *args, cudaStream_t stream);
 
@@ -109,10 +109,11 @@ typedef struct dd_cuda_hidden {
     dd_cuda_matrix residual; /* forward: added to hidden; at NULL: none */
     const float *bias;       /* forward, [width], a replica's behind `bias_replica` numbers */
     size_t bias_replica;
-    /* Backward: the gradient at `active` is `product` (at NULL: none) and, where the outputs follow, output_gradient
-     * times output_weight [outputs][width]; `along` is the gradient past a residual layer, at NULL: none. */
+    /* Backward: the gradient at `active` is `product` (none if at is NULL) and, if the outputs follow, output_gradient
+     * times output_weight [outputs][width]; `along` is the gradient that bypasses a residual layer (none if at is
+     * NULL). */
     dd_cuda_matrix product, along, output_gradient;
-    int outputs; /* up to DD_MAX_EXPERTS; 0: others follow */
+    int outputs; /* up to DD_MAX_EXPERTS; 0: hidden layers follow */
     const float *output_weight;
     size_t output_replica;
 } dd_cuda_hidden;
@@ -125,7 +126,7 @@ typedef struct dd_cuda_activation {
 
 /* hidden += bias + residual; active = act(hidden). */
 DD_CHECKED dd_status dd_cuda_launch_activation(const dd_cuda_activation *args, cudaStream_t stream);
-/* hidden = act'(hidden) * gradient at active + along: the gradient takes hidden's place. */
+/* hidden = act'(hidden) * gradient at active + along: the gradient replaces hidden. */
 DD_CHECKED dd_status dd_cuda_launch_activation_gradient(const dd_cuda_activation *args, cudaStream_t stream);
 
 /* ---- mixture.cu ---- */
@@ -145,10 +146,10 @@ typedef struct dd_cuda_mixture {
     const float *target;       /* [R][B][2]; NULL: no squares */
     const float *error_weight; /* [R][B] where there is a target */
     float *expert_out;         /* [R][B][M][2] */
-    float *soft, *weight;      /* [R][B][M] the experts' weights as the gate says them, and as they are used */
-    float *gate_out;           /* [R][B][gates] of those that are used, what gating.h stores */
+    float *soft, *weight;      /* [R][B][M] the experts' weights: soft, and as they are used */
+    float *gate_out;           /* [R][B][gates] used weights in the form that gating.h stores */
     float *predicted;          /* [R][B][2] */
-    float *square;             /* [R][B] squared error of a row, weighted */
+    float *square;             /* [R][B] weighted squared error of a row */
 } dd_cuda_mixture;
 
 DD_CHECKED dd_status dd_cuda_launch_mixture(const dd_cuda_mixture *args, cudaStream_t stream);
@@ -167,24 +168,24 @@ typedef struct dd_cuda_diversity {
     float *distance;        /* [R][B] sum of distances to all rows, of hidden layers the mean over members */
     float *expert_gradient; /* [R][M][B][2] of the loss at the experts' outputs */
     float *gate_gradient;   /* [R][B][gates] at the gate's logits */
-    /* Where the distances are those of hidden layers; else NULL. Not of L1. */
+    /* For distances of hidden layers; else NULL. Not for L1. */
     float *gram;   /* [R][M][B][B] inner products of a member's rows; then factors */
     float *length; /* [R][M][B] room for the rows' squared lengths */
 } dd_cuda_diversity;
 
-/* Distances between all pairs of predictions, never stored, and the gradient of MSE - weight * diversity at the
- * towers' outputs; 0 in rows beyond `count`. */
+/* Distances between all pairs of predictions (which are not stored), and the gradient of MSE - weight * diversity at
+ * the towers' outputs; 0 in rows after `count`. */
 DD_CHECKED dd_status dd_cuda_launch_diversity(const dd_cuda_diversity *args, cudaStream_t stream);
 
 /* ---- hidden_diversity.cu ---- */
 
-/* From inner products of rows h to factors: the gradient of -weight * diversity at h_i is sum_j factor_ij h_j. 0 in
- * rows and columns beyond `count`. */
+/* Turn inner products of rows h into factors: the gradient of -weight * diversity at h_i is sum_j factor_ij h_j. 0 in
+ * rows and columns after `count`. */
 DD_CHECKED dd_status dd_cuda_launch_hidden_diversity(const dd_cuda_diversity *args, cudaStream_t stream);
 
 /* ---- bias.cu ---- */
 
-/* Up to 32 columns of a gradient whose sums over the rows are the gradient of as many biases. */
+/* Up to 32 columns of a gradient; their sums over the rows are the gradient of the biases. */
 typedef struct dd_cuda_bias_tile {
     dd_cuda_matrix gradient;
     int columns;
@@ -223,7 +224,7 @@ typedef struct dd_cuda_step {
     dd_cuda_update *update;   /* [R] */
 } dd_cuda_step;
 
-/* What is left of a step between its gradient and the optimiser: norm, losses, this row of the log, the clip. */
+/* The part of a step between its gradient and the optimiser: norm, losses, this row of the log, the clip. */
 DD_CHECKED dd_status dd_cuda_launch_step(const dd_cuda_step *args, cudaStream_t stream);
 
 /* counter[r] = { step, row } for all r. */
@@ -245,7 +246,7 @@ DD_CHECKED dd_status dd_cuda_launch_adamw(const dd_cuda_adamw *args, cudaStream_
 
 /* ---- flatten.cu ---- */
 
-/* One replica's tensors between a vector of the device's layout and dd_model's order. */
+/* Copy one replica's tensors between a vector of the device's layout and dd_model's order. */
 DD_CHECKED dd_status dd_cuda_launch_flatten(int tensors, const dd_cuda_place *place, size_t longest, int replica,
                                             const float *vector, float *flat, cudaStream_t stream);
 DD_CHECKED dd_status dd_cuda_launch_unflatten(int tensors, const dd_cuda_place *place, size_t longest, int replica,
@@ -259,7 +260,7 @@ typedef struct dd_cuda_time_bias {
     size_t weight_replica, bias_replica;
     dd_cuda_embedding embedding;
     dd_cuda_schedule schedule;
-    float *time_bias; /* [R][S][W] bias + weight's part for emb(t) times emb(timestep[s]) */
+    float *time_bias; /* [R][S][W] bias + (the weights of emb(t)) times emb(timestep[s]) */
 } dd_cuda_time_bias;
 
 DD_CHECKED dd_status dd_cuda_launch_time_bias(const dd_cuda_time_bias *args, cudaStream_t stream);
@@ -279,7 +280,7 @@ typedef struct dd_cuda_reverse {
     float *embedded;        /* [R][B][3 * width] */
 } dd_cuda_reverse;
 
-/* x is drawn: x_T. */
+/* Draw x = x_T. */
 DD_CHECKED dd_status dd_cuda_launch_start(const dd_cuda_reverse *args, cudaStream_t stream);
 /* The reverse step i from x and the networks' outputs at timestep[i]. Then, where i > 0, x is embedded. */
 DD_CHECKED dd_status dd_cuda_launch_reverse(const dd_cuda_reverse *args, int i, cudaStream_t stream);
@@ -290,8 +291,8 @@ DD_CHECKED dd_status dd_cuda_launch_embed(const dd_cuda_embedding *embedding, in
 
 /* The running sums of an evaluation pass. */
 typedef struct dd_cuda_losses {
-    double batch; /* squares of the batch that has begun */
-    double total; /* of the means of batches that are complete */
+    double batch; /* sum of squares of the current, incomplete batch */
+    double total; /* sum of the means of complete batches */
 } dd_cuda_losses;
 
 /* Add a chunk's squares [R][B], rows counter[r].step .. of the pass. */

@@ -1,4 +1,4 @@
-/* Where every tensor lies in the device's parameter vectors. */
+/* The place of every tensor in the device's parameter vectors. */
 #include "layout.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@ static size_t pad(size_t count, size_t to)
     return (count + to - 1) / to * to;
 }
 
-/* The next slab: `members` tensors of `count` numbers for each replica. It starts on 256 bytes. */
+/* Add a slab: `members` tensors of `count` numbers for each replica. Its start is a multiple of 256 bytes. */
 static dd_cuda_slab add_slab(dd_cuda_layout *l, int members, size_t count)
 {
     dd_cuda_slab slab;

@@ -1,11 +1,11 @@
 /* The parameter vectors on the device: one for each of dd_state_part, and the gradient.
  *
- * A product for all replicas and experts at once wants its matrices a constant stride apart. So a vector is a
- * row of slabs, one for each tensor of a tower, [replica][member][...], where the members are the experts
- * (or the gate alone). The first layers of all towers share their input and are one slab,
- * [replica][experts' outputs, gate's outputs][input], multiplied at once. Weights are [out][in] as in
- * dd_model. A slab's share of a replica (or member) is padded to 4 numbers with zeros, which stay zero:
- * their gradients are.
+ * One call multiplies the matrices of all replicas and experts if they have a constant stride. So a vector is a
+ * sequence of slabs, one for each tensor of a tower, [replica][member][...], where the members are the experts (or only
+ * the gate). The first layers of all towers have the same input and are one slab, [replica][experts' outputs, gate's
+ * outputs][input], so one product computes them. Weights are [out][in] as in dd_model. The part of a replica (or
+ * member) in a slab is padded with zeros to a multiple of 4 numbers. The padding stays zero, because its gradient is
+ * zero.
  */
 #ifndef DD_CUDA_LAYOUT_H
 #define DD_CUDA_LAYOUT_H
@@ -27,13 +27,13 @@ typedef struct dd_cuda_group {
     int members;
     int hidden;
     int outputs; /* 2 coordinates, or the gate's logits */
-    int column;  /* of the first member's outputs in the joint first layer; members follow each other */
+    int column;  /* offset of the first member's outputs in the joint first layer; members follow each other */
     int width[DD_MAX_LAYERS];
     int residual[DD_MAX_LAYERS];
     dd_cuda_slab weight[DD_MAX_LAYERS], bias[DD_MAX_LAYERS]; /* of layers 1 .. hidden */
 } dd_cuda_group;
 
-/* A part of a slab that one thread block passes over: element e of replica r at + r * replica + e, e < count. */
+/* A part of a slab for one thread block: element e of replica r is at + r * replica + e, e < count. */
 typedef struct dd_cuda_chunk {
     size_t at, replica;
     int count;
@@ -60,7 +60,7 @@ typedef struct dd_cuda_layout {
     dd_cuda_group group[DD_CUDA_GROUPS];
     dd_cuda_slab first_weight, first_bias;
     int slabs;
-    dd_cuda_slab slab[DD_CUDA_SLABS]; /* all of them, as they follow each other */
+    dd_cuda_slab slab[DD_CUDA_SLABS]; /* all of them, in their order in the vector */
     size_t length;                    /* of a vector */
     int chunks;                       /* of one replica */
     size_t longest;                   /* tensor */

@@ -1,5 +1,5 @@
-/* The log's way from the device's ring to the caller's arrays, which are page-locked so that copies run while
- * the next steps compute. */
+/* Copies the log from the device's ring to the caller's arrays, which are page-locked so that copies run while the next
+ * steps are computed. */
 #include "ensemble.h"
 
 extern "C" void *dd_cuda_log_alloc(dd_ensemble *e, size_t bytes)
@@ -15,7 +15,7 @@ extern "C" void *dd_cuda_log_alloc(dd_ensemble *e, size_t bytes)
 
 extern "C" void dd_cuda_log_free(dd_ensemble *e, void *memory)
 {
-    cudaStreamSynchronize(e->context->copies); /* a copy may still be on its way here */
+    cudaStreamSynchronize(e->context->copies); /* a copy to this memory may still be running */
     cudaFreeHost(memory);
 }
 

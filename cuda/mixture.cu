@@ -1,9 +1,9 @@
-/* The towers' last layers, the gate's weights, the mixture and its squared error: the outputs are so few that a
- * product of matrices would spend its time on starting. */
+/* The towers' last layers, the gate's weights, the mixture and its squared error: the outputs are so few that a product
+ * of matrices would mostly be start-up time. */
 #include "launch.h"
 #include "reduce.cuh"
 
-/* A lane's share of a . w. */
+/* A lane's part of a . w. */
 static __device__ inline float share_of_dot(const float *a, const float *w, int columns, int lane)
 {
     float sum = 0.f;
@@ -12,8 +12,8 @@ static __device__ inline float share_of_dot(const float *a, const float *w, int 
     return sum;
 }
 
-/* A warp a row; grid (rows / 8, R). A row's few weights lie in shared memory, where they can be indexed. All loads come
- * before the first sum over lanes, so that they are waited for once. */
+/* One warp per row; grid (rows / 8, R). A row's few weights are in shared memory, where they can be indexed. All loads
+ * come before the first sum over lanes, so that the warp waits only once. */
 static __global__ void mixture_kernel(const dd_cuda_mixture m)
 {
     __shared__ float logits[DD_WARPS][DD_MAX_EXPERTS], softs[DD_WARPS][DD_MAX_EXPERTS],

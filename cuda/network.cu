@@ -1,7 +1,7 @@
 /* Forward and backward through all towers of all replicas: products by cuBLAS, and the kernels between them.
  *
- * A matrix (rows, columns) stored row after row is, in cuBLAS' column-major eyes, its transpose with `columns` as the
- * leading dimension. With points in rows and weights [out][in]:
+ * cuBLAS is column-major: it reads a row-major matrix (rows, columns) as its transpose with `columns` as the leading
+ * dimension. With points in rows and weights [out][in]:
  *   forward            Y (B, out) = X W^T      Y' = W'^T X'
  *   gradient at input  X (B, in)  = Y W        X' = W' Y'
  *   weight gradient    W (out, in) = Y^T X     W' = X' Y'^T
@@ -65,7 +65,7 @@ static dd_status product_weight_gradient(const dd_ensemble *e, cublasHandle_t bl
                    inputs, stride, count);
 }
 
-/* ---- matrices as the kernels see them ---- */
+/* ---- matrices in the form that the kernels need ---- */
 
 static dd_cuda_matrix matrix(float *at, int members, int member, int rows, int columns)
 {
@@ -74,7 +74,7 @@ static dd_cuda_matrix matrix(float *at, int members, int member, int rows, int c
     return m;
 }
 
-/* Layer i's output, which for layer 0 is a share of the joint product's columns. */
+/* The output of layer i; for layer 0 it is a part of the columns of the joint product. */
 static dd_cuda_matrix hidden_of(const dd_cuda_layout *l, const dd_cuda_workspace *w, int g, int member, int i)
 {
     const dd_cuda_group *group = &l->group[g];
@@ -183,8 +183,9 @@ extern "C" dd_status dd_cuda_forward(dd_ensemble *e, const dd_cuda_workspace *w,
 
 /* ---- diversity ---- */
 
-/* The distances of the experts' last hidden layers, and their gradient there, in `product`, which is free until the
- * layer before takes it. Both products are sums in which much cancels: float32 whatever the precision. */
+/* The distances of the experts' last hidden layers, and their gradient, which is stored in `product`: that buffer is
+ * free until the previous layer uses it. In both products large terms cancel, so they are float32 for every
+ * precision. */
 static dd_status hidden_diversity(const dd_ensemble *e, const dd_cuda_workspace *w, const dd_cuda_diversity *d)
 {
     const dd_cuda_group *group = &e->layout.group[DD_CUDA_EXPERTS];
@@ -197,7 +198,7 @@ static dd_status hidden_diversity(const dd_ensemble *e, const dd_cuda_workspace 
                    rows_of(d->gram, rows, rows), w->product[DD_CUDA_EXPERTS], width, h.stride, count);
 }
 
-/* The distances, and the gradient of the whole loss where it enters the towers. */
+/* The distances, and the gradient of the whole loss at the towers' outputs. */
 static dd_status diversity(const dd_ensemble *e, const dd_cuda_workspace *w)
 {
     dd_cuda_diversity d = {};
@@ -228,7 +229,7 @@ static dd_status diversity(const dd_ensemble *e, const dd_cuda_workspace *w)
 
 /* ---- backward ---- */
 
-/* Gradient at layer i's outputs, in their place, for every tower that has such a hidden layer. */
+/* Gradient at layer i's outputs, which it replaces, for every tower that has such a hidden layer. */
 static dd_status activation_gradient(const dd_ensemble *e, const dd_cuda_workspace *w, int i)
 {
     const dd_cuda_layout *l = &e->layout;
@@ -260,7 +261,7 @@ static dd_status activation_gradient(const dd_ensemble *e, const dd_cuda_workspa
     return dd_cuda_launch_activation_gradient(&a, e->context->stream);
 }
 
-/* What is next on the side stream comes after what is on the main one so far. */
+/* The next work on the side stream waits for all work that is on the main stream now. */
 static dd_status branch(const dd_cuda_context *c)
 {
     DD_CUDA(cudaEventRecord(c->branched, c->stream));
@@ -287,8 +288,8 @@ static dd_status weight_gradient(const dd_ensemble *e, const dd_cuda_workspace *
                                    e->replicas * group->members);
 }
 
-/* Only the optimiser waits for the gradients of weights and biases: they are computed on the side stream, beside the
- * chain of gradients at the layers' inputs. */
+/* Only the optimiser waits for the gradients of weights and biases. So they are computed on the side stream, at the
+ * same time as the chain of gradients at the layers' inputs. */
 extern "C" dd_status dd_cuda_backward(dd_ensemble *e, const dd_cuda_workspace *w)
 {
     const dd_cuda_layout *l = &e->layout;
@@ -343,7 +344,7 @@ extern "C" dd_status dd_cuda_compute_gradient(dd_ensemble *e)
 
 /* ---- bias gradients ---- */
 
-/* Tiles of one gradient's columns; with tile NULL they are counted. Returns the next free place. */
+/* Write the tiles of one gradient's columns; with tile NULL they are only counted. Returns the next free index. */
 static int add_tiles(dd_cuda_bias_tile *tile, int used, dd_cuda_matrix gradient, int columns, float *bias,
                      size_t bias_replica)
 {

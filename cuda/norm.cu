@@ -1,4 +1,4 @@
-/* First stage of the gradient's global norm: a sum of squares for each chunk. step.cu adds them up in order. */
+/* First stage of the gradient's global norm: a sum of squares for each chunk. step.cu adds these sums in order. */
 #include "launch.h"
 #include "reduce.cuh"
 

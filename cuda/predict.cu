@@ -1,4 +1,4 @@
-/* The networks at given points. */
+/* Runs the networks at given points. */
 #include "embedding.cuh"
 #include "ensemble.h"
 #include "reduce.cuh"

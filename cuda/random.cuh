@@ -18,7 +18,8 @@ static __device__ inline uint4 dd_cuda_draw(uint64_t seed, dd_purpose purpose, u
     return curand4(&state);
 }
 
-/* dd_normal2. The products are rounded before the sums, as on the CPU: next to 1 an ulp of u is seen in the radius. */
+/* dd_normal2. The products are rounded before the sums, as on the CPU: if u is near 1, one ulp of u changes the
+ * radius. */
 static __device__ inline float2 dd_cuda_normal2(uint32_t word0, uint32_t word1)
 {
     float u = __fmul_rn((float)word0, 2.3283064e-10f) + 1.1641532e-10f;
@@ -34,8 +35,8 @@ static __device__ inline uint32_t dd_cuda_below(uint32_t word, uint32_t bound)
     return (uint32_t)(((uint64_t)word * bound) >> 32);
 }
 
-/* dd_permutation_init by a block's first two threads, one half of the keys each; p is shared memory, and to be
- * read behind a barrier. */
+/* dd_permutation_init by a block's first two threads, half of the keys each. p is in shared memory; read it after a
+ * barrier. */
 static __device__ inline void dd_cuda_permutation(dd_permutation *p, uint64_t seed, dd_purpose purpose, uint32_t epoch,
                                                   uint32_t n)
 {

@@ -14,7 +14,7 @@ template <typename T> static __device__ inline T dd_warp_sum(T value)
     return value;
 }
 
-/* The sum of all DD_BLOCK threads' values, in each of them. warp_sum [DD_WARPS] is shared memory and free again
+/* The sum of all DD_BLOCK threads' values, in each of them. warp_sum [DD_WARPS] is shared memory and may be reused
  * afterwards. Every thread of the block must call it. */
 template <typename T> static __device__ inline T dd_block_sum(T value, T *warp_sum)
 {

@@ -64,7 +64,7 @@ extern "C" dd_status dd_cuda_launch_reverse(const dd_cuda_reverse *args, int i, 
     return DD_LAUNCH(reverse_kernel, grid, dim3(DD_BLOCK), stream, *args, i);
 }
 
-/* Of a point alone: its timestep is in the first layers' bias. */
+/* Embeds only the point; the timestep is part of the first layers' bias. */
 static dd_cuda_embedding embedding_of_x(const dd_ensemble *e)
 {
     dd_cuda_embedding embedding = e->embedding;
@@ -90,7 +90,7 @@ static dd_cuda_reverse reverse_of(const dd_ensemble *e, const dd_cuda_workspace 
     return v;
 }
 
-/* The bias of every reverse step, from the parameters as they are. */
+/* The bias of every reverse step, from the current parameters. */
 static dd_status fill_time_bias(const dd_ensemble *e, dd_state_part part)
 {
     const dd_cuda_layout *l = &e->layout;
@@ -113,7 +113,7 @@ static dd_status embed_x(const dd_ensemble *e, const dd_cuda_workspace *w)
     return dd_cuda_launch_embed(&embedding, e->replicas, w->rows, w->x, 0, w->embedded, e->context->stream);
 }
 
-/* The networks at what is embedded, under the bias of reverse step i. */
+/* Run the networks on the embedded points, with the bias of reverse step i. */
 static dd_status forward_at(dd_ensemble *e, const dd_cuda_workspace *w, dd_state_part part, int i)
 {
     dd_cuda_workspace step = *w;
@@ -121,7 +121,7 @@ static dd_status forward_at(dd_ensemble *e, const dd_cuda_workspace *w, dd_state
     return dd_cuda_forward(e, &step, e->state[part], 0);
 }
 
-/* All steps of one chunk whose start is embedded, onto the stream. */
+/* Put all steps of one chunk on the stream; its start is already embedded. */
 static dd_status record_chunk(dd_ensemble *e, const dd_cuda_workspace *w, dd_state_part part)
 {
     dd_cuda_reverse v = reverse_of(e, w);
@@ -141,7 +141,7 @@ static dd_status find_graph(dd_ensemble *e, const dd_cuda_workspace *w, dd_state
         if (graph->exec)
             DD_CUDA(cudaGraphExecDestroy(graph->exec));
         graph->exec = NULL;
-        /* cuBLAS loads a kernel when it first needs it, which a capture may not allow. */
+        /* cuBLAS loads a kernel when it needs it for the first time, and a capture may not allow that. */
         DD_CUDA(cudaMemsetAsync(w->x, 0, 2 * (size_t)e->replicas * (size_t)w->rows * sizeof *w->x, stream));
         DD_TRY(embed_x(e, w));
         DD_TRY(forward_at(e, w, part, 0));
@@ -160,7 +160,7 @@ static int rows_for(const dd_ensemble *e, uint32_t n)
     return (int)(dd_ceil_div(dd_ceil_div(n, chunks), 32) * 32);
 }
 
-/* x_T of samples first .. first + count - 1, drawn or given, embedded; the rest of the chunk is finite. */
+/* Draw or upload x_T of samples first .. first + count - 1 and embed it; the rest of the chunk gets finite numbers. */
 static dd_status start_chunk(dd_ensemble *e, const dd_cuda_workspace *w, const float *start, size_t n, size_t first,
                              size_t count)
 {

@@ -1,4 +1,4 @@
-/* The scalars of a step: gradient norm and clip, losses, what the optimiser needs, and the step's row of the log. */
+/* The scalars of a step: gradient norm and clip, losses, the optimiser's scalars, and the step's row of the log. */
 #include <math.h>
 
 #include "launch.h"

@@ -1,4 +1,5 @@
-/* The timestep's share of the first layers, which is one for all samples: with their bias, a bias of each reverse step.
+/* The timestep's part of the first layers, which is the same for all samples. Together with their bias it is a bias for
+ * each reverse step.
  */
 #include "launch.h"
 #include "reduce.cuh"

@@ -1,13 +1,13 @@
-/* Sine and cosine for angles of any size, without the library's slow path and its local memory. */
+/* Sine and cosine for angles of any size, without the slow path of the CUDA library and its local memory. */
 #ifndef DD_CUDA_TRIGONOMETRY_CUH
 #define DD_CUDA_TRIGONOMETRY_CUH
 
 #include <cuda_runtime.h>
 #include <math.h>
 
-/* Sine and cosine of pi * x * (frequency + frequency_low), both within about 2e-7. Counting in half turns makes
- * the reduction exact: the product's rounding error comes from the fused multiply-add, and whole quarter
- * turns are taken off twice, since the error is itself one when the angle is above 2^22 of them. */
+/* Sine and cosine of pi * x * (frequency + frequency_low), both within about 2e-7. Counting in half turns makes the
+ * reduction exact: a fused multiply-add gives the product's rounding error, and whole quarter turns are subtracted
+ * twice, because for angles above 2^22 quarter turns the error itself can be a quarter turn. */
 static __device__ inline void dd_sine_cosine(float x, float frequency, float frequency_low, float *sine, float *cosine)
 {
     float turn = x * frequency;

@@ -1,4 +1,4 @@
-/* Checks for the C tests: count, report with file and line, and tell main what to return.
+/* Checks for the C tests: they count, report failures with file and line, and give main its return value.
  *
  *     CHECK(n == 17, "modes: %d", n);
  *     CHECK_OK(dd_config_read(path, &config));

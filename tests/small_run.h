@@ -1,4 +1,4 @@
-/* A network small enough for tests, and what it takes to make ensembles of it. */
+/* A network small enough for tests, and functions that make ensembles of it. */
 #ifndef DD_SMALL_RUN_H
 #define DD_SMALL_RUN_H
 
@@ -23,7 +23,7 @@ static inline void small_run_create(small_run *s)
     static const char *const names[SMALL_DATASETS] = {"dino", "moons", "line"};
     static const uint32_t sizes[SMALL_DATASETS] = {300, 330, 64};
     dd_config_defaults(&s->config);
-    s->config.model.embedding_width = 20; /* half of it is no multiple of the vectors' width */
+    s->config.model.embedding_width = 20; /* half of it is not a multiple of the vectors' width */
     s->config.model.hidden_width = 40;
     s->config.model.hidden_depth = 2;
     s->config.model.expert_head = (dd_widths){1, {24}};
@@ -67,7 +67,7 @@ static inline dd_replica small_replica(const small_run *s, int number)
                         .diversity_weight = number % 2 ? 0 : t->diversity_weight};
 }
 
-/* What makes an ensemble of replica[replicas]. */
+/* The specification of an ensemble of replica[replicas]. */
 static inline dd_ensemble_spec small_spec(const small_run *s, const dd_replica *replica, int replicas)
 {
     return (dd_ensemble_spec){.model = &s->model,
@@ -77,7 +77,7 @@ static inline dd_ensemble_spec small_spec(const small_run *s, const dd_replica *
                               .replica = replica};
 }
 
-/* An ensemble of the replicas numbered in `number`. */
+/* An ensemble of the replicas whose numbers are in `number`. */
 static inline dd_ensemble *small_ensemble(const small_run *s, dd_backend *backend, const int *number, int replicas)
 {
     dd_ensemble *ensemble = NULL;

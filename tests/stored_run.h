@@ -1,9 +1,9 @@
-/* A small run with made-up numbers for the tests of the store: every number is a function of its place, so that
- * a reader in any language can tell whether it got the right one.
+/* A small run with made-up numbers for the tests of the store: every number is a function of its place, so that a
+ * reader in any language can check that it got the right one.
  *
  *   loss = 2 + s / 1000, mse = 1 + s / 1000, diversity = 3 + s / 1000, grad_norm = 4 + s / 1000 at step s
- *   gate (s, row, k) = ((7 s + row + 100 k) % 1000) / 1000, timestep (s, row) = (3 s + row) % timesteps; from row
- *   batch * 5 / 8 on NaN and -1 where s % 5 == 4; k = 0 alone where there is but one weight
+ *   gate (s, row, k) = ((7 s + row + 100 k) % 1000) / 1000, timestep (s, row) = (3 s + row) % timesteps;
+ *   where s % 5 == 4: NaN and -1 from row batch * 5 / 8 on; only k = 0 if there is one weight
  *   state part p, element e: p + (e % 4096) / 8192
  */
 #ifndef DD_STORED_RUN_H
@@ -46,7 +46,7 @@ static inline dd_status stored_run_create(stored_run *r, const char *path, int o
     DD_TRY(dd_schedule_create(&r->config, &r->schedule));
     r->run = (dd_run){.config = &r->config,
                       .config_name = "run_x",
-                      .dataset = "d\xC3\xADno", /* UTF-8 all the way */
+                      .dataset = "d\xC3\xADno", /* UTF-8 in every name */
                       .points = 1000,
                       .data_checksum = 0xfedcba9876543210u,
                       .seed = 18446744073709551615u,
@@ -60,7 +60,7 @@ static inline dd_status stored_run_create(stored_run *r, const char *path, int o
             r->state[part][e] = (float)part + (float)(e % 4096) / 8192.f;
     }
     size_t capacity = (size_t)dd_log_chunk(&r->config.training), batch = (size_t)r->config.training.batch;
-    size_t rows = 2 * capacity, points = rows * batch; /* two replicas; the second is ours */
+    size_t rows = 2 * capacity, points = rows * batch; /* two replicas; the test uses the second */
     r->row = calloc(4 * rows + points * (size_t)r->model.gates, sizeof(float));
     int16_t *timestep = calloc(points, sizeof *timestep);
     r->block = (dd_train_log){.replicas = 2,

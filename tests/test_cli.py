@@ -118,7 +118,7 @@ def test_datasets():
     (["trian"], ["'trian'", "did you mean 'train'?"]),
     (["xyzzy"], ["'xyzzy'", "--help"]),
     (["train"], ["CONFIG is missing", "usage: dualdiff train"]),
-    (["train", "a.toml", "b.toml"], ["'b.toml'", "one word too many"]),
+    (["train", "a.toml", "b.toml"], ["'b.toml'", "unexpected word"]),
     (["train", CONFIG, "--sedes", "1"], ["--sedes", "did you mean --seeds?"]),
     (["sample", "a.h5", "--sede=1"], ["--sede", "did you mean --seed?"]),
     (["train", CONFIG, "--zzzzzz"], ["--zzzzzz", "dualdiff train --help"]),
@@ -128,7 +128,7 @@ def test_datasets():
     (["train", CONFIG, "--out", "--quiet"], ["--out needs a value (DIR)"]),
     (["train", CONFIG, "--out="], ["--out needs a value (DIR)"]),
     (["train", CONFIG, "--seeds", ""], ["--seeds needs a value (LIST)"]),
-    (["train", "--set", "training.steps=3", CONFIG], ["CONFIG is missing", "--set", "put it first"]),
+    (["train", "--set", "training.steps=3", CONFIG], ["CONFIG is missing", "--set", "put it before them"]),
     (["train", CONFIG, "--set", "training.steps"], ["--set training.steps", "section.key=value"]),
     (["train", CONFIG, "--threads", "two"], ["--threads two", "whole number from 0"]),
     (["train", CONFIG, "--threads", "-1"], ["--threads -1", "whole number from 0"]),
@@ -839,7 +839,7 @@ def test_from_the_data_of_a_file(tmp_path):
     with h5py.File(result) as file:
         assert np.array_equal(table[:, :2], file["samples/x"])
     fails(program("evaluate", result), IO, "mine.csv", "--dataset")
-    fails(program("evaluate", result, "--dataset", tmp_path / "other.csv"), IO, "mine.csv", "is not there now")
+    fails(program("evaluate", result, "--dataset", tmp_path / "other.csv"), IO, "mine.csv", "does not exist now")
     done = program("evaluate", result, "--dataset", points)
     assert done.returncode == 0, done.stderr
     row = next(line.split() for line in done.stdout.splitlines() if line.startswith("kl_divergence"))

@@ -321,7 +321,7 @@ def test_a_run_is_not_taken_for_finished_where_draws_are(tmp_path, command, name
     program(command, tmp_path / "X.toml", *SMALL, "--dataset", "line", "--draws", "1", "--out", tmp_path / "runs")
     path = tmp_path / "runs" / name / "line" / "seed_0.h5"
     refuses("train", tmp_path / f"{name}.toml", *SMALL, "--dataset", "line", "--out", tmp_path / "runs",
-            says=["no trained run", "another --out", path])
+            says=["not a trained run", "another --out", path])
 
 
 def test_draws_of_another_kind_or_configuration(run, tmp_path):

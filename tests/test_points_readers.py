@@ -474,7 +474,7 @@ def test_points_are_found_again(tmp_path):
     data.rename(moved)
     for words in commands:
         message = program(*words, expect=IO)
-        assert f"{data}, which is not there now" in message and "--dataset" in message
+        assert f"{data}, which does not exist now" in message and "--dataset" in message
         assert "--header yes" in program(*words, "--dataset", moved, expect=DATA)
         program(*words, "--dataset", moved, "--header", "yes")
     written(tmp_path, "1.5,2\n3,4\n" * 20, "mine.csv")
@@ -483,7 +483,7 @@ def test_points_are_found_again(tmp_path):
         assert f"{data}, whose points have changed since (400 then, 39 now)" in message and "--dataset" in message
     written(tmp_path, "1.5,2\n3,four\n", "mine.csv")
     assert "cannot be read now" in program("evaluate", run_file, expect=DATA)
-    assert "--header is about a file" in program("evaluate", run_file, "--header", "no", expect=2)
+    assert "--header needs a file" in program("evaluate", run_file, "--header", "no", expect=2)
 
 
 def test_points_of_standard_input_are_not_found_again(tmp_path):

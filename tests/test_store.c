@@ -257,7 +257,7 @@ static void check_cut_checkpoint(stored_run *r)
     bytes whole = load(next);
     for (size_t n = 0; n < whole.n; n += n < 3000 || whole.n - n < 100 ? 37 : 3989) {
         save(path, whole.data, n);
-        CHECK_FAILS(dd_checkpoint_steps(path, &r->run, steps), DD_ERR_IO, "t.checkpoint", "from its beginning");
+        CHECK_FAILS(dd_checkpoint_steps(path, &r->run, steps), DD_ERR_IO, "t.checkpoint", "from the beginning");
         unlink(path);
         save(next, whole.data, n);
         CHECK_OK(dd_checkpoint_steps(path, &r->run, steps));
@@ -406,7 +406,7 @@ static void check_foreign(stored_run *r)
     CHECK_FAILS(dd_header_read(path, &h), DD_ERR_IO, "foreign.h5", "not an HDF5 file");
     text_file(path, "step,loss\n1,2\n");
     CHECK_FAILS(dd_header_read(path, &h), DD_ERR_IO, "foreign.h5", "not an HDF5 file");
-    CHECK_FAILS(dd_checkpoint_steps(path, &r->run, steps), DD_ERR_IO, "foreign.h5", "from its beginning");
+    CHECK_FAILS(dd_checkpoint_steps(path, &r->run, steps), DD_ERR_IO, "foreign.h5", "from the beginning");
     CHECK_FAILS(read_result(r, path), DD_ERR_IO, "foreign.h5");
     foreign(path, -1, 0, NULL);
     CHECK_FAILS(dd_header_read(path, &h), DD_ERR_IO, "foreign.h5", "not a file of dualdiff");

@@ -310,7 +310,7 @@ def test_a_damaged_file_does_not_fail_a_training(tmp_path):
     broken = [damage(tmp_path), damage(tmp_path, "line", 3)]
     errors = small_job.run(words_of(tmp_path, SHORT))
     for path in broken:
-        assert f"warning: final_info.json leaves a result out: {path}" in errors, errors
+        assert f"warning: a result is missing in final_info.json: {path}" in errors, errors
     assert list(summed_up(tmp_path)) == ["dino"]
     again = small_job.run(words_of(tmp_path, SHORT))
     assert "nothing is left to do" in again and str(broken[0]) in again
@@ -419,7 +419,7 @@ def test_a_run_that_cannot_be_measured_whole_takes_no_other_result(tmp_path, fai
             assert "sliced_wasserstein" not in file["metrics"] and "kl_divergence" in file["metrics"]
     assert "and 1 more" in errors.splitlines()[-1]
     again = small_job.run(small_job.command(tmp_path / "cut", *map(str, words), settings=SHORT))
-    assert all(f"{path} lacks metrics" in again for path in incomplete) and again.count("lacks metrics") == 2
+    assert all(f"{path}: some metrics are missing" in again for path in incomplete) and again.count("some metrics are missing") == 2
     assert summed_up(tmp_path / "cut").keys() == {"dino", "mine"}
     subprocess.run([PROGRAM, "compare", tmp_path / "cut"], check=True, capture_output=True)
     for path in incomplete:
@@ -427,7 +427,7 @@ def test_a_run_that_cannot_be_measured_whole_takes_no_other_result(tmp_path, fai
         done = subprocess.run(complete, capture_output=True, text=True)
         assert done.returncode == 0 and "added sliced_wasserstein" in done.stdout, done.stderr
         before = path.read_bytes()
-        assert "lacks no metric" in subprocess.run(complete, capture_output=True, text=True).stdout
+        assert "already has all metrics" in subprocess.run(complete, capture_output=True, text=True).stdout
         assert path.read_bytes() == before
     for dataset in ("dino", "mine"):
         for seed in (0, 1):

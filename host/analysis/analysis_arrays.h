@@ -1,8 +1,8 @@
-/* An analysis as data.
+/* The data of an analysis.
  *
- * An analysis is a list of named arrays over named axes, the same that a reader finds in the file; docs/analysis.md
- * says what each holds and how it is computed. Everything is that of the averaged parameters, with which samples are
- * generated.
+ * An analysis is a list of named arrays over named axes, as a reader finds them in the file; docs/analysis.md says what
+ * each contains and how it is computed. All of them are computed with the averaged parameters, which also generate the
+ * samples.
  */
 #ifndef DD_ANALYSIS_ARRAYS_H
 #define DD_ANALYSIS_ARRAYS_H
@@ -30,8 +30,8 @@ typedef struct dd_analysis {
     dd_axis axis[DD_ANALYSIS_AXES];
     dd_array array[DD_ANALYSIS_ARRAYS];
     int countable;           /* regions are modes of the data; 0: cells of a grid */
-    int gated;               /* a gate was learned; else what is read from its weights is left out */
-    int points_per_timestep; /* fresh points behind each loss */
+    int gated;               /* a gate was learned; else arrays of its weights are left out */
+    int points_per_timestep; /* fresh points used for each loss */
 } dd_analysis;
 
 void dd_analysis_free(dd_analysis *analysis);

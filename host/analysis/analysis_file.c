@@ -1,4 +1,4 @@
-/* Reading a result's gates and writing its group /analysis. */
+/* Reads the gates of a result and writes its group /analysis. */
 #include "analysis/analysis_file.h"
 
 #include <errno.h>
@@ -14,8 +14,7 @@
 
 /* ---- reading ---- */
 
-/* The whole of a dataset of gates (rows, points) or (rows, points, gates) as weights, malloc'ed
- * [rows][points][experts]. */
+/* A whole dataset of gates (rows, points) or (rows, points, gates) as weights, malloc'ed [rows][points][experts]. */
 static dd_status read_weights(hid_t file, const char *path, const char *name, const dd_model *model, hsize_t rows,
                               hsize_t points, float **weight)
 {
@@ -34,7 +33,8 @@ static dd_status read_weights(hid_t file, const char *path, const char *name, co
     return status;
 }
 
-/* The sizes are the configuration's, whose keys are bounded; what the file says of its arrays is compared with them. */
+/* The sizes come from the configuration, whose keys have bounds; the sizes of the file's arrays are compared with
+ * them. */
 static dd_status read_logged(hid_t file, const char *path, const dd_model *model, const dd_config *config,
                              dd_logged_gates *g)
 {
@@ -52,7 +52,7 @@ static dd_status read_logged(hid_t file, const char *path, const dd_model *model
     DD_TRY(dd_h5_read_floats(file, path, "/gate/train/timestep", 2, size, g->timestep));
     for (size_t i = 0; i < n; i++)
         if (!(g->timestep[i] >= -1.f && g->timestep[i] < (float)config->diffusion.timesteps))
-            return dd_fail(DD_ERR_IO, "%s: damaged: /gate/train/timestep holds %g, and there are %d timesteps", path,
+            return dd_fail(DD_ERR_IO, "%s: damaged: /gate/train/timestep contains %g, but there are %d timesteps", path,
                            (double)g->timestep[i], config->diffusion.timesteps);
     return read_weights(file, path, "/gate/train/weight", model, size[0], size[1], &g->weight);
 }
@@ -139,7 +139,8 @@ static int exists(const dd_h5_file *f, const char *name)
     return !f->status && H5Lexists(f->id, name, H5P_DEFAULT) > 0;
 }
 
-/* Everything but the values, which a scalar alone has at once. Each group has its own scales, so that it opens alone.
+/* Create everything except the values (a scalar gets its value here). Each group has its own scales, so that it can be
+ * opened separately.
  */
 static void create_array(dd_h5_file *f, const dd_array *array)
 {
@@ -198,7 +199,7 @@ dd_status dd_analysis_write(const char *path, const dd_loaded *stored, const dd_
     dd_h5_file f;
     DD_TRY(dd_output_open(&out, path));
     dd_status status = dd_output_copy(&out, path);
-    if (!status) { /* closed in between, the file gives up the space at its end where the old group lay */
+    if (!status) { /* closing the file in between frees the space of the old group at its end */
         dd_h5_edit(&f, &out);
         dd_h5_remove(&f, "/analysis");
         status = dd_h5_close(&f);

@@ -6,13 +6,14 @@
 #include "analysis/parts.h"
 #include "base/pool.h"
 
-enum { SHOWN = 4000 }; /* points kept for pictures */
+enum { SHOWN = 4000 }; /* points that are stored for pictures */
 
-/* Squared error of the noise over both coordinates: under the run's own weights, under equal weights, and of each
+/* Squared error of the noise over both coordinates: with the run's own weights, with equal weights, and for each
  * expert. */
 enum { GATED, EQUAL, ALONE };
 
-/* What one timestep needs, and the sums over all. Losses are [variant], variant = GATED, EQUAL, ALONE + expert. */
+/* Memory for one timestep, and the sums over all timesteps. Losses are [variant], variant = GATED, EQUAL, ALONE +
+ * expert. */
 typedef struct pass {
     dd_scene *s;
     int variants;
@@ -53,7 +54,7 @@ static dd_status pass_create(dd_scene *s, pass *p)
     return DD_OK;
 }
 
-/* The points of a timestep: their regions before noise, and noised as the held-out batch number t. */
+/* The points of a timestep: their regions without noise, then the points noised as held-out batch number t. */
 static void draw(pass *p, int t)
 {
     const dd_schedule *schedule = &p->s->stored->schedule;
@@ -70,7 +71,7 @@ static void draw(pass *p, int t)
     }
 }
 
-/* Half the squared length of the error of the experts' predictions under `weight`; NULL: equal weights. */
+/* Half the squared length of the error when the experts' predictions are mixed with `weight`; NULL: equal weights. */
 static double error_under(const float *weight, const float *expert, int experts, const float target[2])
 {
     double square = 0.;
@@ -83,7 +84,7 @@ static double error_under(const float *weight, const float *expert, int experts,
     return square / 2.;
 }
 
-/* Sums over one timestep; loss[variants], *disagreement are means over its points. */
+/* Add one timestep to the sums; loss[variants] and *disagreement become means over its points. */
 static void add_timestep(pass *p, int t, double *loss, double *disagreement)
 {
     const dd_scene *s = p->s;

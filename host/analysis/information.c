@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-/* Sums over cells: counts, n ln n, and how many are occupied. */
+/* Sums over cells: counts, n ln n, and the number of occupied cells. */
 typedef struct sums {
     double n, n_log_n;
     double occupied;

@@ -11,10 +11,10 @@
 
 #include <stdint.h>
 
-/* Of count[symbols]; NaN when nothing was counted. */
+/* Entropy of count[symbols]; NaN if nothing was counted. */
 double dd_entropy_bits(const uint32_t *count, int symbols);
 
-/* Of count[rows][columns]; NaN when nothing was counted. */
+/* Mutual information of count[rows][columns]; NaN if nothing was counted. */
 double dd_information_bits(const uint32_t *count, int rows, int columns);
 
 #endif

@@ -7,7 +7,7 @@
 
 enum { SIDE = 128, CHOSEN = 6 };
 
-/* 0, .1, .25, .5, .75 and 1 of the way, each once. */
+/* The timesteps at 0, .1, .25, .5, .75 and 1 of all, without repeats. */
 static dd_status choose_timesteps(dd_scene *s, const dd_axis **axis)
 {
     static const double share[CHOSEN] = {0., .1, .25, .5, .75, 1.};
@@ -24,7 +24,7 @@ static dd_status choose_timesteps(dd_scene *s, const dd_axis **axis)
     return DD_OK;
 }
 
-/* The data's bounding box with a quarter of its extent around it. */
+/* The data's bounding box with a margin of a quarter of its extent. */
 static dd_status grid_axis(dd_scene *s, int c, const char *name, const dd_axis **axis)
 {
     const dd_regions *r = &s->regions;
@@ -34,7 +34,7 @@ static dd_status grid_axis(dd_scene *s, int c, const char *name, const dd_axis *
     return DD_OK;
 }
 
-/* The noise that the experts' predictions imply, in their place: x = signal x_0 + noise eps and prediction = point x_0
+/* Replace the experts' predictions by the noise that they imply: x = signal x_0 + noise eps and prediction = point x_0
  * + share eps, solved for eps. x [n][2], expert [n][experts][2]. */
 static void imply_noise(const dd_scene *s, int t, const float *x, size_t n, float *expert)
 {

@@ -31,7 +31,7 @@ dd_status dd_regions_create(const dd_points *points, dd_regions *r)
         r->extent[c] = high[c] > r->low[c] ? high[c] - r->low[c] : 1.;
     if (points->generated) {
         DD_TRY(dd_truth_create(points->name, &r->truth));
-        if (!r->truth.countable) /* one support, or a few curves, say little of where a gate turns */
+        if (!r->truth.countable) /* one support, or a few curves, are too coarse to show where a gate changes */
             dd_truth_free(&r->truth);
     }
     r->count = r->truth.regions ? r->truth.regions : CELLS * CELLS;

@@ -1,4 +1,4 @@
-/* Where points of an analysis belong. */
+/* Divides the plane into the regions of an analysis. */
 #ifndef DD_REGIONS_H
 #define DD_REGIONS_H
 
@@ -6,13 +6,13 @@
 #include "data/points.h"
 #include "data/truth.h"
 
-/* Where a point belongs: to a mode of the data where the dataset has some, else to a cell of a grid over the data. */
+/* The regions: the modes of the data if the dataset has modes, else the cells of a grid over the data. */
 typedef struct dd_regions {
     int count;
-    dd_truth truth;           /* truth.regions 0 where there are cells */
+    dd_truth truth;           /* truth.regions is 0 if the regions are cells */
     double low[2], extent[2]; /* of all cells */
     double (*centre)[2];      /* [count] */
-    double *share;            /* [count] of the data, NaN for a cell */
+    double *share;            /* [count] share of the data; NaN for a cell */
 } dd_regions;
 
 DD_CHECKED dd_status dd_regions_create(const dd_points *points, dd_regions *regions);

@@ -1,11 +1,11 @@
-/* The stored samples by the region where they ended, and the gates they were made with by that and by timestep. */
+/* Counts the stored samples by the region where they end, and their gates by that region and by timestep. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "analysis/information.h"
 #include "analysis/parts.h"
 
-/* Samples by region, and a table of counts for each question. */
+/* Samples by region, and the tables of counts. */
 typedef struct tables {
     int *region;                 /* [samples] */
     double *count;               /* [regions] */

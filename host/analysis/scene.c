@@ -1,4 +1,4 @@
-/* What the parts of an analysis share. */
+/* Functions for all parts of an analysis. */
 #include "analysis/scene.h"
 
 #include <math.h>
@@ -51,7 +51,8 @@ dd_status dd_scene_array(dd_scene *scene, const char *name, int rank, const dd_a
 
 const float *dd_scene_point(const dd_scene *scene, uint64_t i)
 {
-    /* Generated points are sorted along the moons; the keys are those of the run's own passes. */
+    /* Moons are generated in order along the curves, so the points are permuted, with the keys of the run's own
+     * passes. */
     dd_permutation order;
     uint32_t n = scene->fresh.n;
     dd_permutation_init(&order, scene->stored->header.seed, DD_DRAW_EVAL_ORDER, 0, n);

@@ -1,4 +1,5 @@
-/* An analysis while it is made: what its parts (parts.h) share. Each part adds the arrays of one or two groups. */
+/* An analysis that is being made: the data that its parts (parts.h) share. Each part adds the arrays of one or two
+ * groups. */
 #ifndef DD_SCENE_H
 #define DD_SCENE_H
 
@@ -18,23 +19,24 @@ typedef struct dd_scene {
     dd_regions regions;
     dd_sample_gates samples;
     dd_analysis *out;
-    /* Axes of several groups. `sampled` has the timesteps that sampling goes through: `timestep` where those are all.
+    /* Axes of several groups. `sampled` has the timesteps of sampling; it is `timestep` if sampling uses all of them.
      */
     const dd_axis *expert, *coordinate, *timestep, *sampled, *quantile, *region;
 } dd_scene;
 
-/* A new axis of values 0, 1, ... to be overwritten, and a new array of zeros over axes; what they point to is the
- * analysis's. Names and texts are string constants. */
+/* Make a new axis with values 0, 1, ..., which the caller may overwrite, and a new array of zeros over axes. The
+ * analysis owns their memory. Names and texts must be string constants. */
 DD_CHECKED dd_status dd_scene_axis(dd_scene *scene, const char *name, int size, int whole, const char *units,
                                    const char *long_name, const dd_axis **axis);
 DD_CHECKED dd_status dd_scene_array(dd_scene *scene, const char *name, int rank, const dd_axis *const *axis,
                                     const char *units, const char *long_name, float **value);
 
-/* Fresh point number `i`, in an order that mixes them; numbers beyond the last begin anew. */
+/* Fresh point number `i`, in a random order; numbers after the last start again at the first. */
 const float *dd_scene_point(const dd_scene *scene, uint64_t i);
 
-/* The networks at x [n][2] and timestep t: weights of the experts [n][experts], which sum to 1, their predictions
- * [n][experts][2] and the mixture [n][2], of noise, x_0 or v as the networks learn; each may be NULL. */
+/* Run the networks at x [n][2] and timestep t. Outputs: weights of the experts [n][experts], which sum to 1; their
+ * predictions [n][experts][2] and the mixture [n][2], which are noise, x_0 or v as the networks learn. Each may be
+ * NULL. */
 DD_CHECKED dd_status dd_scene_predict(const dd_scene *scene, const float *x, uint32_t n, int t, float *weight,
                                       float *expert, float *mixture);
 
@@ -42,15 +44,15 @@ DD_CHECKED dd_status dd_scene_predict(const dd_scene *scene, const float *x, uin
  * timestep t, over all pairs. */
 double dd_disagreement(const dd_scene *scene, int t, const float *expert);
 
-/* Quantiles of values [n], which it sorts, at the quantile axis' shares. */
+/* Quantiles of values [n], at the fractions of the quantile axis; sorts the values. */
 void dd_scene_quantiles(const dd_scene *scene, double *values, size_t n, float *out);
 
-/* Of each expert's binned weights: mutual information with the region and with the timestep, and entropy, in bits,
- * [experts] each; from counts [experts][regions][bins] and [experts][timesteps][bins]. */
+/* For each expert's binned weights: mutual information with the region and with the timestep, and entropy, in bits,
+ * [experts] each. Computed from counts [experts][regions][bins] and [experts][timesteps][bins]. */
 void dd_scene_information(const dd_scene *scene, const uint32_t *by_region, const uint32_t *by_timestep, int timesteps,
                           float *region, float *timestep, float *entropy);
 
-/* The bin of a weight; a damaged file's NaN is in the first. */
+/* The bin of a weight; NaN, from a damaged file, is in the first bin. */
 static inline int dd_gate_bin(float weight)
 {
     float bin = weight * DD_GATE_BINS;

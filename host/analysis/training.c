@@ -1,4 +1,4 @@
-/* The gates that training logged: means and quantiles by timestep over its phases, and how decided they are. */
+/* The gates that training logged: means and quantiles by timestep over the phases of training, and their entropy. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -6,7 +6,7 @@
 
 enum { PHASES = 10, WINDOWS = 100 };
 
-/* An axis over parts of the log; its values are the parts' first steps. */
+/* An axis over parts of the log; its values are the first steps of the parts. */
 static dd_status part_axis(dd_scene *s, const dd_logged_gates *g, int parts, const char *name, const char *long_name,
                            const dd_axis **axis)
 {
@@ -23,7 +23,8 @@ static void part_rows(const dd_logged_gates *g, const dd_axis *axis, int i, int 
     *last = (int)((long)(i + 1) * g->rows / axis->size);
 }
 
-/* Sort rows [first, last) by timestep: start[timesteps + 1] and, at start[t], the places of t's points in the log. */
+/* Sort rows [first, last) by timestep: start[timesteps + 1] and, from start[t] on, the indices in the log of the points
+ * with timestep t. */
 static void by_timestep(const dd_logged_gates *g, int timesteps, int first, int last, size_t *start, size_t *place)
 {
     for (int t = 0; t <= timesteps; t++)
@@ -37,7 +38,7 @@ static void by_timestep(const dd_logged_gates *g, int timesteps, int first, int 
     for (size_t i = from; i < to; i++)
         if (g->timestep[i] >= 0.f)
             place[start[(int)g->timestep[i]]++] = i;
-    for (int t = timesteps; t > 0; t--) /* each moved on to the next's beginning */
+    for (int t = timesteps; t > 0; t--) /* the loop has moved each start to the next one */
         start[t] = start[t - 1];
     start[0] = 0;
 }

@@ -1,4 +1,4 @@
-/* The way of the first stored samples from noise to data. */
+/* The trajectories of the first stored samples from noise to data. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +20,10 @@ dd_status dd_analyse_trajectory(dd_scene *s)
     DD_TRY(dd_scene_axis(s, "step", rows, 1, "1", "reverse steps done", &step));
     DD_TRY(dd_scene_axis(s, "sample", n, 1, "1", "generated point", &sample));
     DD_TRY(dd_scene_array(s, "trajectory/x", 3, (const dd_axis *[]){step, sample, s->coordinate}, "1",
-                          "points on their way: x_T first, the sample last", &x));
+                          "points along the trajectory: x_T first, the sample last", &x));
     DD_TRY(dd_scene_array(s, "trajectory/weight", 3, (const dd_axis *[]){step, sample, s->expert}, "1",
-                          "weight of each expert there at the next timestep; of the samples at timestep 0", &weight));
+                          "weight of each expert at these points and the next timestep; for the samples at timestep 0",
+                          &weight));
     DD_TRY(dd_scene_array(s, "trajectory/timestep", 1, &step, "1", "that timestep", &timestep));
     DD_TRY(dd_scene_array(s, "trajectory/difference", 0, NULL, "1",
                           "largest difference between a coordinate here at the end and in /samples/x", &difference));

@@ -1,5 +1,6 @@
-/* The one interface behind which everything that trains stands. The host code that orchestrates
- * steps, checkpoints and files does not know which backend it drives.
+/* The backend layer is the one interface for everything that trains and runs networks, on the CPU or a GPU. The host
+ * code that organises steps, checkpoints and files does not know which backend it uses. A backend never reads or writes
+ * files, and it never decides what to train.
  *
  *     dd_backend *backend;
  *     DD_TRY(dd_backend_open("auto", 0, &backend));
@@ -10,18 +11,17 @@
  *     DD_TRY(dd_ensemble_create(backend, &spec, &ensemble));      // fresh parameters from the seeds
  *     dd_train_log *log;
  *     DD_TRY(dd_train_log_create(ensemble, 50, &log));
- *     DD_TRY(dd_ensemble_train(ensemble, 0, 50, log));            // steps 0..49, may run on
- *     DD_TRY(dd_ensemble_wait(ensemble));                         // now `log` holds them
+ *     DD_TRY(dd_ensemble_train(ensemble, 0, 50, log));            // steps 0..49; may return early
+ *     DD_TRY(dd_ensemble_wait(ensemble));                         // now `log` has them
  *     DD_TRY(dd_ensemble_get(ensemble, 0, DD_STATE_EMA, parameters));
  *
- * The unit of work is an ensemble: R replicas of one architecture, each with its own seed, training
- * set and scalar hyperparameters. Arrays are [replica][...]. On the CPU a replica's numbers depend neither on
- * its neighbours nor on the number of threads, bit for bit; on a GPU their number may change how products are summed.
+ * The unit of work is an ensemble: R replicas of one architecture, each with its own seed, training set and scalar
+ * hyperparameters. Arrays are [replica][...]. On the CPU the bits of a replica's numbers depend neither on the other
+ * replicas nor on the number of threads. On a GPU the number of replicas may change the order of sums in products.
  *
- * Nothing random is stored: every draw is a function of (seed, purpose, step, index) (philox.h), and
- * everything that depends on the step's number is a function of it (recipe.h). So the state of
- * training is four vectors and a step number, and going on from a checkpoint is dd_ensemble_set four
- * times and dd_ensemble_train from that step.
+ * Nothing random is stored: every draw is a function of (seed, purpose, step, index) (philox.h), and everything that
+ * depends on the step's number is a function of it (recipe.h). So the state of training is four vectors and a step
+ * number. To resume from a checkpoint, call dd_ensemble_set four times and dd_ensemble_train from that step.
  *
  * Functions return dd_status codes (error.h). An ensemble is used from one thread at a time.
  */
@@ -59,19 +59,19 @@ void dd_backend_close(dd_backend *backend);
 
 const char *dd_backend_name(const dd_backend *backend);   /* "cpu" */
 const char *dd_backend_device(const dd_backend *backend); /* "AMD EPYC 9654, AVX-512" */
-const char *dd_backend_reason(const dd_backend *backend); /* why "auto" chose it, "" if it did not choose */
-int dd_backend_threads(const dd_backend *backend);        /* that it trains with; CUDA: 1, which feeds the device */
+const char *dd_backend_reason(const dd_backend *backend); /* why "auto" chose it; "" if the user chose */
+int dd_backend_threads(
+    const dd_backend *backend); /* threads that it trains with; CUDA: 1, which starts work on the device */
 
-/* All threads that were asked for, whatever the backend trains with: for what the host computes beside it, between
- * its calls. */
+/* A pool of all threads that the user asked for, even if the backend trains with fewer. The host computes with it
+ * between the backend's calls. */
 dd_pool *dd_backend_pool(const dd_backend *backend);
 
 /* ---- ensembles ---- */
 
 typedef struct dd_replica {
     uint64_t seed;
-    const dd_points *data; /* training points, the caller's for the ensemble's life; NULL where it only
-                              samples and predicts */
+    const dd_points *data; /* training points, kept by the caller; NULL if the ensemble only samples and predicts */
     double learning_rate, weight_decay, clip_norm, diversity_weight;
 } dd_replica;
 
@@ -79,9 +79,9 @@ typedef struct dd_replica {
 dd_replica dd_replica_of(const dd_training_config *training, uint64_t seed, const dd_points *data);
 
 typedef struct dd_ensemble_spec {
-    const dd_model *model; /* the caller's for the ensemble's life, like the next two */
+    const dd_model *model; /* must exist as long as the ensemble, like the next two */
     const dd_schedule *schedule;
-    const dd_training_config *training; /* everything but the scalars that a replica carries */
+    const dd_training_config *training; /* everything except the scalars in dd_replica */
     int replicas;                       /* R >= 1 */
     const dd_replica *replica;          /* [R], copied */
 } dd_ensemble_spec;
@@ -92,68 +92,68 @@ DD_CHECKED dd_status dd_ensemble_create(dd_backend *backend, const dd_ensemble_s
 void dd_ensemble_destroy(dd_ensemble *ensemble);
 
 typedef enum dd_state_part {
-    DD_STATE_ONLINE,  /* parameters the optimiser moves */
+    DD_STATE_ONLINE,  /* parameters that the optimiser changes */
     DD_STATE_EMA,     /* their exponential moving average */
     DD_STATE_MOMENT1, /* AdamW's running mean of gradients */
     DD_STATE_MOMENT2, /* and of their squares */
     DD_STATE_PARTS
 } dd_state_part;
 
-/* Copy one replica's vector out or in, [model.parameters] in the order of dd_model.tensor. */
+/* Copy one replica's vector out of or into the ensemble: [model.parameters], in the order of dd_model.tensor. */
 DD_CHECKED dd_status dd_ensemble_get(dd_ensemble *ensemble, int replica, dd_state_part part, float *values);
 DD_CHECKED dd_status dd_ensemble_set(dd_ensemble *ensemble, int replica, dd_state_part part, const float *values);
 
 /* ---- training ---- */
 
-/* What a block of steps leaves behind. Arrays are [R][capacity] and [R][capacity][batch] (gate:
- * [R][capacity][batch][gates], which weights those are says gating.h); row i holds step first_step + i. In rows beyond
- * a short batch the weight is NaN and the timestep -1. */
+/* What a block of steps logs. Arrays are [R][capacity] and [R][capacity][batch] (gate: [R][capacity][batch][gates];
+ * gating.h says which weights these are). Row i is step first_step + i. For a batch shorter than `batch`, the remaining
+ * weights are NaN and the remaining timesteps -1. */
 typedef struct dd_train_log {
     int replicas, capacity, batch, gates;
     int first_step, steps; /* filled by dd_ensemble_train */
     float *loss;           /* total: MSE - diversity_weight at this step * diversity */
     float *mse;            /* mean over the batch's 2 * rows entries, weighted by dd_schedule.weight */
-    float *diversity;      /* mean over all rows^2 pairs' distances (config.h: of what) */
+    float *diversity;      /* mean distance over all rows^2 pairs (config.h: between what) */
     float *grad_norm;      /* global norm before clipping */
-    float *gate;           /* [gates] weights that were used, per point; NULL without a gate */
+    float *gate;           /* [gates] used weights, per point; NULL without a gate */
     int16_t *timestep;     /* per point; NULL without a gate */
 } dd_train_log;
 
-/* Page-locked where that matters. Make two to write one while the other fills. */
+/* Page-locked if the backend needs it. Make two, to write one to disk while the other is filled. */
 DD_CHECKED dd_status dd_train_log_create(dd_ensemble *ensemble, int capacity, dd_train_log **log);
 void dd_train_log_destroy(dd_ensemble *ensemble, dd_train_log *log);
 
-/* Train steps first_step .. first_step + steps - 1 (steps <= capacity). May return before they are
- * done; the log and the state are readable after dd_ensemble_wait, or after the next call's return for
- * the log of the call before. A loss that is not finite is left for the host to see in the log. */
+/* Train steps first_step .. first_step + steps - 1 (steps <= capacity). May return before they are done; the log and
+ * the state are readable after dd_ensemble_wait, or after the next call's return for the log of the call before. The
+ * host must check the log for a loss that is not finite. */
 DD_CHECKED dd_status dd_ensemble_train(dd_ensemble *ensemble, int first_step, int steps, dd_train_log *log);
 DD_CHECKED dd_status dd_ensemble_wait(dd_ensemble *ensemble);
 
-/* Whether dd_ensemble_train returns only when its steps are done, so that there is nothing to wait for. */
+/* Whether dd_ensemble_train returns only when its steps are done, so that dd_ensemble_wait has nothing to do. */
 int dd_ensemble_is_synchronous(const dd_ensemble *ensemble);
 
-/* Gradient of step `step`'s loss at the online parameters, before clipping, [R][parameters]; nothing
- * else changes. For tests and inspection. */
+/* Gradient of step `step`'s loss at the online parameters, before clipping, [R][parameters]. Changes no state. For
+ * tests and inspection. */
 DD_CHECKED dd_status dd_ensemble_gradient(dd_ensemble *ensemble, int step, float *gradient);
 
 /* ---- evaluation and sampling ---- */
 
-/* DD_STOPPED where the backend looks at the wish to stop (cancel.h: the CPU does), with outputs unfinished. */
+/* These return DD_STOPPED with unfinished outputs if the backend checks the wish to stop (cancel.h; the CPU does). */
 
-/* Mean squared error of the predicted noise (of that which a prediction of x_0 or v implies) over one pass through
- * points[r], shuffled by DD_DRAW_EVAL_ORDER, with the noise and timesteps of `purpose` (DD_DRAW_EVALUATE or
+/* Mean squared error of the predicted noise (for x_0 or v: of the noise that the prediction implies) over one pass
+ * through points[r], shuffled by DD_DRAW_EVAL_ORDER, with the noise and timesteps of `purpose` (DD_DRAW_EVALUATE or
  * DD_DRAW_HELDOUT): the unweighted mean of the batches' means, loss [R]. part: DD_STATE_ONLINE or DD_STATE_EMA. */
 DD_CHECKED dd_status dd_ensemble_evaluate(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose,
                                           const dd_points *const *points, double *loss);
 
-/* Sampling in the S steps of the schedule, from `start` on or, where that is NULL, from x_T ~ N(0, I).
- * The normals of sample i at timestep t are those of DD_DRAW_SAMPLE (step t, index i), x_T's those of
- * t = T; seed [R]. Each output may be NULL. */
+/* Sample in the S steps of the schedule from `start` or, if that is NULL, from x_T ~ N(0, I). The normals of sample i
+ * at timestep t come from DD_DRAW_SAMPLE (step t, index i); those of x_T from t = T. seed [R]. Each output may be
+ * NULL. */
 typedef struct dd_samples {
-    const float *start;   /* [R][n][2] x_T (dd_draw_start); read, not written */
-    float *x;             /* [R][n][2] at the end */
+    const float *start;   /* [R][n][2] x_T (dd_draw_start); input */
+    float *x;             /* [R][n][2] the samples */
     float *initial_noise; /* [R][n][2] x_T */
-    float *gate;          /* [R][S][n][gates] weights that were used at timestep[i] of the schedule */
+    float *gate;          /* [R][S][n][gates] weights used at timestep[i] of the schedule */
 } dd_samples;
 
 DD_CHECKED dd_status dd_ensemble_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n,
@@ -161,9 +161,9 @@ DD_CHECKED dd_status dd_ensemble_sample(dd_ensemble *ensemble, dd_state_part par
 
 /* The networks at given points x [R][n][2], all at timestep t. Each output may be NULL. */
 typedef struct dd_prediction {
-    float *mixture; /* [R][n][2] noise, x_0 or v, as the schedule's prediction */
+    float *mixture; /* [R][n][2] noise, x_0 or v: the schedule's prediction */
     float *expert;  /* [R][n][experts][2] each expert alone */
-    float *gate;    /* [R][n][gates] weights that are used; must be NULL without a gate */
+    float *gate;    /* [R][n][gates] used weights; must be NULL without a gate */
 } dd_prediction;
 
 DD_CHECKED dd_status dd_ensemble_predict(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,

@@ -1,9 +1,9 @@
 /* What a backend implements. Callers use backend.h; only registry.c, ensemble.c and the backends include this.
  *
- * A backend is one constant table. The CPU's is linked in; CUDA's is looked up as the symbol
- * `dd_cuda_ops` in libdualdiff_cuda.so, so that the program starts where no CUDA library is installed.
- * dd_ensemble is the backend's own struct and begins with a dd_ensemble_head. Arguments were checked
- * by ensemble.c.
+ * A backend is one constant table. The CPU's table is linked in. CUDA's is the symbol `dd_cuda_ops` in
+ * libdualdiff_cuda.so, which is loaded when needed, so that the program also starts where no CUDA library is installed.
+ * dd_ensemble is the backend's own struct and begins with a dd_ensemble_head. ensemble.c has already checked the
+ * arguments.
  */
 #ifndef DD_BACKEND_OPS_H
 #define DD_BACKEND_OPS_H
@@ -15,7 +15,7 @@ extern "C" {
 #endif
 
 typedef struct dd_backend_ops {
-    size_t size; /* of this table: another version's library is told by it */
+    size_t size; /* version of this table: it detects a library of another version */
     const char *name;
     dd_status (*count_devices)(int *count); /* those that a user chooses from, at least one; NULL: there is no choice */
     /* On device `number`, 0 where there is no choice. The pool outlives the context; *threads, those of it that are
@@ -42,11 +42,11 @@ typedef struct dd_backend_ops {
     int synchronous; /* train returns when its steps are done */
 } dd_backend_ops;
 
-/* One that was opened. */
+/* An opened backend. */
 struct dd_backend {
     const dd_backend_ops *ops;
     void *context;
-    void *library; /* of a backend that was loaded */
+    void *library; /* handle of a loaded library */
     dd_pool *pool;
     int threads;
     char device[128], reason[256];

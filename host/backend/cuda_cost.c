@@ -2,8 +2,8 @@
 
 #include "backend/cuda_cost.h"
 
-/* From one kernel of a graph to the next on one stream, s: measured on an H200, 1,400 kernels of 32 blocks that each
- * change as many numbers (of empty ones: .50e-6). */
+/* Time in s from the start of one kernel of a graph to the start of the next on the same stream. Measured on an H200
+ * with 1,400 kernels of 32 blocks that each change as many numbers (with empty kernels: .50e-6). */
 static const double START = .92e-6;
 
 const dd_cost_device dd_cost_devices[DD_COST_DEVICES] = {
@@ -24,14 +24,14 @@ static void add_product(dd_cost *c, const char *name, double count, double m, do
     add(c, name, 1, 2 * count * m * n * k, FLOAT * count * (m * k + k * n + m * n));
 }
 
-/* What was added last is on the second stream. */
+/* Mark the item that was added last as one on the second stream. */
 static void put_beside(dd_cost *c)
 {
     c->item[c->items - 1].beside = 1;
 }
 
-/* What the activation kernels of layer i touch: hidden values of all towers that are so deep, and those with a
- * residual connection there. */
+/* The numbers that the activation kernels of layer i use: hidden values of all towers with such a layer, and those with
+ * a residual connection there. */
 static double hidden_values(const dd_model *m, int i, int residual_of)
 {
     double values = 0;
@@ -43,7 +43,7 @@ static double hidden_values(const dd_model *m, int i, int residual_of)
     return values;
 }
 
-/* Towers of equal shape multiply together: the experts, then the gate. */
+/* Products of towers with equal shape are one call: the experts, then the gate. */
 static int groups(const dd_model *m, int tower[2], int members[2])
 {
     tower[0] = 0;
@@ -116,11 +116,12 @@ void dd_cost_of_step(const dd_model *model, const dd_training_config *training, 
     put_beside(cost);
     add(cost, "squares", 0, 2 * R * P, FLOAT * R * P);
     add(cost, "step", 0, 0, FLOAT * R * B * (2 + (G > 0. ? 2 * G + 1.5 : 0.)));
-    /* Reads gradient, parameters, both moments, writes all but the gradient; the average now and then. */
+    /* Reads the gradient, the parameters and both moments, and writes all except the gradient; updates the average in
+     * some steps. */
     add(cost, "adamw", 0, 15 * R * P, FLOAT * R * P * (7 + 2. / training->ema_every));
 
-    cost->bytes_to_device = 32; /* a step's recipe */
-    /* Four scalars; the gating weights and the timestep of a point. */
+    cost->bytes_to_device = 32; /* recipe of a step */
+    /* Four scalars per step; the gating weights and the timestep per point. */
     cost->bytes_to_host = R * (16 + (model->gates ? B * (G * FLOAT + 2) : 0));
     cost->graph_launches = (training->steps + block - 1) / block;
 }

@@ -1,14 +1,14 @@
 /* What a training step costs on a GPU: the kernels and products that the CUDA backend starts, what each computes and
- * moves, and the least time a device can need for that.
+ * moves, and the least time that a device needs for that.
  *
  *     dd_cost cost;
  *     dd_cost_of_step(&model, &config.training, 20, &cost);
  *     dd_cost_floor floor = dd_cost_least_time(&cost, &dd_cost_devices[0]);
  *
- * Nothing but the time of a start is measured. Counts follow from the architecture as cuda/network.cu walks it, and a
- * test compares them with what runs; the time is a floor, with every product at the device's peak and every operand
- * moved once between device memory and the kernel that takes it. A cache that keeps operands between kernels can go
- * below its memory part.
+ * Only the time of a start is measured. Counts follow from the architecture in the way cuda/network.cu uses it, and a
+ * test compares them with the kernels that run. The time is a lower bound: every product runs at the device's peak, and
+ * every operand is moved once between device memory and the kernel that uses it. A cache that keeps operands between
+ * kernels can be faster than the memory part.
  */
 #ifndef DD_CUDA_COST_H
 #define DD_CUDA_COST_H
@@ -21,7 +21,7 @@ enum { DD_COST_ITEMS = 6 * DD_MAX_LAYERS + 16, DD_COST_DEVICES = 5 };
 typedef struct dd_cost_item {
     const char *name;
     int product;         /* 1: a product of matrices */
-    int beside;          /* 1: on the second stream, beside what follows */
+    int beside;          /* 1: on the second stream, at the same time as the items that follow */
     double flops, bytes; /* a multiply-add is two; bytes of device memory, each operand once */
 } dd_cost_item;
 
@@ -40,15 +40,15 @@ typedef struct dd_cost_device {
 
 extern const dd_cost_device dd_cost_devices[DD_COST_DEVICES];
 
-/* Least seconds a step: the longest of three. Kernels that run at once may share out arithmetic and memory better than
- * each alone could, so it is not the sum over the kernels of their own longest. */
+/* Least seconds per step: the longest of three parts. Kernels that run at the same time may use arithmetic and memory
+ * better together than each alone, so it is not the sum of the longest parts of the kernels. */
 typedef struct dd_cost_floor {
     double arithmetic, memory; /* summed over all kernels */
-    double starts;             /* of those that follow each other */
+    double starts;             /* of the kernels that follow each other */
     double step;
 } dd_cost_floor;
 
-/* block: steps of one graph, those that are logged together (dd_log_chunk). */
+/* block: steps of one graph, which are logged together (dd_log_chunk). */
 void dd_cost_of_step(const dd_model *model, const dd_training_config *training, int block, int replicas, dd_cost *cost);
 dd_cost_floor dd_cost_least_time(const dd_cost *cost, const dd_cost_device *device);
 

@@ -1,4 +1,4 @@
-/* Calls of the backend that an ensemble was made by, and the checks that all backends share. */
+/* Checks arguments for all backends, then calls the backend that made the ensemble. */
 #include <stdlib.h>
 
 #include "backend/backend.h"

@@ -10,7 +10,7 @@
 
 /* ---- help ---- */
 
-/* Text in lines of at most 78 columns, indented; a newline in the text starts a line. */
+/* Print text in indented lines of at most 78 columns; a newline in the text starts a new line. */
 static void print_wrapped(const char *text, int indent)
 {
     int column = 0;
@@ -44,17 +44,18 @@ static void print_wrapped(const char *text, int indent)
 
 const dd_note dd_exit_status[] = {
     {"0", "success"},
-    {"1", "a fault of the program's own; please report it"},
+    {"1", "a bug in the program; please report it"},
     {"2", "wrong command line"},
     {"3", "wrong configuration file or --set"},
     {"4", "wrong data in a file of points"},
     {"5", "a file is missing, unreadable, damaged, or cannot be written"},
-    {"6", "what is on disk is of another configuration or kind, or another process is writing it"},
+    {"6",
+     "what exists on disk belongs to another configuration or is of another kind, or another process is writing it"},
     {"7", "a loss became NaN or infinite"},
     {"8", "out of memory"},
     {"9", "the backend is not available, or the device failed"},
     {"10", "a helper program (python3 for pictures) is missing or failed"},
-    {"130", "stopped by a signal after a checkpoint; the same command goes on"},
+    {"130", "stopped by a signal after a checkpoint; the same command resumes"},
     {0}};
 
 void dd_exit_status_help(void)
@@ -104,7 +105,7 @@ static dd_status unknown_option(const dd_command *command, const char *name)
                    closest ? "?" : " --help` lists them");
 }
 
-/* CONFIG behind "--set a=1" was taken for another value of it. */
+/* A CONFIG after "--set a=1" was read as another value of --set. */
 static dd_status missing_word(const dd_args *args)
 {
     const dd_command *command = args->command;
@@ -112,8 +113,8 @@ static dd_status missing_word(const dd_args *args)
         args->given ? find_option(command, args->option[args->given - 1], strlen(args->option[args->given - 1])) : NULL;
     int taken = last && last->many;
     return dd_fail(DD_ERR_USAGE, "%s: %s is missing%s%s%s; usage: dualdiff %s %s", command->name, command->words_name,
-                   taken ? " (words behind --" : "", taken ? last->name : "",
-                   taken ? " are its values; put it first)" : "", command->name, command->synopsis);
+                   taken ? " (words after --" : "", taken ? last->name : "",
+                   taken ? " are its values, so put it before them)" : "", command->name, command->synopsis);
 }
 
 static void give(dd_args *args, const dd_option *option, const char *value)
@@ -122,7 +123,7 @@ static void give(dd_args *args, const dd_option *option, const char *value)
     args->value[args->given++] = value;
 }
 
-/* One option at argv[*i] with its values; *i is left at the last word used. */
+/* Read one option at argv[*i] with its values; *i becomes the index of the last word used. */
 static dd_status parse_option(const dd_command *command, int argc, char **argv, int *i, dd_args *args)
 {
     const char *name = argv[*i] + 2, *equals = strchr(name, '=');
@@ -176,7 +177,7 @@ dd_status dd_args_parse(const dd_command *command, int argc, char **argv, dd_arg
     if (args->words < command->least_words)
         return missing_word(args);
     if (command->most_words >= 0 && args->words > command->most_words)
-        return dd_fail(DD_ERR_USAGE, "%s: '%s' is one word too many; usage: dualdiff %s %s", command->name,
+        return dd_fail(DD_ERR_USAGE, "%s: unexpected word '%s'; usage: dualdiff %s %s", command->name,
                        args->word[command->most_words], command->name, command->synopsis);
     return DD_OK;
 }
@@ -213,7 +214,7 @@ dd_status dd_args_integer(const dd_args *args, const char *option, long long lea
     errno = 0;
     *out = strtoll(text, &end, 10);
     if (errno || end == text || *end || *out < least || *out > most)
-        return dd_fail(DD_ERR_USAGE, "%s: --%s %s: a whole number from %lld to %lld is wanted", args->command->name,
+        return dd_fail(DD_ERR_USAGE, "%s: --%s %s: must be a whole number from %lld to %lld", args->command->name,
                        option, text, least, most);
     return DD_OK;
 }
@@ -253,7 +254,7 @@ static dd_status bad_seeds(const dd_args *args, const char *option, const char *
                    args->command->name, option, text, MOST_SEEDS);
 }
 
-/* A number at *text, which moves behind it. */
+/* Read a number at *text and move *text after it. */
 static int take_number(const char **text, unsigned long long *out)
 {
     char *end;

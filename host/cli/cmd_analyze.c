@@ -1,4 +1,4 @@
-/* dualdiff analyze: what gate and experts of a stored run do, into its file. */
+/* dualdiff analyze: measure what the gate and the experts of a stored run do, and store it in the run's file. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,8 +12,7 @@
 #include "cli/progress.h"
 
 static const dd_option options[] = {
-    {"dataset", "NAME|FILE", 0,
-     "the points the run was trained on, where they were a FILE that is no longer where it was."},
+    {"dataset", "NAME|FILE", 0, "the points the run was trained on; needed if they were a FILE that was moved."},
     DD_HEADER_OPTION,
     DD_BACKEND_OPTION,
     {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core."},
@@ -22,12 +21,12 @@ static const dd_option options[] = {
 
 const dd_command dd_command_analyze = {
     .name = "analyze",
-    .summary = "what gate and experts of a stored run do",
+    .summary = "measure what the gate and the experts of a stored run do",
     .synopsis =
         "RUN.h5... [--dataset NAME|FILE] [--header yes|no|auto] [--backend " DD_BACKENDS "] [--threads N] [--quiet]",
     .description =
-        "Computes, with the averaged parameters of finished runs that have several experts, and stores in each run's "
-        "own file (group /analysis, replaced if it is there; the rest of the file is not changed):\n\n"
+        "For finished runs with several experts, computes the following with the averaged parameters and stores it in "
+        "the run's file (group /analysis; an old one is replaced, and the rest of the file is not changed):\n\n"
         "map: weights, the noise each expert predicts and their disagreement on a grid over the plane at six "
         "timesteps.\n"
         "by_timestep, by_region: weights while sampling, loss of the run's own mixture, of an equal one and of each "
@@ -35,7 +34,7 @@ const dd_command dd_command_analyze = {
         "information: mutual information of the weights with the mode and with the timestep.\n"
         "training: quantiles and entropy of the logged weights over training.\n"
         "trajectory: 2000 samples on their way from noise.\n\n"
-        "Under a fixed gate (model.gate = \"fixed\") what is read from logged weights is left out.\n"
+        "With a fixed gate (model.gate = \"fixed\"), everything that needs logged weights is left out.\n"
         "`dualdiff plot` and `dualdiff report` draw it.",
     .least_words = 1,
     .most_words = -1,
@@ -45,7 +44,7 @@ const dd_command dd_command_analyze = {
                 "    dualdiff analyze runs/run_[1-5]/*/seed_0.h5\n",
     .run = dd_cmd_analyze};
 
-/* Over experts. */
+/* Mean over the experts. */
 static double mean_of(const dd_array *array)
 {
     double sum = 0.;
@@ -90,7 +89,7 @@ static dd_status analyze(const char *path, const dd_args *args, int threads, dd_
         dd_loaded_close(&stored);
         return status;
     }
-    /* Regions and losses of other points would stand in the file as the run's own. */
+    /* Regions and losses of other points must not be stored as those of the run. */
     status = dd_reading_option(args, &stored.reading);
     if (!status)
         status = dd_loaded_own_points("analyze", path, &stored, dd_args_value(args, "dataset", NULL), &points);
@@ -125,7 +124,7 @@ dd_status dd_cmd_analyze(int argc, char **argv)
         if (!one)
             continue;
         status = failed++ ? status : one;
-        if (args.words > 1) /* a folder's runs are named by one pattern, and some have nothing to analyse */
+        if (args.words > 1) /* a shell pattern may also match runs that have nothing to analyse */
             fprintf(stderr, "dualdiff: left out: %s\n", dd_error_message());
     }
     if (failed && args.words > 1)

@@ -1,4 +1,4 @@
-/* dualdiff compare: a table of finished runs, and the files that tools made for the reference read. */
+/* dualdiff compare: a table of finished runs, and files for tools that read the reference's results. */
 #define _GNU_SOURCE /* asprintf */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,11 +21,12 @@ static const dd_option options[] = {
     {"metric", "NAME...", 1,
      "metrics to show, in this order, or all. Default: kl_divergence, modes_captured, off_support, the losses and "
      "times; csv: all"},
-    {"output", "FILE", 0, "write the table there, not to the terminal"},
+    {"output", "FILE", 0, "write the table to FILE, not to the terminal"},
     DD_OVERWRITE_OPTION,
     {"reference", "DIR", 0,
-     "also write DIR/<run>/final_info.json and DIR/<run>/all_results.pkl as the reference does, for tools that read "
-     "those. The pickle holds the lowest seed of each dataset: train_losses, images, and gating_weights for runs with "
+     "also write DIR/<run>/final_info.json and DIR/<run>/all_results.pkl in the reference's format, for tools that "
+     "read them. The pickle contains the lowest seed of each dataset: train_losses, images, and gating_weights for "
+     "runs with "
      "a gate. Needs Python 3 with numpy and h5py (see `dualdiff plot --help`)"},
     {0}};
 
@@ -37,15 +38,16 @@ const dd_command dd_command_compare = {
     .description =
         "Reads every finished run under the DIRs (as given to train --out, or one configuration's or dataset's folder "
         "in it) and prints, for each metric, a table with a row per run and a column per dataset: mean and standard "
-        "deviation (over n - 1) over seeds. Where folders of one name lie in several DIRs, rows are named with as much "
-        "of the path as tells them apart.\n\n"
+        "deviation (over n - 1) over seeds. If folders in several DIRs have the same name, the names of rows include "
+        "as much of the path as distinguishes them.\n\n"
         "kl_divergence: k-nearest-neighbour estimate of KL(real || generated) in bits; lower is better, and it can be "
         "a little negative.\n"
-        "modes_captured: modes of the dataset that the samples found, of those there are.\n"
-        "off_support: share of samples where the dataset has none, bridges between modes for instance.\n"
+        "modes_captured: how many of the dataset's modes the samples found.\n"
+        "off_support: share of samples at places where the dataset has no points, for instance on bridges between "
+        "modes.\n"
         "eval_loss, heldout_loss: mean squared error of the predicted noise on the training set and on fresh points.\n"
-        "training_time, inference_time: wall time in seconds, of an ensemble divided by its replicas. Runs that were "
-        "trained together share it, so it has no deviation there.\n"
+        "training_time, inference_time: wall time in seconds; for an ensemble, its time divided by its replicas. Runs "
+        "that were trained together share this time, so it has no deviation.\n"
         "kl_zero_distances: real points left out of kl_divergence because a distance was 0; shown where there are "
         "any.\n"
         "docs/metrics.md defines these and the others: high_quality, total_variation, density, coverage, "
@@ -100,7 +102,8 @@ static dd_status parse_metrics(const dd_args *args, dd_table_options *options)
     return status;
 }
 
-/* Before the first file is written. A pickle cannot be recognised; one of ours has our final_info.json next to it. */
+/* Called before the first file is written. A pickle cannot be recognised, but a pickle of this program has its
+ * final_info.json next to it. */
 static dd_status check_reference(const char *dir, const dd_entries *entries, int overwrite)
 {
     for (int first = 0, size; first < entries->count; first += size) {
@@ -156,8 +159,8 @@ static dd_status compare(const dd_args *args, dd_entries *entries)
         DD_TRY(dd_entries_complete(entries));
     if (!entries->count)
         return dd_fail(DD_ERR_IO,
-                       "compare: no finished run under %s; `dualdiff train` makes them, and `dualdiff info "
-                       "FILE` says what a file holds",
+                       "compare: no finished run under %s; `dualdiff train` makes one, and `dualdiff info FILE` says "
+                       "what a file contains",
                        args->word[0]);
     DD_TRY(dd_warn_of_mixtures(entries, entries->count));
     if (reference)

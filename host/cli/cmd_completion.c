@@ -9,8 +9,8 @@ const dd_command dd_command_completion = {
     .name = "completion",
     .summary = "print a script that lets a shell complete commands, options, datasets and configurations",
     .synopsis = "bash|zsh|fish",
-    .description = "Prints a script for the shell. An installation (`cmake --install`) has the three of them in the "
-                   "folders where shells look.",
+    .description = "Prints a script for the shell. An installation (`cmake --install`) puts all three into the folders "
+                   "where shells look for them.",
     .least_words = 1,
     .most_words = 1,
     .words_name = "bash|zsh|fish",

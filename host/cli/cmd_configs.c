@@ -15,16 +15,16 @@ const dd_command dd_command_configs = {
     .summary = "list the configurations that come with the program",
     .synopsis = "",
     .description =
-        "Prints a line for each configuration that comes with the program, its name and what it is, and the folder "
-        "where they are. Wherever a command takes CONFIG, such a name will do, in any folder: `dualdiff train run_1`. "
-        "A file of that name in the current folder, with or without .toml, comes first.\n\n"
-        "Every value of one is printed by `dualdiff info NAME`. To make a configuration of your own, copy one of the "
+        "Prints a line for each configuration that comes with the program (its name and what it is), and the folder "
+        "that contains them. A command that takes CONFIG accepts such a name in any folder: `dualdiff train run_1`. A "
+        "file of that name in the current folder, with or without .toml, is preferred.\n\n"
+        "`dualdiff info NAME` prints all values of a configuration. To make your own configuration, copy one of the "
         "files, or override single values with --set.",
     .options = options,
     .examples = "    dualdiff configs\n    dualdiff info run_1\n",
     .run = dd_cmd_configs};
 
-/* A configuration's first line is a comment that says what it is; "" where it is not. */
+/* The comment in a configuration's first line, which says what it is; "" if there is none. */
 static void read_title(const char *folder, const char *name, char title[128])
 {
     char path[4096], line[128] = "";
@@ -42,12 +42,11 @@ static dd_status print_configs(void)
 {
     dd_config_names own;
     DD_TRY(dd_config_names_read(&own));
-    dd_status status = own.count
-                           ? DD_OK
-                           : dd_fail(DD_ERR_IO,
-                                     "%s: no configurations there; install dualdiff with its share folder, or keep its "
-                                     "source in place",
-                                     own.folder);
+    dd_status status = own.count ? DD_OK
+                                 : dd_fail(DD_ERR_IO,
+                                           "%s: no configurations there; install dualdiff with its share folder, or do "
+                                           "not move its source folder",
+                                           own.folder);
     if (!status)
         printf("%-23s what it is\n", "name");
     for (int i = 0; i < own.count; i++) {

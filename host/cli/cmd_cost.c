@@ -15,14 +15,14 @@ static const dd_option options[] = {
 
 const dd_command dd_command_cost = {
     .name = "cost",
-    .summary = "print what a training step costs on a GPU, and the least time it can take",
+    .summary = "print what a training step costs on a GPU, and a lower bound of its time",
     .synopsis = "CONFIG [--replicas LIST ...] [--set KEY=VALUE ...]",
-    .description =
-        "Counts what the CUDA backend starts, computes and moves in a training step, and from the data sheets of "
-        "five devices the least time for that: every product at the peak of float32, every operand moved once between "
-        "device memory and each kernel that takes it (what stays in a cache is quicker), and the starts of the kernels "
-        "that follow each other, each as long as one was measured to take on an H200. Whichever is longest is the "
-        "least.",
+    .description = "Counts what the CUDA backend starts, computes and moves in a training step, and computes a lower "
+                   "bound of the time from the data sheets of five devices. It has three parts: every product at the "
+                   "peak of float32; every operand moved once between device memory and each kernel that uses it (data "
+                   "that stays in a cache is faster); and the starts of the kernels that follow each other, each as "
+                   "long as a start measured on an H200. The longest part is the "
+                   "least.",
     .least_words = 1,
     .most_words = 1,
     .words_name = "CONFIG",

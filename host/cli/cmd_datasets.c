@@ -1,4 +1,4 @@
-/* dualdiff datasets: the sets that are made by name. */
+/* dualdiff datasets: list the sets that are made by name. */
 #include <stdio.h>
 
 #include "base/error.h"
@@ -14,7 +14,7 @@ const dd_command dd_command_datasets = {
     .description =
         "Prints a line for each dataset that --dataset knows by name: its name, its kind, how many modes it has (- "
         "where "
-        "its points fill an area or lie along curves, so that there is nothing to count), and what it is. The kinds: "
+        "its points fill an area or lie along curves, so modes cannot be counted), and what it is. The kinds: "
         "the experiment's own, sets of the literature on mode capture, and drawings made of points (each point is a "
         "mode).\n\n"
         "`dualdiff info NAME` prints more about one of them. Points of your own are given as a file; `dualdiff train "

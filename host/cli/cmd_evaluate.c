@@ -19,19 +19,19 @@
 
 static const dd_option options[] = {
     {"dataset", "NAME|FILE", 0,
-     "points to measure against. Default: those the run was trained on; a FILE is "
-     "read again from where it was."},
+     "points to compare the samples with. Default: those the run was trained on; a FILE is read again from its old "
+     "place."},
     {"config", "CONFIG", 0,
-     "sample and measure by this configuration's [sampling] and [evaluation]; in the "
-     "rest it has to be the run's. Default: the run's own."},
+     "sample and measure with this configuration's [sampling] and [evaluation]; its other sections must equal the "
+     "run's. Default: the run's own."},
     {"set", "KEY=VALUE", 1, "override a value of [sampling] or [evaluation], for instance sampling.steps=20."},
     {"out", "DIR", 0,
-     "store samples and metrics as DIR/<config>/<dataset>/seed_<n>.h5, which `dualdiff "
-     "compare DIR` shows beside the runs."},
+     "store samples and metrics as DIR/<config>/<dataset>/seed_<n>.h5, which `dualdiff compare DIR` shows together "
+     "with the runs."},
     DD_OVERWRITE_OPTION,
     {"complete", NULL, 0,
-     "measure the stored samples, and add to RUN.h5 the metrics that it lacks; with --dataset, where the run needs it, "
-     "and no other option but --threads, --backend and --quiet."},
+     "measure the stored samples, and add the metrics that are missing in RUN.h5. The only other options allowed are "
+     "--dataset (if the run needs it), --threads, --backend and --quiet."},
     DD_HEADER_OPTION,
     DD_BACKEND_OPTION,
     {"threads", "N", 0, "threads of the CPU backend, and of the metrics on any. Default: 0, one per core."},
@@ -61,8 +61,8 @@ const dd_command dd_command_evaluate = {
                 "    dualdiff evaluate runs/run_1/dino/seed_0.h5 --set sampling.steps=20 --set sampling.eta=0\n",
     .run = dd_cmd_evaluate};
 
-/* Against `points`, which may be the training points. samples: x and initial_noise (evaluation.samples, 2), those that
- * were measured. */
+/* Measure against `points`, which may be the training points. samples receives the measured x and initial_noise
+ * (evaluation.samples, 2). */
 static dd_status measure(const char *path, const dd_loaded *s, const dd_points *points, int training,
                          const char *dataset, dd_samples *samples, dd_metrics *m)
 {
@@ -134,12 +134,12 @@ static dd_status check_target(const char *path, int overwrite)
     if (!path)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     if (!overwrite && !access(path, F_OK))
-        return dd_fail(DD_ERR_CONFLICT, "%s is there; use another --out, or replace it with --overwrite", path);
+        return dd_fail(DD_ERR_CONFLICT, "%s exists; use another --out, or replace it with --overwrite", path);
     return dd_overwrite_check_draw(path, again, overwrite);
 }
 
-/* What is stored under a result's name is one, of samples without a network. gate (evaluation.samples, gates): room
- * for the weights on the samples. */
+/* Store the samples as a result without a network. gate (evaluation.samples, gates): memory for the weights of the
+ * samples. */
 static dd_status store(const dd_loaded *s, const output *o, const dd_points *training, const dd_samples *samples,
                        float *gate, const dd_metrics *computed, dd_progress_view *view)
 {
@@ -193,20 +193,19 @@ static dd_status evaluate(const char *path, const dd_loaded *s, const char *aske
         !dd_generator_find(s->header.dataset)) {
         dd_points_free(&points);
         return dd_fail(DD_ERR_USAGE,
-                       "evaluate: %s starts sampling from the file that it was trained on, so it cannot be measured "
-                       "against %s alone; give that file as --dataset, or --set sampling.start=normal",
+                       "evaluate: %s starts sampling from the file that it was trained on, so %s is not enough to "
+                       "measure it; give that file as --dataset, or --set sampling.start=normal",
                        path, dataset);
     }
     if (out->dir && !same) {
         dd_points_free(&points);
-        return dd_fail(
-            DD_ERR_USAGE,
-            "evaluate: --out stores metrics beside the run's, and %s is not what %s was trained on; leave out "
-            "--out or --dataset",
-            dataset, path);
+        return dd_fail(DD_ERR_USAGE,
+                       "evaluate: --out stores metrics to compare with the run's, but %s is not what %s was trained "
+                       "on; leave out --out or --dataset",
+                       dataset, path);
     }
     char *target = out->dir ? target_of(s, out) : NULL;
-    dd_status status = out->dir ? check_target(target, out->overwrite) : DD_OK; /* before the work, not after it */
+    dd_status status = out->dir ? check_target(target, out->overwrite) : DD_OK; /* check this before the work */
     if (out->dir && !status)
         status = dd_make_way(target, "--out");
     free(target);
@@ -232,7 +231,7 @@ static dd_status evaluate(const char *path, const dd_loaded *s, const char *aske
     return status;
 }
 
-/* The metrics of `computed` that the file lacks; returns how many. */
+/* Keep only the metrics of `computed` that are missing in the file; returns how many. */
 static int missing(const dd_metrics *stored, const dd_metrics *computed, dd_metrics *added)
 {
     dd_metrics then = *stored, now = *computed;
@@ -249,7 +248,7 @@ static dd_status add_missing(const char *path, const dd_metrics *stored, const d
 {
     dd_metrics added;
     if (!missing(stored, computed, &added)) {
-        printf("%s lacks no metric that can be computed\n", path);
+        printf("%s already has all metrics that can be computed\n", path);
         return DD_OK;
     }
     DD_TRY(dd_result_add_metrics(path, &added));
@@ -259,7 +258,8 @@ static dd_status add_missing(const char *path, const dd_metrics *stored, const d
     return DD_OK;
 }
 
-/* Of the stored samples, not of such that are made again: what is added belongs to what is there. */
+/* Measure the stored samples, not new ones, so that the added metrics belong to the same samples as the stored
+ * metrics. */
 static dd_status complete(const char *path, const dd_loaded *s, const char *asked)
 {
     dd_points points = {0};
@@ -283,13 +283,14 @@ done:
     return status;
 }
 
-/* --complete is about the file as it is. */
+/* --complete does not change the run's settings, so it excludes other options. */
 static dd_status check_complete(const dd_args *args)
 {
     static const char *const others[] = {"config", "set", "out"};
     for (int i = 0; i < 3 && dd_args_has(args, "complete"); i++)
         if (dd_args_has(args, others[i]))
-            return dd_fail(DD_ERR_USAGE, "evaluate: --complete adds what RUN.h5 itself lacks; leave out --%s",
+            return dd_fail(DD_ERR_USAGE,
+                           "evaluate: --complete only adds metrics that are missing in RUN.h5; leave out --%s",
                            others[i]);
     return DD_OK;
 }
@@ -309,12 +310,11 @@ static dd_status configure(const dd_args *args, const char *path, dd_config *con
     if (!difference)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     dd_status status =
-        *difference
-            ? dd_fail(DD_ERR_USAGE,
-                      "%s was trained otherwise; only [sampling] and [evaluation] can change now. If --config is meant "
-                      "for its sampler alone, say what the run has by --set. What differs:\n%s",
-                      path, difference)
-            : DD_OK;
+        *difference ? dd_fail(DD_ERR_USAGE,
+                              "%s was trained with other settings; only [sampling] and [evaluation] can change now. If "
+                              "you only need the sampler of --config, set its values with --set. What differs:\n%s",
+                              path, difference)
+                    : DD_OK;
     free(difference);
     return status;
 }

@@ -8,14 +8,14 @@ static const dd_option options[] = {DD_DRAWS_OPTIONS};
 
 const dd_command dd_command_floor = {
     .name = "floor",
-    .summary = "measure fresh true points: what the metrics say of perfect samples",
+    .summary = "measure fresh true points: the metrics of perfect samples",
     .synopsis =
         "CONFIG --dataset NAME [--out DIR] [--overwrite] [--draws N] [--set KEY=VALUE ...] [--threads N] [--quiet]",
     .description =
-        "Draws as many points of the dataset's distribution as CONFIG's [evaluation] has samples, fresh ones that no "
-        "training set contains, and measures them as the samples of a network. Prints mean, standard deviation and the "
-        "middle 95 % over the draws of every metric, and at last `kl_divergence <mean>`. With --out each draw is a "
-        "result file, DIR/floor/<dataset>/seed_<n>.h5.",
+        "Draws fresh points of the dataset's distribution, which no training set contains (as many as CONFIG's "
+        "evaluation.samples), and measures them like the samples of a network. Prints mean, standard deviation and the "
+        "middle 95 % over the draws for every metric, and at the end `kl_divergence <mean>`. With --out, each draw is "
+        "written to a result file, DIR/floor/<dataset>/seed_<n>.h5.",
     .least_words = 1,
     .most_words = 1,
     .words_name = "CONFIG",

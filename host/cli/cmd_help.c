@@ -1,4 +1,4 @@
-/* dualdiff help: what --help prints, and manual pages. */
+/* dualdiff help: print the same as --help, or write manual pages. */
 #include <stdio.h>
 
 #include "base/error.h"

@@ -20,13 +20,13 @@ const dd_command dd_command_info = {
     .name = "info",
     .summary = "print what a configuration, a stored file or a dataset is",
     .synopsis = "CONFIG|RUN.h5|DATASET",
-    .description = "Prints the layers and parameters of the network, its floating point operations a step, the noise "
-                   "schedule's ends and the resolved configuration; of a stored file also where it comes from, its "
-                   "metrics and what it holds. Where a file has points that no training of its own made (`dualdiff "
-                   "oracle`, `floor`, `evaluate --config`), it says what they are in place of a network. Of a "
-                   "generated dataset (`dualdiff datasets` lists them): what "
-                   "it is, its modes, and the range of its points. A file that has a dataset's name is given as "
-                   "./NAME.",
+    .description =
+        "Prints the layers and parameters of the network, its floating point operations per step, the ends of the "
+        "noise schedule and the resolved configuration; for a stored file also its origin, its metrics and its "
+        "contents. For a file of points without a training (`dualdiff oracle`, `floor`, `evaluate --config`), it "
+        "prints what they are instead of a network. For a generated dataset (`dualdiff datasets` lists them), it "
+        "prints what it is, its modes, and the range of its points. A file that has a dataset's name must be given as "
+        "./NAME.",
     .least_words = 1,
     .most_words = 1,
     .words_name = "CONFIG, RUN.h5 or DATASET",
@@ -96,7 +96,7 @@ static void print_metrics(const char *path)
                    dd_metric_table[i].long_name);
 }
 
-/* What the points of a result are that has no training of its own; 0 of all other files. */
+/* Print what the points of a result without a training are; returns 0 for all other files. */
 static int print_untrained(hid_t file, const dd_header *h, const char *path)
 {
     char what[256];
@@ -189,7 +189,7 @@ static int is_toml(const char *path)
     return ending && !strcmp(ending, ".toml");
 }
 
-/* A word that is no configuration may have been meant as a dataset, a run's folder or a file of points. */
+/* The word is not a configuration. The user may have meant a dataset, a run's folder or a file of points. */
 static dd_status open_config(const char *word, dd_config *config)
 {
     char message[1024];
@@ -201,13 +201,13 @@ static dd_status open_config(const char *word, dd_config *config)
         return dd_fail(DD_ERR_IO, "%s, and `dualdiff datasets` the datasets", message);
     if (status == DD_ERR_CONFIG && !is_toml(word))
         return dd_fail(DD_ERR_CONFIG,
-                       "%s: neither an HDF5 file nor a configuration; points go to `dualdiff train CONFIG --dataset "
-                       "FILE`. Read as a configuration: %s",
+                       "%s: neither an HDF5 file nor a configuration; to train on points, use `dualdiff train CONFIG "
+                       "--dataset FILE`. Read as a configuration: %s",
                        word, message);
     return status;
 }
 
-/* By its name, so that a damaged one is read as what it should be; or by its contents. */
+/* Decide by the file's name, so that a damaged file is read as what it should be; else by its contents. */
 static int is_stored(const char *path)
 {
     static const char *const endings[] = {".h5", ".hdf5", ".checkpoint"};

@@ -10,19 +10,17 @@ static const dd_option options[] = {DD_DRAWS_OPTIONS};
 
 const dd_command dd_command_oracle = {
     .name = "oracle",
-    .summary = "sample with the exact denoiser: what no network can beat",
+    .summary = "sample with the exact denoiser: the best that a network can reach",
     .synopsis =
         "CONFIG --dataset NAME [--out DIR] [--overwrite] [--draws N] [--set KEY=VALUE ...] [--threads N] [--quiet]",
     .description =
-        "Samples as a trained network would, by CONFIG's [diffusion], [sampling] and [evaluation], but predicts the "
-        "noise exactly "
-        "from the dataset's known distribution. If the oracle is worse than the floor (`dualdiff floor`, fresh true "
-        "points), the protocol (schedule, T, start) is the cause. If a network is worse than the oracle, the network "
-        "is. Draw i "
-        "starts from the same noise as a network of seed i. A network can land a little below by chance where the "
-        "start of sampling is not the true distribution of x_T.\n\n"
-        "Prints mean, standard deviation and the middle 95 % over the draws of every metric, and at last "
-        "`kl_divergence <mean>`. With --out each draw is a result file, "
+        "Samples like a trained network with CONFIG's [diffusion], [sampling] and [evaluation], but predicts the noise "
+        "exactly from the dataset's known distribution. If the oracle is worse than the floor (`dualdiff floor`, fresh "
+        "true points), the sampling protocol (schedule, T, start) is the cause. If a network is worse than the oracle, "
+        "the network is the cause. Draw i starts from the same noise as a network of seed i. A network can be a little "
+        "better than the oracle by chance if sampling does not start from the true distribution of x_T.\n\n"
+        "Prints mean, standard deviation and the middle 95 % over the draws for every metric, and at the end "
+        "`kl_divergence <mean>`. With --out, each draw is written to a result file, "
         "DIR/oracle_<config>/<dataset>/seed_<n>.h5.",
     .least_words = 1,
     .most_words = 1,

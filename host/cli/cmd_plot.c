@@ -10,8 +10,8 @@
 #include "cli/python_tool.h"
 
 static const dd_option options[] = {
-    {"out", "DIR", 0, "where the pictures go; made if it is not there. Default: plots in the first DIR"},
-    {"dataset", "NAME", 0, "pictures of this dataset alone"},
+    {"out", "DIR", 0, "folder for the pictures; made if it does not exist. Default: plots in the first DIR"},
+    {"dataset", "NAME", 0, "draw only pictures of this dataset"},
     {0}};
 
 const dd_command dd_command_plot = {
@@ -29,7 +29,8 @@ const dd_command dd_command_plot = {
         "<dataset>_train_loss: smoothed training loss of all runs over the steps, mean over seeds.\n"
         "<dataset>_gating_weights_histogram: how those weights are distributed (lowest seed).\n"
         "<dataset>_gate_information: whether the gates follow the mode or the timestep.\n\n"
-        "Where `dualdiff analyze` has seen runs, <dataset>_reverse_process.gif shows them all on their way from noise "
+        "If `dualdiff analyze` has analysed runs, <dataset>_reverse_process.gif shows all of them on the way from "
+        "noise "
         "to "
         "samples, next to the data; and of each (lowest seed) there are <dataset>_<run>_gate_map, _gate_over_time and "
         "_gate_by_region as PNG.\n\n"
@@ -38,8 +39,8 @@ const dd_command dd_command_plot = {
         "that is damaged is named and left out: the pictures of the others are drawn, and the exit status is 5. "
         "Settings "
         "of your own for matplotlib do not change the pictures.\n\n"
-        "Needs Python 3 with numpy, h5py and matplotlib. The Python that is used: the one named in the environment "
-        "variable DUALDIFF_PYTHON, else .venv/bin/python3 of the source folder, else python3.",
+        "Needs Python 3 with numpy, h5py and matplotlib. The program uses the Python named in the environment variable "
+        "DUALDIFF_PYTHON, else .venv/bin/python3 of the source folder, else python3.",
     .least_words = 1,
     .most_words = -1,
     .words_name = "DIR",
@@ -49,7 +50,7 @@ const dd_command dd_command_plot = {
     .run = dd_cmd_plot,
 };
 
-/* Move the dataset's entries to the front; *count becomes their number. DD_ERR_USAGE: there are none. */
+/* Move the dataset's entries to the front; *count becomes their number. DD_ERR_USAGE if there are none. */
 static dd_status keep_dataset(dd_entries *entries, const char *dataset, int *count)
 {
     const char **names = malloc((size_t)entries->count * sizeof *names);
@@ -88,8 +89,8 @@ static dd_status plot(const dd_args *args, dd_entries *entries)
         DD_TRY(dd_entries_complete(entries));
     if (!entries->count)
         return dd_fail(DD_ERR_IO,
-                       "plot: no finished run under %s; `dualdiff train` makes them, and `dualdiff info FILE` "
-                       "says what a file holds",
+                       "plot: no finished run under %s; `dualdiff train` makes one, and `dualdiff info FILE` says what "
+                       "a file contains",
                        args->word[0]);
     int count = entries->count;
     if (dataset)

@@ -14,7 +14,7 @@
 #include "version.h"
 
 static const dd_option options[] = {
-    {"out", "FILE.html", 0, "where the report goes. Default: report.html in the first DIR"}, DD_OVERWRITE_OPTION, {0}};
+    {"out", "FILE.html", 0, "file of the report. Default: report.html in the first DIR"}, DD_OVERWRITE_OPTION, {0}};
 
 const dd_command dd_command_report = {
     .name = "report",
@@ -107,7 +107,7 @@ static dd_status report(const dd_args *args, dd_entries *entries)
     if (!entries->count)
         DD_TRY(dd_entries_complete(entries));
     if (!entries->count)
-        return dd_fail(DD_ERR_IO, "report: no finished run under %s; `dualdiff train` makes them", args->word[0]);
+        return dd_fail(DD_ERR_IO, "report: no finished run under %s; `dualdiff train` makes one", args->word[0]);
     DD_TRY(dd_warn_of_mixtures(entries, entries->count));
     if (asprintf(&in_first, "%s/report.html", args->word[0]) < 0)
         return dd_fail(DD_ERR_MEMORY, "out of memory");

@@ -14,18 +14,18 @@
 static const dd_option options[] = {
     {"n", "N", 0, "how many points. Default: 10000."},
     {"seed", "S", 0,
-     "seed of the noise. Default: the run's own, which gives the points that are stored in it again (the first N of "
+     "seed of the noise. Default: the run's own, which generates the stored points again (the first N of "
      "them)."},
     {"out", "FILE", 0,
-     "where to write: .csv (columns x1, x2 and, where there is a gate, its weights at timestep 0, which --dataset "
-     "passes over), .npy (n x 2 "
+     "file to write: .csv (columns x1, x2 and, if there is a gate, its weights at timestep 0, which --dataset "
+     "ignores), .npy (n x 2 "
      "float32) "
-     "or .h5 (laid out like a result). A .csv that is there may be points of your own and is replaced with "
-     "--overwrite only. Default: CSV on standard output."},
+     "or .h5 (laid out like a result). An existing .csv may contain your own points and is replaced only with "
+     "--overwrite. Default: CSV on standard output."},
     DD_OVERWRITE_OPTION,
     {"dataset", "FILE", 0,
-     "the points that the run was trained on, where sampling starts from them (sampling.start) and they are a file "
-     "that is no longer where it was."},
+     "the points that the run was trained on; needed if sampling starts from them (sampling.start) and they are a file "
+     "that was moved."},
     DD_HEADER_OPTION,
     DD_BACKEND_OPTION,
     {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core."},
@@ -71,7 +71,7 @@ static dd_status sample(const char *path, const dd_loaded *s, const dd_points *t
     return status;
 }
 
-/* Before the work, not after it. */
+/* Check this before the work. */
 static dd_status check_ending(const char *out)
 {
     static const char *const endings[] = {".h5", ".hdf5", ".csv", ".npy"};
@@ -88,7 +88,7 @@ static int is_same_file(const char *a, const char *b)
     return !stat(a, &of_a) && !stat(b, &of_b) && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
 }
 
-/* Whether `out` is the file that FILE or FILE:inner names; a FILE may have colons in its own name. */
+/* Whether `out` is the file that FILE or FILE:inner names. The name of FILE may contain colons. */
 static int is_dataset_file(const char *dataset, const char *out)
 {
     char name[DD_DATASET_PATH];
@@ -102,7 +102,7 @@ static int is_dataset_file(const char *dataset, const char *out)
     return same;
 }
 
-/* The run itself and its data stay even with --overwrite. `asked`: what --dataset names, or NULL. */
+/* The run itself and its data are never replaced, even with --overwrite. `asked`: the value of --dataset, or NULL. */
 static dd_status check_target(const char *run, const dd_header *header, const char *asked, const char *out,
                               int overwrite)
 {

@@ -15,18 +15,20 @@
 static const dd_option options[] = {
     {"dataset", "NAME|FILE", 1,
      "what to train on: a generated set (`dualdiff datasets` lists them), or a file of 2-D points (.csv, .tsv, .txt, "
-     "also with .gz, .npy, .npz, FILE.h5:/path, or - for text on standard input). Several make one run each. Default: "
-     "the experiment's four, circle, dino, line and moons."},
+     "also with .gz, .npy, .npz, FILE.h5:/path, or - for text on standard input). Each of several gives its own run. "
+     "Default: the experiment's four: circle, dino, line and moons."},
     DD_HEADER_OPTION,
-    {"seeds", "LIST", 0, "seeds to train, for instance 0-4 or 1,5,7; one run each, trained together. Default: 0."},
+    {"seeds", "LIST", 0,
+     "seeds to train, for instance 0-4 or 1,5,7. Each seed gives its own run; they are trained together. Default: 0."},
     {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance training.steps=2000. May be given many times."},
     DD_BACKEND_OPTION,
     {"threads", "N", 0,
-     "threads of the CPU backend, and of the metrics on any. Default: 0, one per core. Results do not depend on it."},
-    {"out", "DIR", 0, "where results go: DIR/<config>/<dataset>/seed_<n>.h5. Default: runs."},
+     "threads of the CPU backend, and of the metrics with any backend. Default: 0, one per core. Results do not depend "
+     "on it."},
+    {"out", "DIR", 0, "folder for results: DIR/<config>/<dataset>/seed_<n>.h5. Default: runs."},
     {"name", "NAME", 0,
-     "store the results under NAME, not under the configuration's name: DIR/NAME/<dataset>/seed_<n>.h5. For what --set "
-     "makes of a configuration that is stored already."},
+     "store the results under NAME, not under the configuration's name: DIR/NAME/<dataset>/seed_<n>.h5. Use it when "
+     "--set changes a configuration whose results are already stored."},
     {"quiet", NULL, 0, "print nothing but errors."},
     {0}};
 
@@ -43,13 +45,15 @@ const dd_command dd_command_train = {
         "newest checkpoint; at the end seed_<n>.h5 is the result (parameters, losses, gating weights, samples and "
         "metrics), and the checkpoint is removed. "
         "DIR/<config>/final_info.json sums up.\n\n"
-        "The same command resumes where an interrupted one was (Ctrl-C, a signal, a crash, a power cut), to the same "
-        "bits, or says that all is done. It refuses to resume with another [model], [diffusion], [training] or data; "
+        "The same command resumes an interrupted training (Ctrl-C, a signal, a crash, a power failure) and gives the "
+        "same bits, or it says that everything is done. It refuses to resume with another [model], [diffusion], "
+        "[training] or data; "
         "backend, threads, checkpoint_every, keep_checkpoint and [evaluation] may change.\n\n"
         "Signals: INT (Ctrl-C), TERM, HUP (the terminal was closed) and XCPU (a limit on CPU time) finish the block of "
-        "steps that is being computed, write a checkpoint and end the program; a second INT or TERM ends it at once. "
+        "steps that is being computed, write a checkpoint and end the program; a second INT or TERM ends it "
+        "immediately. "
         "USR1 and USR2 write a checkpoint, and training "
-        "continues: let a batch system send one before its time limit. Under nohup, HUP is ignored.",
+        "continues: a batch system can send one before its time limit. Under nohup, HUP is ignored.",
     .least_words = 1,
     .most_words = 1,
     .words_name = "CONFIG",
@@ -60,8 +64,8 @@ const dd_command dd_command_train = {
 
 static volatile sig_atomic_t stop_requested, checkpoint_requested;
 
-/* Why "auto" took the CPU, where there is a GPU that it could have been; "" where there is none. `dualdiff --version`
- * says it on any machine. */
+/* Why "auto" took the CPU although there is a GPU; "" if there is no GPU. `dualdiff --version` prints the reason on any
+ * machine. */
 static const char *unused_gpu(const dd_backend *backend)
 {
     return strcmp(dd_backend_name(backend), "cpu") || access("/dev/nvidiactl", F_OK) ? "" : dd_backend_reason(backend);
@@ -86,7 +90,7 @@ static dd_status run_job(const dd_args *args, dd_job *job)
              dd_backend_device(backend), dd_backend_threads(backend), dd_plural(dd_backend_threads(backend)),
              *reason ? "; the GPU here is not used: " : "", reason);
     dd_progress_message(&view, line);
-    signal(SIGPIPE, SIG_IGN); /* who reads the progress may leave; training goes on */
+    signal(SIGPIPE, SIG_IGN); /* the reader of the progress may exit; training continues */
     dd_signals_catch(&stop_requested, &checkpoint_requested);
     dd_status status = dd_train(backend, job);
     dd_progress_clear(&view);
@@ -94,7 +98,7 @@ static dd_status run_job(const dd_args *args, dd_job *job)
     return status;
 }
 
-/* What the results are stored under. */
+/* The name under which the results are stored. */
 static dd_status name_of(const dd_args *args, char name[DD_NAME])
 {
     const char *given = dd_args_value(args, "name", NULL);

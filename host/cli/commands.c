@@ -15,11 +15,11 @@ const dd_command *const dd_commands[] = {
 const char dd_program_summary[] = "train small diffusion models of two experts and a gate";
 
 const dd_note dd_environment[] = {
-    {"DUALDIFF_PYTHON", "the Python that plot, report and compare --reference use. Default: .venv/bin/python3 of the "
-                        "source folder, else python3."},
+    {"DUALDIFF_PYTHON", "the Python for plot, report and compare --reference. Default: .venv/bin/python3 of the source "
+                        "folder, else python3."},
     {"DUALDIFF_CUDA_LIBRARY", "file of the CUDA backend. Default: libdualdiff_cuda.so near the program."},
-    {"DUALDIFF_ISA", "plain, avx2 or avx512: the instructions that the CPU backend uses. Default: the best."},
-    {"CUDA_VISIBLE_DEVICES", "the devices that CUDA sees; the first of them is used."},
+    {"DUALDIFF_ISA", "plain, avx2 or avx512: the instruction set of the CPU backend. Default: the best."},
+    {"CUDA_VISIBLE_DEVICES", "the devices that CUDA may use; dualdiff uses the first one."},
     {0}};
 
 dd_status dd_command_find(const char *word, const dd_command **command)
@@ -39,8 +39,9 @@ dd_status dd_command_find(const char *word, const dd_command **command)
 
 void dd_program_help(void)
 {
-    printf("dualdiff - %s\n\nusage: dualdiff COMMAND ...      `dualdiff COMMAND --help` prints all of it\n\nCommands\n",
-           dd_program_summary);
+    printf(
+        "dualdiff - %s\n\nusage: dualdiff COMMAND ...      `dualdiff COMMAND --help` prints the details\n\nCommands\n",
+        dd_program_summary);
     for (int i = 0; dd_commands[i]; i++)
         printf("    %-10s %s\n", dd_commands[i]->name, dd_commands[i]->summary);
     printf("\n    --version  program version, commit and backends (-V)\n    --help     this (-h)\n\n");

@@ -12,7 +12,7 @@
 
 /* ---- what a word can be ---- */
 
-/* By the name that --help gives a word or an option's value. */
+/* What can complete a word or an option's value, by its name in --help. */
 typedef enum kind { NOTHING, FILES, FOLDERS, RUNS, CONFIGS, DATASETS, KEYS, METRICS, COMMANDS, CHOICE, KINDS } kind;
 
 static int is_choice(const char *value)

@@ -99,7 +99,7 @@ static dd_status find_own(const char *word, char **path)
     return status;
 }
 
-/* A folder of results may have a configuration's name. */
+/* A folder of results may have the name of a configuration. */
 dd_status dd_config_find(const char *word, char **path)
 {
     int given = strchr(word, '/') || is_file(word);
@@ -149,8 +149,8 @@ dd_status dd_reading_option(const dd_args *args, dd_reading *reading)
 {
     const char *word = dd_args_value(args, "header", NULL);
     if (word && !dd_args_has(args, "dataset"))
-        return dd_fail(DD_ERR_USAGE, "%s: --header is about a file; name it with --dataset", args->command->name);
+        return dd_fail(DD_ERR_USAGE, "%s: --header needs a file; name it with --dataset", args->command->name);
     if (word && dd_header_row_parse(word, &reading->header))
-        return dd_fail(DD_ERR_USAGE, "%s: --header %s: yes, no or auto is wanted", args->command->name, word);
+        return dd_fail(DD_ERR_USAGE, "%s: --header %s: must be yes, no or auto", args->command->name, word);
     return DD_OK;
 }

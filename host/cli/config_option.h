@@ -9,19 +9,20 @@
 #include "config/config.h"
 #include "data/dataset.h"
 
-/* The file that `word` names. A word without a slash may be a name: a file `word` or `word`.toml in the current folder
- * comes first, then the program's own configuration of that name. malloc'ed. DD_ERR_IO names the closest one and where
- * was looked. */
+/* The path of the file that `word` names, malloc'ed. A word without a slash may be a name: first a file `word` or
+ * `word`.toml in the current folder is tried, then the program's own configuration of that name. DD_ERR_IO names the
+ * closest configuration and the folder that was searched. */
 DD_CHECKED dd_status dd_config_find(const char *word, char **path);
 
-/* Read and check the configuration that `word` names, without and with the command's --set. */
+/* Read and check the configuration that `word` names: the first without, the second with the command's --set. */
 DD_CHECKED dd_status dd_config_open(const char *word, dd_config *config);
 DD_CHECKED dd_status dd_read_config(const dd_args *args, dd_config *config);
 
-/* Override `config` by the command's --set, and check it. */
+/* Override `config` with the command's --set, and check it. */
 DD_CHECKED dd_status dd_override_config(const dd_args *args, dd_config *config);
 
-/* The name that results go by: "configs/run_1.toml" is run_1. DD_ERR_USAGE where it cannot be part of a path. */
+/* The name under which results are stored: run_1 for "configs/run_1.toml". DD_ERR_USAGE if it cannot be part of a
+ * path. */
 DD_CHECKED dd_status dd_config_name(const char *path, char out[DD_NAME]);
 
 /* ---- the program's own ---- */
@@ -32,7 +33,7 @@ typedef struct dd_config_names {
     char **name; /* sorted */
 } dd_config_names;
 
-/* A folder that isn't there has none. */
+/* A folder that does not exist has none. */
 DD_CHECKED dd_status dd_config_names_read(dd_config_names *names);
 void dd_config_names_free(dd_config_names *names);
 
@@ -40,8 +41,8 @@ void dd_config_names_free(dd_config_names *names);
 #define DD_HEADER_OPTION                                                                                               \
     {                                                                                                                  \
         "header", "yes|no|auto", 0,                                                                                    \
-            "whether the first row of a CSV names the columns. Default: auto, it does if it holds no number; where "   \
-            "numbers could be names (0,1 or 2020,2021) the command asks for yes or no."                                \
+            "whether the first row of a CSV names the columns. Default: auto, which means yes if the row has no "      \
+            "number; if its numbers could be names (0,1 or 2020,2021), the command asks for yes or no."                \
     }
 
 /* The option of commands that compute with a network, for their tables. */

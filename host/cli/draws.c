@@ -60,7 +60,7 @@ void dd_draws_close(dd_draws *d)
 
 /* ---- storing ---- */
 
-/* What is stored under this name already was made from the same data and, where it matters, schedule. */
+/* Check that a stored result of this name was made from the same data and, if it matters, with the same schedule. */
 static dd_status check_configuration(const dd_draws *d, const dd_draw_source *source, const char *path)
 {
     static const char *const sections[] = {"data", "evaluation", "diffusion", "sampling", NULL};
@@ -105,7 +105,7 @@ static dd_status store(const dd_draws *d, const dd_draw_source *source, uint64_t
     return status;
 }
 
-/* Before the work, not after it. */
+/* Check this before the work. */
 static dd_status check_all_stored(const dd_draws *d, const dd_draw_source *source)
 {
     dd_status status = DD_OK;

@@ -13,11 +13,13 @@
 /* The options of both, for their tables. */
 #define DD_DRAWS_OPTIONS                                                                                               \
     {"dataset", "NAME", 0,                                                                                             \
-     "a generated set, whose distribution is known (`dualdiff datasets` lists them); must be given."},                 \
-        {"out", "DIR", 0, "write each draw as a result file, which `dualdiff compare DIR` shows beside the runs."},    \
-        DD_OVERWRITE_OPTION, {"draws", "N", 0, "how many; draw i has seed i, from 0 on. Default: 5."},                 \
+     "a generated set, because its distribution is known (`dualdiff datasets` lists them); required."},                \
+        {"out", "DIR", 0,                                                                                              \
+         "write each draw as a result file, which `dualdiff compare DIR` shows together with the runs."},              \
+        DD_OVERWRITE_OPTION, {"draws", "N", 0, "number of draws; draw i has seed i, starting at 0. Default: 5."},      \
         {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance diffusion.timesteps=250."},                  \
-        {"threads", "N", 0, "threads. Default: 0, one per core. Results do not depend on it."}, DD_OPTION_QUIET,       \
+        {"threads", "N", 0, "number of threads. Default: 0, one per core. Results do not depend on it."},              \
+        DD_OPTION_QUIET,                                                                                               \
     {                                                                                                                  \
         0                                                                                                              \
     }
@@ -26,30 +28,29 @@ typedef struct dd_draws {
     dd_config config;
     char config_name[64];
     const char *dataset, *out; /* out NULL: nothing is stored */
-    int overwrite;             /* replace draws of another configuration, too */
+    int overwrite;             /* also replace draws of another configuration */
     int draws;
     dd_backend *backend;
     dd_truth truth;
-    dd_points points; /* the training set, against which draws are measured */
+    dd_points points; /* the training set, with which the draws are compared */
     dd_progress_view *view;
 } dd_draws;
 
-/* From the parsed command line. The view is the caller's for as long as d is open. */
+/* Fill d from the parsed command line. The view must exist as long as d is open. */
 DD_CHECKED dd_status dd_draws_open(const dd_args *args, dd_progress_view *view, dd_draws *d);
 void dd_draws_close(dd_draws *d);
 
 typedef struct dd_draw_source {
-    char run[96];       /* name of the run that results are stored under */
-    const char *points; /* what the points are, for the file */
-    int diffuses;       /* they come by [diffusion] and [sampling] from initial noise, which is stored with them:
-                           inference_time is theirs,       and a stored result has to agree in it */
+    char run[96];       /* name of the run under which results are stored */
+    const char *points; /* text for the file: what the points are */
+    int diffuses;       /* they are sampled from initial noise by [diffusion] and [sampling] */
     const void *user;
-    /* Draw `seed`: x (n, 2), and initial_noise (n, 2) of what diffuses. */
+    /* Make draw number `seed`: x (n, 2), and initial_noise (n, 2) if diffuses. */
     dd_status (*draw)(const dd_draws *d, const void *user, uint64_t seed, uint32_t n, float *x, float *initial_noise);
 } dd_draw_source;
 
-/* Draw, measure, store and print: a line a metric with mean, standard deviation and the middle 95 % over the draws; at
- * last "kl_divergence <mean>" alone. */
+/* Draw, measure, store and print: one line for each metric with mean, standard deviation and the middle 95 % over the
+ * draws; the last line is only "kl_divergence <mean>". */
 DD_CHECKED dd_status dd_draws_run(const dd_draws *d, const dd_draw_source *source);
 
 #endif

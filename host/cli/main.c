@@ -1,4 +1,4 @@
-/* dualdiff: the program. Only this file ends it. */
+/* dualdiff: the program. Only this file ends the process. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -53,8 +53,9 @@ static dd_status run(int argc, char **argv)
     return command->run(argc - 2, argv + 2);
 }
 
-/* Where a standard stream is closed (a daemon's, or `>&-`), the first file that is opened would take its number, and
- * messages would be written into it. /dev/null takes it instead, so that using the stream fails as it would have. */
+/* If a standard stream is closed (in a daemon, or by `>&-`), the first file that the program opens would get its
+ * number, and messages would be written into that file. So /dev/null takes the number, and using the stream fails as
+ * before. */
 static void keep_standard_descriptors(void)
 {
     for (int i = 0; i < 3; i++)
@@ -62,15 +63,15 @@ static void keep_standard_descriptors(void)
             return;
 }
 
-/* ---- ends that are not ours ---- */
+/* ---- crashes of libraries ---- */
 
-/* The HDF5 library crashes, or ends the program, on some damaged files and where memory is out, and then no status can
- * be returned. Say so. Only what a signal handler may call. */
+/* The HDF5 library crashes, or ends the program, on some damaged files and when memory is out; then no status can be
+ * returned, so print a message. Only functions that a signal handler may call. */
 static void report_crash(void)
 {
     static const char text[] =
-        "dualdiff: a crash. The HDF5 library does this with some damaged files and where memory is out: name another "
-        "file, or free memory. Files that were complete are as they were. If neither is the cause, report it.\n";
+        "dualdiff: a crash. The HDF5 library crashes on some damaged files and when memory is out: use another file, "
+        "or free memory. Complete files were not changed. If neither is the cause, please report it.\n";
     ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
     (void)written;
 }
@@ -81,7 +82,7 @@ static void on_crash(int number)
     raise(number); /* delivered at the return, with the default action: a core dump where those are on */
 }
 
-static int returned; /* main has reported how it went */
+static int returned; /* main has reported the outcome */
 
 static void on_exit_of_a_library(void)
 {
@@ -89,14 +90,14 @@ static void on_exit_of_a_library(void)
         report_crash();
 }
 
-/* A sanitizer says more of a crash than this program can. */
+/* A sanitizer reports more about a crash than this program can. */
 #if defined(__SANITIZE_ADDRESS__)
 enum { SANITIZED = 1 };
 #else
 enum { SANITIZED = 0 };
 #endif
 
-/* On a stack of its own, as the crash may be that the stack is full. */
+/* The handler has its own stack, because a full stack may be the cause of the crash. */
 static void watch_for_crashes(void)
 {
     static const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};

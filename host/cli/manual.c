@@ -13,7 +13,7 @@
 
 /* ---- text as roff ---- */
 
-/* Text in which roff sees no request, no hyphen that breaks and no typographic quote. */
+/* Text, escaped so that roff finds no request, no hyphen for a line break and no typographic quote. */
 static void put_text(FILE *out, const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
@@ -95,7 +95,7 @@ static void put_options(FILE *out, const dd_option *option)
     fputs(".TP\n\\fB\\-\\-help\\fR\nprint this\n", out);
 }
 
-/* Lines that are indented for --help. */
+/* Lines that are indented in --help. */
 static void put_examples(FILE *out, const char *examples)
 {
     fputs(".SH EXAMPLES\n.nf\n", out);

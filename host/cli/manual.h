@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "cli/args.h"
 
-/* Write dualdiff.1 and a page dualdiff-<command>.1 for each command into the folder `dir`, which is made if it is not
- * there. */
+/* Write dualdiff.1 and a page dualdiff-<command>.1 for each command into the folder `dir`, which is made if it does not
+ * exist. */
 DD_CHECKED dd_status dd_manual_write(const char *dir);
 
 #endif

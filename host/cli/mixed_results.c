@@ -6,8 +6,8 @@
 
 #include "store/store.h"
 
-/* The sections that a result depends on: fresh true points have no loss and were not sampled step by step, samples of
- * the exact denoiser have no loss. */
+/* The configuration sections that a result depends on. Fresh true points have no loss and were not sampled in steps;
+ * samples of the exact denoiser have no loss. */
 static const char *const *sections_of(const dd_entry *entry)
 {
     static const char *const sections[] = {"model", "training", "diffusion", "sampling", "evaluation", "data", NULL};
@@ -27,8 +27,10 @@ static dd_status warn_of_configurations(const dd_entry *entry, int count)
             return dd_fail(DD_ERR_MEMORY, "out of memory");
         mixed = *difference != '\0';
         if (mixed)
-            fprintf(stderr, "dualdiff: warning: %s and %s have one name but differ, so a mean of %s says little:\n%s\n",
-                    entry[0].path, entry[i].path, entry[0].run, difference);
+            fprintf(
+                stderr,
+                "dualdiff: warning: %s and %s have the same name but differ, so a mean of %s is not meaningful:\n%s\n",
+                entry[0].path, entry[i].path, entry[0].run, difference);
         free(difference);
     }
     return DD_OK;
@@ -42,8 +44,8 @@ static int first_of_dataset(const dd_entry *entry, int i)
     return !isnan(entry[i].metrics.kl_divergence);
 }
 
-/* The rows of one dataset, of which entry[0] is the first: up to the first that was measured in another way. A row is
- * known by its first seed; others in it are warn_of_configurations's. */
+/* Compare the rows of one dataset, which begin at entry[0], and stop at the first one that was measured differently.
+ * Only the first seed of a row is compared; warn_of_configurations compares the others. */
 static dd_status warn_of_evaluations(const dd_entries *entries, int from, int count)
 {
     const dd_entry *entry = entries->entry;

@@ -1,4 +1,4 @@
-/* Results that are shown together and should not be: `compare`, `plot` and `report` warn of them. */
+/* Warnings for results that are shown together but cannot be compared, used by `compare`, `plot` and `report`. */
 #ifndef DD_MIXED_RESULTS_H
 #define DD_MIXED_RESULTS_H
 

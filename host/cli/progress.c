@@ -8,9 +8,9 @@
 
 #include "base/clock.h"
 
-/* Seconds between updates, and how long a command may take in silence. */
+/* Seconds between updates, and seconds before the first output. */
 static const double bar_every = .1, line_every = 10., silence = 2.;
-enum { BAR = 30, LEAST = 10, TEXT = 1024 }; /* a loss of 1e308 fits */
+enum { BAR = 30, LEAST = 10, TEXT = 1024 }; /* enough for a loss of 1e308 */
 
 void dd_progress_start(dd_progress_view *view, int quiet)
 {
@@ -45,8 +45,8 @@ static int terminal_columns(void)
     return ioctl(2, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
 }
 
-/* The bar and the text in one line of the terminal, because only one can be taken back: the bar gives way, then the
- * text's end. */
+/* Print the bar and the text in one line of the terminal, because only one line can be overwritten. If the line is too
+ * short, first the bar is shortened, then the text. */
 static void print_bar(long long done, long long total, const char *text)
 {
     int columns = terminal_columns() - 1, room = columns - (int)strlen(text) - 3, length = room < BAR ? room : BAR;
@@ -59,7 +59,7 @@ static void print_bar(long long done, long long total, const char *text)
     fprintf(stderr, "%.*s", columns, text);
 }
 
-/* keep: the line is not taken back. */
+/* keep: the line stays on the terminal. */
 static void print(dd_progress_view *view, long long done, long long total, const char *text, int keep)
 {
     dd_progress_clear(view);

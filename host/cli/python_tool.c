@@ -16,9 +16,9 @@
 extern char **environ;
 
 enum {
-    SCRIPT = 3, /* its place in the command line, after the interpreter and its own options */
+    SCRIPT = 3, /* its index in the command line, after the interpreter and its options */
     MOST_ARGUMENTS = 16,
-    OWN_ARGUMENTS = SCRIPT + 1 + 2, /* before and after those of the caller */
+    OWN_ARGUMENTS = SCRIPT + 1 + 2, /* number of words before and after those of the caller */
     MISSING_PACKAGE = 3             /* exit status of a script, as in python/runs.py */
 };
 
@@ -49,8 +49,9 @@ static int begins_with_any(const char *text, const char *const *beginnings)
     return *beginnings != NULL;
 }
 
-/* A user's settings for Python change what scripts do: PYTHONOPTIMIZE, PYTHONWARNINGS=error, PYTHONSAFEPATH. Those that
- * say where numpy and the others are must stay, but for the source's own Python, which has all it needs. */
+/* A user's settings for Python can change what scripts do: PYTHONOPTIMIZE, PYTHONWARNINGS=error, PYTHONSAFEPATH.
+ * Settings that say where packages are must be kept, except for the source folder's own Python, which has all
+ * packages. */
 static int is_for_tools(const char *variable, int own)
 {
     static const char *const harmless[] = {"PYTHONDONTWRITEBYTECODE=", "PYTHONPYCACHEPREFIX=", NULL};
@@ -74,14 +75,14 @@ static char **environment_for(const char *interpreter)
     return list;
 }
 
-/* ---- what goes in, and what comes back ---- */
+/* ---- input and output ---- */
 
 static dd_status temporary_failed(void)
 {
     return dd_fail(DD_ERR_IO, "a temporary file cannot be written: %s; free space in /tmp", strerror(errno));
 }
 
-/* Write the entries into `list`, which is then read from its beginning. */
+/* Write the entries into `list`, then rewind it for reading. */
 static dd_status list_entries(FILE *list, const dd_entry *entry, int count)
 {
     for (int i = 0; i < count; i++)
@@ -90,7 +91,7 @@ static dd_status list_entries(FILE *list, const dd_entry *entry, int count)
     return fflush(list) || ferror(list) || fseek(list, 0, SEEK_SET) ? temporary_failed() : DD_OK;
 }
 
-/* The paths that the script left out, a NUL after each. It has said why. */
+/* Read the paths that the script left out, a NUL after each. The script has printed the reasons. */
 static dd_status take_left_out(FILE *list, dd_entries *entries)
 {
     char *path = NULL;
@@ -110,16 +111,15 @@ static dd_status missing_package(const char *interpreter, const char *script)
     char *needed = dd_share_path("requirements.txt", "requirements.txt");
     if (!needed)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    dd_status status =
-        dd_fail(DD_ERR_TOOL,
-                "%s lacks a package that %s needs: python3 -m pip install -r %s, or name a Python that has "
-                "numpy, h5py and matplotlib in DUALDIFF_PYTHON",
-                interpreter, script, needed);
+    dd_status status = dd_fail(DD_ERR_TOOL,
+                               "%s does not have a package that %s needs: run python3 -m pip install -r %s, or set "
+                               "DUALDIFF_PYTHON to a Python that has numpy, h5py and matplotlib",
+                               interpreter, script, needed);
     free(needed);
     return status;
 }
 
-/* A stream that was closed when this program began cannot be written (main.c), which a script would take for a fault.
+/* A stream that was closed when this program began is not writable (main.c), and a script would treat that as an error.
  */
 static void replace_closed(posix_spawn_file_actions_t *actions)
 {
@@ -135,11 +135,11 @@ static dd_status failed(const char *interpreter, const char *script, int wait_st
                        WTERMSIG(wait_status));
     if (WEXITSTATUS(wait_status) == MISSING_PACKAGE)
         return missing_package(interpreter, script);
-    return dd_fail(DD_ERR_TOOL, "%s %s failed with exit status %d; what it said is above", interpreter, script,
+    return dd_fail(DD_ERR_TOOL, "%s %s failed with exit status %d; its messages are above", interpreter, script,
                    WEXITSTATUS(wait_status));
 }
 
-/* The script's HDF5 would call files damaged on a file system without locks. */
+/* On a file system without locks, the script's HDF5 would report files as damaged. */
 static void leave_out_locks(const dd_entry *entry, int count)
 {
     int file = count ? open(entry[0].path, O_RDONLY | O_CLOEXEC) : -1;
@@ -174,7 +174,8 @@ static dd_status start_and_wait(const char *interpreter, const char *const *word
                                                                : failed(interpreter, words[SCRIPT], wait_status);
 }
 
-/* Names and paths are bytes: -X utf8 hands them through as they are, whatever the locale is. `left_out` is inherited.
+/* Names and paths are bytes: with -X utf8 the script gets them unchanged in every locale. The script inherits
+ * `left_out`.
  */
 static dd_status run_script(const char *path, const char *const *argument, FILE *list, FILE *left_out)
 {
@@ -200,8 +201,9 @@ dd_status dd_tool_run(const char *script, const char *const *argument, dd_entrie
     if (!list || !left_out)
         DD_CHECK(temporary_failed());
     if (access(path, R_OK))
-        DD_CHECK(dd_fail(DD_ERR_TOOL, "%s: %s; install dualdiff with its share folder, or keep its source in place",
-                         path, strerror(errno)));
+        DD_CHECK(dd_fail(DD_ERR_TOOL,
+                         "%s: %s; install dualdiff with its share folder, or do not move its source folder", path,
+                         strerror(errno)));
     DD_CHECK(list_entries(list, entries->entry, count));
     leave_out_locks(entries->entry, count);
     status = run_script(path, argument, list, left_out);

@@ -9,8 +9,9 @@
  * the end, and wait for it. Its standard input gets the first `count` entries, each as run, dataset, seed and path
  * with a NUL after each. Files that it finds damaged are added to entries->left_out.
  *
- * The interpreter is that of DUALDIFF_PYTHON, of the source's .venv, or python3. Of the user's settings for Python it
- * gets only those that say where packages are. DD_ERR_TOOL: script or interpreter is missing, or it failed. */
+ * The interpreter is DUALDIFF_PYTHON, else that of the source's .venv, else python3. It gets only those of the user's
+ * Python settings that say where packages are. DD_ERR_TOOL: the script or the interpreter is missing, or the script
+ * failed. */
 DD_CHECKED dd_status dd_tool_run(const char *script, const char *const *argument, dd_entries *entries, int count);
 
 #endif

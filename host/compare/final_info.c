@@ -1,4 +1,4 @@
-/* final_info.json, in the form that tools made for the reference read. */
+/* final_info.json, in the form that tools for the reference read. */
 #define _GNU_SOURCE /* asprintf */
 #include "compare/final_info.h"
 
@@ -11,7 +11,7 @@
 #include "base/text_file.h"
 #include "store/overwrite.h"
 
-/* A file's stem is any bytes; JSON is UTF-8: what is not becomes U+FFFD. */
+/* A file's name may be any bytes, but JSON is UTF-8: invalid bytes become U+FFFD. */
 static void write_string(FILE *out, const char *text)
 {
     const unsigned char *s = (const unsigned char *)text;
@@ -33,7 +33,7 @@ static void write_string(FILE *out, const char *text)
 
 typedef enum value_kind { MEANS, STANDARD_ERRORS } value_kind;
 
-/* "key": {metric: value, ...} with the values that there are; nothing at all if there are none. */
+/* "key": {metric: value, ...} with the values that exist; nothing if there are none. */
 static void write_values(FILE *out, const char *key, const dd_entry *entry, int count, value_kind kind)
 {
     int written = 0;
@@ -56,7 +56,7 @@ static void write_values(FILE *out, const char *key, const dd_entry *entry, int 
         fprintf(out, "\"%s\": {}", key);
 }
 
-/* Entries of one run, sorted by dataset. */
+/* Write the entries of one run, sorted by dataset. */
 static dd_status write_run(FILE *out, const void *data)
 {
     const dd_entries *run = data;
@@ -87,7 +87,7 @@ dd_status dd_final_info_write_entries(const char *out_dir, const dd_entry *entry
     return status;
 }
 
-/* The experiment's own file of that name is kept. */
+/* The experiment's own file with that name is kept. */
 static dd_status check_replaced(const char *run_dir)
 {
     char *path = NULL;
@@ -96,8 +96,8 @@ static dd_status check_replaced(const char *run_dir)
     dd_status status = dd_overwrite_check(path, DD_WRITES_SUMMARY, 0);
     if (status)
         status = dd_fail(DD_ERR_CONFLICT,
-                         "%s is there and was not written by this program, so it is kept and the summary left out; the "
-                         "results themselves are stored. Move it away, then run the same command again",
+                         "%s exists and was not written by this program, so it is kept and no summary is written; the "
+                         "results themselves are stored. Move it to another folder, then run the same command again",
                          path);
     free(path);
     return status;

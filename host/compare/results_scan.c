@@ -1,4 +1,4 @@
-/* Finding the results of runs on disk. */
+/* Finds the results of runs on disk. */
 #define _GNU_SOURCE /* strverscmp */
 #include "compare/results_scan.h"
 
@@ -15,7 +15,7 @@
 
 /* ---- names ---- */
 
-/* The run directory of <run directory>/<dataset>/seed_<n>.h5: its length in `path`. */
+/* Length of the run directory in a `path` <run directory>/<dataset>/seed_<n>.h5. */
 static size_t run_directory(const char *path)
 {
     size_t length = strlen(path);
@@ -39,7 +39,7 @@ static char *tail(const char *path, int components)
     return strndup(path + begin, end - begin);
 }
 
-/* Name the runs anew, with one more part of the path until no two run directories share a name. */
+/* Rename the runs: use more and more parts of the path until no two run directories have the same name. */
 static dd_status name_runs(dd_entries *e)
 {
     for (int components = 1, clash = 1; clash; components++) {
@@ -69,7 +69,7 @@ static int compare_entries(const void *left, const void *right)
 
 /* ---- files ---- */
 
-/* Both runs and runs/run_1 may be given. */
+/* The user may give both runs and runs/run_1. */
 static int is_entry(const char *path, const dd_entries *e)
 {
     int known = 0;

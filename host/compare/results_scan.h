@@ -1,5 +1,6 @@
-/* The results that lie under a directory, and those that cannot be read. Tables, final_info.json, pictures and the
- * report are made from them, so they need no state of their own and grow with each training.
+/* The compare layer collects the results of many runs. This header finds the results under a directory, and those that
+ * cannot be read. Tables, final_info.json, pictures and the report are made from this list each time, so they always
+ * show all results. The layer never changes a result and never trains or measures.
  *
  *     dd_entries entries = {0};
  *     DD_TRY(dd_entries_scan("runs", 2, &entries));
@@ -19,14 +20,14 @@
 /* One result file. */
 typedef struct dd_entry {
     char *path; /* absolute */
-    char *run;  /* name of its run directory, which is the configuration's; where two such directories have one
-                   name, as much of their paths as tells them apart: runs/run_1, long/run_1 */
+    char *run;  /* name of its run directory, which is that of the configuration. If two directories have the same name,
+                   as much of the path as distinguishes them: runs/run_1, long/run_1 */
     char dataset[64];
     uint64_t seed;
     dd_metrics metrics;
 } dd_entry;
 
-/* A file that is named as a result and is none. */
+/* A file that has the name of a result but is not one. */
 typedef struct dd_left_out {
     char *path; /* absolute */
     char *why;  /* the message, which names the file */
@@ -41,24 +42,24 @@ typedef struct dd_entries {
     dd_left_out *unfinished; /* logs of runs without a result; `why` is "" */
 } dd_entries;
 
-/* Add every finished result under `dir` that is not there yet, going down `levels` folders: 2 for a DIR of train
- * --out (<config>/<dataset> below it), which takes a DIR/<config> or DIR/<config>/<dataset> too;
- * checkpoints are passed over, and logs of runs that are not finished are noted in unfinished. Files that are named as
- * results and cannot be read are noted in left_out; the others are added. DD_ERR_IO: `dir` cannot be read. */
+/* Add every finished result under `dir` that is not in the list yet, down to `levels` folders below it. With 2, `dir`
+ * may be a DIR of train --out (<config>/<dataset> below it), a DIR/<config> or a DIR/<config>/<dataset>. Checkpoints
+ * are ignored. Logs of unfinished runs go to `unfinished`, and files with the name of a result that cannot be read go
+ * to `left_out`. DD_ERR_IO: `dir` cannot be read. */
 DD_CHECKED dd_status dd_entries_scan(const char *dir, int levels, dd_entries *entries);
 void dd_entries_free(dd_entries *entries);
 
-/* DD_OK where every file could be read, else DD_ERR_IO with a message that lists those that were left out. A command
- * calls it last, when it has done its work with the others. */
+/* DD_OK if every file could be read, else DD_ERR_IO with a message that lists the files that were left out. A command
+ * calls it last, after its work with the other files. */
 DD_CHECKED dd_status dd_entries_complete(const dd_entries *entries);
 
-/* Note a file that something else than the scan could not read, with the reason. DD_ERR_MEMORY. */
+/* Add a file to left_out that other code could not read, with the reason. DD_ERR_MEMORY. */
 DD_CHECKED dd_status dd_entries_leave_out(dd_entries *entries, const char *path, const char *why);
 
-/* Write one line for each file that was left out: which, and why; and one that counts the unfinished runs. */
+/* Print one line for each file that was left out, with the reason, and one line with the number of unfinished runs. */
 void dd_entries_print_left_out(FILE *out, const dd_entries *entries);
 
-/* Entries from `first` on that share its run, and its dataset too if `dataset` is not 0. */
+/* Number of entries from `first` on with the same run (and, if `dataset` is not 0, the same dataset). */
 int dd_entries_group(const dd_entries *entries, int first, int dataset);
 
 /* Mean and spread of metric number `metric` over `count` entries, which may be 0. */

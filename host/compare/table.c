@@ -10,7 +10,7 @@
 #include "base/text_file.h"
 
 enum {
-    WIDTH = 100, /* terminal columns of a text table; datasets that do not fit go below */
+    WIDTH = 100, /* terminal columns of a text table; datasets that do not fit are printed below */
     CELL = 96
 };
 
@@ -21,7 +21,7 @@ typedef struct grid {
     int metrics, metric[DD_METRICS]; /* to show, in order */
     struct {
         const dd_entry *first;
-        int count; /* 0: this run has nothing of this dataset */
+        int count; /* 0: the run has no result for this dataset */
     } * cell;      /* [runs][datasets] */
 } grid;
 
@@ -123,7 +123,7 @@ static int places_of(const grid *g, int metric, double mean, double sd)
     return whole && is_count(g, metric) ? 0 : dd_decimals(mean, sd);
 }
 
-/* Runs that were trained together share one time, whose deviation says nothing. */
+/* Runs that were trained together share one time, so its deviation has no meaning. */
 static int timed_together(const grid *g, int run, int dataset, int metric)
 {
     int i = run * g->datasets + dataset;
@@ -150,7 +150,7 @@ static int shown(const grid *g, int metric)
     return 0;
 }
 
-/* The number of seeds behind every value that is shown, or 0 if it is not the same for all. */
+/* The number of seeds of every value that is shown, or 0 if it is not the same for all. */
 static int common_seeds(const grid *g)
 {
     int common = -1;
@@ -166,7 +166,7 @@ static int common_seeds(const grid *g)
     return common;
 }
 
-/* Those that would need too many digits get an exponent. */
+/* Numbers that would need too many digits get an exponent. */
 static void print_number(char text[CELL], int places, double value)
 {
     if (fabs(value) < 1e12)
@@ -175,12 +175,12 @@ static void print_number(char text[CELL], int places, double value)
         snprintf(text, CELL, "%.*e", DD_MEAN_DIGITS - 1, value);
 }
 
-/* A cell before it is aligned: mean, standard deviation ("" where there is none), and what follows. */
+/* A cell before alignment: mean, standard deviation ("" if there is none), and the text after them. */
 typedef struct parts {
     char mean[CELL], sd[CELL], rest[CELL];
 } parts;
 
-/* What there is to capture, behind modes_captured. */
+/* Text after modes_captured: the number of modes that the dataset has. */
 static void print_total(const grid *g, int run, int dataset, int metric, char text[CELL])
 {
     char total[CELL];
@@ -211,7 +211,7 @@ static parts make_parts(const grid *g, int metric, int run, int dataset, int sho
     return p;
 }
 
-/* Columns of a number before its point and from there on. */
+/* Widths of a number: before its decimal point, and from the point on. */
 typedef struct extent {
     int before, behind;
 } extent;
@@ -229,7 +229,7 @@ static void widen(extent *widest, const char *number)
     widest->behind = e.behind > widest->behind ? e.behind : widest->behind;
 }
 
-/* A number with its point where the widest has it. */
+/* Print a number so that its decimal point is in the column of the others. */
 static void align(char out[CELL], const char *number, extent widest)
 {
     extent e = extent_of(number);
@@ -383,7 +383,7 @@ static dd_status print_markdown_metric(FILE *out, const grid *g, int metric)
 
 /* ---- CSV ---- */
 
-/* Quoted where RFC 4180 asks for it. */
+/* Quoted where RFC 4180 requires it. */
 static void print_csv_name(FILE *out, const char *name)
 {
     if (!strpbrk(name, ",\"\r\n")) {

@@ -9,14 +9,14 @@ typedef enum dd_table_format { DD_TABLE_TEXT, DD_TABLE_MARKDOWN, DD_TABLE_CSV } 
 
 typedef struct dd_table_options {
     dd_table_format format;
-    int metrics;            /* 0: text and Markdown show what is looked at first, CSV everything */
-    int metric[DD_METRICS]; /* numbers in dd_metric_table, in the order of the table */
+    int metrics;            /* 0: text and Markdown show the most important metrics, CSV all of them */
+    int metric[DD_METRICS]; /* indices into dd_metric_table, in the order of the output */
 } dd_table_options;
 
-/* Rows runs, columns datasets x metrics, mean +- sd over seeds, each cell with the digits that show its spread; text
- * and Markdown put metrics below one another, and behind modes_captured how many modes there are. Times of runs that
- * were trained together are one measurement and get no deviation.
- * CSV is long: one line per run, dataset and metric with mean, sd (empty for one seed) and the number of seeds. */
+/* Print a table of runs (rows) by datasets and metrics (columns) with mean +- sd over seeds. The spread decides the
+ * digits of each cell. Text and Markdown print the metrics one below the other, and after modes_captured the number of
+ * modes. Times of runs that were trained together are one measurement and get no deviation. CSV has one line per run,
+ * dataset and metric with mean, sd (empty for one seed) and the number of seeds. */
 DD_CHECKED dd_status dd_table_print(FILE *out, const dd_entries *entries, const dd_table_options *options);
 
 /* The same into a file, replaced atomically. */

@@ -1,4 +1,4 @@
-/* After training: evaluate, sample, measure, and write each run's result. */
+/* After training: evaluate, sample, measure, and write the result of each run. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,12 +17,12 @@
 typedef struct measurement {
     int count;
     const dd_points **training;
-    const dd_points **fresh; /* held-out points; those of a user's file are its training points */
-    dd_points *heldout;      /* one set per generator that occurs */
+    const dd_points **fresh; /* held-out points; for a user's file the training points */
+    dd_points *heldout;      /* one set per generator that is used */
     double *eval_loss, *heldout_loss;
     uint64_t *seed;
     dd_samples samples;
-    float *start;        /* [count][n][2] what samples.start is */
+    float *start;        /* [count][n][2] memory of samples.start */
     float *final_gate;   /* [count][n][gates] */
     float *online, *ema; /* [parameters] of one replica */
     double inference_time;
@@ -105,7 +105,7 @@ static dd_status measure_ensemble(const dd_plan *plan, dd_ensemble *e, measureme
     return dd_ensemble_predict(e, DD_STATE_EMA, m->samples.x, n, 0, &(dd_prediction){.gate = m->final_gate});
 }
 
-/* The last step's update may have spoilt the parameters without a loss that shows it. */
+/* The last step's update may have made the parameters NaN, and no loss shows that. */
 static int all_finite(const measurement *m, int i, size_t n)
 {
     return isfinite(m->eval_loss[i]) && isfinite(m->heldout_loss[i]) &&
@@ -125,8 +125,8 @@ void dd_note_trouble(const dd_plan *plan, dd_status status)
 static dd_status fail_not_finite(const dd_work *w)
 {
     return dd_fail(DD_ERR_NUMERIC,
-                   "%s, seed %llu: training came to its end, but the network's losses or samples are NaN or "
-                   "infinite; no result was written. Lower training.learning_rate (now %g) or look for "
+                   "%s, seed %llu: training has finished, but the network's losses or samples are NaN or infinite; no "
+                   "result was written. Lower training.learning_rate (now %g) or look for "
                    "extreme points in the data",
                    w->run.dataset, (unsigned long long)w->run.seed, w->run.config->training.learning_rate);
 }
@@ -154,7 +154,7 @@ static dd_status write_run(const dd_plan *plan, dd_ensemble *e, const measuremen
         .ema = m->ema,
         .training = w->points,
     };
-    DD_TRY(dd_lock_check(w->lock)); /* measuring may have taken long */
+    DD_TRY(dd_lock_check(w->lock)); /* measuring may have taken a long time */
     DD_TRY(dd_result_write(w->result, &w->run, &plan->model, &result));
     plan->outcome->written++;
     if (!c->training.keep_checkpoint)
@@ -176,15 +176,14 @@ static dd_status fail_incomplete(const dd_work *w, dd_status status)
 {
     char reason[1024];
     snprintf(reason, sizeof reason, "%s", dd_error_message());
-    return dd_fail(
-        (dd_status)status,
-        "%s was stored without all of its metrics: %s. `dualdiff evaluate %s --complete` adds what is missing",
-        w->result, reason, w->result);
+    return dd_fail((dd_status)status,
+                   "%s was stored, but some metrics are missing: %s. `dualdiff evaluate %s --complete` adds them",
+                   w->result, reason, w->result);
 }
 
-/* Measure and write the next few runs, from *first on, as many as there are threads, up to the first that cannot be
- * measured whole: it is written with the metrics that there are, or not at all if its network is spoilt. Moves *first
- * behind what is done. */
+/* Measure and write the next runs from *first on, as many as there are threads. It stops after the first run that
+ * cannot be measured completely: that run is written with the metrics that exist, or not at all if its network is
+ * damaged. Moves *first past the runs that are done. */
 static dd_status finish_some(const dd_plan *plan, dd_ensemble *e, measurement *m, const dd_work *work, int *first)
 {
     const dd_evaluation_config *evaluation = &plan->job->config->evaluation;
@@ -195,7 +194,7 @@ static dd_status finish_some(const dd_plan *plan, dd_ensemble *e, measurement *m
            all_finite(m, begin + good, n))
         good++;
     if (!good) {
-        if (!work[begin].failed) /* else it was told when it happened */
+        if (!work[begin].failed) /* else it was reported when it happened */
             dd_note_trouble(plan, fail_not_finite(&work[begin]));
         ++*first;
         return DD_OK;
@@ -231,7 +230,7 @@ dd_status dd_finish(const dd_plan *plan, dd_ensemble *e, dd_work *work, int coun
     if (status == DD_STOPPED)
         dd_fail(DD_STOPPED,
                 "stopped by %s after training, before all results were written; the checkpoint of the last step was "
-                "kept, and the same command writes the results",
+                "kept, and the same command will write the results",
                 dd_signal_name(*job->stop));
     dd_cancel_watch(NULL);
     measurement_free(&m);

@@ -1,4 +1,4 @@
-/* What `train` is asked to do, and what it tells while it works. */
+/* What `train` must do, and how it reports its progress. */
 #ifndef DD_JOB_H
 #define DD_JOB_H
 
@@ -17,17 +17,17 @@ typedef struct dd_progress {
 typedef struct dd_job {
     const dd_config *config;
     const char *config_name;
-    const char *const *dataset; /* [datasets] names or files, as given */
+    const char *const *dataset; /* [datasets] names or files, as the user gave them */
     int datasets;
-    dd_reading reading;   /* of the files among them */
+    dd_reading reading;   /* how to read the files among them */
     const uint64_t *seed; /* [seeds] */
     int seeds;
     const char *out;
-    const volatile sig_atomic_t *stop; /* becomes a signal's number when the user wants to stop; may be NULL */
-    volatile sig_atomic_t *checkpoint; /* the same for a checkpoint now; dd_train sets it back to 0; may be NULL */
-    int acknowledge;                   /* say at once, on standard error, that a signal to stop was seen (signals.h) */
+    const volatile sig_atomic_t *stop; /* becomes the number of a signal when the user wants to stop; may be NULL */
+    volatile sig_atomic_t *checkpoint; /* the same for a checkpoint now; dd_train resets it to 0; may be NULL */
+    int acknowledge;                   /* report a signal to stop immediately on standard error (signals.h) */
     void (*progress)(void *user, const dd_progress *progress); /* after every block; may be NULL */
-    void (*message)(void *user, const char *line);             /* what happened, a line at a time; may be NULL */
+    void (*message)(void *user, const char *line);             /* receives messages, one line each; may be NULL */
     void *user;
 } dd_job;
 

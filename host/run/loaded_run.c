@@ -8,7 +8,7 @@
 #include "metrics/metrics.h"
 #include "model/start_points.h"
 
-/* The file's parameters are read before an ensemble takes memory for as many as its configuration claims. */
+/* Read the file's parameters before making an ensemble: a forged configuration could claim too many of them. */
 static dd_status load(const char *path, dd_loaded *s)
 {
     const dd_training_config *t = &s->header.config.training;
@@ -52,13 +52,13 @@ void dd_loaded_close(dd_loaded *s)
     dd_schedule_free(&s->schedule);
 }
 
-/* Of a run that was trained on a file whose path it knows. */
+/* For a run that was trained on a file with a known path. */
 static dd_status read_again(const char *path, const dd_header *h, dd_points *points)
 {
     char *there = dd_points_path(h->dataset_path);
     if (!there)
         return dd_fail(DD_ERR_IO,
-                       "%s was trained on %s, which is not there now; if it was moved, name it with --dataset", path,
+                       "%s was trained on %s, which does not exist now; if it was moved, name it with --dataset", path,
                        h->dataset_path);
     dd_status status = dd_points_open_as(there, &h->reading, 0, 0, DD_STREAM_TRAIN, points);
     free(there);
@@ -68,30 +68,29 @@ static dd_status read_again(const char *path, const dd_header *h, dd_points *poi
         return DD_OK;
     status = dd_fail(DD_ERR_CONFLICT,
                      "%s was trained on %s, whose points have changed since (%u then, %u now); restore that file, or "
-                     "name a copy of what it was with --dataset",
+                     "name a copy of the original with --dataset",
                      path, h->dataset_path, h->points, points->n);
     dd_points_free(points);
     return status;
 }
 
-/* Of a run on generated points, or on a file whose path it does not know. */
+/* For a run on generated points, or on a file with an unknown path. */
 static dd_status generate_again(const char *path, const dd_header *h, dd_points *points)
 {
     const dd_data_config *data = &h->config.data;
     if (!dd_generator_find(h->dataset))
         return dd_fail(DD_ERR_USAGE,
-                       "%s was trained on points called '%s', from standard input or a file whose path it does not "
-                       "know; name them with --dataset",
+                       "%s was trained on points called '%s', from standard input or from a file with an unknown path; "
+                       "name them with --dataset",
                        path, h->dataset);
     DD_TRY(dd_points_open(h->dataset, (uint32_t)data->points, data->seed, DD_STREAM_TRAIN, points));
     if (points->checksum == h->data_checksum)
         return DD_OK;
     dd_points_free(points); /* for instance the user's own dino.csv */
-    return dd_fail(
-        DD_ERR_USAGE,
-        "%s was trained on other points than the '%s' that is made here, perhaps a file of that name; name it "
-        "with --dataset",
-        path, h->dataset);
+    return dd_fail(DD_ERR_USAGE,
+                   "%s was trained on other points than the generated '%s', perhaps on a file with that name; name it "
+                   "with --dataset",
+                   path, h->dataset);
 }
 
 dd_status dd_loaded_points(const char *path, const dd_loaded *s, const char *asked, dd_points *points, int *same)
@@ -145,8 +144,8 @@ dd_status dd_loaded_sample(const char *path, const dd_loaded *s, const dd_points
     return dd_all_finite(samples->x, 2 * (size_t)n)
                ? DD_OK
                : dd_fail(DD_ERR_NUMERIC,
-                         "%s: its network makes points that are NaN or infinite; its parameters are damaged, or its "
-                         "[sampling] does not suit them",
+                         "%s: its network generates points that are NaN or infinite; its parameters are damaged, or "
+                         "its [sampling] is not suitable for them",
                          path);
 }
 

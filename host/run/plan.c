@@ -1,5 +1,4 @@
-/* What is left to do of a job: which runs are finished, which go on from a checkpoint, and which train
- * together. */
+/* Plans the rest of a job: which runs are finished, which resume from a checkpoint, and which train together. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,11 +44,11 @@ void dd_remove_checkpoints(const dd_job *job, const dd_work *w)
     if (!status)
         status = dd_checkpoint_remove(w->checkpoint);
     if (status)
-        dd_tell(job, "warning: %s; the run is finished and does not need it", dd_error_message());
+        dd_tell(job, "warning: %s; the run is finished and does not need this file", dd_error_message());
     free(old);
 }
 
-/* Where the checkpoint of an unfinished run is: older programs gave it another name. */
+/* The path of an unfinished run's checkpoint. Older programs gave it another name. */
 static dd_status find_checkpoint(const dd_job *job, dd_work *w)
 {
     char *old = old_checkpoint(job, w);
@@ -66,17 +65,17 @@ static dd_status find_checkpoint(const dd_job *job, dd_work *w)
     return status;
 }
 
-/* All is done, but not all is measured. */
+/* Training is done, but some metrics are missing. */
 static dd_status tell_unmeasured(const dd_job *job, const dd_work *w)
 {
     dd_metrics metrics;
     DD_TRY(dd_result_read_metrics(w->result, &metrics));
     if (isnan(metrics.kl_divergence) || isnan(metrics.sliced_wasserstein))
-        dd_tell(job, "%s lacks metrics; `dualdiff evaluate %s --complete` adds them", w->result, w->result);
+        dd_tell(job, "%s: some metrics are missing; `dualdiff evaluate %s --complete` adds them", w->result, w->result);
     return DD_OK;
 }
 
-/* The log of another run was refused with `status`. Where no checkpoint goes with it, it is worth nothing; say so. */
+/* The log of another run was refused with `status`. Without a checkpoint it is useless; the message says so. */
 static dd_status explain_log(const dd_job *job, dd_work *w, dd_status status)
 {
     DD_TRY(find_checkpoint(job, w));
@@ -89,7 +88,7 @@ static dd_status explain_log(const dd_job *job, dd_work *w, dd_status status)
                                  "was killed) and cannot be resumed; to use its name again, delete the log");
 }
 
-/* What lies on disk of this work. */
+/* Find what exists on disk for this work. */
 static dd_status inspect(const dd_job *job, dd_work *w)
 {
     static const char *const measured[] = {"sampling", "evaluation", NULL};
@@ -100,11 +99,12 @@ static dd_status inspect(const dd_job *job, dd_work *w)
     if (log_there) {
         dd_status status = dd_header_read(w->result, &header);
         if (!status && header.kind != DD_FILE_LOG && header.kind != DD_FILE_RESULT)
-            status = dd_fail(DD_ERR_CONFLICT, "%s: neither a log nor a result", w->result);
+            status = dd_fail(DD_ERR_CONFLICT, "%s: is neither a log nor a result", w->result);
         if (status == DD_ERR_CONFLICT)
             return status;
         if (status)
-            return dd_fail_context("this file is in the way; use another --out, or move the file to another folder");
+            return dd_fail_context(
+                "the run needs the name of this file; use another --out, or move the file to another folder");
         status = dd_header_matches(&header, &w->run, w->result);
         if (status)
             return header.kind == DD_FILE_LOG ? explain_log(job, w, status) : status;
@@ -115,22 +115,22 @@ static dd_status inspect(const dd_job *job, dd_work *w)
         int network;
         DD_TRY(dd_result_points(w->result, points, sizeof points, &network));
         if (!network)
-            return dd_fail(DD_ERR_CONFLICT, "%s is no trained run, it holds something else (%s); use another --out",
-                           w->result, points);
+            return dd_fail(DD_ERR_CONFLICT,
+                           "%s is not a trained run; it contains something else (%s); use another --out", w->result,
+                           points);
     }
     if (w->finished) {
         DD_TRY(tell_unmeasured(job, w));
-        if (!header.config.training.keep_checkpoint) /* left by a process that was killed before it could remove it */
+        if (!header.config.training.keep_checkpoint) /* a killed process left it */
             dd_remove_checkpoints(job, w);
         char *difference = dd_config_difference(job->config, &header.config, measured);
         if (!difference)
             return dd_fail(DD_ERR_MEMORY, "out of memory");
         if (*difference)
-            dd_tell(
-                job,
-                "%s was measured with another [sampling] or [evaluation] and is left as it is; `dualdiff evaluate %s "
-                "--set KEY=VALUE` measures it otherwise:\n%s",
-                w->result, w->result, difference);
+            dd_tell(job,
+                    "%s was measured with another [sampling] or [evaluation] and is not changed; `dualdiff evaluate %s "
+                    "--set KEY=VALUE` measures it with other values:\n%s",
+                    w->result, w->result, difference);
         free(difference);
         return DD_OK;
     }
@@ -162,13 +162,13 @@ static dd_status set_up_work(dd_plan *plan, int dataset, uint64_t seed, dd_work 
     DD_TRY(dd_make_directories(w->result, "--out"));
     dd_status status = dd_lock_acquire(w->result, &w->lock);
     if (status == DD_ERR_IO)
-        dd_fail_context("choose a folder that can be written with --out");
+        dd_fail_context("choose a writable folder with --out");
     DD_TRY(status);
     return inspect(job, w);
 }
 
-/* Sampling starts from N(0, I) and the embedding is made for coordinates of a few units; points elsewhere train
- * without an error, to nothing. */
+/* Sampling starts from N(0, I), and the embedding is made for coordinates of a few units. Training on points far away
+ * gives no error, but also no useful network. */
 static void warn_of_scale(const dd_job *job, const dd_points *points)
 {
     double largest = 0;
@@ -176,12 +176,12 @@ static void warn_of_scale(const dd_job *job, const dd_points *points)
         largest = fmax(largest, fabs((double)points->xy[i]));
     if (largest > 20 || largest < .2)
         dd_tell(job,
-                "warning: %s: the largest coordinate is %.3g; the networks are made for points around 0 within a few "
-                "units (the built-in sets lie within 5). Shift and scale yours, or expect a poor fit",
+                "warning: %s: the largest coordinate is %.3g; the networks are made for points within a few units "
+                "around 0 (the built-in sets are within 5). Shift and scale your points, or expect a poor fit",
                 points->name, largest);
 }
 
-/* Two of these points cannot have one name. */
+/* Two sets of points must not have the same name. */
 static dd_status check_names(const dd_job *job, char (*name)[DD_NAME])
 {
     for (int d = 0; d < job->datasets; d++) {
@@ -199,7 +199,7 @@ static dd_status check_names(const dd_job *job, char (*name)[DD_NAME])
     return DD_OK;
 }
 
-/* The name of each set of points: that of its file, or FILE_DATASET where several sets of one file are trained. */
+/* The name of each set of points: that of its file, or FILE_DATASET if several sets of one file are trained. */
 static dd_status name_datasets(const dd_job *job, char (*name)[DD_NAME])
 {
     char one[DD_NAME], other[DD_NAME];
@@ -251,7 +251,7 @@ static int holds(const dd_work *w, int step)
     return w->step[0] == step || w->step[1] == step;
 }
 
-/* The newest step that all unfinished works can go on from, or -1. */
+/* The newest step from which all unfinished works can resume, or -1. */
 static int common_step(const dd_plan *plan)
 {
     int best = -1;
@@ -298,7 +298,7 @@ static dd_status group(dd_plan *plan)
     return DD_OK;
 }
 
-/* Each run keeps a lock, its folder and a log open. */
+/* Each run keeps a lock, a folder and a log open. */
 static dd_status allow_files(int works)
 {
     struct rlimit limit;
@@ -308,8 +308,8 @@ static dd_status allow_files(int works)
     limit.rlim_cur = limit.rlim_max;
     if (limit.rlim_max < need || setrlimit(RLIMIT_NOFILE, &limit))
         return dd_fail(DD_ERR_USAGE,
-                       "%d runs at once need %llu open files, and only %llu are allowed; train fewer seeds "
-                       "or datasets at once, or raise `ulimit -n`",
+                       "%d runs together need %llu open files, and only %llu are allowed; train fewer seeds or "
+                       "datasets together, or raise `ulimit -n`",
                        works, (unsigned long long)need, (unsigned long long)limit.rlim_max);
     return DD_OK;
 }

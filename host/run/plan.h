@@ -15,18 +15,18 @@ typedef struct dd_work {
     char *result, *checkpoint; /* paths */
     dd_lock *lock;
     int finished;
-    int step[2];          /* steps it can go on from, newest first; { 0, -1 } to start */
-    int start;            /* the one that was chosen */
+    int step[2];          /* steps from which it can resume, newest first; { 0, -1 } to start */
+    int start;            /* the chosen one */
     double training_time; /* s, up to the newest checkpoint */
     dd_log *log;
-    int failed; /* its numbers became NaN or infinite; the others of its ensemble are trained to their end */
+    int failed; /* its numbers became NaN or infinite; the other runs of its ensemble are still trained */
 } dd_work;
 
-/* What became of the job so far. */
+/* The outcome of the job so far. */
 typedef struct dd_outcome {
     int written;      /* results */
-    int troubles;     /* runs whose training or measurement failed; the others are not held up by it */
-    dd_status status; /* of the first of them, and its message */
+    int troubles;     /* runs whose training or measurement failed; the others continue */
+    dd_status status; /* status of the first of them, and its message */
     char message[1024];
 } dd_outcome;
 
@@ -37,24 +37,24 @@ typedef struct dd_plan {
     dd_schedule schedule;
     dd_points *points; /* [job.datasets] */
     int works;
-    dd_work *work; /* sorted so that an ensemble's works are neighbours */
+    dd_work *work; /* sorted so that the works of an ensemble follow each other */
     int ensembles;
-    int *ensemble_end; /* [ensembles] index behind its last work; finished works come first */
-    int unfinished;    /* index of the first work that is not */
+    int *ensemble_end; /* [ensembles] index after its last work; finished works come first */
+    int unfinished;    /* index of the first unfinished work */
     dd_outcome *outcome;
 } dd_plan;
 
 DD_CHECKED dd_status dd_plan_create(dd_backend *backend, const dd_job *job, dd_plan *plan);
 void dd_plan_free(dd_plan *plan);
 
-/* Remove the checkpoint of a run whose result is stored, under the name that older programs gave it, too. One that
- * cannot be removed is told, and does no harm. */
+/* Remove the checkpoint of a run whose result is stored, also under the name that older programs gave it. If it cannot
+ * be removed, there is only a warning. */
 void dd_remove_checkpoints(const dd_job *job, const dd_work *w);
 
-/* What happened to one run is said and remembered, and the others are not held up by it. */
+/* Report and record the failure of one run; the others continue. */
 void dd_note_trouble(const dd_plan *plan, dd_status status);
 
-/* One line to the job's message function. */
+/* Send one line to the job's message function. */
 void dd_tell(const dd_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Evaluate, sample, measure and write the results of works[0..count), whose training is done. */

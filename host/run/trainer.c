@@ -22,10 +22,10 @@ typedef struct session {
     int number; /* of the plan's ensembles, from 0 */
     dd_train_log *log[2];
     int step;            /* steps done */
-    int first_step;      /* where training began in this process */
-    int checkpoint_step; /* of the newest checkpoint, or first_step */
+    int first_step;      /* the step at which this process began */
+    int checkpoint_step; /* step of the newest checkpoint, or first_step */
     double began;        /* when training began, dd_now */
-    double since;        /* when the time that is not in training_time yet began */
+    double since;        /* start of the time that is not in training_time yet */
     float *memory;       /* four vectors */
     float *state[DD_STATE_PARTS];
 } session;
@@ -53,8 +53,8 @@ static dd_status create_ensemble(session *s)
     return status;
 }
 
-/* Make the checkpoint that was chosen the only one. A newer one that was never renamed must go before the log is
- * cut back to this step: on its own it would be gone on from, without the log rows that belong to it. */
+/* Keep only the chosen checkpoint. A newer one that was never renamed must be removed before the log is cut back to
+ * this step: otherwise a later run could resume from it without the log rows that belong to it. */
 static dd_status settle_checkpoint(const session *s, const dd_work *w)
 {
     dd_header header;
@@ -68,7 +68,7 @@ static dd_status settle_checkpoint(const session *s, const dd_work *w)
     return status;
 }
 
-/* Training depends on the checkpoint alone; a log that was damaged lacks values, and who reads it should know. */
+/* Training depends only on the checkpoint. Values of a damaged log are missing, so warn its readers. */
 static void tell_lost(const dd_job *job, const dd_work *w, int step)
 {
     dd_log_loss lost = dd_log_lost(w->log);
@@ -81,7 +81,7 @@ static void tell_lost(const dd_job *job, const dd_work *w, int step)
             w->result, step, lost.rows, lost.columns, lost.first, w->result);
 }
 
-/* Load checkpoints, and write the logs anew up to them. */
+/* Load the checkpoints, and write the logs again up to their step. */
 static dd_status restore(session *s)
 {
     for (int i = 0; i < s->count; i++) {
@@ -130,7 +130,7 @@ static void tear_down(session *s)
 
 /* ---- training ---- */
 
-/* A NaN's sign means nothing, but would be printed. */
+/* The sign of a NaN has no meaning, but it would be printed. */
 static double unsigned_nan(float x)
 {
     return isnan(x) ? NAN : (double)x;
@@ -161,8 +161,8 @@ static dd_status fail_at_step(const session *s, const dd_train_log *block, int r
                    s->plan->job->config->training.learning_rate);
 }
 
-/* Leave out, from this block on, each run whose numbers are no longer finite: it is told, its log and its checkpoint
- * stay as they are, and the others are trained on. */
+/* From this block on, exclude each run whose numbers are no longer finite. It is reported, its log and its checkpoint
+ * are not changed any more, and the other runs continue. */
 static dd_status leave_out_failed(session *s, const dd_train_log *block)
 {
     for (int r = 0; r < s->count; r++) {
@@ -195,7 +195,8 @@ static dd_status append_block(session *s, const dd_train_log *block)
     return DD_OK;
 }
 
-/* All replicas but failed ones at this step: logs durable, checkpoints written beside, then renamed. */
+/* Checkpoint all replicas, except failed ones, at this step: first flush the logs, then write all checkpoints under
+ * temporary names, then rename them. */
 static dd_status checkpoint(session *s)
 {
     double time = dd_now();
@@ -219,7 +220,7 @@ static dd_status checkpoint(session *s)
     return DD_OK;
 }
 
-/* ready: when the block's numbers were there, dd_now. */
+/* ready: time (dd_now) at which the block's numbers were available. */
 static void report_progress(const session *s, const dd_train_log *block, double ready)
 {
     const dd_job *job = s->plan->job;
@@ -242,7 +243,7 @@ static void report_progress(const session *s, const dd_train_log *block, double 
     job->progress(job->user, &p);
 }
 
-/* Into the logs, as soon as its numbers are there. */
+/* Write a block to the logs as soon as its numbers are available. */
 static dd_status write_block(session *s, const dd_train_log *block)
 {
     double ready = dd_now();
@@ -262,8 +263,8 @@ static int is_checkpoint_due(const session *s)
     return s->step >= t->steps || s->step - s->checkpoint_step >= t->checkpoint_every;
 }
 
-/* Train a block. A synchronous backend's is written before anything else; another backend computes it while the block
- * before it, *computed, is written. */
+/* Train a block. With a synchronous backend, the block is then written at once. Any other backend computes it while the
+ * host writes the previous block, *computed. */
 static dd_status advance(session *s, dd_train_log *log, dd_train_log **computed)
 {
     int count = dd_log_block(&s->plan->job->config->training, s->step);
@@ -278,8 +279,7 @@ static dd_status advance(session *s, dd_train_log *log, dd_train_log **computed)
     return write_block(s, log);
 }
 
-/* A wish to stop is looked at between blocks. The first block is trained in any case, so that there is something to
- * keep. */
+/* A wish to stop is checked between blocks. The first block is always trained, so that there is something to keep. */
 static dd_status train(session *s)
 {
     const dd_job *job = s->plan->job;
@@ -306,7 +306,7 @@ static dd_status train(session *s)
                            "stopped by %s at step %d of %d after writing a checkpoint; run the same command to resume",
                            dd_signal_name(stopping), s->step, steps);
         if (asked)
-            dd_tell(job, "checkpoint of step %d written, as %s asked; %s", s->step, dd_signal_name(asked),
+            dd_tell(job, "checkpoint of step %d written because of %s; %s", s->step, dd_signal_name(asked),
                     s->step < steps ? "training continues" : "it was the last step");
     }
     return DD_OK;
@@ -321,7 +321,7 @@ static dd_status run_ensemble(const dd_plan *plan, int number, int first, int en
     dd_signals_acknowledge(plan->job->acknowledge);
     dd_status status = set_up(&s);
     if (!status && ((status = train(&s)) || !living(&s)))
-        dd_ignore(dd_ensemble_wait(s.ensemble)); /* a block may still be running; its results are not wanted */
+        dd_ignore(dd_ensemble_wait(s.ensemble)); /* a block may still be running; its results are not needed */
     dd_signals_acknowledge(0);
     dd_status closed = close_logs(&s);
     if (!status)
@@ -346,10 +346,10 @@ static dd_status lock_info(const char *path, int most_tries, dd_lock **lock)
 
 static void tell_left_out(const void *job, const char *message)
 {
-    dd_tell(job, "warning: final_info.json leaves a result out: %s", message);
+    dd_tell(job, "warning: a result is missing in final_info.json: %s", message);
 }
 
-/* final_info.json next to the configuration's datasets, of all results that are there. */
+/* Write final_info.json of all existing results, next to the configuration's datasets. */
 static dd_status write_info(const dd_job *job, int most_tries)
 {
     char *folder = dd_path_with(job->out, "/");
@@ -366,7 +366,8 @@ static dd_status write_info(const dd_job *job, int most_tries)
     return status;
 }
 
-/* After all ensembles: what is wrong with it concerns no run. A job that ends early keeps its own message. */
+/* Called after all ensembles, because its failure does not concern a run. A job that ends early keeps its own
+ * message. */
 static dd_status end_job(const dd_plan *plan, dd_status status)
 {
     const dd_outcome *o = plan->outcome;

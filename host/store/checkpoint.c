@@ -1,8 +1,8 @@
 /* Checkpoints: one replica's four vectors at a step.
  *
- * path.next is written, flushed and only then renamed to path, so there is always a good one. Its last
- * attribute, `complete`, is written after everything else was flushed; one without it, or that does not
- * read back whole, is the leftover of a killed writer.
+ * path.next is written, flushed and only then renamed to path, so there is always a good one. Its last attribute,
+ * `complete`, is written after everything else was flushed. A file without it, or one that cannot be read completely,
+ * was left by a killed writer.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -83,7 +83,7 @@ dd_status dd_checkpoint_remove(const char *path)
     return status;
 }
 
-/* Read everything of a checkpoint file; the fletcher32 sums are verified on the way. */
+/* Read everything in a checkpoint file, which also verifies the fletcher32 sums. */
 static dd_status read_state(const char *path, const dd_model *model, double *training_time,
                             float *const state[DD_STATE_PARTS])
 {
@@ -99,16 +99,16 @@ static dd_status read_state(const char *path, const dd_model *model, double *tra
     return status;
 }
 
-/* One that another program holds open says so itself. */
+/* If another program has the file open, its message already says so. */
 static dd_status cannot_be_used(dd_status status)
 {
-    return status == DD_ERR_CONFLICT
-               ? status
-               : dd_fail_context("the checkpoint cannot be used; restore it from a copy, or move it to another folder, "
-                                 "and the run is trained from its beginning");
+    return status == DD_ERR_CONFLICT ? status
+                                     : dd_fail_context("the checkpoint cannot be used; restore it from a copy, or move "
+                                                       "it to another folder to train the run from the beginning");
 }
 
-/* The step of a good checkpoint file of this run, -1 if `path` is missing, or not good and `leftover`. */
+/* *step becomes the step of a good checkpoint file of this run; -1 if `path` is missing, or if it is not good and may
+ * be a `leftover`. */
 static dd_status step_of(const char *path, const dd_run *run, int leftover, int *step)
 {
     dd_header header;

@@ -1,4 +1,4 @@
-/* Who a file belongs to: written, read back, compared. */
+/* The header of a file: which run it belongs to. Written, read and compared here. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,18 +72,19 @@ static dd_status read_config(hid_t file, const char *path, dd_config *config)
                   : DD_OK;
 }
 
-/* An attribute that becomes part of the paths of what is made from the file. */
+/* An attribute that becomes part of paths of files that are made from this one. */
 static dd_status read_name(hid_t file, const char *path, const char *attribute, char name[DD_NAME])
 {
-    char stored[DD_NAME + 1]; /* so that a name which is too long is seen, not cut to another run's */
+    char stored[DD_NAME +
+                1]; /* so that a name that is too long is detected, and not shortened to the name of another run */
     DD_TRY(dd_h5_read_exact_attribute(file, path, attribute, stored, sizeof stored));
-    if (dd_name_check(stored, DD_ERR_IO, attribute, "no run of dualdiff is called so"))
+    if (dd_name_check(stored, DD_ERR_IO, attribute, "no run of dualdiff has such a name"))
         return dd_fail_context("%s", path);
     memcpy(name, stored, DD_NAME);
     return DD_OK;
 }
 
-/* Runs on generated points and those of older programs have none. */
+/* Runs on generated points and runs of older programs do not have it. */
 static dd_status read_dataset_path(hid_t file, const char *path, dd_header *h)
 {
     char header[8];
@@ -143,8 +144,8 @@ dd_status dd_header_read(const char *path, dd_header *header)
     return status;
 }
 
-/* Put '_' and text[0..n) behind `name`, as far as there is room: letters, digits and the marks of numbers stay, every
- * run of others becomes one '-', but none at the ends; nothing at all becomes "none". */
+/* Append '_' and text[0..n) to `name`, as far as there is room. Letters, digits and the signs of numbers are kept;
+ * other characters in a row become one '-', except at the ends; empty text becomes "none". */
 static void append_word(char *name, size_t size, const char *text, size_t n)
 {
     size_t end = strlen(name), first = end + 1;
@@ -163,8 +164,8 @@ static void append_word(char *name, size_t size, const char *text, size_t n)
     snprintf(name + end, size - end, "%s", end == first ? "none" : "");
 }
 
-/* A name for a run that differs from a stored one: run_1 with "training.steps: 2000 here, 10000 there" becomes
- * run_1_steps_2000. With many differences, or none that a configuration shows, run_1_other. */
+/* Suggest a name for a run that differs from a stored one: run_1 with "training.steps: 2000 here, 10000 there" becomes
+ * run_1_steps_2000. With many differences, or with none in the configuration, it becomes run_1_other. */
 static void suggest_name(const char *config_name, const char *difference, char name[DD_NAME])
 {
     enum { MOST = 3 };
@@ -199,11 +200,11 @@ dd_status dd_header_matches(const dd_header *header, const dd_run *run, const ch
                          "differs:\n%s",
                          path, name, difference);
     } else if (header->points != run->points || header->data_checksum != run->data_checksum) {
-        status = dd_fail(DD_ERR_CONFLICT,
-                         "%s was trained on other points (%u there, %u here, and not the same ones); use --name %s, or "
-                         "another --out, to have both%s%s",
-                         path, header->points, run->points, name, *data_difference ? ". What differs:\n" : "",
-                         data_difference);
+        status = dd_fail(
+            DD_ERR_CONFLICT,
+            "%s was trained on other points (%u there, %u here, and they are not the same); use --name %s, or "
+            "another --out, to have both%s%s",
+            path, header->points, run->points, name, *data_difference ? ". What differs:\n" : "", data_difference);
     } else if (header->seed != run->seed) {
         status = dd_fail(DD_ERR_CONFLICT, "%s holds seed %llu, not %llu; it was renamed", path,
                          (unsigned long long)header->seed, (unsigned long long)run->seed);

@@ -1,11 +1,11 @@
-/* The log that a reader may watch while training (HDF5's single writer, multiple readers).
+/* The log, which a reader may watch during training (HDF5's "single writer, multiple readers", SWMR).
  *
- * SWMR's rules shape this file: everything is created, and the file closed, before it is opened for SWMR
- * writing; rows come in whole chunks, so that each chunk is written once and its checksum with it. The file
- * gets its name only then: a reader that opened it between the two would lock the writer out.
+ * The rules of SWMR decide how the file is written. Everything is created and the file closed before it is opened for
+ * SWMR writing. Rows are appended in whole chunks, so that each chunk is written once, with its checksum. The file gets
+ * its name only after it is open for SWMR: a reader that opened it before would lock the writer out.
  *
- * In each group `step` is written last, and /train/step after all, so that as many rows as it has are there in
- * every column.
+ * In each group `step` is written last, and /train/step after all others. So every column has at least as many rows as
+ * `step`.
  */
 #include <errno.h>
 #include <math.h>
@@ -32,7 +32,7 @@ int dd_log_block(const dd_training_config *training, int step)
 
 /* The columns of a log. */
 typedef enum column {
-    TRAIN_STEP, /* a group's scale is made first */
+    TRAIN_STEP, /* the scale of a group is made first */
     TRAIN_LOSS,
     TRAIN_MSE,
     TRAIN_DIVERSITY,
@@ -89,7 +89,7 @@ static int column_count(const dd_model *model)
     return model->gates ? COLUMNS : GATE_STEP;
 }
 
-/* What one row of a column holds: rank - 1 dimensions. */
+/* Dimensions of one row of a column: rank - 1 of them. */
 typedef struct row_shape {
     hsize_t batch, gates;
 } row_shape;
@@ -173,16 +173,16 @@ static int append(hid_t set, column c, hsize_t first, hsize_t rows, row_shape ro
     return H5Dset_extent(set, size) >= 0 && transfer(set, c, first, rows, row, 1, (void *)data);
 }
 
-/* A column on its way from an old log to a new one. */
+/* A column that is copied from an old log to a new one. */
 typedef struct copying {
     column c;
     row_shape shape;
     hid_t source, target;
-    hsize_t rows, there; /* that are wanted; that the source has */
+    hsize_t rows, there; /* rows to copy; rows that the source has */
     const dd_training_config *training;
 } copying;
 
-/* Rows in a column of an old log; 0 where it does not open or is of another shape. */
+/* Number of rows in a column of an old log; 0 if it cannot be opened or has another shape. */
 static hsize_t rows_there(hid_t set, column c, row_shape shape)
 {
     hsize_t size[DD_H5_RANK] = {0};
@@ -196,8 +196,8 @@ static hsize_t rows_there(hid_t set, column c, row_shape shape)
     return fits ? size[0] : 0;
 }
 
-/* What takes the place of rows that cannot be read: steps and rates are known, of all else it is said that it is
- * missing. Returns whether anything is lost by it. */
+/* Fill rows that cannot be read. Steps and learning rates are known; everything else gets the value for missing data.
+ * Returns whether data is lost. */
 static int fill_in(const copying *k, hsize_t first, hsize_t rows, void *data)
 {
     size_t count = (size_t)rows * row_count(k->c, k->shape);
@@ -219,8 +219,8 @@ static int fill_in(const copying *k, hsize_t first, hsize_t rows, void *data)
 static dd_status fail_damaged(const copying *k, const char *from_path)
 {
     return dd_h5_fail(DD_ERR_IO,
-                      "%s: %s is damaged, or lacks rows of %d steps; restore the file from a copy, or move it and its "
-                      "checkpoint to another folder, and the run is trained from its beginning",
+                      "%s: %s is damaged, or rows of %d steps are missing; restore the file from a copy, or move it "
+                      "and its checkpoint to another folder to train the run from the beginning",
                       from_path, columns[k->c].name, (int)k->rows);
 }
 
@@ -291,7 +291,8 @@ struct dd_log {
     int32_t *step; /* [chunk] */
 };
 
-/* A closed file with the rows of steps [0, from_step), which come from the log at `path`; *loss is what it lacks. */
+/* Make a closed file with the rows of steps [0, from_step) from the log at `path`; *loss becomes what could not be
+ * read. */
 static dd_status make_file(const dd_output *out, const char *path, const dd_run *run, const dd_model *model,
                            int from_step, dd_log_loss *loss)
 {
@@ -306,10 +307,10 @@ static dd_status make_file(const dd_output *out, const char *path, const dd_run 
         if (status == DD_ERR_CONFLICT)
             return status;
         if (status)
-            return dd_fail_context("the checkpoint holds %d steps, and their log is needed to go on; restore the log "
-                                   "from a copy, or move both to another folder, and the run is trained from its "
-                                   "beginning",
-                                   from_step);
+            return dd_fail_context(
+                "the checkpoint is at step %d, and resuming needs the log of these steps; restore the log from a copy, "
+                "or move the checkpoint to another folder to train the run from the beginning",
+                from_step);
     }
     dd_h5_file f;
     dd_h5_create_output(&f, out, H5F_LIBVER_LATEST);
@@ -333,7 +334,7 @@ static dd_status open_columns(dd_log *log, const char *temporary, const dd_model
     return log->file.status;
 }
 
-/* A damaged log stays under another name: a part of what it holds may be read by other means. */
+/* Keep a damaged log under another name: other programs may still read a part of it. */
 static dd_status keep_damaged(dd_log *log)
 {
     char *aside = dd_path_with(log->path, ".damaged");
@@ -344,7 +345,7 @@ static dd_status keep_damaged(dd_log *log)
     return status;
 }
 
-/* Make the file, open it, and give it its name. */
+/* Make the file, open it for SWMR, then give it its name. */
 static dd_status start(dd_log *log, const dd_run *run, const dd_model *model, int from_step)
 {
     dd_output out;
@@ -396,7 +397,7 @@ static void put(dd_log *log, column c, hsize_t first, hsize_t rows, const void *
                     columns[c].name);
 }
 
-/* Rows of the block at the stride of gate_every. */
+/* The block's rows at every gate_every-th step. */
 static void append_gate(dd_log *log, const dd_train_log *block, size_t place)
 {
     int stride = log->training.gate_every;
@@ -423,8 +424,9 @@ dd_status dd_log_append(dd_log *log, const dd_train_log *block, int replica, dou
     hsize_t rows = (hsize_t)block->steps;
     int steps = dd_log_block(&log->training, (int)log->rows);
     if ((hsize_t)block->first_step != log->rows || block->steps != steps)
-        return dd_fail(DD_ERR_INTERNAL, "%s: %d rows from step %d on appended to %llu, where %d belong", log->path,
-                       block->steps, block->first_step, (unsigned long long)log->rows, steps);
+        return dd_fail(DD_ERR_INTERNAL,
+                       "%s: internal error: %d rows from step %d were appended to %llu rows, but %d were expected",
+                       log->path, block->steps, block->first_step, (unsigned long long)log->rows, steps);
     for (int i = 0; i < block->steps; i++) {
         log->step[i] = block->first_step + i;
         log->rate[i] = dd_learning_rate(learning_rate, log->step[i], log->training.steps);

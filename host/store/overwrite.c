@@ -13,7 +13,7 @@
 #include "base/files.h"
 #include "store/store.h"
 
-/* The beginning of a file, with a NUL behind it. */
+/* The beginning of a file, with a NUL at the end. */
 typedef struct beginning {
     char text[16384];
     size_t n;
@@ -29,7 +29,7 @@ static int has(const beginning *b, const char *text)
     return memmem(b->text, b->n, text, strlen(text)) != NULL;
 }
 
-/* By the length of its header, which is longer than NumPy's own. */
+/* Recognised by the length of its header, which is longer than NumPy's. */
 static int is_npy_of_points(const beginning *b)
 {
     return b->n > 10 && starts_with(b, "\x93NUMPY") && (unsigned char)b->text[8] == DD_NPY_HEADER && !b->text[9] &&
@@ -47,7 +47,7 @@ static int is_page(const beginning *b)
     return starts_with(b, "<!doctype html>") && has(b, "<title>dualdiff report");
 }
 
-/* The experiment's own final_info.json holds the same and "final_info_dict". */
+/* The experiment's own final_info.json has the same keys and also "final_info_dict". */
 static int is_summary(const beginning *b)
 {
     return starts_with(b, "{") && has(b, "{\"means\": {") && !has(b, "final_info_dict");
@@ -76,9 +76,8 @@ static dd_status read_beginning(const char *path, beginning *b)
     if (file >= 0)
         close(file);
     if (n < 0)
-        return dd_fail(DD_ERR_CONFLICT,
-                       "%s is there and cannot be read (%s), so it is not replaced; choose another name", path,
-                       strerror(reason));
+        return dd_fail(DD_ERR_CONFLICT, "%s exists and cannot be read (%s), so it is not replaced; choose another name",
+                       path, strerror(reason));
     b->n = (size_t)n;
     b->text[n] = '\0';
     return DD_OK;
@@ -86,7 +85,7 @@ static dd_status read_beginning(const char *path, beginning *b)
 
 static dd_status refuse(const char *path, const char *what)
 {
-    return dd_fail(DD_ERR_CONFLICT, "%s is there and is not %s; choose another name, or replace it with --overwrite",
+    return dd_fail(DD_ERR_CONFLICT, "%s exists and is not %s; choose another name, or replace it with --overwrite",
                    path, what);
 }
 
@@ -97,7 +96,7 @@ static dd_status check_samples(const char *path)
     dd_header header;
     if (dd_header_read(path, &header))
         return dd_fail(DD_ERR_CONFLICT,
-                       "%s is there and cannot be read now, so it is not replaced; choose another name, or replace it "
+                       "%s exists and cannot be read now, so it is not replaced; choose another name, or replace it "
                        "with --overwrite. The reason: %s",
                        path, dd_error_message());
     if (header.kind == DD_FILE_SAMPLES)
@@ -106,13 +105,14 @@ static dd_status check_samples(const char *path)
                    kind[header.kind]);
 }
 
-/* A CSV of the user's own points looks like one of `sample`; HDF5 says what it is, and NPY by its header. */
+/* A CSV of the user's points looks the same as a CSV of `sample`. An HDF5 file says what it is; an NPY is recognised by
+ * its header. */
 static dd_status check_points(const char *path, const beginning *b)
 {
     const char *ending = strrchr(path, '.');
     if (ending && !strcmp(ending, ".csv"))
         return dd_fail(DD_ERR_CONFLICT,
-                       "%s is there, and may hold points of your own; choose another name, or replace it with "
+                       "%s exists and may contain your own points; choose another name, or replace it with "
                        "--overwrite",
                        path);
     if (ending && !strcmp(ending, ".npy"))
@@ -120,7 +120,7 @@ static dd_status check_points(const char *path, const beginning *b)
     return is_hdf5(b) ? check_samples(path) : refuse(path, "points of `dualdiff sample`");
 }
 
-/* Nothing that could be lost: no file, no byte in it, or something that writing does not replace. */
+/* Whether nothing can be lost: there is no file, the file is empty, or writing does not replace it. */
 static int is_nothing(const char *path)
 {
     struct stat there;
@@ -149,7 +149,7 @@ dd_status dd_overwrite_check_draw(const char *path, const char *points, int over
     if (dd_result_points(path, there, sizeof there, &network))
         return overwrite ? DD_OK
                          : dd_fail(DD_ERR_CONFLICT,
-                                   "%s is there and cannot be read now, so it is not replaced; use another --out, or "
+                                   "%s exists and cannot be read now, so it is not replaced; use another --out, or "
                                    "replace it with --overwrite. The reason: %s",
                                    path, dd_error_message());
     if (network)
@@ -158,6 +158,6 @@ dd_status dd_overwrite_check_draw(const char *path, const char *points, int over
     if (overwrite || !strcmp(there, points))
         return DD_OK;
     return dd_fail(DD_ERR_CONFLICT,
-                   "%s is there and holds something else (%s); use another --out, or replace it with --overwrite", path,
-                   there);
+                   "%s exists and contains something else (%s); use another --out, or replace it with --overwrite",
+                   path, there);
 }

@@ -5,7 +5,7 @@
 
 #include "store/run_file.h"
 
-/* Scales of a vector's tensors, made once under `parent`: output_<n> for rows, input_<n> for columns. */
+/* Dimension scales of a vector's tensors, made once under `parent`: output_<n> for rows, input_<n> for columns. */
 static void write_scale(dd_h5_file *f, const char *parent, const char *kind, int n)
 {
     char name[128], meaning[64];

@@ -1,4 +1,4 @@
-/* Where the files of a run lie (store.h). */
+/* The paths of a run's files (store.h). */
 #ifndef DD_PATHS_H
 #define DD_PATHS_H
 

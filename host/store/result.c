@@ -1,4 +1,4 @@
-/* The finished run, and reading from it. */
+/* Writes and reads the result of a finished run. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 static const char from_network[] = "generated points, from the averaged parameters";
 
-/* Those that are not NaN. */
+/* The metrics that are not NaN. */
 static void write_metrics(dd_h5_file *f, const dd_metrics *metrics)
 {
     dd_metrics m = *metrics;
@@ -40,7 +40,7 @@ static void write_points(dd_h5_file *f, const char *name, const float *xy, hsize
                   xy);
 }
 
-/* `points`: what they are. */
+/* `points`: a text that says what the samples are. */
 static void write_samples(dd_h5_file *f, const char *points, const float *x, const float *initial_noise,
                           const float *gate, int gates, hsize_t n)
 {
@@ -67,8 +67,9 @@ static void write_samples(dd_h5_file *f, const char *points, const float *x, con
                   gate);
 }
 
-/* The i-th of `kept` among n training points: one from each of `kept` equal parts, at a place that changes from part to
- * part (the golden ratio's), so that sets in which kinds of points take turns lose none of them. */
+/* Index of the i-th of `kept` points chosen from n training points: one from each of `kept` equal parts. The position
+ * in the part changes from part to part (by the golden ratio), so that every kind of point is chosen in a set that
+ * repeats its kinds regularly. */
 static int kept_point(uint32_t i, uint32_t kept, uint32_t n)
 {
     double place = 0.6180339887498949 * i;
@@ -77,7 +78,7 @@ static int kept_point(uint32_t i, uint32_t kept, uint32_t n)
     return (int)((i + (place - floor(place))) * ((double)n / kept));
 }
 
-/* Training points, for pictures of the data without the data's file. */
+/* Training points, so that pictures of the data do not need the data's file. */
 static void write_training_points(dd_h5_file *f, const dd_points *points)
 {
     uint32_t kept = points->n < DD_STORED_POINTS ? points->n : DD_STORED_POINTS;
@@ -193,10 +194,11 @@ static dd_status open_result(const char *path, dd_header *header, hid_t *file)
 {
     DD_TRY(dd_header_read(path, header));
     if (header->kind == DD_FILE_LOG)
-        return dd_fail(DD_ERR_IO, "%s: this run is not finished (%d of %d steps); run the same train command to go on",
-                       path, header->step, header->config.training.steps);
+        return dd_fail(DD_ERR_IO,
+                       "%s: this run is not finished (%d of %d steps); run the same train command to resume it", path,
+                       header->step, header->config.training.steps);
     if (header->kind != DD_FILE_RESULT)
-        return dd_fail(DD_ERR_IO, "%s: not the result of a training run (seed_<n>.h5) but %s", path,
+        return dd_fail(DD_ERR_IO, "%s: is not the result of a training run (seed_<n>.h5) but %s", path,
                        header->kind == DD_FILE_CHECKPOINT ? "a checkpoint" : "samples");
     return dd_h5_open(path, file);
 }
@@ -228,11 +230,10 @@ dd_status dd_result_read_parameters(const char *path, const dd_model *model, dd_
     DD_TRY(open_result(path, &header, &file));
     if (H5Lexists(file, "/parameters", H5P_DEFAULT) == 0) {
         H5Fclose(file);
-        return dd_fail(
-            DD_ERR_IO,
-            "%s holds samples without a network, of `dualdiff oracle`, `floor` or `evaluate --out`; name the "
-            "file of the run that has the network",
-            path);
+        return dd_fail(DD_ERR_IO,
+                       "%s contains samples without a network, made by `dualdiff oracle`, `floor` or `evaluate --out`; "
+                       "name the file of the run that has the network",
+                       path);
     }
     dd_status status = dd_read_parameters(file, path, model,
                                           part == DD_STATE_EMA ? "/parameters/ema" : "/parameters/online", parameters);
@@ -250,7 +251,7 @@ dd_status dd_result_read_metrics(const char *path, dd_metrics *metrics)
         char name[96];
         snprintf(name, sizeof name, "/metrics/%s", dd_metric_table[i].name);
         *dd_metric(metrics, i) = NAN;
-        if (H5Lexists(file, name, H5P_DEFAULT)) /* an error too: the group is missing */
+        if (H5Lexists(file, name, H5P_DEFAULT)) /* the group is missing: an error, too */
             status = dd_h5_read_double(file, path, name, dd_metric(metrics, i));
     }
     H5Fclose(file);
@@ -275,7 +276,7 @@ dd_status dd_result_read_samples(const char *path, float **x, uint32_t *n)
     return status;
 }
 
-/* ---- samples on their own ---- */
+/* ---- samples in a separate file ---- */
 
 int dd_samples_print(FILE *file, const float *x, const float *gate, int gates, uint32_t n)
 {
@@ -323,7 +324,7 @@ typedef struct points {
     uint32_t n;
 } points;
 
-/* A failure is the stream's, which the caller looks at. */
+/* The caller checks the stream for errors. */
 static dd_status print_points(FILE *file, const void *data)
 {
     const points *p = data;

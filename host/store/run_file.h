@@ -1,4 +1,4 @@
-/* What the three kinds of file share beyond HDF5: who they belong to, and parameters. */
+/* What the three kinds of file share: the header and parameters. */
 #ifndef DD_RUN_FILE_H
 #define DD_RUN_FILE_H
 
@@ -15,10 +15,10 @@ void dd_write_parameters(dd_h5_file *f, const dd_model *model, const char *paren
 DD_CHECKED dd_status dd_read_parameters(hid_t file, const char *path, const dd_model *model, const char *group,
                                         float *values);
 
-/* Everything a log holds: /train and /gate/train, empty. */
+/* Create everything in a log, empty: /train and /gate/train. */
 void dd_write_log_layout(dd_h5_file *f, const dd_run *run, const dd_model *model);
-/* Copy its rows of steps 0..steps-1 from the log or result at `from`, block by block. Rows that cannot be read are
- * filled in (NaN; timesteps -1) and counted in *loss; loss NULL: they are DD_ERR_IO. */
+/* Copy the rows of steps 0..steps-1 from the log or result at `from`, block by block. Rows that cannot be read are
+ * filled (NaN; timesteps -1) and counted in *loss; if loss is NULL, they are DD_ERR_IO. */
 void dd_copy_log_rows(hid_t from, const char *from_path, dd_h5_file *f, const dd_run *run, const dd_model *model,
                       int steps, dd_log_loss *loss);
 

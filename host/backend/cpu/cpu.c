@@ -51,8 +51,8 @@ static dd_status cpu_open(dd_pool *pool, int number, void **out, int *threads, c
     const dd_kernels *kernels = dd_kernels_select();
     if (!kernels)
         return dd_fail(DD_ERR_BACKEND,
-                       "DUALDIFF_ISA=%s: this processor or build has no such instruction set; "
-                       "unset it, or use plain, avx2 or avx512",
+                       "DUALDIFF_ISA=%s: this processor or build does not have this instruction set; unset it, or use "
+                       "plain, avx2 or avx512",
                        getenv("DUALDIFF_ISA"));
     dd_cpu_context *c = calloc(1, sizeof *c);
     if (!c)
@@ -175,5 +175,5 @@ const dd_backend_ops dd_cpu_ops = {
     .evaluate = dd_cpu_evaluate,
     .sample = dd_cpu_sample,
     .predict = dd_cpu_predict,
-    .synchronous = 1, /* so is dd_cpu_train */
+    .synchronous = 1, /* dd_cpu_train is synchronous, too */
 };

@@ -1,4 +1,4 @@
-/* The CPU backend's structures. docs/cpu-backend.md explains how a step flows through them.
+/* The CPU backend's structures. docs/cpu-backend.md explains how a step uses them.
  *
  *   cpu.c       ops table, ensemble, state in and out
  *   train.c     training steps
@@ -44,9 +44,9 @@ struct dd_ensemble {
     dd_cpu_layout layout;
     dd_cpu_embedding embedding;
     dd_cpu_replica *replica; /* [R] */
-    float *memory;           /* of all replicas' vectors */
+    float *memory;           /* memory of all replicas' vectors */
     int workspaces;
-    struct dd_cpu_workspace **workspace; /* of training; NULL until the first step */
+    struct dd_cpu_workspace **workspace; /* for training; NULL until the first step */
 };
 
 /* ---- network.c ---- */
@@ -57,9 +57,9 @@ typedef struct dd_cpu_activations {
     size_t stride;
     float *memory;
     float *embedded;                               /* (rows, x_width) */
-    float *hidden[DD_MAX_TOWERS][DD_MAX_LAYERS];   /* outputs of each layer, before the activation */
-    float *active[DD_MAX_TOWERS][DD_MAX_LAYERS];   /* and after it; NULL at a tower's last layer */
-    float *gradient[DD_MAX_TOWERS][DD_MAX_LAYERS]; /* of the loss at hidden; NULL when only inferring */
+    float *hidden[DD_MAX_TOWERS][DD_MAX_LAYERS];   /* outputs of each layer before the activation */
+    float *active[DD_MAX_TOWERS][DD_MAX_LAYERS];   /* and after it; NULL for a tower's last layer */
+    float *gradient[DD_MAX_TOWERS][DD_MAX_LAYERS]; /* gradient of the loss at hidden; NULL for inference */
 } dd_cpu_activations;
 
 /* What the first layer adds for the timestep: for each tower (time_rows, out) in panels, bias included. */
@@ -73,7 +73,7 @@ DD_CHECKED dd_status dd_cpu_embedding_create(const dd_model *model, int timestep
                                              dd_cpu_embedding *embedding);
 void dd_cpu_embedding_free(dd_cpu_embedding *embedding);
 
-/* With for_training 0 a tower's layers take turns in two pairs of buffers. */
+/* With for_training 0, the layers of a tower alternate between two pairs of buffers. */
 DD_CHECKED dd_status dd_cpu_activations_create(const dd_cpu_layout *layout, int rows, int for_training,
                                                dd_cpu_activations *activations);
 void dd_cpu_activations_free(dd_cpu_activations *activations);
@@ -91,8 +91,8 @@ int dd_cpu_time_table_panels(const dd_cpu_layout *layout);
 void dd_cpu_embed(const dd_cpu_embedding *embedding, const dd_kernels *kernels, const float *x, int first, int last,
                   float *scratch, dd_cpu_activations *activations);
 
-/* All towers forward for rows [first, last), multiples of 16; row r takes the time table's row
- * time_row[r]. The result stands in hidden[tower][last layer]. */
+/* All towers forward for rows [first, last), multiples of 16; row r uses row time_row[r] of the time table. The result
+ * is in hidden[tower][last layer]. */
 void dd_cpu_forward(const dd_cpu_layout *layout, const dd_kernels *kernels, const float *parameters,
                     const dd_cpu_time_table *table, const int32_t *time_row, int first, int last,
                     dd_cpu_activations *activations);
@@ -102,8 +102,8 @@ void dd_cpu_forward(const dd_cpu_layout *layout, const dd_kernels *kernels, cons
 void dd_cpu_backward(const dd_cpu_layout *layout, const dd_kernels *kernels, const float *transposed,
                      float *const *along, int first, int last, dd_cpu_activations *activations);
 
-/* Row r of the towers' outputs: each expert's prediction, its weight (gating.h) as the gate says it and as it is
- * used, and the mixture. */
+/* Row r of the towers' outputs: each expert's prediction, its weight (gating.h) before and after the gate is made hard,
+ * and the mixture. */
 typedef struct dd_cpu_output {
     float expert[DD_MAX_EXPERTS][2];
     float soft[DD_MAX_EXPERTS], weight[DD_MAX_EXPERTS];
@@ -112,7 +112,7 @@ typedef struct dd_cpu_output {
 
 dd_cpu_output dd_cpu_output_row(const dd_cpu_layout *layout, const dd_cpu_activations *activations, int row);
 
-/* A point of a batch: its coordinates noised to timestep t, and what is to be predicted there. */
+/* A point of a batch: its coordinates noised to timestep t, and the target of the prediction. */
 typedef struct dd_cpu_draw {
     float x[2], target[2];
     int32_t t;
@@ -139,12 +139,12 @@ DD_CHECKED dd_status dd_cpu_hidden_create(const dd_cpu_layout *layout, const dd_
                                           dd_cpu_hidden_diversity *hidden);
 void dd_cpu_hidden_free(dd_cpu_hidden_diversity *hidden);
 
-/* After the forward pass of rows [first, last): what other rows need of them. */
+/* After the forward pass of rows [first, last): prepare what other rows need from them. */
 void dd_cpu_hidden_prepare(const dd_cpu_layout *layout, const dd_kernels *kernels,
                            const dd_cpu_activations *activations, int first, int last, dd_cpu_hidden_diversity *hidden);
 
-/* When all n rows are prepared: of rows [first, last) the distances to all, mean over experts, and the gradient of
- * -weight * mean distance. */
+/* When all n rows are prepared: for rows [first, last) the sums of distances to all rows, mean over experts, and the
+ * gradient of -weight * mean distance. */
 void dd_cpu_hidden_gradient(const dd_cpu_layout *layout, const dd_kernels *kernels, const dd_training_config *training,
                             double weight, const dd_cpu_activations *activations, int n, int first, int last,
                             dd_cpu_hidden_diversity *hidden, float *distance);

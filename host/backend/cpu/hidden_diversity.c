@@ -1,7 +1,7 @@
 /* The diversity loss of the experts' last hidden layers. With h_i an expert's layer on row i of a batch of n, and c_ij
- * (kernels.h) from the inner products of all rows, the gradient of the mean distance at h_i is
- * 2 / n^2 (h_i sum_j c_ij - sum_j c_ij h_j): two products of matrices, by the kernels that the layers use. One expert's
- * inner products are held at a time; a thread needs its own rows of them alone.
+ * (kernels.h) from the inner products of all rows, the gradient of the mean distance at h_i is 2 / n^2 (h_i sum_j c_ij
+ * - sum_j c_ij h_j): two products of matrices, computed by the layers' kernels. Only one expert's inner products are
+ * stored at a time, and a thread needs only its own rows of them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +56,7 @@ void dd_cpu_hidden_prepare(const dd_cpu_layout *layout, const dd_kernels *kernel
             kernels->transpose(active + (size_t)p * a->stride + DD_PANEL * (size_t)first, last - first,
                                h->transposed[e] + (size_t)first * width + (size_t)p * DD_PANEL * DD_PANEL,
                                width * DD_PANEL);
-        /* Squared lengths by the sum that the inner products are formed by: what is equal is at distance 0. */
+        /* Squared lengths, summed in the same order as the inner products, so that equal vectors are at distance 0. */
         for (int row = first; row < last; row += DD_PANEL) {
             float block[DD_PANEL * DD_PANEL];
             kernels->forward(&(dd_forward_args){.rows = DD_PANEL,

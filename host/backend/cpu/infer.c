@@ -1,5 +1,5 @@
-/* Evaluation, sampling and prediction: the networks forward over chunks of points, each chunk on one
- * thread with buffers that stay in its cache. A point's numbers depend on nothing but itself.
+/* Evaluation, sampling and prediction: the networks forward over chunks of points, each chunk on one thread with
+ * buffers that stay in its cache. A point's numbers do not depend on the other points.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ typedef struct pass {
     int threads;
     uint64_t seed;
     uint32_t n;
-    int replica; /* whose turn it is */
+    int replica; /* current position */
     /* evaluation */
     dd_purpose purpose;
     const dd_points *points;
@@ -82,7 +82,7 @@ static void pass_select(pass *p, int replica, dd_state_part part)
                            p->e->embedding.time_rows, 0, dd_cpu_time_table_panels(&p->e->layout), &p->table);
 }
 
-/* The networks at the lane's first `count` points and timesteps. */
+/* Run the networks at the lane's first `count` points and timesteps. */
 static void run_lane(const pass *p, lane *l, int count)
 {
     int padded = dd_pad(count);
@@ -104,7 +104,7 @@ static int chunk_rows(uint32_t n, int chunk)
     return rest < CHUNK ? (int)rest : CHUNK;
 }
 
-/* A replica's share is done. */
+/* Report that one replica is done. */
 static void tell(const pass *p, const dd_team *team, int done, int share)
 {
     dd_team_tell(team, (long long)p->replica * share + done, (long long)p->e->head.replicas * share);
@@ -180,7 +180,7 @@ dd_status dd_cpu_evaluate(dd_ensemble *e, dd_state_part part, dd_purpose purpose
 
 /* ---- sampling ---- */
 
-/* The weights of one point that are stored. */
+/* The stored weights of one point. */
 static void put_gate(const pass *p, const dd_cpu_output *out, size_t point)
 {
     size_t gates = (size_t)p->e->layout.model->gates;

@@ -1,8 +1,8 @@
 /* Compiled once per instruction set with DD_ISA = plain, avx2 or avx512; see kernels.h.
  *
- * A tile of `R` rows and `P` panels of 16 columns is held in registers while the depth streams by: per
- * step of the depth one row of each panel is loaded and R scalars are broadcast. Rows come in groups of
- * 16, which a tile height per instruction set divides up, so that no tile is ragged.
+ * A tile of `R` rows and `P` panels of 16 columns stays in registers while the loop runs over the depth: each step of
+ * the depth loads one row of each panel and broadcasts R scalars. Rows come in groups of 16. The tile heights of an
+ * instruction set add up to 16, so that every tile is complete.
  */
 #include "backend/cpu/kernels.h"
 
@@ -37,7 +37,7 @@ enum { LANES = 4, TILE_PANELS = 1 };
 
 enum { PARTS = DD_PANEL / LANES, MAX_TILE_ROWS = 8 };
 
-/* Depth of one pass over a tile: a panel's slice of it stays in the first-level cache. */
+/* Depth of one pass over a tile: this slice of a panel fits the first-level cache. */
 enum { DEPTH_BLOCK = 128 };
 
 #include "backend/cpu/vector_math.h"
@@ -70,7 +70,7 @@ INLINE void accumulate16(tile *acc, const int rows, const int panels, const floa
     }
 }
 
-/* The rows of the next panel are a jump away that the processor does not foresee. */
+/* Prefetch the rows of the next panel, because the processor does not predict this jump. */
 INLINE void prefetch_rows(const float *row, const int rows)
 {
 #pragma GCC unroll 8
@@ -93,8 +93,8 @@ INLINE void prefetch_rows(const float *row, const int rows)
         }                                                                                                              \
     }
 
-/* A product from its tiles: name(const args *) walks the output panel by panel, a slice of the depth at a time, in
- * groups of 16 rows; `rows` is the member of args that counts them. */
+/* Defines name(const args *), a product from its tiles. It computes the output panel by panel, one slice of the depth
+ * at a time, in groups of 16 rows; `rows` is the member of args with the number of rows. */
 #define DEFINE_PRODUCT(name, args, rows, tile_function)                                                                \
     INLINE void name##_panels(const args *g, const int panels, int panel)                                              \
     {                                                                                                                  \
@@ -239,7 +239,7 @@ DEFINE_PRODUCT(backward_weight, dd_weight_args, inputs, WEIGHT_TILE)
 static void column_sums(const float *panel, int rows, float sum[DD_PANEL])
 {
     for (int v = 0; v < PARTS; v++) {
-        /* Four chains: the adds do not wait for one another. */
+        /* Four independent sums, so that an addition does not wait for the one before. */
         vf chain[4] = {broadcast(0.f), broadcast(0.f), broadcast(0.f), broadcast(0.f)};
         for (int r = 0; r < rows; r += 4)
             for (int c = 0; c < 4; c++)
@@ -251,7 +251,7 @@ static void column_sums(const float *panel, int rows, float sum[DD_PANEL])
 static double square_sum(const float *x, size_t count)
 {
     double total = 0;
-    while (count) { /* float32 over short runs, float64 over all */
+    while (count) { /* short runs are summed in float32, their sums in float64 */
         size_t run = count < 1024 ? count : 1024;
         float lane[DD_PANEL] = {0};
         for (int v = 0; v < PARTS; v++) {
@@ -312,7 +312,7 @@ static void sine_cosine(float x, const float *frequency, const float *frequency_
     }
 }
 
-/* d(p, q) of a squared length; its gradient at p is slope (p - q). inverse = 1 / scale^2. */
+/* d(p, q) from the squared length |p - q|^2; its gradient at p is slope * (p - q). inverse = 1 / scale^2. */
 INLINE vf square_distance(const dd_diversity_kind kind, float inverse, vf square, vf *slope)
 {
     vf distance;

@@ -1,12 +1,12 @@
-/* The CPU backend's inner loops. One source (kernels.c), compiled once per instruction set; the table
- * of the best one the processor has is taken at run time. docs/cpu-backend.md explains the design.
+/* The CPU backend's inner loops. One source (kernels.c) is compiled once per instruction set; at run time the program
+ * takes the table of the best one that the processor has. docs/cpu-backend.md explains the design.
  *
- * Layout. Every matrix lies in panels of 16 columns, one cache line a row: element (r, c) of a matrix
- * with panel stride s is m[(c / 16) * s + 16 * r + c % 16]. Rows, columns and depths are multiples of
- * 16; what is padding holds zeros (or finite numbers that meet zeros).
+ * Layout. Every matrix is stored in panels of 16 columns, with one cache line per row: element (r, c) of a matrix with
+ * panel stride s is m[(c / 16) * s + 16 * r + c % 16]. Rows, columns and depths are multiples of 16. Padding contains
+ * zeros (or finite numbers that are multiplied by zeros).
  *
- * Order. Each element of a product is one chain of fused multiply-adds over the depth, first to last,
- * whatever the tile, the thread or the instruction set; so threads and batches may be cut anywhere.
+ * Order. Each element of a product is one chain of fused multiply-adds over the depth, from first to last. It does not
+ * depend on the tile, the thread or the instruction set; so the work may be divided among threads and batches anywhere.
  */
 #ifndef DD_CPU_KERNELS_H
 #define DD_CPU_KERNELS_H
@@ -27,12 +27,12 @@ typedef struct dd_forward_args {
     size_t input_panel;
     const float *weight;
     size_t weight_panel;
-    const float *start; /* what row r starts from: row start_row[r] of this matrix (row 0 if NULL: a bias) */
+    const float *start; /* the start of row r: row start_row[r] of this matrix (if NULL: row 0, a bias) */
     size_t start_panel;
     const int32_t *start_row;
     const float *residual; /* laid out like output; NULL: none */
     float *output;         /* before the activation */
-    float *activated;      /* laid out like output; NULL: not wanted */
+    float *activated;      /* laid out like output; NULL: not needed */
     size_t output_panel;
     dd_activation activation;
 } dd_forward_args;
@@ -47,7 +47,7 @@ typedef struct dd_backward_args {
     const float *transposed;
     size_t transposed_panel;
     const float *hidden; /* laid out like output: the layer's input before the activation */
-    const float *along;  /* NULL: none; of a residual layer its gradient */
+    const float *along;  /* NULL: none; for a residual layer the gradient at its output */
     size_t along_panel;
     float *output;
     size_t output_panel;
@@ -68,14 +68,14 @@ typedef struct dd_weight_args {
 
 /* One pass of AdamW (Loshchilov & Hutter 2019, as torch.optim.AdamW) and the moving average. */
 typedef struct dd_adamw_args {
-    float scale; /* on the gradient: the clip */
+    float scale; /* factor on the gradient: the clip */
     float decay; /* 1 - lr * weight_decay */
     float beta2;
     float one_minus_beta1, one_minus_beta2;
     float epsilon;
     float step_size;    /* lr / (1 - beta1^t) */
     float inverse_root; /* 1 / sqrt(1 - beta2^t) */
-    float ema;          /* factor on (online - ema); 0: leave the average alone */
+    float ema;          /* factor on (online - ema); 0: do not change the average */
 } dd_adamw_args;
 
 typedef struct dd_kernels {
@@ -84,7 +84,7 @@ typedef struct dd_kernels {
     void (*backward_input)(const dd_backward_args *args);
     void (*backward_weight)(const dd_weight_args *args);
 
-    /* sum[0..15] of one panel's column over rows: the bias gradient. */
+    /* sum[0..15]: the sums of one panel's columns over rows, which is the bias gradient. */
     void (*column_sums)(const float *panel, int rows, float sum[DD_PANEL]);
     /* Sum of squares of count (a multiple of 16) numbers. */
     double (*square_sum)(const float *x, size_t count);
@@ -103,10 +103,9 @@ typedef struct dd_kernels {
     void (*distances)(dd_diversity_kind kind, float scale, const float *x, const float *y, int n, int first, int last,
                       float *distance, float *slope_x, float *slope_y);
 
-    /* The same for vectors h of which the inner products are known. gram (rows, n) in panels, square [n] = |h_j|^2.
-     * For each of rows [first, last): distance[i] += sum over j of d(h_i, h_j); gram's row becomes c_ij, with which the
-     * gradient of d at h_i is c_ij (h_i - h_j), and slope[i] their sum. What lies beyond n
-     * becomes 0, rows too. Not for L1. */
+    /* The same for vectors h with known inner products. gram (rows, n) in panels, square [n] = |h_j|^2. For each of
+     * rows [first, last): distance[i] += sum over j of d(h_i, h_j). The row of gram becomes c_ij, where the gradient of
+     * d at h_i is c_ij (h_i - h_j); slope[i] becomes their sum. Elements and rows after n become 0. Not for L1. */
     void (*gram_distances)(dd_diversity_kind kind, float scale, float *gram, size_t gram_panel, const float *square,
                            int n, int first, int last, float *distance, float *slope);
     /* product = factor (slope_i h_i - product) act'(hidden), h = act(hidden); all (rows, 16 panels), laid out alike. */
@@ -114,8 +113,8 @@ typedef struct dd_kernels {
                             size_t panel, int first, int last, dd_activation activation, float *product);
 } dd_kernels;
 
-/* The best table this processor runs; DUALDIFF_ISA=plain|avx2|avx512 in the environment asks for a
- * lesser one. NULL when that name is unknown or not available. */
+/* The best table that this processor can run. The environment variable DUALDIFF_ISA=plain|avx2|avx512 selects another
+ * one. NULL if that name is unknown or not available. */
 const dd_kernels *dd_kernels_select(void);
 
 #endif

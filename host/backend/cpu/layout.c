@@ -64,7 +64,7 @@ void dd_cpu_layout_free(dd_cpu_layout *layout)
     layout->slice = NULL;
 }
 
-/* Call visit for every parameter with its place in both vectors. */
+/* Call visit for every parameter with its index in both vectors. */
 static void for_each_place(const dd_cpu_layout *layout, void (*visit)(size_t flat, size_t packed, void *user),
                            void *user)
 {

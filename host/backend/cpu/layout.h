@@ -1,5 +1,5 @@
-/* The packed parameter vector: the layout in which the CPU backend keeps parameters, their average and
- * the optimiser's moments, so that no step has to pack anything but the transposed copy.
+/* The packed parameter vector: the layout in which the CPU backend keeps parameters, their average and the optimiser's
+ * moments, so that a step only has to pack the transposed copy.
  *
  * A layer's weights are panels of 16 outputs; row k of a panel holds the weights of input k. Inputs and
  * outputs are padded to 16 with zeros, which stay zero: their gradients are zero. The first layer's
@@ -31,7 +31,7 @@ typedef struct dd_cpu_tower {
     dd_cpu_layer layer[DD_MAX_LAYERS];
 } dd_cpu_tower;
 
-/* A share of the weight gradient and of the optimiser's pass: one or two output panels of a layer. */
+/* A slice of the work on the weight gradient and of the optimiser's pass: one or two output panels of a layer. */
 typedef struct dd_cpu_slice {
     int tower, layer, panel, panels;
 } dd_cpu_slice;
@@ -49,7 +49,7 @@ typedef struct dd_cpu_layout {
 DD_CHECKED dd_status dd_cpu_layout_create(const dd_model *model, dd_cpu_layout *layout);
 void dd_cpu_layout_free(dd_cpu_layout *layout);
 
-/* Between the flat vector of dd_model and the packed one; packing writes the zeros too. */
+/* Copy between the flat vector of dd_model and the packed one. Packing also writes the zeros. */
 void dd_cpu_pack(const dd_cpu_layout *layout, const float *flat, float *packed);
 void dd_cpu_unpack(const dd_cpu_layout *layout, const float *packed, float *flat);
 

@@ -9,7 +9,7 @@
 
 float *dd_cpu_alloc(size_t floats)
 {
-    /* A step walks through some ten thousand 4 KiB pages, more than the processor remembers the places of. */
+    /* A step uses about ten thousand 4 KiB pages, more than the processor's TLB has entries; so ask for large pages. */
     const size_t line = 64, huge = (size_t)2 << 20;
     size_t bytes = floats * sizeof(float) + !floats, unit = bytes < huge ? line : huge;
     bytes = (bytes + unit - 1) / unit * unit;
@@ -18,7 +18,7 @@ float *dd_cpu_alloc(size_t floats)
         return NULL;
 #ifdef MADV_HUGEPAGE
     if (unit == huge)
-        (void)madvise(memory, bytes, MADV_HUGEPAGE); /* where it is refused, small pages do */
+        (void)madvise(memory, bytes, MADV_HUGEPAGE); /* if it is refused, small pages work, too */
 #endif
     memset(memory, 0, bytes);
     return memory;
@@ -104,10 +104,10 @@ dd_status dd_cpu_activations_create(const dd_cpu_layout *layout, int rows, int f
 {
     memset(a, 0, sizeof *a);
     a->rows = dd_pad(rows);
-    /* Half a tile more than the rows: panels that start 4096 bytes apart would share cache sets. */
+    /* Half a tile more than the rows: panels with a distance of 4096 bytes would share cache sets. */
     a->stride = (size_t)(a->rows + 8) * DD_PANEL;
     float *next = NULL;
-    for (int pass = 0; pass < 2; pass++) { /* measure, then hand out */
+    for (int pass = 0; pass < 2; pass++) { /* first measure, then assign */
         size_t used = 0;
 #define TAKE(pointer, columns)                                                                                         \
     do {                                                                                                               \
@@ -150,7 +150,7 @@ void dd_cpu_activations_free(dd_cpu_activations *a)
     memset(a, 0, sizeof *a);
 }
 
-/* ---- the timestep's share of the first layer ---- */
+/* ---- the timestep's part of the first layer ---- */
 
 int dd_cpu_time_table_panels(const dd_cpu_layout *layout)
 {

@@ -1,5 +1,5 @@
-/* Training steps. A step has six phases with a barrier behind each; what a phase shares out never
- * changes the order in which one number is summed, so the bits do not depend on the team's size.
+/* Training steps. A step has six phases, and after each phase there is a barrier. The division of a phase's work among
+ * threads never changes the order in which a number is summed, so the bits do not depend on the team's size.
  *
  *   1 embed    own rows of coordinates; own panels of the first layer's table over the batch's timesteps
  *   2 forward  own rows through all towers; mixture and squared errors
@@ -8,8 +8,8 @@
  *   5 update   own slices: clip, AdamW, average, transposed copy; the log
  *   6 draw     own rows of the next batch
  *
- * With at least as many replicas as threads each thread trains replicas on its own, in a team of one
- * whose barriers cost nothing; what remains is trained by all threads together, one replica at a time.
+ * If there are at least as many replicas as threads, each thread trains replicas alone, in a team of one whose barriers
+ * cost nothing. All threads together train the remaining replicas, one at a time.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -20,20 +20,20 @@
 #include "model/gating.h"
 #include "model/recipe.h"
 
-/* What one thread keeps to itself in a step. */
+/* The private memory of one thread in a step. */
 typedef struct thread_scratch {
     float *time_embedded; /* (distinct timesteps, t_width) */
     float *time_gradient; /* (distinct timesteps, 32): a slice's gradient, summed by timestep */
     float *row;           /* [2 * half_padded] */
-    int32_t *rank;        /* [T] place of a timestep among the batch's distinct ones, or -1 */
-    int32_t *time_row;    /* [rows] that place for each row */
+    int32_t *rank;        /* [T] index of a timestep among the batch's distinct ones, or -1 */
+    int32_t *time_row;    /* [rows] that index for each row */
     int distinct;
 } thread_scratch;
 
 typedef struct dd_cpu_workspace {
     dd_cpu_activations activations;
     dd_cpu_time_table table;
-    dd_cpu_hidden_diversity hidden; /* where it is asked for */
+    dd_cpu_hidden_diversity hidden; /* if the diversity of hidden layers is on */
     int distinct_max;               /* rows of the table: min(T, batch), padded */
     int threads;
     thread_scratch *scratch; /* [threads] */
@@ -45,8 +45,8 @@ typedef struct dd_cpu_workspace {
     float *x; /* [rows][2] noised points */
     float *target_x, *target_y;
     float *predicted_x, *predicted_y;
-    float *weight; /* of a row's squared error */
-    float *square; /* that error, weighted */
+    float *weight; /* weight of a row's squared error */
+    float *square; /* weighted squared error */
     float *distance, *slope_x, *slope_y;
     float *gate; /* [rows][gates] */
     int32_t *timestep;
@@ -123,7 +123,7 @@ static dd_status workspace_create(const dd_ensemble *e, int threads, dd_cpu_work
     return DD_OK;
 }
 
-/* One workspace a thread where each trains replicas alone, else one for all of them. */
+/* One workspace per thread if each trains replicas alone, else one for all threads. */
 static dd_status workspaces_create(dd_ensemble *e)
 {
     if (e->workspace)
@@ -153,7 +153,7 @@ void dd_cpu_train_free(dd_ensemble *e)
 
 /* ---- a step ---- */
 
-/* One replica's step, as a phase sees it. */
+/* One replica's step; the argument of a phase. */
 typedef struct step_view {
     const dd_ensemble *e;
     const dd_kernels *kernels;
@@ -162,8 +162,8 @@ typedef struct step_view {
     const dd_team *team;
     thread_scratch *scratch;
     int step;
-    double diversity; /* its weight at this step */
-    int n;            /* rows of the batch */
+    double diversity; /* weight of the diversity loss at this step */
+    int n;            /* rows of this batch */
     int padded;       /* to 16 */
     int first, last;  /* own rows, multiples of 16 within padded */
 } step_view;
@@ -180,7 +180,7 @@ static void view_step(step_view *v, int step)
     v->last *= DD_PANEL;
 }
 
-/* Rows beyond the batch stay finite: a point at the origin at timestep 0. Their gradient is 0. */
+/* Rows after the batch's end stay finite: a point at the origin at timestep 0. Their gradient is 0. */
 static void draw_rows(const step_view *v)
 {
     dd_cpu_workspace *w = v->w;
@@ -204,7 +204,7 @@ static void draw_rows(const step_view *v)
     }
 }
 
-/* Each thread finds the batch's distinct timesteps for itself: cheaper than another barrier. */
+/* Each thread finds the batch's distinct timesteps itself, which is cheaper than another barrier. */
 static void find_timesteps(const step_view *v)
 {
     thread_scratch *s = v->scratch;
@@ -300,7 +300,7 @@ static void phase_backward(const step_view *v)
                     &w->activations);
 }
 
-/* Weights that multiply the embedded timestep: rows of equal timestep have equal inputs, so their
+/* Gradient of the weights of the embedded timestep. Rows with the same timestep have the same inputs, so their
  * gradients are summed first. */
 static void timestep_gradient(const step_view *v, const dd_cpu_slice *slice, const dd_cpu_layer *l)
 {
@@ -401,7 +401,7 @@ static void phase_update(const step_view *v, double norm)
     };
     int first, last;
     dd_team_share(v->team, v->e->layout.slices, &first, &last);
-    for (int i = last - 1; i >= first; i--) { /* the gradients written last are still in the cache */
+    for (int i = last - 1; i >= first; i--) { /* the last written gradients are still in the cache */
         const dd_cpu_slice *slice = &v->e->layout.slice[i];
         const dd_cpu_layer *l = &v->e->layout.tower[slice->tower].layer[slice->layer];
         size_t panel = (size_t)l->in * DD_PANEL;
@@ -416,7 +416,7 @@ static void phase_update(const step_view *v, double norm)
     }
 }
 
-/* Forward, backward and weight gradient of the batch that is drawn. */
+/* Forward, backward and weight gradient of the drawn batch. */
 static void compute_gradient(const step_view *v)
 {
     phase_embed(v);
@@ -429,7 +429,7 @@ static void compute_gradient(const step_view *v)
     dd_team_barrier(v->team);
 }
 
-/* Row `place` of the log. Own rows of the gate, and on rank 0 the sums over the batch. */
+/* Write row `place` of the log: each thread its rows of the gate, and rank 0 the sums over the batch. */
 static void write_log(const step_view *v, dd_train_log *log, size_t place, double norm)
 {
     const dd_cpu_workspace *w = v->w;
@@ -461,8 +461,8 @@ static void write_log(const step_view *v, dd_train_log *log, size_t place, doubl
 typedef struct block {
     dd_ensemble *e;
     int first_step, steps;
-    dd_train_log *log; /* NULL: the gradient of first_step alone, left in the workspace */
-    int replica;       /* the one that all threads train together; -1: each trains its own */
+    dd_train_log *log; /* NULL: compute only the gradient of first_step and leave it in the workspace */
+    int replica;       /* the replica that all threads train together; -1: each trains its own */
 } block;
 
 static void train_replica(const block *b, int replica, dd_cpu_workspace *w, const dd_team *team)
@@ -488,7 +488,7 @@ static void train_replica(const block *b, int replica, dd_cpu_workspace *w, cons
         double norm = gradient_norm(&v);
         phase_update(&v, norm);
         write_log(&v, b->log, (size_t)replica * (size_t)b->log->capacity + (size_t)s, norm);
-        dd_team_barrier(team); /* the next batch replaces what the log was written from */
+        dd_team_barrier(team); /* the next batch replaces the data of the log */
         view_step(&v, v.step + 1);
         draw_rows(&v);
         dd_team_barrier(team);

@@ -25,8 +25,9 @@ INLINE vi broadcast_int(int32_t s)
     return s - (vi){0};
 }
 
-/* a * b + c in one rounding. By name, lane by lane (the compiler makes one instruction of it): an expression that only
- * may be contracted loses its point where a * b stands elsewhere too and is taken from there, rounded. */
+/* a * b + c with one rounding. It calls the function lane by lane, and the compiler makes one instruction of it. An
+ * expression a * b + c is not enough: if a * b also occurs elsewhere, the compiler may reuse that product, which is
+ * already rounded. */
 INLINE vf fused(vf a, vf b, vf c)
 {
     vf out;
@@ -34,7 +35,7 @@ INLINE vf fused(vf a, vf b, vf c)
 #if defined(__FMA__) || defined(__aarch64__)
         out[i] = __builtin_fmaf(a[i], b[i], c[i]);
 #else
-        out[i] = (float)((double)a[i] * b[i] + c[i]); /* no such instruction: exact but for a second rounding */
+        out[i] = (float)((double)a[i] * b[i] + c[i]); /* no such instruction: exact except for a second rounding */
 #endif
     return out;
 }
@@ -48,7 +49,7 @@ INLINE vf select(vi mask, vf yes, vf no)
     return (vf)(((vi)yes & mask) | ((vi)no & ~mask));
 }
 
-/* value where `sign` is above 0, else 0 (also where sign is NaN). */
+/* value where `sign` is above 0, else 0 (also if sign is NaN). */
 INLINE vf where_positive(vf sign, vf value)
 {
     return (vf)((vi)value & (vi)(sign > 0.f));
@@ -63,7 +64,7 @@ INLINE vf lanes_below(int count)
     return (vf)(index < count);
 }
 
-/* max(x, 0), and NaN for NaN, so that a broken network is seen in its loss. */
+/* max(x, 0), and NaN for NaN, so that the loss shows a broken network. */
 INLINE vf relu(vf x)
 {
     return (vf)((vi)x & ~(vi)(x < 0.f));
@@ -91,8 +92,8 @@ INLINE vf nearest(vf x, vi *integer)
     return shifted - magic;
 }
 
-/* Sine and cosine of angle + error, |error| below an ulp of angle. Reduction by pi/2 in three parts
- * (Cody & Waite), exact while |angle| < 2^15 or so; beyond that lane by lane in float64. */
+/* Sine and cosine of angle + error, |error| below an ulp of angle. Reduction by pi/2 in three parts (Cody & Waite),
+ * exact while |angle| is below about 2^15; for larger angles lane by lane in float64. */
 INLINE void sincos_vector(vf angle, vf error, vf *sine, vf *cosine)
 {
     vi quadrant;
@@ -117,7 +118,7 @@ INLINE void sincos_vector(vf angle, vf error, vf *sine, vf *cosine)
         }
 }
 
-/* e^x, 0 below -87 and e^88 above 88. */
+/* e^x; 0 for x below -87 and e^88 for x above 88. */
 INLINE vf exp_vector(vf x)
 {
     vf low = (vf)((vi)(x < -87.f)), clamped = select((vi)(x > 88.f), broadcast(88.f), x);

@@ -61,7 +61,7 @@ static dd_status find_device(int number, char device[128])
     DD_CUDA(cudaGetDeviceProperties(&properties, number));
     if (properties.major * 10 + properties.minor < 75)
         return dd_fail(DD_ERR_BACKEND,
-                       "CUDA: %s has compute capability %d.%d, and this program's CUDA serves 7.5 and later; choose "
+                       "CUDA: %s has compute capability %d.%d, but this program supports 7.5 and later; choose "
                        "another device, as in --backend cuda:1, or use --backend cpu",
                        properties.name, properties.major, properties.minor);
     snprintf(device, 128, "%.80s, sm_%d%d", properties.name, properties.major, properties.minor);
@@ -100,7 +100,7 @@ static dd_status try_kernel(const dd_cuda_context *c)
 
 static dd_status open_context(dd_pool *pool, int number, void **out, int *threads, char device[128])
 {
-    (void)pool; /* one host thread feeds the device */
+    (void)pool; /* one host thread starts the work on the device */
     DD_TRY(find_device(number, device));
     dd_cuda_context *c = (dd_cuda_context *)calloc(1, sizeof *c);
     if (!c)

@@ -194,8 +194,8 @@ static void check_refused_overrides(void)
     static const refusal values[] = {
         {"training.stesp=3", {"--set training.stesp=3: training.stesp: unknown key", "did you mean 'steps'?"}},
         {"trainnig.steps=3", {"unknown section [trainnig]", "did you mean 'training'?"}},
-        {"training.steps=3.5", {"a float where an integer is wanted"}},
-        {"training.steps=many", {"a string where an integer is wanted"}},
+        {"training.steps=3.5", {"a float, but an integer is expected"}},
+        {"training.steps=many", {"a string, but an integer is expected"}},
         {"training.learning_rate=nan", {"nan is out of range"}},
         {"model.activation=rellu", {"did you mean 'relu'?"}},
         {"model.gate_layers=[256", {"--set model.gate_layers=[256: "}},

@@ -18,8 +18,8 @@ typedef struct dd_backend_ops {
     size_t size; /* version of this table: it detects a library of another version */
     const char *name;
     dd_status (*count_devices)(int *count); /* those that a user chooses from, at least one; NULL: there is no choice */
-    /* On device `number`, 0 where there is no choice. The pool outlives the context; *threads, those of it that are
-     * used, and device are filled. */
+    /* On device `number`, 0 where there is no choice. The pool exists longer than the context. Fills *threads (how many
+     * of the pool's threads it uses) and device. */
     dd_status (*open)(dd_pool *pool, int number, void **context, int *threads, char device[128]);
     void (*close)(void *context);
 

@@ -34,7 +34,7 @@ static const dd_option options[] = {
      "--dataset (if the run needs it), --threads, --backend and --quiet."},
     DD_HEADER_OPTION,
     DD_BACKEND_OPTION,
-    {"threads", "N", 0, "threads of the CPU backend, and of the metrics on any. Default: 0, one per core."},
+    {"threads", "N", 0, "threads of the CPU backend, and of the metrics with any backend. Default: 0, one per core."},
     DD_OPTION_QUIET,
     {0}};
 
@@ -44,14 +44,12 @@ const dd_command dd_command_evaluate = {
     .synopsis = "RUN.h5 [--dataset NAME|FILE] [--header yes|no|auto] [--config CONFIG] [--set KEY=VALUE ...] [--out "
                 "DIR] [--overwrite] [--complete] "
                 "[--backend " DD_BACKENDS "] [--threads N] [--quiet]",
-    .description =
-        "Computes the metrics of a finished run (all but training_time) from its stored parameters, and prints them "
-        "beside the stored ones; docs/metrics.md says what they are. On the points it was trained on, and the machine "
-        "that measured it, the differences are 0 (but for the time). The file is not changed, unless --complete is "
-        "given: that adds "
-        "metrics which are missing because memory was short when the run was measured, or because an older program did "
-        "not know them.\n\n"
-        "With --config or --set it tells what another sampler would have made of the same network.",
+    .description = "Computes the metrics of a finished run (all except training_time) from its stored parameters, and "
+                   "prints them next to the stored ones; docs/metrics.md defines them. With the points it was trained "
+                   "on, and on the machine that measured it, the differences are 0 (except for the time). The file is "
+                   "changed only with --complete: this adds metrics that are missing because memory was short when the "
+                   "run was measured, or because an older program did not know them.\n\n"
+                   "With --config or --set it shows the metrics of another sampler with the same network.",
     .least_words = 1,
     .most_words = 1,
     .words_name = "RUN.h5",

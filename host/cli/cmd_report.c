@@ -74,7 +74,7 @@ static dd_status run_script(const char *out, const char *table, dd_entries *entr
     return status;
 }
 
-/* The script gets the comparison as CSV, so that its numbers are those of `compare`. */
+/* The script gets the comparison as CSV, so that its numbers equal those of `compare`. */
 static dd_status make_report(const char *out, dd_entries *entries)
 {
     char table[] = "/tmp/dualdiff_table.XXXXXX";

@@ -53,7 +53,7 @@ void dd_config_names_free(dd_config_names *names);
             "cuda:0 is the first of those that CUDA_VISIBLE_DEVICES leaves visible, cuda:1 the second."                \
     }
 
-/* How files are to be read by --header; without it reading is left as it is. DD_ERR_USAGE for another word. */
+/* Set how files are read from --header; without it, reading is not changed. DD_ERR_USAGE for an unknown word. */
 DD_CHECKED dd_status dd_reading_option(const dd_args *args, dd_reading *reading);
 
 #endif

@@ -14,7 +14,7 @@ enum {
     CELL = 96
 };
 
-/* Runs down, datasets across; a cell is the entries of one run and dataset. */
+/* Rows are runs, columns are datasets; a cell has the entries of one run and dataset. */
 typedef struct grid {
     int runs, datasets;
     const char **run, **dataset;
@@ -37,7 +37,7 @@ static void grid_free(grid *g)
     free(g->cell);
 }
 
-/* What is looked at first comes first; the rest must be asked for. */
+/* The metrics of the default table; the user must name all others. */
 static int first_metrics(int metric[DD_METRICS])
 {
     int count = 0;

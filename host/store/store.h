@@ -54,7 +54,7 @@ typedef struct dd_run {
 dd_run dd_run_of(const dd_config *config, const char *config_name, const dd_points *points, uint64_t seed,
                  const dd_backend *backend);
 
-/* ---- what every file tells of itself ---- */
+/* ---- the header of every file ---- */
 
 typedef enum dd_file_kind { DD_FILE_LOG, DD_FILE_CHECKPOINT, DD_FILE_RESULT, DD_FILE_SAMPLES } dd_file_kind;
 

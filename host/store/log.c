@@ -308,7 +308,7 @@ static dd_status make_file(const dd_output *out, const char *path, const dd_run 
             return status;
         if (status)
             return dd_fail_context(
-                "the checkpoint is at step %d, and resuming needs the log of these steps; restore the log from a copy, "
+                "the checkpoint has %d steps, and resuming needs their log; restore the log from a copy, "
                 "or move the checkpoint to another folder to train the run from the beginning",
                 from_step);
     }

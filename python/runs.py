@@ -169,7 +169,8 @@ class Result:
 
 def settings_of(config_text):
     """{"section.key": value} of a stored configuration, with what older programs did where they had no such key."""
-    return before_key() | flat(tomllib.loads(config_text))
+    found = flat(tomllib.loads(config_text))  # its order is kept: descriptions of runs follow it
+    return found | {key: value for key, value in before_key().items() if key not in found}
 
 
 def read_list(stream):

@@ -30,7 +30,7 @@ Made by `.venv/bin/python3 results/literature_sets.py` from
 script has the commands.
 
 `configs/mode_capture.toml` on seven sets that the literature uses to show mode capture (defined in
-`host/data/generator_sets.c`, with their sources), compared with the exact denoiser of the same
+`host/data/sets/`, with their sources), compared with the exact denoiser of the same
 protocol and with fresh true points, 10,000 points each. KL divergence in bits. ± is a standard
 deviation over seeds or draws. [docs/metrics.md](../docs/metrics.md) defines the metrics: a sample
 is of high quality within 3 standard deviations of its mode (or curve; or inside a box), and off the

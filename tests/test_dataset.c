@@ -78,8 +78,8 @@ static void check_names(void)
     dd_points_name(longer, name);
     CHECK(strlen(name) == 63, "a long name has %zu letters", strlen(name));
     int count = 0;
-    for (; dd_generators[count].name; count++)
-        CHECK(!count || strcmp(dd_generators[count - 1].name, dd_generators[count].name) < 0, "names are not sorted");
+    for (; dd_generators[count]; count++)
+        CHECK(!count || strcmp(dd_generators[count - 1]->name, dd_generators[count]->name) < 0, "names are not sorted");
     CHECK(count == 22, "%d generators", count);
     const char *names[DD_MOST_GENERATORS];
     CHECK(dd_generator_names(DD_KIND_EXPERIMENT, names) == 4, "the experiment has four sets");
@@ -103,8 +103,8 @@ static void check_checksum(void)
 
 int main(void)
 {
-    for (int i = 0; dd_generators[i].name; i++)
-        check_determinism(dd_generators[i].name);
+    for (int i = 0; dd_generators[i]; i++)
+        check_determinism(dd_generators[i]->name);
     check_names();
     check_checksum();
     return check_report();

@@ -180,8 +180,8 @@ static void check_generated(void)
     enum { N = 10000 };
     float *noise = malloc(2 * N * sizeof *noise);
     uniform(9, N, 8., 8., noise);
-    for (int i = 0; dd_generators[i].name; i++) {
-        const char *name = dd_generators[i].name;
+    for (int i = 0; dd_generators[i]; i++) {
+        const char *name = dd_generators[i]->name;
         dd_truth t;
         dd_points points;
         CHECK_OK(dd_truth_create(name, &t));

@@ -166,9 +166,9 @@ static void check_tie(void)
 int main(void)
 {
     dd_truth t;
-    for (int i = 0; dd_generators[i].name; i++) {
-        CHECK_OK(dd_truth_create(dd_generators[i].name, &t));
-        CHECK(!strcmp(t.name, dd_generators[i].name), "%s is named %s", dd_generators[i].name, t.name);
+    for (int i = 0; dd_generators[i]; i++) {
+        CHECK_OK(dd_truth_create(dd_generators[i]->name, &t));
+        CHECK(!strcmp(t.name, dd_generators[i]->name), "%s is named %s", dd_generators[i]->name, t.name);
         check_sums(&t);
         check_points(&t, t.regions > 200 ? 20000 : 100000);
         dd_truth_free(&t);

@@ -39,9 +39,9 @@ static dd_status print_datasets(void)
 {
     printf("%-21s %-11s %5s  %s\n", "name", "kind", "modes", "what it is");
     for (int kind = 0; kind < DD_GENERATOR_KINDS; kind++)
-        for (const dd_generator_info *g = dd_generators; g->name; g++)
-            if ((int)g->kind == kind)
-                DD_TRY(print_dataset(g));
+        for (int i = 0; dd_generators[i]; i++)
+            if ((int)dd_generators[i]->kind == kind)
+                DD_TRY(print_dataset(dd_generators[i]));
     return DD_OK;
 }
 

@@ -62,8 +62,8 @@ static void print_commands(void)
 
 static void print_datasets(void)
 {
-    for (int i = 0; dd_generators[i].name; i++)
-        printf("%s%s", i ? " " : "", dd_generators[i].name);
+    for (int i = 0; dd_generators[i]; i++)
+        printf("%s%s", i ? " " : "", dd_generators[i]->name);
 }
 
 static void print_metrics(void)

@@ -5,10 +5,9 @@
  *     ... points.xy[2 * i], points.xy[2 * i + 1] ...
  *     dd_points_free(&points);
  *
- * Generated sets (generators.h lists them) are computed in float64 and stored as float32, without standardisation; the
- * comment above each generator defines it: generator_experiment.c has the experiment's sets, generator_sets.c the sets
- * of the literature on mode capture and the drawings. Point i depends only on (seed, stream, i); for moons also on the
- * number of points. This layer never trains, measures or prints, and keeps no points between calls.
+ * Generated sets (generators.h lists them) are computed in float64 and stored as float32, without standardisation; sets/
+ * has a file for each, which defines it. Point i depends only on (seed, stream, i); for moons also on the number of
+ * points. This layer never trains, measures or prints, and keeps no points between calls.
  */
 #ifndef DD_DATASET_H
 #define DD_DATASET_H

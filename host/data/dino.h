@@ -1,5 +1,5 @@
 /* The Datasaurus, 142 points: Alberto Cairo's drawing, as in data/starter_shapes/dino.csv of the Python
- * package data-morph-ai 0.4.1 (MIT licence). Raw coordinates; generator_experiment.c scales them. */
+ * package data-morph-ai 0.4.1 (MIT licence). Raw coordinates; sets/dino.c scales them. */
 #ifndef DD_DINO_H
 #define DD_DINO_H
 

@@ -1,6 +1,11 @@
-/* What the generators of generator_experiment.c and generator_sets.c share; generators.h lists them all. Point i takes
- * its random numbers from blocks of DD_DRAW_DATA (step = stream, index = 4 i + j, j = 0..3); the words of a block are
- * said above each generator.
+/* What a dataset that is made by name consists of, and what its generator draws with. Each is one file in sets/:
+ *
+ *     static void make(const dd_source *s, uint32_t i, double xy[2]) { ... }       // point i
+ *     static void build(dd_truth_builder *b, const dd_shape *drawing) { ... }       // the distribution of all points
+ *     const dd_generator_info dd_set_line = {.name = "line", .make = make, .build = build, ...};
+ *
+ * Point i takes its random numbers from blocks of DD_DRAW_DATA (step = stream, index = 4 i + j, j = 0..3); the words of
+ * a block are listed above each generator. Points lie within about +-4.
  */
 #ifndef DD_GENERATOR_H
 #define DD_GENERATOR_H
@@ -8,52 +13,38 @@
 #include <stdint.h>
 
 #include "data/shapes.h"
+#include "data/truth_build.h"
 
 typedef struct dd_source {
     uint64_t seed;
     uint32_t stream, n;
-    const dd_shape *shape; /* of dd_generate_shape */
+    const dd_shape *drawing; /* of the dataset; NULL where it is none */
 } dd_source;
 
 typedef void (*dd_generator)(const dd_source *s, uint32_t i, double xy[2]);
+
+typedef enum dd_generator_kind {
+    DD_KIND_EXPERIMENT, /* the experiment's own, which `train` takes without --dataset */
+    DD_KIND_LITERATURE, /* of the literature on mode capture */
+    DD_KIND_DRAWING,    /* a drawing made of points */
+    DD_GENERATOR_KINDS
+} dd_generator_kind;
+
+typedef struct dd_generator_info {
+    const char *name;
+    dd_generator_kind kind;
+    const char *what; /* one line */
+    dd_generator make;
+    void (*build)(dd_truth_builder *b, const dd_shape *drawing);
+    int countable;           /* as dd_truth.countable: its regions are modes */
+    const dd_shape *drawing; /* of make and build; NULL where they need none */
+} dd_generator_info;
 
 /* Words of point i's block j. */
 void dd_source_block(const dd_source *s, uint32_t i, uint32_t j, uint32_t word[4]);
 /* Two standard normals from a block's four words (Box-Muller in float64). */
 void dd_source_normal2(const uint32_t word[4], double out[2]);
-
-/* ---- generator_experiment.c: the experiment's own, defined above each there ---- */
-
-void dd_generate_circle(const dd_source *s, uint32_t i, double xy[2]);
-void dd_generate_dino(const dd_source *s, uint32_t i, double xy[2]);
-void dd_generate_line(const dd_source *s, uint32_t i, double xy[2]);
-void dd_generate_moons(const dd_source *s, uint32_t i, double xy[2]);
-
-/* ---- generator_sets.c: the sets of the literature and drawings, defined above each there ---- */
-
-void dd_generate_checkerboard(const dd_source *s, uint32_t i, double xy[2]);
-void dd_generate_eight_gaussians(const dd_source *s, uint32_t i, double xy[2]);
-void dd_generate_pinwheel(const dd_source *s, uint32_t i, double xy[2]);
-void dd_generate_rings(const dd_source *s, uint32_t i, double xy[2]);
-void dd_generate_shape(const dd_source *s, uint32_t i, double xy[2]);
-void dd_generate_swiss_roll(const dd_source *s, uint32_t i, double xy[2]);
-void dd_generate_twentyfive_gaussians(const dd_source *s, uint32_t i, double xy[2]);
-void dd_generate_two_spirals(const dd_source *s, uint32_t i, double xy[2]);
-
-/* Their geometry, which their distributions (truth_sets.c) are made from, too: centres and squares by number, curves at
- * place u = 0..1. The lower left corner of a square of side 2. */
-enum { DD_EIGHT = 8, DD_TWENTYFIVE = 25, DD_SQUARES = 8, DD_ARMS = 5, DD_RINGS = 4, DD_SPIRALS = 2 };
-void dd_eight_gaussians_centre(int mode, double xy[2]);
-void dd_twentyfive_gaussians_centre(int mode, double xy[2]);
-void dd_checkerboard_corner(int square, double xy[2]);
-void dd_pinwheel_arm(int arm, double u, double xy[2]);
-void dd_ring(int ring, double u, double xy[2]);
-void dd_spiral(int spiral, double u, double xy[2]);
-void dd_swiss_roll(int only, double u, double xy[2]);
-
-/* Standard deviations of their noise, per axis. */
-static const double dd_eight_gaussians_sigma[2] = {.03, .03}, dd_twentyfive_gaussians_sigma[2] = {.05, .05},
-                    dd_pinwheel_sigma[2] = {.15, .15}, dd_rings_sigma[2] = {.08, .08}, dd_spirals_sigma[2] = {.1, .1},
-                    dd_swiss_roll_sigma[2] = {.1, .1};
+/* Add two normals of standard deviation sigma from a block's four words to a point. */
+void dd_source_add_noise(const uint32_t word[4], const double sigma[2], double xy[2]);
 
 #endif

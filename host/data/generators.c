@@ -11,62 +11,35 @@
 
 const char *const dd_generator_kind_name[DD_GENERATOR_KINDS] = {"experiment", "literature", "drawing"};
 
-#define EXPERIMENT(name, countable, what)                                                                              \
-    {                                                                                                                  \
-#name, DD_KIND_EXPERIMENT, what, dd_generate_##name, dd_build_##name, countable, NULL                          \
-    }
-#define LITERATURE(name, countable, what)                                                                              \
-    {                                                                                                                  \
-#name, DD_KIND_LITERATURE, what, dd_generate_##name, dd_build_##name, countable, NULL                          \
-    }
-#define DRAWING(name, what)                                                                                            \
-    {                                                                                                                  \
-#name, DD_KIND_DRAWING, what, dd_generate_shape, dd_build_shape, 1, &dd_shape_##name                           \
-    }
+/* Every set, sorted by name: sets/<name>.c defines dd_set_<name>. */
+#define SETS(X)                                                                                                        \
+    X(bunny)                                                                                                           \
+    X(cat) X(checkerboard) X(circle) X(dino) X(dog) X(eight_gaussians) X(gorilla) X(line) X(moons) X(music) X(panda)   \
+        X(pi) X(pinwheel) X(python) X(rings) X(sheep) X(soccer_ball) X(superdatascience) X(swiss_roll)                 \
+            X(twentyfive_gaussians) X(two_spirals)
 
-enum { MODES = 1, ONE_SUPPORT = 0 };
+#define DECLARE(name) extern const dd_generator_info dd_set_##name;
+SETS(DECLARE)
 
-const dd_generator_info dd_generators[] = {
-    DRAWING(bunny, "a rabbit"),
-    DRAWING(cat, "a cat"),
-    LITERATURE(checkerboard, MODES, "uniform on every second square of a 4 x 4 board"),
-    EXPERIMENT(circle, MODES, "16 small discs on a ring and one at its centre"),
-    EXPERIMENT(dino, MODES, "the Datasaurus: a dinosaur"),
-    DRAWING(dog, "a dog"),
-    LITERATURE(eight_gaussians, MODES, "8 Gaussians on a ring"),
-    DRAWING(gorilla, "a gorilla"),
-    EXPERIMENT(line, ONE_SUPPORT, "uniform on a rectangle of 4 x 8"),
-    EXPERIMENT(moons, ONE_SUPPORT, "two half circles that interlock"),
-    DRAWING(music, "musical notes"),
-    DRAWING(panda, "a panda"),
-    DRAWING(pi, "the Greek letter pi"),
-    LITERATURE(pinwheel, MODES, "5 curved arms around a centre"),
-    DRAWING(python, "the logo of the Python language"),
-    LITERATURE(rings, MODES, "4 circles with one centre"),
-    DRAWING(sheep, "a sheep"),
-    DRAWING(soccer_ball, "a football"),
-    DRAWING(superdatascience, "the logo of SuperDataScience"),
-    LITERATURE(swiss_roll, ONE_SUPPORT, "one spiral, as scikit-learn's swiss roll from the side"),
-    LITERATURE(twentyfive_gaussians, MODES, "25 Gaussians on a 5 x 5 grid"),
-    LITERATURE(two_spirals, ONE_SUPPORT, "two spirals, one inside the other"),
-    {0}};
+#define ENTRY(name) &dd_set_##name,
+const dd_generator_info *const dd_generators[] = {SETS(ENTRY) NULL};
 
 _Static_assert(sizeof dd_generators / sizeof *dd_generators <= DD_MOST_GENERATORS, "raise DD_MOST_GENERATORS");
 
 const dd_generator_info *dd_generator_find(const char *name)
 {
-    for (const dd_generator_info *g = dd_generators; g->name; g++)
-        if (!strcmp(name, g->name))
-            return g;
+    for (const dd_generator_info *const *g = dd_generators; *g; g++)
+        if (!strcmp(name, (*g)->name))
+            return *g;
     return NULL;
 }
 
 int dd_generator_names(dd_generator_kind kind, const char *names[DD_MOST_GENERATORS])
 {
     int count = 0;
-    for (const dd_generator_info *g = dd_generators; g->name; g++)
-        if (g->kind == kind)
-            names[count++] = g->name;
+    for (const dd_generator_info *const *g = dd_generators; *g; g++)
+        if ((*g)->kind == kind)
+            names[count++] = (*g)->name;
     return count;
 }
 
@@ -109,14 +82,14 @@ static void add_related(near_list *list, const char *word)
     plain(word, wanted);
     if (strlen(wanted) < SHORTEST)
         return;
-    for (const dd_generator_info *g = dd_generators; g->name; g++) {
-        plain(g->name, name);
+    for (const dd_generator_info *const *g = dd_generators; *g; g++) {
+        plain((*g)->name, name);
         if (strstr(name, wanted) || (strlen(name) >= SHORTEST && strstr(wanted, name)))
-            add_near(list, g->name);
+            add_near(list, (*g)->name);
     }
-    for (const dd_generator_info *g = dd_generators; g->name; g++)
-        if (strcasestr(g->what, wanted))
-            add_near(list, g->name);
+    for (const dd_generator_info *const *g = dd_generators; *g; g++)
+        if (strcasestr((*g)->what, wanted))
+            add_near(list, (*g)->name);
 }
 
 void dd_near_datasets(const char *word, char out[200])
@@ -124,8 +97,8 @@ void dd_near_datasets(const char *word, char out[200])
     const char *names[DD_MOST_GENERATORS];
     near_list list = {0};
     int count = 0;
-    for (; dd_generators[count].name; count++)
-        names[count] = dd_generators[count].name;
+    for (; dd_generators[count]; count++)
+        names[count] = dd_generators[count]->name;
     const char *closest = dd_closest(word, names, count);
     if (closest)
         add_near(&list, closest);

@@ -1,40 +1,21 @@
-/* The one table of the datasets that are made by name: what each is, how its points are made, and its distribution.
- * `dualdiff datasets`, `dualdiff info NAME`, the search for the closest name and the list in docs/datasets.md come from
- * it.
+/* The one table of the datasets that are made by name; sets/ has a file for each. `dualdiff datasets`, `dualdiff info
+ * NAME`, the search for the closest name and the list in docs/datasets.md come from it.
  *
  *     const dd_generator_info *g = dd_generator_find("dino");        // NULL for another name
- *     for (int i = 0; dd_generators[i].name; i++) ...                // sorted by name
+ *     for (int i = 0; dd_generators[i]; i++) ...                     // sorted by name
  */
 #ifndef DD_GENERATORS_H
 #define DD_GENERATORS_H
 
 #include "base/error.h"
 #include "data/generator.h"
-#include "data/truth_build.h"
-
-typedef enum dd_generator_kind {
-    DD_KIND_EXPERIMENT, /* the experiment's own, which `train` takes without --dataset */
-    DD_KIND_LITERATURE, /* of the literature on mode capture */
-    DD_KIND_DRAWING,    /* a drawing made of points */
-    DD_GENERATOR_KINDS
-} dd_generator_kind;
 
 /* "experiment", "literature", "drawing". */
 extern const char *const dd_generator_kind_name[DD_GENERATOR_KINDS];
 
-typedef struct dd_generator_info {
-    const char *name;
-    dd_generator_kind kind;
-    const char *what; /* one line */
-    dd_generator make;
-    void (*build)(dd_truth_builder *b, const dd_shape *drawing);
-    int countable;           /* as dd_truth.countable: its regions are modes */
-    const dd_shape *drawing; /* of make and build; NULL where they need none */
-} dd_generator_info;
-
 enum { DD_MOST_GENERATORS = 64 };
 
-extern const dd_generator_info dd_generators[]; /* a NULL name ends it */
+extern const dd_generator_info *const dd_generators[]; /* sorted by name; NULL ends it */
 
 const dd_generator_info *dd_generator_find(const char *name);
 

@@ -17,7 +17,4 @@ typedef struct dd_shape {
 /* The dino's noise, whose standard deviation there is .0111 and .0125. */
 static const double dd_shape_sigma[2] = {.012, .012};
 
-extern const dd_shape dd_shape_bunny, dd_shape_cat, dd_shape_dog, dd_shape_gorilla, dd_shape_music, dd_shape_panda,
-    dd_shape_pi, dd_shape_python, dd_shape_sheep, dd_shape_soccer_ball, dd_shape_superdatascience;
-
 #endif

@@ -1,8 +1,10 @@
 /* Adding regions and atoms to a distribution. */
+#define _GNU_SOURCE /* M_PI */
 #include "data/truth_build.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Make room for one more element of `size` bytes after `count`. Returns the list, or NULL when memory is out. */
 static void *grow(void *list, int count, int *room, size_t size)
@@ -61,5 +63,63 @@ void dd_gauss_legendre(int n, double node[DD_MOST_NODES], double weight[DD_MOST_
         }
         node[i] = x;
         weight[i] = 2. / ((1. - x * x) * slope * slope);
+    }
+}
+
+/* ---- regions with their atoms ---- */
+
+static const double none[2] = {0., 0.};
+
+void dd_build_gaussian(dd_truth_builder *b, const double centre[2], const double sigma[2], double share)
+{
+    dd_build_region(b, DD_REGION_GAUSSIAN, centre, sigma, share);
+    dd_build_atom(b, centre, sigma, none, share);
+}
+
+void dd_build_box(dd_truth_builder *b, const double centre[2], const double half[2], double share)
+{
+    dd_build_region(b, DD_REGION_BOX, centre, half, share);
+    dd_build_atom(b, centre, none, half, share);
+}
+
+/* Gauss-Legendre in the radius, the trapezoid rule in
+ * the angle, whose error for noise s is about exp(-(s n)^2 / 2 R^2) for n angles at the rim. */
+void dd_build_disc(dd_truth_builder *b, const double centre[2], double radius, double share)
+{
+    enum { RADII = 20, FEWEST = 16, ANGLES = 80 };
+    double node[DD_MOST_NODES], weight[DD_MOST_NODES];
+    dd_gauss_legendre(RADII, node, weight);
+    dd_build_region(b, DD_REGION_DISC, centre, (double[]){radius, radius}, share);
+    for (int i = 0; i < RADII; i++) {
+        double r = radius * .5 * (1. + node[i]);
+        int angles = FEWEST + (int)((ANGLES - FEWEST) * r / radius);
+        for (int j = 0; j < angles; j++) {
+            double angle = 2. * M_PI * (j + .5 * (i % 2)) / angles;
+            dd_build_atom(b, (double[]){centre[0] + r * cos(angle), centre[1] + r * sin(angle)}, none, none,
+                          share * .5 * weight[i] / angles);
+        }
+    }
+}
+
+/* Panels of eight Gauss-Legendre nodes, at most three standard deviations long, integrate a Gaussian to about 1e-9. */
+void dd_build_curve(dd_truth_builder *b, const dd_curve *c)
+{
+    enum { NODES = 8, PIECES = 4096 };
+    double node[DD_MOST_NODES], weight[DD_MOST_NODES], here[2], before[2], longest = 0.;
+    c->point(c->which, 0., before);
+    for (int i = 1; i <= PIECES; i++) {
+        c->point(c->which, (double)i / PIECES, here);
+        longest = fmax(longest, hypot((here[0] - before[0]) / c->sigma[0], (here[1] - before[1]) / c->sigma[1]));
+        memcpy(before, here, sizeof before);
+    }
+    int panels = 3 * (int)ceil(longest * PIECES / 9.); /* a third of the curve is a whole number: see arm_density */
+    dd_gauss_legendre(NODES, node, weight);
+    c->point(c->which, .5, here);
+    dd_build_region(b, DD_REGION_CURVE, here, c->sigma, c->share);
+    for (int i = 0; i < panels * NODES; i++) {
+        int n = i % NODES;
+        double u = (i / NODES + .5 + .5 * node[n]) / panels;
+        c->point(c->which, u, here);
+        dd_build_atom(b, here, c->sigma, none, c->share * .5 * weight[n] / panels * (c->density ? c->density(u) : 1.));
     }
 }

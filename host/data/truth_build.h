@@ -1,4 +1,4 @@
-/* Builds a dd_truth region by region, for the definitions in truth_sets.c.
+/* Builds a dd_truth region by region, for the definitions in sets/.
  *
  *     dd_build_region(b, DD_REGION_GAUSSIAN, centre, size, share);
  *     dd_build_atom(b, centre, sigma, half, weight);               // of the region added last
@@ -8,7 +8,6 @@
 #ifndef DD_TRUTH_BUILD_H
 #define DD_TRUTH_BUILD_H
 
-#include "data/shapes.h"
 #include "data/truth.h"
 
 typedef struct dd_truth_builder {
@@ -26,19 +25,22 @@ void dd_build_atom(dd_truth_builder *b, const double centre[2], const double sig
 enum { DD_MOST_NODES = 32 };
 void dd_gauss_legendre(int n, double node[DD_MOST_NODES], double weight[DD_MOST_NODES]);
 
-/* ---- truth_sets.c: the distribution of each generator (generators.h); `drawing` is for dd_build_shape ---- */
+/* A region with its atoms, for what most sets are made of. A blob or curve without a closed form is a sum over
+ * quadrature points: spaced closely enough that a sampler that ends with noise of .006 or more does not see them. */
+void dd_build_gaussian(dd_truth_builder *b, const double centre[2], const double sigma[2], double share);
+void dd_build_box(dd_truth_builder *b, const double centre[2], const double half[2], double share);
 
-void dd_build_checkerboard(dd_truth_builder *b, const dd_shape *drawing);
-void dd_build_circle(dd_truth_builder *b, const dd_shape *drawing);
-void dd_build_dino(dd_truth_builder *b, const dd_shape *drawing);
-void dd_build_eight_gaussians(dd_truth_builder *b, const dd_shape *drawing);
-void dd_build_line(dd_truth_builder *b, const dd_shape *drawing);
-void dd_build_moons(dd_truth_builder *b, const dd_shape *drawing);
-void dd_build_pinwheel(dd_truth_builder *b, const dd_shape *drawing);
-void dd_build_rings(dd_truth_builder *b, const dd_shape *drawing);
-void dd_build_shape(dd_truth_builder *b, const dd_shape *drawing);
-void dd_build_swiss_roll(dd_truth_builder *b, const dd_shape *drawing);
-void dd_build_twentyfive_gaussians(dd_truth_builder *b, const dd_shape *drawing);
-void dd_build_two_spirals(dd_truth_builder *b, const dd_shape *drawing);
+/* A disc whose density falls as 1/r: uniform in radius and angle. */
+void dd_build_disc(dd_truth_builder *b, const double centre[2], double radius, double share);
+
+/* A curve with Gaussian noise around it: point(which, u) for u in 0..1 with density density(u), NULL for 1. */
+typedef struct dd_curve {
+    void (*point)(int which, double u, double xy[2]);
+    int which;
+    double (*density)(double u);
+    const double *sigma; /* [2] */
+    double share;
+} dd_curve;
+void dd_build_curve(dd_truth_builder *b, const dd_curve *curve);
 
 #endif

@@ -93,7 +93,7 @@ def test_moons_with_an_odd_number_of_points():
 
 def dino_points():
     """The table of host/data/dino.h, (142, 2)."""
-    with open(os.path.join(os.environ["DUALDIFF_SOURCE"], "host", "dino.h")) as file:
+    with open(os.path.join(os.environ["DUALDIFF_SOURCE"], "host", "data", "dino.h")) as file:
         text = file.read()
     pairs = re.findall(r"\{\s*([\d.]+),\s*([\d.]+)\s*\}", text)
     return np.array(pairs, dtype=float)

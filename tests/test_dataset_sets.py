@@ -105,8 +105,8 @@ def test_pinwheel():
 
 
 def table(name):
-    """The table of host/shapes/<name>.h in scaled coordinates, (n, 2)."""
-    with open(os.path.join(os.environ["DUALDIFF_SOURCE"], "host", "shapes", name + ".h")) as file:
+    """The table of host/data/shapes/<name>.h in scaled coordinates, (n, 2)."""
+    with open(os.path.join(os.environ["DUALDIFF_SOURCE"], "host", "data", "shapes", name + ".h")) as file:
         return np.array(re.findall(r"\{(-?\d+), (-?\d+)\}", file.read()), dtype=float) / 1000
 
 

@@ -28,8 +28,8 @@ extern "C" dd_status dd_cuda_grow(dd_cuda_room *room, size_t bytes)
 static void close_context(void *context)
 {
     dd_cuda_context *c = (dd_cuda_context *)context;
-    if (c->blas_beside)
-        cublasDestroy(c->blas_beside);
+    if (c->side_blas)
+        cublasDestroy(c->side_blas);
     if (c->blas)
         cublasDestroy(c->blas);
     if (c->blas_memory)
@@ -86,7 +86,7 @@ static dd_status fill_context(dd_cuda_context *c)
     DD_CUDA(cudaEventCreateWithFlags(&c->merged, cudaEventDisableTiming));
     DD_CUDA(cudaMalloc((void **)&c->blas_memory, 2 * BLAS_MEMORY));
     DD_TRY(open_blas(&c->blas, c->stream, c->blas_memory));
-    return open_blas(&c->blas_beside, c->side, c->blas_memory + BLAS_MEMORY);
+    return open_blas(&c->side_blas, c->side, c->blas_memory + BLAS_MEMORY);
 }
 
 /* Run the smallest kernel. A build without code for the device, or a faulty device, is then detected on opening, when

@@ -26,9 +26,9 @@ typedef struct dd_cuda_room {
 /* The open device, with a stream that computes, a second one for concurrent work, and one that copies logs. */
 typedef struct dd_cuda_context {
     cudaStream_t stream, side, copies;
-    cudaEvent_t branched, merged;     /* events by which `side` waits for `stream`, and `stream` for `side` */
-    cublasHandle_t blas, blas_beside; /* of `stream` and `side` */
-    char *blas_memory; /* workspaces of the handles: cuBLAS must not allocate while a graph is captured */
+    cudaEvent_t branched, merged;   /* events by which `side` waits for `stream`, and `stream` for `side` */
+    cublasHandle_t blas, side_blas; /* of `stream` and `side` */
+    char *blas_memory;              /* workspaces of the handles: cuBLAS must not allocate while a graph is captured */
 } dd_cuda_context;
 
 /* Buffers for `rows` rows of every replica. For inference, the layers of a group alternate between two of them. */

@@ -282,7 +282,7 @@ static dd_status weight_gradient(const dd_ensemble *e, const dd_cuda_workspace *
 {
     const dd_cuda_group *group = &e->layout.group[g];
     int inputs = group->width[i - 1];
-    return product_weight_gradient(e, e->context->blas_beside, w->rows, inputs, outputs,
+    return product_weight_gradient(e, e->context->side_blas, w->rows, inputs, outputs,
                                    rows_of(w->active[g][i - 1], w->rows, inputs), rows_of(gradient, w->rows, outputs),
                                    e->gradient + group->weight[i].at, group->weight[i].member,
                                    e->replicas * group->members);

@@ -26,7 +26,7 @@ def heading(study, result, what):
 
 
 def expert_legend(figure, experts):
-    """Below the panels; of two experts a scale of the gate's colours says it."""
+    """The legend below the panels; with two experts it is a scale of the gate's colours."""
     if experts > 2:
         figure.legend(*expert_handles(experts), loc="outside lower center", ncols=experts, columnspacing=1.2)
 
@@ -38,38 +38,38 @@ def colour_bar(figure, axes, scale, colours, words, **options):
 
 
 def region_words(result):
-    """What a region is: ("mode", "modes")."""
+    """The words for a region: ("mode", "modes")."""
     return ("mode", "modes") if result.attributes("/analysis")["regions"] == "modes" else ("grid cell", "grid cells")
 
 
 def sampled_timesteps(read):
-    """The timesteps that sampling went through."""
+    """The timesteps of sampling."""
     t = read("by_timestep/sampling_timestep")
     return read("by_timestep/timestep") if t is None else t
 
 
 def edges(values):
-    """Edges of cells around rising values."""
+    """Edges of cells around ascending values."""
     middle = (values[1:] + values[:-1]) / 2
     return np.array([values[0] - 0.5, *middle, values[-1] + 0.5])
 
 
 def coarse(values, most=100):
-    """Rows over timesteps, where there are more than `most` averaged over neighbours: what is left is no noise of few points."""
+    """Rows over timesteps. More than `most` are averaged over neighbours, to remove the noise of few points."""
     if len(values) <= most:
         return values
     return np.stack([mean_of_numbers(part) for part in np.array_split(values, most)])
 
 
 def mean_of_numbers(rows):
-    """Their mean without NaN; where all are NaN it is NaN too."""
+    """The mean without NaN; NaN if all values are NaN."""
     known = ~np.isnan(rows)
     count = known.sum(axis=0)
     return np.where(count, np.where(known, rows, 0).sum(axis=0, dtype=float) / np.maximum(count, 1), np.nan)
 
 
 def extent(values):
-    """The smallest and the greatest of the values that are finite; (0, 0) where none is."""
+    """The smallest and the greatest finite value; (0, 0) if there is none."""
     finite = values[np.isfinite(values)]
     return (finite.min(), finite.max()) if finite.size else (0, 0)
 
@@ -78,7 +78,7 @@ def extent(values):
 
 
 def arrow_panel(axis, x1, x2, arrow, colour):
-    """A field of arrows (x2, x1, 2); the longest, which would hide all else, are cut to length 3."""
+    """A field of arrows (x2, x1, 2). The longest would hide the others, so they are cut to length 3."""
     every = slice(4, None, 9)
     arrow = arrow[every, every]
     arrow = arrow * np.minimum(1, 3 / np.maximum(np.linalg.norm(arrow, axis=-1, keepdims=True), 1e-9))
@@ -87,15 +87,15 @@ def arrow_panel(axis, x1, x2, arrow, colour):
 
 
 def map_rows(result):
-    """(names of the rows above the last, how many of them are weights): the gate; of more than two experts the weight of each; the noise
-    each predicts, where there is room for it."""
+    """(names of the rows above the last, how many of them are weights): the gate; with more than two experts the weight of each; the noise
+    that each predicts, if there is room."""
     experts, gated = result.analysis("map/weight").shape[-1], gate_analysed(result)
     names = [] if not gated else ["gating weight"] if experts == 2 else ["greatest weight", *(f"expert {e + 1}" for e in range(experts))]
     return names + [f"noise, expert {e + 1}" for e in range(experts) if experts == 2 or not gated], len(names)
 
 
 def gate_map_figure(result, columns=None):
-    """Columns: timesteps (numbers of them in the analysis, or all). Rows: map_rows, and how far the experts are apart."""
+    """Columns: timesteps (their numbers in the analysis, or all). Rows: map_rows, and the distance between the experts."""
     read = result.analysis
     weight, noise, apart = read("map/weight"), read("map/noise"), read("map/disagreement")
     x1, x2, timesteps, data = read("map/x1"), read("map/x2"), read("map/timestep"), read("data/x")
@@ -145,7 +145,7 @@ def gate_map(study, result):
 
 
 def map_panels(result):
-    """Two timesteps each."""
+    """Panels of two timesteps each."""
     timesteps = result.analysis("map/timestep")
     pairs = [range(k, min(k + 2, len(timesteps))) for k in range(0, len(timesteps), 2)]
     return [Panel(lambda pair=pair: gate_map_figure(result, pair), times, "",
@@ -164,7 +164,7 @@ def band(axis, t, quantiles, colour):
 
 
 def weight_panel(axis, t, quantiles, mean, title):
-    """How the weights are spread at each timestep; of more than two experts, or where all weights are 0 or 1, their means."""
+    """The spread of the weights at each timestep; with more than two experts, or if all weights are 0 or 1, their means."""
     experts, t = quantiles.shape[1], coarse(t)
     if mean is None:
         band(axis, t, coarse(quantiles[:, 0]), expert_colour(1, experts))
@@ -181,7 +181,7 @@ def weight_panel(axis, t, quantiles, mean, title):
 
 
 def phase_panel(figure, axis, t, phase, weight, what):
-    """Weights (phase, timestep, experts) while training: that of expert 1 of two, or which is the greatest."""
+    """Weights (phase, timestep, experts) while training: with two experts that of expert 1, with more the expert of the greatest weight."""
     steps = [*phase, 2 * phase[-1] - phase[-2] if len(phase) > 1 else phase[0] + 1]
     experts, t, weight = weight.shape[2], coarse(t), coarse(weight.transpose(1, 0, 2))
     axis.set(xlabel="training step", ylabel="timestep t")
@@ -205,7 +205,7 @@ def entropy_panel(axis, read, experts):
 
 
 def loss_panel(axis, read, t, experts, gated):
-    """Losses over the loss of the run's own mixture."""
+    """Losses divided by the loss of the run's own mixture."""
     own, t = coarse(read("by_timestep/loss_gated")), coarse(t)
     for name, (label, colour, line) in LOSS.items():
         if gated or name == "loss_gated":
@@ -230,7 +230,7 @@ def disagreement_panel(axis, read, t):
 
 
 def over_time_parts(result):
-    """draw(figure, axis) of each panel. Of a fixed gate what its experts do is all there is to see."""
+    """draw(figure, axis) of each panel. A fixed gate has only panels about its experts."""
     read, gated = result.analysis, gate_analysed(result)
     t, experts = read("by_timestep/timestep"), read("by_timestep/loss_alone").shape[1]
     parts = []
@@ -260,7 +260,7 @@ def gate_over_time(study, result):
 
 
 def region_panel(axis, result, colours, title):
-    """The regions where they are: modes as discs whose area follows their share, cells as tiles."""
+    """The regions at their places: modes as discs whose area follows their share, cells as tiles."""
     centre, data = result.analysis("by_region/centre"), result.analysis("data/x")
     points = result.analysis("by_region/points")
     if region_words(result)[0] == "mode":
@@ -280,7 +280,7 @@ def region_panel(axis, result, colours, title):
 
 
 def better_panel(figure, axis, result, alone):
-    """Which expert alone has the smallest loss in each region; alone (region, expert)."""
+    """The expert that alone has the smallest loss in each region; alone (region, expert)."""
     experts = alone.shape[1]
     if experts > 2:
         region_panel(axis, result, gate_colours(-np.nan_to_num(alone, nan=np.inf)), "which expert alone has the smallest loss")
@@ -300,7 +300,8 @@ def own_loss_panel(figure, axis, result, one):
 
 
 def sampling_panel(figure, axis, read, region_names):
-    """Weights by final region and timestep while sampling: that of expert 1 of two, or which is the greatest."""
+    """Weights by final region and timestep while sampling: with two experts that of expert 1, with more the expert of the greatest
+    weight."""
     one, many = region_names
     sampling, t = read("by_region/weight_sampling"), sampled_timesteps(read)
     seen = np.flatnonzero(read("by_region/points") > 0)
@@ -364,7 +365,7 @@ def gate_by_region(study, result):
 
 
 def part_panels(parts, width, height, alt):
-    """Each a figure; their titles are in them."""
+    """Each part is a figure with its title."""
     return [Panel(lambda draw=draw: single(draw, width, height), "", "", f"{alt} Panel {number} of {len(parts)}.", width)
             for number, draw in enumerate(parts, 1)]
 
@@ -373,7 +374,8 @@ def part_panels(parts, width, height, alt):
 
 
 def gate_information(study, dataset):
-    """Bars: bits that the gate tells of the mode and of the timestep, on data and while sampling, one panel each; many runs stand in rows."""
+    """Bars: mutual information in bits of the gate with the mode and with the timestep, on data and while sampling, one panel each. Many
+    runs are drawn as rows."""
     results = [result for result in study.trained(dataset) if gate_analysed(result)]
     one, many = region_words(results[0])[0], len(results) > MANY
     figure, axes = plt.subplots(1, 2, figsize=(11.0, 0.42 * len(results) + 1.6) if many else (max(9.0, 2.7 * len(results) + 3), 4.6), sharex=many,
@@ -400,7 +402,7 @@ def gate_information(study, dataset):
 
 
 def information_axis(axis, results, source):
-    """A pair of bars a run."""
+    """A pair of bars for each run."""
     for offset, what, colour in ((-0.2, "region", REGION), (0.2, "timestep", TIMESTEP)):
         bits = [result.analysis_number(f"{source}_{what}") for result in results]
         bars = axis.barh(np.arange(len(results)) + offset, bits, 0.36, color=colour)
@@ -443,7 +445,7 @@ def of_dataset(study, dataset):
 
 
 def in_words(result, about, one):
-    """What stands on the pictures of a learned gate, for who cannot see them: map, over time, by region."""
+    """Descriptions of the pictures of a learned gate, for readers who cannot see them: map, over time, by region."""
     read = result.analysis
     times = ", ".join(map(str, read("map/timestep")))
     weight, entropy, by_region = read("by_timestep/weight_mean"), read("training/entropy"), read("by_region/weight")
@@ -482,7 +484,7 @@ CAPTIONS = {
 
 
 def of_result(study, result):
-    """The pictures of one analysis: pixels and many points, so PNG alone."""
+    """The pictures of one analysis: pixels and many points, so only PNG."""
     if not analysed(result):
         return []
     one, gated = region_words(result)[0], gate_analysed(result)

@@ -1,4 +1,4 @@
-"""The animation of a dataset: the data, and next to it every analysed run on its way from noise to samples."""
+"""The animation of a dataset: the data, and next to it the samples of every analysed run, from noise to the end."""
 import io
 
 from drawing import (DATA, GATE, NEUTRAL, Image, Normalize, Picture, common_limits, expert_colour, expert_handles, matplotlib, np, plt, shown,
@@ -15,7 +15,8 @@ DISC = [(dx, dy) for dx in range(-2, 3) for dy in range(-2, 3) if dx * dx + dy *
 
 
 def palette():
-    """One for all frames, (256, 3) of bytes: greys from white to black, the gate's shades, experts, points without a weight, the data."""
+    """One palette for all frames, (256, 3) bytes: greys from white to black, the gate's shades, experts, points without a weight, the
+    data."""
     greys = np.repeat(np.linspace(1, 0, GREYS)[:, None], 3, axis=1)
     shades = GATE(np.linspace(0, 1, SHADES))[:, :3]
     experts = [to_rgb(expert_colour(e + 1, 3)) for e in range(MOST_EXPERTS)]
@@ -46,7 +47,8 @@ class Journey:
         self.t = step[-1] - 1 - step if t is None else t.astype(int)  # analyses of older programs: all timesteps
 
     def frame(self, share):
-        """(points, palette indices, words) when this share of the way is done; the last steps, where samples find their modes, take longer."""
+        """(points, palette indices, words) at this fraction of the animation. The last steps, in which samples reach their modes, are shown
+        longer."""
         last = len(self.x) - 1
         row = round(last * (1 - (1 - share) ** 1.5))
         index = indices(self.weight[row]) if self.gated else np.full(len(self.x[row]), NEUTRAL_INDEX, np.uint8)
@@ -54,7 +56,7 @@ class Journey:
 
 
 def animated(study, dataset):
-    """The analysed runs, of many the best."""
+    """The analysed runs; if they are many, the best."""
     return best([result for result in study.trained(dataset, None) if result.has("/analysis/trajectory")], ANIMATED)
 
 
@@ -67,7 +69,7 @@ def columns_of(count):
 
 
 class Stage:
-    """The picture without its points: frames, names, the scale of colours; and where the panels are in it."""
+    """The picture without its points (frames, names, the scale of colours), and the places of the panels in it."""
 
     def __init__(self, names, limits, experts):
         columns = columns_of(len(names))

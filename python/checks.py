@@ -1,12 +1,13 @@
-"""Whether a result holds what pictures read: every array is there, has its shape, and can be read to its end.
+"""Checks that a result contains everything that pictures need: every array exists, has its shape, and can be read completely.
 
-What the checksums of HDF5 do not cover (attributes, text, scalars) may hold anything after damage; so may a file from elsewhere. A file is
-checked once, in a process of its own (workers.py), and everything after that can rely on the layout of docs/file-format.md.
+Parts that the checksums of HDF5 do not cover (attributes, text, scalars) may contain anything in a damaged file or in a file from
+another program. A file is checked once, in a separate process (workers.py). After that, all code can rely on the layout of
+docs/file-format.md.
 """
 from runs import claims_too_much, h5py, np, open_result, settings_of, words_of
 from workers import Failed
 
-# Arrays and their axes. An axis has one size wherever it is named; numbers are sizes.
+# Arrays and their axes. An axis has the same size in all arrays; numbers are sizes.
 ANALYSIS = {
     "map/x1": ("x1",), "map/x2": ("x2",), "map/timestep": ("shown",), "map/weight": ("shown", "x2", "x1", "expert"),
     "map/noise": ("shown", "x2", "x1", "expert", 2), "map/disagreement": ("shown", "x2", "x1"),
@@ -17,7 +18,7 @@ ANALYSIS = {
     "information/data_region": ("expert",), "information/data_timestep": ("expert",), "data/x": ("point", 2),
     "trajectory/x": ("row", "path", 2), "trajectory/weight": ("row", "path", "expert"), "trajectory/step": ("row",),
 }
-LEARNED = {  # where a gate is learned
+LEARNED = {  # only with a learned gate
     "by_timestep/weight_quantile": ("sampled", "expert", 5), "by_timestep/weight_mean": ("sampled", "expert"),
     "by_timestep/information_region": ("sampled", "expert"), "by_region/weight_sampling": ("sampled", "region", "expert"),
     "information/sampling_region": ("expert",), "information/sampling_timestep": ("expert",), "training/phase": ("phase",),
@@ -33,7 +34,7 @@ def damaged(name, what):
 
 
 def read_array(file, name):
-    """All of a dataset of numbers."""
+    """A whole dataset of numbers."""
     try:
         array = file[name] if name in file else None
     except (OSError, KeyError) as problem:
@@ -51,14 +52,14 @@ def read_array(file, name):
 
 
 def check_shape(name, shape, axes, sizes):
-    """`sizes` {axis: size} grows by the axes that are new."""
+    """Adds new axes to `sizes` {axis: size}."""
     wanted = [sizes.setdefault(axis, size) if isinstance(axis, str) else axis for axis, size in zip(axes, shape)]
     if len(shape) != len(axes) or list(shape) != wanted:
         raise damaged(name, f"has the shape {shape}, which does not fit the rest of the file")
 
 
 def check_arrays(file, group, arrays, sizes):
-    """Read them; NumPy values whose name is in RISING must rise."""
+    """Read the arrays; values whose name is in RISING must be ascending."""
     for name, axes in arrays.items():
         values = read_array(file, f"{group}/{name}")
         check_shape(f"{group}/{name}", values.shape, axes, sizes)
@@ -67,7 +68,7 @@ def check_arrays(file, group, arrays, sizes):
 
 
 def check_text(file, name):
-    """Attributes of text are text, so that tables and titles can show them."""
+    """Check that text attributes are text, so that tables and titles can show them."""
     for key, value in file[name].attrs.items():
         try:
             str(value).encode()
@@ -139,7 +140,7 @@ def check_result(file):
 
 
 def check_file(path):
-    """None; raises Failed with what is wrong."""
+    """Returns None; raises Failed with the reason."""
     try:
         with open_result(path) as file:
             check_result(file)

@@ -1,10 +1,10 @@
-"""Configuration files, read as the program reads them."""
+"""Reads configuration files in the same way as the program."""
 import tomllib
 from pathlib import Path
 
 
 def read_configuration(path, based=()):
-    """{section: {key: value}} of a file over its base; `based` are the files that are based on it."""
+    """{section: {key: value}} of a file on top of its base; `based` are the files that are based on it."""
     path = Path(path)
     if path.resolve() in based:
         raise ValueError(f"{path}: a circle: this file is itself based on {based[-1]}; remove the base of one of them")

@@ -20,13 +20,14 @@ except ImportError as missing:
 NEUTRAL = "#7c8594"  # runs without a gate
 UNTRAINED = {"exact denoiser": "#242c38", "fresh true points": "#a9b1bd"}
 DATA = "#4a4f57"
-# Of runs and experts, in this order: with NEUTRAL any two differ by 14.9 (CIEDE2000) or more, also for people with protanopia,
-# deuteranopia or tritanopia (tests/test_colours.py). Lines and markers show the difference once more.
+# Colours of runs and experts, in this order: any two of them and NEUTRAL differ by at least 14.9 (CIEDE2000), also for
+# people with protanopia, deuteranopia or tritanopia (tests/test_colours.py). Lines and markers show the difference once
+# more.
 COLOURS = ["#0072b2", "#d55e00", "#74b98b", "#5d175d", "#a22e46", "#b98bff", "#004600", "#ffa2d1", "#0000d1", "#b9d100"]
 LINES = ["-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5))]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
-MANY = 8  # runs; of more each has a row, and legends have their names alone
-# Cool to warm like coolwarm, but dark enough in the middle to be seen on white.
+MANY = 8  # runs; if there are more, each has a row, and legends have only names
+# Cool to warm like coolwarm, but dark enough in the middle to be visible on white.
 GATE = LinearSegmentedColormap.from_list("gate", ["#173f9f", "#3f86d2", "#8f86a8", "#e8813b", "#b3131f"])
 STYLE = {
     "font.size": 10, "axes.titlesize": 11, "figure.titlesize": 13, "axes.labelsize": 10, "legend.fontsize": 9.5,
@@ -38,19 +39,19 @@ STYLE = {
 
 @dataclass
 class Panel:
-    """A part of a picture that is a figure of its own on a page, where panels stand one below the other if the screen is narrow."""
+    """A part of a picture that is a separate figure on a page. On a narrow screen the panels are one below the other."""
 
     draw: Callable  # -> figure
     name: str
     words: str  # a line below it
     alt: str
     width: float  # inches on the page
-    kind: str = "svg"  # or png, where there are many points or pixels
+    kind: str = "svg"  # or png, if there are many points or pixels
 
 
 @dataclass
 class Key:
-    """An entry of a legend that is words and not part of a picture. kind: line, patch, or scale (the gate's colours)."""
+    """An entry of a legend that is text on the page and not part of a picture. kind: line, patch, or scale (the gate's colours)."""
 
     kind: str
     label: str
@@ -65,13 +66,13 @@ class Picture:
 
     stem: str
     title: str
-    alt: str  # what it shows, for who cannot see it
+    alt: str  # what it shows, for readers who cannot see it
     draw: Callable  # -> figure, or the bytes of a GIF
     endings: tuple = ("png", "svg")
     caption: str = ""  # what to look for
-    panels: Callable | None = None  # -> [Panel]; None: a page shows the whole
+    panels: Callable | None = None  # -> [Panel]; None: a page shows the whole picture
     keys: Callable = list  # -> [Key]
-    width: float = 5.0  # inches of the whole on a page
+    width: float = 5.0  # inches of the whole picture on a page
 
 
 def way(i):
@@ -80,7 +81,7 @@ def way(i):
 
 
 class Study:
-    """All results, and what they share in every picture: order of runs, their colours and descriptions."""
+    """All results, and what is the same in every picture: order of the runs, their colours and descriptions."""
 
     def __init__(self, results):
         self.results = results
@@ -105,14 +106,15 @@ class Study:
         self.name = {run: shown(run, 30) + "\n" + wrapped(self.description[run]) for run in self.runs}
 
     def legend(self, runs):
-        """What a legend calls them."""
+        """Their names in a legend."""
         return [self.name[run] if len(runs) <= MANY else shown(run, 30) for run in runs]
 
     def seeds(self, run, dataset):
         return [result for result in self.results if (result.run, result.dataset) == (run, dataset)]
 
     def of(self, dataset, most=PANELS):
-        """The lowest seed of each run that has the dataset; what no network made first. Of many, `most` of the lowest KL divergence."""
+        """The lowest seed of each run that has the dataset; results without a network come first. If there are many, the `most` with the
+        lowest KL divergence."""
         results = [self.lowest[run, dataset] for run in self.runs if (run, dataset) in self.lowest]
         return best(sorted(results, key=lambda result: not result.untrained), most)
 
@@ -120,14 +122,14 @@ class Study:
         return [result for result in self.of(dataset, most) if not result.untrained]
 
     def how_many(self, dataset):
-        """What a title says where there are more runs than it shows, else ""."""
+        """Text for a title if there are more runs than the picture shows, else ""."""
         return of_how_many(self.trained(dataset), self.trained(dataset, None))
 
 
 def describe(config, usual, untrained="", most=4, longest=7):
-    """What a run is, in a few words: its experts, and what differs between the runs of the study; if that is more than `most`
-    settings, those alone that are not the `usual` {key: value as text} of the study's runs, and of more than `longest` the first. Of what
-    no network made, schedule and sampling are all that can matter, and to true points not even they."""
+    """A short description of a run: its experts, and the settings that differ between the runs of the study. If these are more than `most`,
+    only those that are not the `usual` {key: value as text} of the study's runs, and at most `longest` of them. For results without a
+    network only schedule and sampling can matter, and for true points not even these."""
     experts, diverse = config["model.experts"], config["training.diversity_weight"]
     network = "one network" if experts == 1 else f"{experts} experts"
     who = {"": network, "resampled": f"{network} resampled"}.get(untrained, untrained)
@@ -168,7 +170,7 @@ def describe(config, usual, untrained="", most=4, longest=7):
 
 
 def wrapped(description, width=32, most=3):
-    """A description in lines for a title, broken at commas; what does not fit into `most` lines is left out."""
+    """A description in lines for a title, broken at commas; text after `most` lines is left out."""
     lines = [""]
     for word in description.split(", "):
         if lines[-1] and len(lines[-1]) + len(word) + 2 > width:
@@ -182,7 +184,7 @@ def wrapped(description, width=32, most=3):
 
 
 def shown(name, longest=34):
-    """A name as matplotlib prints it: no mathematics, the middle left out if it is too long."""
+    """A name that matplotlib can print: without mathematics, and without its middle if it is too long."""
     if len(name) > longest:
         name = name[: longest // 2 - 1] + "…" + name[-(longest // 2) :]
     return name.replace("$", r"\$")
@@ -216,17 +218,18 @@ def single(draw, width, height):
 
 
 def in_frame(x, limits):
-    """Which of the points lie within the limits of both coordinates."""
+    """Which of the points are within the limits of both coordinates."""
     return np.logical_and.reduce([(x[:, c] >= low) & (x[:, c] <= high) for c, (low, high) in enumerate(limits)])
 
 
 def few_ticks():
-    """Numbers of many digits, as where all values are close together, have room."""
+    """Make room for numbers with many digits, which occur if all values are close together."""
     return matplotlib.ticker.MaxNLocator(4, min_n_ticks=3)
 
 
 def rows(names, titles, words, note):
-    """A figure with a row a name and panels of these titles that share the rows; `words` of the x axes; `note` lines of text have room."""
+    """A figure with one row per name, and panels with these titles that share the rows; `words` label the x axes; there is room for `note`
+    lines of text."""
     count = len(titles)
     columns = min(count, 4)
     lines = -(-count // columns)
@@ -246,7 +249,7 @@ def rows(names, titles, words, note):
 
 
 def row_limits(lowest, groups):
-    """Of the x axis: everything from `lowest` on, but for groups of values so far off that the others would fall together."""
+    """Limits of the x axis: from `lowest` on, except for groups of values so far away that the others could not be distinguished."""
     low = min([lowest, *(values.min() for values in groups)])
     highs = np.array([max(values.max(), values.mean() + sd(values)) for values in groups])
     high = highs[highs <= low + 3 * (np.percentile(highs, 75) - low)].max()
@@ -259,7 +262,8 @@ def sd(values):
 
 
 def row_mark(axis, y, values, colour):
-    """Mean (bar), standard deviation (band) and seeds (dots). Where the mean is beyond the axis, its value and an arrow, and False is returned."""
+    """Mean (bar), standard deviation (band) and seeds (dots). If the mean is outside the axis, draws its value and an arrow, and returns
+    False."""
     mean, high = values.mean(), axis.get_xlim()[1]
     if mean > high:
         axis.annotate(f"{mean:.2f} →", (high, y), (-3, 0), textcoords="offset points", ha="right", va="center", fontsize=8.5, color=colour)
@@ -271,8 +275,8 @@ def row_mark(axis, y, values, colour):
 
 
 def common_limits(clouds):
-    """Limits for x and y that show all but the farthest points, with a margin; the same for all clouds. Where one cloud is much
-    wider than most, it runs out of the picture, or the others would be dots."""
+    """Limits for x and y that show all except the farthest points, with a margin; the same for all clouds. A cloud that is much wider than
+    most is cut off, because otherwise the others would be dots."""
     limits = []
     for axis in range(2):
         found = [cloud[np.isfinite(cloud[:, axis]), axis] for cloud in clouds]
@@ -286,7 +290,7 @@ def common_limits(clouds):
 
 
 def expert_colour(expert, experts):
-    """The colour of expert 1, 2, ...: of two, the ends of the gate's colours."""
+    """The colour of expert 1, 2, ...: with two experts, the ends of the gate's colours."""
     return (GATE(1.0), GATE(0.0))[expert - 1] if experts == 2 else COLOURS[(expert - 1) % len(COLOURS)]
 
 
@@ -305,7 +309,7 @@ def gate_key(what):
 
 
 def gate_colours(weight):
-    """Colours (..., 3) of weights (..., experts): a scale between two experts; of more, the colour of the one that weighs most."""
+    """Colours (..., 3) of weights (..., experts): with two experts a scale, with more the colour of the expert with the greatest weight."""
     experts = weight.shape[-1]
     if experts == 2:
         return GATE(np.clip(weight[..., 0], 0, 1))[..., :3]
@@ -316,7 +320,8 @@ def gate_colours(weight):
 
 
 def png_bytes(figure, dpi):
-    """The pictures have few colours: a palette of 256 loses nothing to the eye and more than halves the file."""
+    """Use a palette of 256 colours: the pictures have few colours, so the eye sees no difference, and the file is less than half as
+    large."""
     drawn, out = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=dpi)
     with Image.open(drawn) as picture:
@@ -326,7 +331,7 @@ def png_bytes(figure, dpi):
 
 
 def svg_bytes(figure):
-    """Points are pixels here too; fewer of them, or the file would be megabytes."""
+    """Draw points as pixels in an SVG, too, and fewer of them; otherwise the file would have several megabytes."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format="svg", dpi=100, metadata={"Date": None})
     return drawn.getvalue()

@@ -1,11 +1,11 @@
-"""Files that appear whole: under a name of their own until they are complete, then in place at once."""
+"""Files that appear complete: they have a temporary name until they are complete, and are then renamed."""
 import os
 import stat
 import tempfile
 
 
 def mode_of(path):
-    """The mode of a file that is there, else what the user's umask leaves to a new one."""
+    """The mode of an existing file, else the mode that the user's umask gives to a new file."""
     try:
         return stat.S_IMODE(os.stat(path).st_mode)
     except FileNotFoundError:
@@ -15,8 +15,8 @@ def mode_of(path):
 
 
 def write_whole(path, content):
-    """Write bytes. Two programs that write the same file do not mix: the later one wins. A symbolic link stays a link, and a file
-    that is replaced keeps its mode."""
+    """Write bytes. If two programs write the same file, the contents do not mix: the later one wins. A symbolic link stays a link, and a
+    replaced file keeps its mode."""
     path = os.path.realpath(path)
     descriptor, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)[:100]}.", suffix=".part", dir=os.path.dirname(path))
     try:

@@ -1,13 +1,15 @@
-"""How much pictures and pages show of many runs: enough to compare, and not so much that it takes minutes and nobody can read it."""
+"""Limits for pictures and pages of many runs: enough to compare, but not so much that drawing takes minutes and nobody can read the
+result."""
 import math
 
 PANELS = 24  # runs with a panel or a curve of their own in one picture
 ANIMATED = 9  # runs in one animation
-ANALYSES, ANALYSES_OF_MANY = 24, 6  # results of a page whose gate and experts are drawn: all of that many, or so many of more
+ANALYSES, ANALYSES_OF_MANY = 24, 6  # results whose gate and experts a page draws: all, if there are at most this many; else only so many
 
 
 def best(results, most):
-    """`results` without all but the `most` trained ones (None: all) of the lowest KL divergence; in the same order, and what no network made stays."""
+    """`results` in the same order, with only the `most` trained ones (None: all) of the lowest KL divergence. Results without a network are
+    kept."""
     trained = [result for result in results if not result.untrained]
     if most is None or len(trained) <= most:
         return results
@@ -17,12 +19,12 @@ def best(results, most):
 
 
 def of_how_many(shown, results):
-    """What a title says of results that `best` took away; "" where it did not."""
+    """Text for a title about results that `best` removed; "" if it removed none."""
     return f" (the {len(shown)} of the lowest KL divergence, of {len(results)})" if len(shown) < len(results) else ""
 
 
 def drawn_in_full(by_dataset):
-    """Of {dataset: analysed results}, {dataset: those whose analyses a page draws}."""
+    """{dataset: results whose analyses a page draws}, from {dataset: analysed results}."""
     count = sum(map(len, by_dataset.values()))
     each = count if count <= ANALYSES else max(1, ANALYSES_OF_MANY // len(by_dataset))
     left = ANALYSES if count <= ANALYSES else ANALYSES_OF_MANY

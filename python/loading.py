@@ -1,5 +1,5 @@
-"""What every script does that `dualdiff` starts: take the results from standard input, leave out those that are damaged, and end with a
-message, never with a traceback."""
+"""Code for every script that `dualdiff` starts: it reads the results from standard input, leaves out damaged ones, and ends with a message,
+never with a traceback."""
 import argparse
 import os
 import sys
@@ -26,7 +26,7 @@ def check(result):
 
 
 def load(arguments):
-    """The results of standard input that are whole. Ends the script where there is none."""
+    """The undamaged results of standard input. Ends the script if there is none."""
     results, whole = read_list(sys.stdin.buffer), set()
     with Progress("checking", len(results), "results") as progress:
         for result, answer in in_parallel(results, check):
@@ -38,7 +38,7 @@ def load(arguments):
                 whole.add(result)
             progress.step()
     if not whole:
-        sys.exit(0)  # the program, which hears of the files, says so
+        sys.exit(0)  # the program gets the list of these files and reports them
     return [result for result in results if result in whole]
 
 

@@ -1,4 +1,4 @@
-"""matplotlib as it comes, whatever this user has set: no matplotlibrc, no backend of a window system, no advice on caches."""
+"""matplotlib with its defaults, independent of the user's settings: no matplotlibrc, no window system, no hints about caches."""
 import contextlib
 import logging
 import os
@@ -6,7 +6,7 @@ import os
 
 @contextlib.contextmanager
 def elsewhere():
-    """matplotlib reads a matplotlibrc of the current folder before all others; there is none here."""
+    """A folder without a matplotlibrc, because matplotlib reads the one in the current folder before all others."""
     here = os.open(".", os.O_PATH)
     os.chdir(os.path.dirname(os.path.abspath(__file__)))
     try:

@@ -15,7 +15,7 @@ import analysis_plots
 import animation
 import sample_plots
 
-WINDOW = 0.03  # of a loss curve: the smoothing's share of the steps
+WINDOW = 0.03  # width of the smoothing window of a loss curve, as a fraction of the steps
 PARTS = 4000
 NAMED = 24  # files that are named one by one
 
@@ -28,7 +28,7 @@ def kl_values(study, run, dataset):
 
 
 def kl_rows(study):
-    """A panel a dataset, a row a run: what can be read when there are many."""
+    """One panel per dataset, one row per run: readable also for many runs."""
     figure, axes = rows(study.runs, study.datasets, "KL(real || generated) [bit]", 2)
     for axis, dataset in zip(axes, study.datasets):
         groups = [(y, run, values) for y, run in enumerate(study.runs) if len(values := kl_values(study, run, dataset))]
@@ -48,7 +48,7 @@ def kl_comparison(study):
     count = len(study.runs)
     bar = min(0.84 / count, 0.25)
     group = max(1.5, 0.3 * count, 3.3 / len(study.datasets))  # inches of a dataset
-    upright = bar * group < 0.4  # bars too narrow for a number beside the next one
+    upright = bar * group < 0.4  # the bars are too narrow for horizontal numbers
     figure, axis = plt.subplots(figsize=(max(7.0, 2.4 * min(4, count), 1.2 + len(study.datasets) * group), 5.6))
     handles, tops = [], []
     for i, run in enumerate(study.runs):
@@ -93,7 +93,7 @@ def kl_note(study):
 
 
 def in_parts(values, most):
-    """Of `most` equal parts (of each value where there are fewer): (middle, sum, number) of the finite values in each."""
+    """(middle, sum, number) of the finite values in each of `most` equal parts, or for each value if there are fewer."""
     edges = np.unique(np.linspace(0, len(values), min(most, len(values)) + 1).astype(int))
     kept = np.isfinite(values)
     total, number = (np.add.reduceat(found, edges[:-1]) for found in (np.where(kept, values, 0.0), kept.astype(float)))
@@ -101,15 +101,15 @@ def in_parts(values, most):
 
 
 def smooth(total, number, window):
-    """Running mean under a Hann window of sums over numbers of values, over what there is of it at both ends; NaN where there is none."""
+    """Running mean (sums divided by numbers of values) under a Hann window, which is cut at both ends; NaN where it has no value."""
     weight = np.hanning(window + 2)[1:-1]
     total, number = (np.convolve(values, weight, mode="same") for values in (total, number))
     return np.divide(total, number, where=number > 0, out=np.full(len(total), np.nan))
 
 
 def smoothed_seeds(results, name):
-    """(steps, mean, standard deviation) of a log's smoothed curve over seeds, thinned to what a picture shows. Of a long log means over
-    PARTS are smoothed, which are a hundredth of the window: the work is that of reading it."""
+    """(steps, mean, standard deviation) of a log's smoothed curve over seeds, thinned for a picture. For a long log, means over PARTS are
+    smoothed; a part is a hundredth of the window, so the time is only that of reading the log."""
     curves = [curve for result in results if (curve := result.read(name)) is not None and len(curve)]
     if not curves:
         return None
@@ -125,8 +125,8 @@ def smoothed_seeds(results, name):
 
 
 def loss_panel(axis, study, curves):
-    """One curve a run, with a band of one standard deviation where there are several seeds. Where one run is many times as long as another, over the
-    share of its training."""
+    """One curve per run, with a band of one standard deviation if there are several seeds. If one run is many times longer than another,
+    the x axis is the fraction of the training."""
     late, lengths = [], [steps[-1] for steps, _, _ in curves.values()]
     share = max(lengths, default=0) > 3 * max(1, min(lengths, default=0))
     for i, (run, (steps, mean, deviation)) in enumerate(curves.items()):
@@ -141,7 +141,7 @@ def loss_panel(axis, study, curves):
     late = np.concatenate(late) if late else np.zeros(0)
     late = late[np.isfinite(late)]
     if len(late):
-        # The fall of the first steps would press all else together; it runs out of the picture.
+        # The first steps fall so far that the rest would be too small; they are cut off.
         margin = 0.06 * (late.max() - late.min()) or 0.05
         axis.set_ylim(late.min() - margin, late.max() + margin)
     axis.margins(x=0.01)
@@ -162,7 +162,7 @@ def loss_axis(axis, study, curves, words):
 
 
 def train_loss(study, dataset):
-    """Smoothed training loss of all runs, mean over seeds; next to it the MSE alone if a run's loss has more."""
+    """Smoothed training loss of all runs, mean over seeds; next to it only the MSE, if a run's loss has another term."""
     loss, mse, more = loss_curves(study, dataset)
     figure, axes = plt.subplots(1, 2 if more else 1, figsize=(13.5 if more else 9.5, max(4.8, 0.24 * len(loss))), squeeze=False)
     loss_axis(axes[0, 0], study, loss, "training loss")
@@ -208,7 +208,7 @@ def comparison(study):
 
 
 def kl_of_dataset(study, dataset):
-    """A row a run: mean, standard deviation and seeds; true points as a line through all rows."""
+    """One row per run: mean, standard deviation and seeds; true points as a line through all rows."""
     runs = sorted(study.runs, key=lambda run: bool(study.untrained[run]))
     found = [(run, values) for run in runs if len(values := kl_values(study, run, dataset))]
     figure, axis = plt.subplots(figsize=(5.0, 0.3 * len(found) + 1.0))
@@ -241,7 +241,7 @@ def of_dataset(study, dataset):
 
 
 def kl_picture(study, dataset):
-    """The KL divergences of one dataset, for the report, whose datasets have a part each."""
+    """The KL divergences of one dataset, for the report, which has a part for each dataset."""
     kl = means_in_words(study, dataset, "kl_divergence")
     caption = "Bar: mean over seeds. Band: one standard deviation. Dots: the seeds."
     if any(result.untrained == "fresh true points" for result in study.of(dataset)):
@@ -260,7 +260,7 @@ def pictures(study):
 
 
 def draw_all(found, out):
-    """Returns the files' names, and what could not be drawn {name: why}."""
+    """Returns the names of the files, and {name: reason} for pictures that could not be drawn."""
     written, failed = {}, {}
     with Progress("drawing", len(found), "pictures") as progress:
         for number, answer in in_parallel(range(len(found)), lambda number: save_picture(found[number], out)):

@@ -1,4 +1,4 @@
-"""Progress of a command on standard error, once it takes longer than two seconds: a bar on a terminal, else a line now and then."""
+"""Progress of a command on standard error if it takes longer than two seconds: a bar on a terminal, else a line every few seconds."""
 import shutil
 import sys
 import time
@@ -14,7 +14,7 @@ def duration(seconds):
 
 
 class Progress:
-    """Of `all` things that have a name: with Progress("drawing", 30, "pictures") as progress: progress.step()"""
+    """Progress through `all` things: with Progress("drawing", 30, "pictures") as progress: progress.step()"""
 
     def __init__(self, doing, count, things):
         self.doing, self.all, self.things = doing, count, things
@@ -56,6 +56,6 @@ class Progress:
         self.bar = self.terminal
 
     def say(self, line):
-        """A line that stays."""
+        """Print a line that is not overwritten."""
         self.clear()
         print(line, file=sys.stderr, flush=True)

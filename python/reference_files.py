@@ -1,8 +1,8 @@
 """Write OUT/<run>/all_results.pkl as the reference does, from results listed on standard input.
 
-{dataset: {"train_losses": [float, ...] a value a step, "images": (n, 2) array, "gating_weights": (n, 1) array}} of the
-lowest seed; a run without a gate has no "gating_weights", like the reference's baseline, and samples without a network no
-"train_losses".
+{dataset: {"train_losses": [float, ...] one value per step, "images": (n, 2) array, "gating_weights": (n, 1) array}}
+of the lowest seed; a run without a gate has no "gating_weights", like the reference's baseline, and samples without a
+network have no "train_losses".
 """
 import os
 import pickle

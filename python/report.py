@@ -55,7 +55,8 @@ def outcome_section(study, comparison, pictures):
 
 
 def analysis_table(study, dataset, results):
-    """The numbers of each analysis: which of mode and timestep the gate follows, and what an expert alone loses."""
+    """The numbers of each analysis: whether the gate follows the mode or the timestep, and how much the loss grows with one expert
+    alone."""
     many = analysis_plots.region_words(results[0])[1]
     heads = [head("run", number=False), *(head(*words) for words in (
         (many, "on data, bit"), ("timestep", "on data, bit"), (many, "sampling, bit"), ("timestep", "sampling, bit"), ("own loss",),
@@ -99,7 +100,7 @@ def dataset_section(study, dataset, in_full, pictures):
 
 
 def config_section(study):
-    """What differs, as a table, and every configuration in full."""
+    """The settings that differ, as a table, and every configuration in full."""
     text = {run: next(result for result in study.results if result.run == run).config_text for run in study.runs}
     if study.varying:
         heads = [head("setting", number=False), *(head(run) for run in study.runs)]
@@ -127,7 +128,7 @@ def machine_section(study):
 
 
 def listed(names, most=4):
-    """"a, b and c"; of many their number."""
+    """"a, b and c"; for many, their number."""
     if len(names) > most:
         return f"{len(names)} datasets"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

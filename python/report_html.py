@@ -75,7 +75,7 @@ footer { margin-top: 3rem; padding-bottom: 3rem; }
 
 
 def anchor(*words):
-    """An id; names of runs and datasets may hold anything."""
+    """An id; names of runs and datasets may contain any characters."""
     return "-".join("".join(c if c.isalnum() else f"_{ord(c):x}_" for c in word) for word in words)
 
 
@@ -83,7 +83,8 @@ def anchor(*words):
 
 
 def size(content, kind):
-    """CSS pixels, so that the page does not jump: of a PNG from its IHDR, of a GIF from its screen descriptor, of an SVG from its points."""
+    """Size in CSS pixels, so that the page does not jump while it loads: a PNG's from its IHDR, a GIF's from its screen descriptor, an
+    SVG's from its points."""
     if kind == "png":
         pixels = int.from_bytes(content[16:20], "big"), int.from_bytes(content[20:24], "big")
         return tuple(round(n * 96 / DPI) for n in pixels)
@@ -101,7 +102,7 @@ def render(draw, kind):
 
 
 class Pictures:
-    """Pictures of a page: places are kept for them while it is written, then they are drawn side by side and put there."""
+    """Pictures of a page: while the page is written, it gets placeholders; then the pictures are drawn in parallel and inserted."""
 
     def __init__(self):
         self.wanted = []  # (draw, kind, alt)
@@ -135,7 +136,7 @@ def image(content, kind, alt):
 
 
 def panel_figure(pictures, panel, more=""):
-    """more: of its class."""
+    """more: further CSS classes."""
     words = (f"<b>{escape(panel.name)}</b>" if panel.name else "") + (f"<br>{escape(panel.words)}" if panel.words else "")
     return (f"<figure{more}>{pictures.image(panel.draw, panel.kind, panel.alt)}" + (f"<figcaption>{words}</figcaption>" if words else "") + "</figure>")
 
@@ -199,7 +200,7 @@ def row_head(name, words=""):
 
 
 def table(name, heads, bodies):
-    """heads: ready cells; bodies: for each group of rows (ready rows). A wide table scrolls in its own box, also by keyboard."""
+    """heads: finished cells; bodies: the finished rows of each group. A wide table scrolls in its own box, also by keyboard."""
     groups = "".join(f"<tbody>{''.join(rows)}</tbody>" for rows in bodies)
     return (f'<div class="wide" role="region" tabindex="0" aria-label="{escape(name)}"><table><caption hidden>{escape(name)}</caption>'
             f"<thead><tr>{''.join(heads)}</tr></thead>{groups}</table></div>")

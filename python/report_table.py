@@ -1,4 +1,4 @@
-"""The report's figures in words and in one table, and what the words mean."""
+"""The report's numbers, in words and in one table, and the meaning of the words."""
 import csv
 import math
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ def read_comparison(path):
 
 
 def decimals(value, deviation):
-    """So many that two digits of the deviation are there, or three of the value; at most 4."""
+    """Number of decimals that shows two digits of the deviation, or three of the value; at most 4."""
     size = deviation if deviation else abs(value)
     if not size or not math.isfinite(size):
         return 0 if value == round(value) else 3
@@ -99,13 +99,13 @@ def spread(metric, value, of=None):
 
 
 def losses_compare(study):
-    """Whether all runs predict the same thing under the same noise."""
+    """Whether all runs predict the same quantity with the same noise."""
     keys = [key for key in study.varying if key.startswith("diffusion.") or key == "training.min_snr_gamma"]
     return all(len({str(study.config[run].get(key)) for run in study.runs if not study.untrained[run]}) <= 1 for key in keys)
 
 
 def best_runs(study, better, dataset, values):
-    """The runs with a network whose value of a metric is the best; none where one alone has a value."""
+    """The runs with a network that have the best value of a metric; none if only one has a value."""
     if better == "low loss":
         better = "low" if losses_compare(study) else ""
     found = {run: values[run, dataset][0] for run in study.runs if (run, dataset) in values and study.untrained[run] not in BOUNDS}
@@ -142,7 +142,7 @@ def table_row(study, dataset, run, names, comparison, best):
 
 
 def metric_table(study, name, names, comparison):
-    """Runs x metrics, for each dataset a group of rows."""
+    """Runs x metrics, with a group of rows for each dataset."""
     values, metrics = comparison
     heads = [head("run", link="word-run", number=False)]
     for metric in names:

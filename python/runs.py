@@ -1,4 +1,4 @@
-"""The finished runs that a `dualdiff` command hands to its helper programs."""
+"""The finished runs that a `dualdiff` command passes to its helper programs."""
 import functools
 import os
 import sys
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from configurations import read_configuration
 
-MISSING_PACKAGE = 3  # exit status by which the program knows that installing one is the cure
-DENSEST = 1032  # bytes that deflate, the densest filter, packs into one
+MISSING_PACKAGE = 3  # exit status that tells the program: a package must be installed
+DENSEST = 1032  # deflate, the strongest filter, packs at most so many bytes into one
 # Keys of the first program. All that came later may be missing in a stored run, which then did what run_1.toml says.
 FIRST_KEYS = {f"{section}.{key}" for section, keys in {
     "model": "experts embedding_width input_scale time_scale hidden_width hidden_depth expert_head gate_layers activation",
@@ -39,7 +39,7 @@ def fail(message, status=1):
     sys.exit(status)
 
 
-os.environ.setdefault("HDF5_USE_FILE_LOCKING", "BEST_EFFORT")  # a file system without locks is no obstacle to reading
+os.environ.setdefault("HDF5_USE_FILE_LOCKING", "BEST_EFFORT")  # read also on a file system without locks
 try:
     import h5py
     import numpy as np
@@ -48,7 +48,7 @@ except ImportError as missing:
 
 
 INFORMATION = tuple(f"{source}_{what}" for source in ("data", "sampling") for what in ("region", "timestep"))
-# What tables keep of an analysis (docs/analysis.md): column, array, and what becomes of it.
+# Values of an analysis in tables (docs/analysis.md): column, array, and how the array becomes one number.
 ANALYSIS = {
     **{column: (f"information/{column}", np.mean) for column in INFORMATION},
     "entropy": ("training/entropy", lambda course: course[-1]),
@@ -61,7 +61,7 @@ ANALYSIS = {
 
 
 def open_result(path):
-    """A file to read from. A file system that has no locks (ENOLCK, EOPNOTSUPP) is no obstacle."""
+    """Open a file for reading, also on a file system without locks (ENOLCK, EOPNOTSUPP)."""
     try:
         return h5py.File(path, "r")
     except BlockingIOError:
@@ -73,7 +73,7 @@ def open_result(path):
 
 
 def claims_too_much(item):
-    """Whether a dataset of an open file says that it holds more than its bytes can."""
+    """Whether a dataset of an open file claims to have more values than its bytes can contain."""
     return item.nbytes > DENSEST * os.path.getsize(item.file.filename)
 
 
@@ -96,7 +96,7 @@ class Result:
     path: str
 
     def read(self, name):
-        """A whole dataset of the file as an array, None where it has none of that name."""
+        """A whole dataset of the file as an array; None if it does not exist."""
         with open_result(self.path) as file:
             if name not in file:
                 return None
@@ -116,8 +116,8 @@ class Result:
 
     @functools.cached_property
     def untrained(self):
-        """What the points of a result without a network of its own are: "exact denoiser", "fresh true points", or "resampled",
-        those of a run's network under other settings; "" of a network."""
+        """What the points of a result without a network are: "exact denoiser", "fresh true points", or "resampled" (by a run's network with
+        other settings); "" for a result with a network."""
         if self.has("/train"):
             return ""
         said = self.long_names("/samples")["x"]
@@ -138,7 +138,7 @@ class Result:
 
     @property
     def no_gate(self):
-        """Why there are no weights: "no gate" or "fixed gate"; "" where a gate is learned."""
+        """Why there are no weights: "no gate" or "fixed gate"; "" if a gate is learned."""
         return "no gate" if self.experts == 1 else "fixed gate" if self.config["model.gate"] == "fixed" else ""
 
     def sample_weights(self):
@@ -147,7 +147,7 @@ class Result:
         return np.stack([gate, 1 - gate], axis=1) if gate is not None and gate.ndim == 1 else gate
 
     def attributes(self, name="/"):
-        """Those of a group, {} where there is none of that name."""
+        """The attributes of a group; {} if it does not exist."""
         with open_result(self.path) as file:
             return dict(file[name].attrs) if name in file else {}
 
@@ -157,11 +157,11 @@ class Result:
             return {name: str(item.attrs.get("long_name", "")) for name, item in file[group].items()} if group in file else {}
 
     def analysis(self, name):
-        """An array of `dualdiff analyze`, None where it has not seen the run."""
+        """An array of `dualdiff analyze`; None if the run was not analysed."""
         return self.read(f"/analysis/{name}")
 
     def analysis_number(self, column):
-        """One number of ANALYSIS, None where there is none."""
+        """One number of ANALYSIS; None if there is none."""
         name, reduce = ANALYSIS[column]
         values = self.analysis(name)
         return None if values is None else float(reduce(values.astype(float)))
@@ -174,7 +174,7 @@ def settings_of(config_text):
 
 
 def read_list(stream):
-    """Results from a binary stream: run, dataset, seed and path of each, a NUL behind each."""
+    """Results from a binary stream: run, dataset, seed and path of each, each followed by a NUL."""
     fields = stream.read().split(b"\0")[:-1]
     return [
         Result(run.decode("utf-8", "replace"), dataset.decode("utf-8", "replace"), int(seed), os.fsdecode(path))

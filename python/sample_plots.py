@@ -24,7 +24,7 @@ class Cloud:
 
 
 def data_cloud(study, dataset, count=MOST_POINTS):
-    """Training points, at most `count`; of results of older programs the fresh points of an analysis; None where there are neither."""
+    """Training points, at most `count`; for results of older programs the fresh points of an analysis; None if there are neither."""
     of_dataset = [result for result in study.results if result.dataset == dataset]
     for result in of_dataset:
         x = result.read("/data/x")
@@ -40,7 +40,7 @@ def data_cloud(study, dataset, count=MOST_POINTS):
 
 
 def evenly(x, count):
-    """At most `count` of the points, from all of them."""
+    """At most `count` of the points, chosen from all of them."""
     return x[np.linspace(0, len(x) - 1, min(count, len(x))).astype(int)]
 
 
@@ -67,8 +67,8 @@ def height_over_width(limits):
 
 
 def cloud_panel(axis, cloud, limits, size):
-    """Points of a size, coloured by the experts' weights where there are some."""
-    order = np.random.default_rng(0).permutation(len(cloud.x))  # no expert is drawn on top of the other
+    """Points of this size, coloured by the experts' weights if there are any."""
+    order = np.random.default_rng(0).permutation(len(cloud.x))  # so that no expert is drawn on top of the others
     axis.scatter(*cloud.x[order].T, s=size, linewidths=0, rasterized=True,
                  color=cloud.colour if cloud.weight is None else gate_colours(cloud.weight[order]))
     axis.set(xlim=limits[0], ylim=limits[1], aspect="equal")
@@ -87,8 +87,8 @@ def weighed(clouds):
 
 
 def generated_samples(study, dataset):
-    """A panel a run: its points, coloured by the weight of expert 1 or, of more than two, by the expert of the greatest weight; the same
-    axes for all. Before them the data and the exact denoiser's samples and true points, where there are some."""
+    """One panel per run: its points, coloured by the weight of expert 1 or, with more than two experts, by the expert of the greatest
+    weight; the same axes for all. Before them the data, and samples of the exact denoiser and true points, if there are any."""
     clouds = clouds_of(study, dataset)
     limits, size, counts = limits_of(clouds), point_size(clouds), weighed(clouds)
     aspect = height_over_width(limits)
@@ -152,8 +152,8 @@ def sample_keys(study, dataset):
 
 
 def weight_bars(axis, weight):
-    """Bars of the weight of expert 1 in the gate's colours; of more than two experts, of the greatest weight, stacked by whose it is.
-    Returns the highest."""
+    """Bars of the weight of expert 1 in the gate's colours; with more than two experts, of the greatest weight, stacked by expert. Returns
+    the height of the highest bar."""
     edges, experts = np.linspace(0, 1, 51), weight.shape[1]
     centres, base = (edges[1:] + edges[:-1]) / 2, np.zeros(50)
     first, greatest, most = weight[:, 0], weight.max(axis=1), weight.argmax(axis=1)
@@ -178,7 +178,7 @@ def gated_results(study, dataset):
 
 
 def weight_axis_words(counts):
-    """What the x axes of histograms are, for runs of these numbers of experts."""
+    """The labels of the histograms' x axes, for runs with these numbers of experts."""
     greatest = "greatest weight at t = 0, by its expert"
     if 2 not in counts:
         return greatest
@@ -192,7 +192,7 @@ def histogram_axis(axis, weight):
 
 
 def gating_histogram(study, dataset):
-    """A panel a run that has a learned gate: how the weights of the generated samples are distributed; the same scale for all."""
+    """One panel per run with a learned gate: the distribution of the weights of its samples; the same scale for all."""
     results = gated_results(study, dataset)
     figure, axes = panels(len(results), 3.3, 2.8, sharex=True, sharey=True)
     weights = [result.sample_weights() for result in results]
@@ -230,7 +230,7 @@ def histogram_panels(study, dataset):
 
 
 def of_dataset(study, dataset, kl_in_words):
-    """Pictures of a dataset's samples and weights; kl_in_words: the runs' KL divergences, for who cannot see the pictures."""
+    """Pictures of a dataset's samples and weights; kl_in_words: the runs' KL divergences, for readers who cannot see the pictures."""
     found = [Picture(
         f"{dataset}_generated_samples", "Generated samples",
         f"Scatter plots of the points that each run generates for {dataset}, coloured by the experts' weights. KL divergence in bits: {kl_in_words}.",

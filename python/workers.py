@@ -1,4 +1,4 @@
-"""Work on many things side by side in processes of their own, so that one that crashes, hangs or takes all memory costs itself alone.
+"""Work on many things in parallel, each in its own process, so that one that crashes, hangs or takes all memory does not affect the others.
 
     for path, answer in in_parallel(paths, check):
         if isinstance(answer, Failed):
@@ -12,16 +12,16 @@ import resource
 import signal
 import time
 
-MEMORY = 4 << 30  # bytes that a worker may take beyond what this process has
+MEMORY = 4 << 30  # bytes that a worker may use in addition to those of this process
 LIMIT = 300  # seconds for one thing
 
 
 class Failed(Exception):
-    """Why there is no answer."""
+    """The reason why there is no answer."""
 
 
 def processors():
-    """Those that this process may use; more than eight would only wait for the disk."""
+    """Number of cores that this process may use, at most eight: more would only wait for the disk."""
     return min(8, len(os.sched_getaffinity(0)))
 
 
@@ -34,9 +34,9 @@ def bound_memory():
 
 
 def serve(pipe, others, function):
-    """Answer until the other end is closed. Ctrl-C is the parent's to handle."""
+    """Answer requests until the other end is closed. The parent handles Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for other in others:  # inherited: while one is open here, its worker waits
+    for other in others:  # inherited from the parent; a worker does not end while another process has its pipe open
         other.close()
     bound_memory()
     while True:
@@ -48,7 +48,7 @@ def serve(pipe, others, function):
             answer = function(thing)
         except MemoryError:
             answer = Failed("memory is out")
-        except Exception as problem:  # whatever a damaged file brings about
+        except Exception as problem:  # anything that a damaged file may cause
             answer = problem if isinstance(problem, Failed) else Failed(f"{type(problem).__name__}: {problem}")
         pipe.send(answer)
 
@@ -57,7 +57,7 @@ class Worker:
     """One process and what it works on."""
 
     def __init__(self, function, others):
-        context = multiprocessing.get_context("fork")  # what the parent has loaded is there at once
+        context = multiprocessing.get_context("fork")  # the child has the parent's loaded modules immediately
         self.pipe, end = context.Pipe()
         self.process = context.Process(target=serve, args=(end, [self.pipe, *(other.pipe for other in others)], function), daemon=True)
         self.process.start()
@@ -69,7 +69,7 @@ class Worker:
         self.pipe.send(thing)
 
     def answer(self):
-        """What it found; a Failed where the process ended without an answer."""
+        """The answer; a Failed if the process ended without an answer."""
         try:
             return self.pipe.recv()
         except EOFError:
@@ -84,8 +84,8 @@ class Worker:
 
 
 def in_parallel(things, function, limit=LIMIT):
-    """Yield (thing, function(thing)) for all things, in the order in which they are done. Where function raises, its process dies, or it
-    takes longer than `limit` seconds, the answer is a Failed."""
+    """Yield (thing, function(thing)) for all things, in the order in which they finish. The answer is a Failed if function raises, if its
+    process dies, or if it takes longer than `limit` seconds."""
     things = list(things)
     waiting, workers = collections.deque(enumerate(things)), []
     try:

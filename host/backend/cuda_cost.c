@@ -25,9 +25,9 @@ static void add_product(dd_cost *c, const char *name, double count, double m, do
 }
 
 /* Mark the item that was added last as one on the second stream. */
-static void put_beside(dd_cost *c)
+static void mark_concurrent(dd_cost *c)
 {
-    c->item[c->items - 1].beside = 1;
+    c->item[c->items - 1].concurrent = 1;
 }
 
 /* The numbers that the activation kernels of layer i use: hidden values of all towers with such a layer, and those with
@@ -93,7 +93,7 @@ void dd_cost_of_step(const dd_model *model, const dd_training_config *training, 
     for (int g = 0; g < count; g++) {
         const dd_layer *l = &model->tower[tower[g]].layer[model->tower[tower[g]].layers - 1];
         add_product(cost, "weight gradient, last layers", R * members[g], l->out, l->in, B);
-        put_beside(cost);
+        mark_concurrent(cost);
     }
     for (int i = deepest - 1; i >= 0; i--) {
         for (int g = 0; g < count; g++) {
@@ -102,7 +102,7 @@ void dd_cost_of_step(const dd_model *model, const dd_training_config *training, 
             if (i + 1 >= t->layers - 1)
                 continue;
             add_product(cost, "weight gradient", R * members[g], l->out, l->in, B);
-            put_beside(cost);
+            mark_concurrent(cost);
             add_product(cost, "input gradient", R * members[g], B, l->in, l->out);
         }
         double residuals = hidden_values(model, i, i + 1);
@@ -113,7 +113,7 @@ void dd_cost_of_step(const dd_model *model, const dd_training_config *training, 
     for (int i = 0; i < deepest; i++)
         all += hidden_values(model, i, -1);
     add(cost, "bias gradients", 0, R * B * all, FLOAT * R * B * all);
-    put_beside(cost);
+    mark_concurrent(cost);
     add(cost, "squares", 0, 2 * R * P, FLOAT * R * P);
     add(cost, "step", 0, 0, FLOAT * R * B * (2 + (G > 0. ? 2 * G + 1.5 : 0.)));
     /* Reads the gradient, the parameters and both moments, and writes all except the gradient; updates the average in
@@ -133,7 +133,7 @@ dd_cost_floor dd_cost_least_time(const dd_cost *cost, const dd_cost_device *devi
         double arithmetic = cost->item[i].flops / device->flops, memory = cost->item[i].bytes / device->bandwidth;
         f.arithmetic += arithmetic;
         f.memory += memory;
-        f.starts += cost->item[i].beside ? 0. : START;
+        f.starts += cost->item[i].concurrent ? 0. : START;
     }
     f.step = fmax(f.starts, fmax(f.arithmetic, f.memory));
     return f;

@@ -21,7 +21,7 @@ enum { DD_COST_ITEMS = 6 * DD_MAX_LAYERS + 16, DD_COST_DEVICES = 5 };
 typedef struct dd_cost_item {
     const char *name;
     int product;         /* 1: a product of matrices */
-    int beside;          /* 1: on the second stream, at the same time as the items that follow */
+    int concurrent;      /* 1: on the second stream, at the same time as the items that follow */
     double flops, bytes; /* a multiply-add is two; bytes of device memory, each operand once */
 } dd_cost_item;
 

@@ -27,7 +27,7 @@ enum { BACKENDS = sizeof registry / sizeof *registry };
 
 /* ---- each of them ---- */
 
-/* libdualdiff_cuda.so from beside the program, from where a build has it, from ../lib, or wherever the loader looks; or
+/* libdualdiff_cuda.so from the program's folder, from its place in a build, from ../lib, or from the loader's path; or
  * the file that DUALDIFF_CUDA_LIBRARY names. */
 static void *open_cuda_library(char *why, size_t size)
 {

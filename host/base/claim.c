@@ -152,7 +152,7 @@ static dd_status refuse(const char *path, const char *target, const owner *o)
 
 /* Remove a stale claim. Only one process can rename it. If another process has made a new claim in the meantime, that
  * claim is put back, and this process sees it at its next try. */
-static void clear_away(const char *path, const char *stale)
+static void remove_stale(const char *path, const char *stale)
 {
     char *aside, *text;
     if (asprintf(&aside, "%s.%ld", path, (long)getpid()) < 0)
@@ -186,7 +186,7 @@ static int judge(const char *path, const char *target, dd_status *status)
     if (!text || !parse_owner(text, &o))
         *status = busy(path, target);
     else if (has_ended(&o))
-        clear_away(path, text);
+        remove_stale(path, text);
     else
         *status = refuse(path, target, &o);
     free(text);

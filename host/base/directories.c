@@ -35,7 +35,7 @@ dd_status dd_make_directories(const char *path, const char *option)
     return status;
 }
 
-dd_status dd_make_way(const char *path, const char *option)
+dd_status dd_prepare_path(const char *path, const char *option)
 {
     if (dd_path_is_stream(path))
         return DD_OK;

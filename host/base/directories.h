@@ -9,6 +9,6 @@ DD_CHECKED dd_status dd_make_directories(const char *path, const char *option);
 
 /* The same for a file that a command will write after its work, with symbolic links followed. Also checks that a file
  * can be created there. Does nothing for a device or a pipe. */
-DD_CHECKED dd_status dd_make_way(const char *path, const char *option);
+DD_CHECKED dd_status dd_prepare_path(const char *path, const char *option);
 
 #endif

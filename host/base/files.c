@@ -29,7 +29,7 @@ static int folder_length(const char *path)
     return slash ? (int)(slash + 1 - path) : 0;
 }
 
-char *dd_path_beside(const char *path, const char *prefix, const char *suffix)
+char *dd_path_sibling(const char *path, const char *prefix, const char *suffix)
 {
     enum { LONGEST = 200 }; /* so that it stays below a name's 255 bytes */
     char *out;
@@ -166,7 +166,7 @@ static dd_status create_unique(dd_output *out)
         char suffix[12];
         random_suffix(suffix);
         free(out->temporary);
-        out->temporary = dd_path_beside(out->path, ".", suffix);
+        out->temporary = dd_path_sibling(out->path, ".", suffix);
         if (!out->temporary)
             return dd_fail(DD_ERR_MEMORY, "out of memory");
         out->descriptor = open(out->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -178,7 +178,7 @@ static dd_status create_unique(dd_output *out)
 
 static dd_status create_fixed(dd_output *out)
 {
-    out->temporary = dd_path_beside(out->path, ".", ".tmp");
+    out->temporary = dd_path_sibling(out->path, ".", ".tmp");
     if (!out->temporary)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     unlink(out->temporary);

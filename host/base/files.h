@@ -64,6 +64,6 @@ char *dd_path_with(const char *path, const char *suffix);
 /* `path` with symbolic links followed to their end, malloc'ed; the file need not exist. NULL when memory is out. */
 char *dd_path_followed(const char *path);
 /* "<folder of path>/<prefix><name><suffix>", malloc'ed, for files that belong to `path`; NULL when memory is out. */
-char *dd_path_beside(const char *path, const char *prefix, const char *suffix);
+char *dd_path_sibling(const char *path, const char *prefix, const char *suffix);
 
 #endif

@@ -33,7 +33,7 @@ int dd_lock_is_missing(int error)
     return error == ENOLCK || error == ENOSYS || error == EOPNOTSUPP || error == NOT_SUPPORTED;
 }
 
-int dd_lock_is_unwanted(void)
+int dd_lock_is_disabled(void)
 {
     const char *setting = getenv("HDF5_USE_FILE_LOCKING");
     return setting && (!strcasecmp(setting, "FALSE") || !strcmp(setting, "0"));
@@ -41,7 +41,7 @@ int dd_lock_is_unwanted(void)
 
 dd_lock_state dd_lock_probe(int descriptor)
 {
-    if (dd_lock_is_unwanted())
+    if (dd_lock_is_disabled())
         return DD_LOCK_NONE;
     if (!flock(descriptor, LOCK_SH | LOCK_NB)) {
         flock(descriptor, LOCK_UN);
@@ -103,7 +103,7 @@ static void drop_descriptor(dd_lock *l)
 static dd_status take_flock(dd_lock *l, int *missing)
 {
     enum { TRIES = 20 };
-    *missing = dd_lock_is_unwanted();
+    *missing = dd_lock_is_disabled();
     for (int i = 0; i < TRIES && !*missing; i++) {
         dd_status status = DD_OK;
         l->descriptor = open(l->file, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -189,8 +189,8 @@ dd_status dd_lock_acquire(const char *path, dd_lock **lock)
     if (!l)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     *l = (dd_lock){.target = dd_path_followed(path), .descriptor = -1, .folder = -1};
-    l->file = l->target ? dd_path_beside(l->target, ".", ".lock") : NULL;
-    l->claim = l->target ? dd_path_beside(l->target, ".", ".claim") : NULL;
+    l->file = l->target ? dd_path_sibling(l->target, ".", ".lock") : NULL;
+    l->claim = l->target ? dd_path_sibling(l->target, ".", ".claim") : NULL;
     dd_status status = l->file && l->claim ? take(l) : dd_fail(DD_ERR_MEMORY, "out of memory");
     if (status)
         dd_lock_release(l);

@@ -45,7 +45,7 @@ dd_lock_state dd_lock_probe(int descriptor);
 int dd_lock_is_missing(int error);
 
 /* Whether HDF5_USE_FILE_LOCKING asks for no locks. */
-int dd_lock_is_unwanted(void);
+int dd_lock_is_disabled(void);
 
 /* " (process 123, python3)" for the process that holds a flock on the open file; "" if the system does not say. */
 void dd_lock_holder(int descriptor, char *out, size_t size);

@@ -166,7 +166,7 @@ static dd_status compare(const dd_args *args, dd_entries *entries)
     if (reference)
         DD_TRY(check_reference(reference, entries, overwrite));
     if (output)
-        DD_TRY(dd_make_way(output, "--output"));
+        DD_TRY(dd_prepare_path(output, "--output"));
     DD_TRY(output ? dd_table_write(output, entries, &options) : dd_table_print(stdout, entries, &options));
     if (output)
         fprintf(stderr, "wrote %s\n", output);

@@ -205,7 +205,7 @@ static dd_status evaluate(const char *path, const dd_loaded *s, const char *aske
     char *target = out->dir ? target_of(s, out) : NULL;
     dd_status status = out->dir ? check_target(target, out->overwrite) : DD_OK; /* check this before the work */
     if (out->dir && !status)
-        status = dd_make_way(target, "--out");
+        status = dd_prepare_path(target, "--out");
     free(target);
     if (status) {
         dd_points_free(&points);
@@ -235,9 +235,9 @@ static int missing(const dd_metrics *stored, const dd_metrics *computed, dd_metr
     dd_metrics then = *stored, now = *computed;
     int count = 0;
     for (int i = 0; i < DD_METRICS; i++) {
-        int lacks = isnan(*dd_metric(&then, i)) && !isnan(*dd_metric(&now, i));
-        *dd_metric(added, i) = lacks ? *dd_metric(&now, i) : NAN;
-        count += lacks;
+        int missing = isnan(*dd_metric(&then, i)) && !isnan(*dd_metric(&now, i));
+        *dd_metric(added, i) = missing ? *dd_metric(&now, i) : NAN;
+        count += missing;
     }
     return count;
 }

@@ -81,7 +81,7 @@ static dd_status keep_dataset(dd_entries *entries, const char *dataset, int *cou
 static dd_status plot(const dd_args *args, dd_entries *entries)
 {
     const char *dataset = dd_args_value(args, "dataset", NULL);
-    char *beside_runs = NULL;
+    char *default_out = NULL;
     for (int i = 0; i < args->words; i++)
         DD_TRY(dd_entries_scan(args->word[i], 2, entries));
     dd_entries_print_left_out(stderr, entries);
@@ -96,11 +96,11 @@ static dd_status plot(const dd_args *args, dd_entries *entries)
     if (dataset)
         DD_TRY(keep_dataset(entries, dataset, &count));
     DD_TRY(dd_warn_of_mixtures(entries, count));
-    if (asprintf(&beside_runs, "%s/plots", args->word[0]) < 0)
+    if (asprintf(&default_out, "%s/plots", args->word[0]) < 0)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    const char *out[] = {"--out", dd_args_value(args, "out", beside_runs), NULL};
+    const char *out[] = {"--out", dd_args_value(args, "out", default_out), NULL};
     dd_status status = dd_tool_run("plot.py", out, entries, count);
-    free(beside_runs);
+    free(default_out);
     return status ? status : dd_entries_complete(entries);
 }
 

@@ -114,7 +114,7 @@ static dd_status report(const dd_args *args, dd_entries *entries)
     const char *out = dd_args_value(args, "out", in_first);
     dd_status status = dd_overwrite_check(out, DD_WRITES_PAGE, dd_args_has(args, "overwrite"));
     if (!status)
-        status = dd_make_way(out, "--out");
+        status = dd_prepare_path(out, "--out");
     if (!status)
         status = make_report(out, entries);
     free(in_first);

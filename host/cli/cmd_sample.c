@@ -114,7 +114,7 @@ static dd_status check_target(const char *run, const dd_header *header, const ch
         return dd_fail(DD_ERR_CONFLICT, "sample: --out %s is the file that %s was trained on; choose another name", out,
                        run);
     DD_TRY(dd_overwrite_check(out, DD_WRITES_POINTS, overwrite));
-    return dd_make_way(out, "--out");
+    return dd_prepare_path(out, "--out");
 }
 
 dd_status dd_cmd_sample(int argc, char **argv)

@@ -113,7 +113,7 @@ static dd_status check_all_stored(const dd_draws *d, const dd_draw_source *sourc
         char *path = dd_run_path(d->out, source->run, d->dataset, (uint64_t)i, ".h5");
         status = path ? check_stored(d, source, path) : dd_fail(DD_ERR_MEMORY, "out of memory");
         if (!status)
-            status = dd_make_way(path, "--out");
+            status = dd_prepare_path(path, "--out");
         free(path);
     }
     return status;

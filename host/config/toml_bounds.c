@@ -5,7 +5,7 @@
 #include "base/error.h"
 
 /* The end of the quoted string that begins at s: after its last quote, or the end of the line. */
-static const char *behind_string(const char *s)
+static const char *skip_string(const char *s)
 {
     char quote = *s;
     const char mark[4] = {quote, quote, quote, '\0'};
@@ -45,7 +45,7 @@ dd_status dd_toml_check(const char *text, const char *origin)
             continue;
         }
         if (*s == '"' || *s == '\'') {
-            s = behind_string(s);
+            s = skip_string(s);
             continue;
         }
         points += *s == '.';

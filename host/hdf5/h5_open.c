@@ -167,7 +167,7 @@ static dd_status fail_damaged(const char *path, const start *s)
 static dd_status explain(const char *path, const start *s)
 {
     const char *setting = getenv("HDF5_USE_FILE_LOCKING");
-    if (s->lock == DD_LOCK_NONE && setting && !dd_lock_is_unwanted())
+    if (s->lock == DD_LOCK_NONE && setting && !dd_lock_is_disabled())
         return dd_h5_fail(DD_ERR_IO,
                           "%s: cannot be opened. This file system has no locks, and HDF5_USE_FILE_LOCKING=%s requires "
                           "them; unset it, or set it to FALSE",

@@ -112,11 +112,11 @@ static int all_finite(const measurement *m, int i, size_t n)
            dd_all_finite(m->samples.x + 2 * n * (size_t)i, 2 * n);
 }
 
-void dd_note_trouble(const dd_plan *plan, dd_status status)
+void dd_note_failure(const dd_plan *plan, dd_status status)
 {
     dd_outcome *o = plan->outcome;
     dd_tell(plan->job, "warning: %s", dd_error_message());
-    if (o->troubles++)
+    if (o->failures++)
         return;
     o->status = status;
     snprintf(o->message, sizeof o->message, "%s", dd_error_message());
@@ -195,7 +195,7 @@ static dd_status finish_some(const dd_plan *plan, dd_ensemble *e, measurement *m
         good++;
     if (!good) {
         if (!work[begin].failed) /* else it was reported when it happened */
-            dd_note_trouble(plan, fail_not_finite(&work[begin]));
+            dd_note_failure(plan, fail_not_finite(&work[begin]));
         ++*first;
         return DD_OK;
     }
@@ -212,7 +212,7 @@ static dd_status finish_some(const dd_plan *plan, dd_ensemble *e, measurement *m
         DD_TRY(write_run(plan, e, m, &work[*first], *first));
     }
     if (status)
-        dd_note_trouble(plan, dd_fail((dd_status)status, "%s", reason));
+        dd_note_failure(plan, dd_fail((dd_status)status, "%s", reason));
     return DD_OK;
 }
 

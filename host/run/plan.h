@@ -25,7 +25,7 @@ typedef struct dd_work {
 /* The outcome of the job so far. */
 typedef struct dd_outcome {
     int written;      /* results */
-    int troubles;     /* runs whose training or measurement failed; the others continue */
+    int failures;     /* runs whose training or measurement failed; the others continue */
     dd_status status; /* status of the first of them, and its message */
     char message[1024];
 } dd_outcome;
@@ -52,7 +52,7 @@ void dd_plan_free(dd_plan *plan);
 void dd_remove_checkpoints(const dd_job *job, const dd_work *w);
 
 /* Report and record the failure of one run; the others continue. */
-void dd_note_trouble(const dd_plan *plan, dd_status status);
+void dd_note_failure(const dd_plan *plan, dd_status status);
 
 /* Send one line to the job's message function. */
 void dd_tell(const dd_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));

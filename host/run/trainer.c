@@ -170,7 +170,7 @@ static dd_status leave_out_failed(session *s, const dd_train_log *block)
         int bad = w->failed ? -1 : first_bad_step(block, r);
         if (bad < 0)
             continue;
-        dd_note_trouble(s->plan, fail_at_step(s, block, r, bad));
+        dd_note_failure(s->plan, fail_at_step(s, block, r, bad));
         w->failed = 1;
         DD_TRY(dd_log_close(w->log));
         w->log = NULL;
@@ -374,9 +374,9 @@ static dd_status end_job(const dd_plan *plan, dd_status status)
     char message[2048];
     if (!status && (o->written || plan->unfinished))
         status = write_info(plan->job, 200);
-    if (!status && o->troubles > 1)
-        return dd_fail((dd_status)o->status, "%s (and %d more: see above)", o->message, o->troubles - 1);
-    if (!status && o->troubles)
+    if (!status && o->failures > 1)
+        return dd_fail((dd_status)o->status, "%s (and %d more: see above)", o->message, o->failures - 1);
+    if (!status && o->failures)
         return dd_fail((dd_status)o->status, "%s", o->message);
     if (!status)
         return DD_OK;

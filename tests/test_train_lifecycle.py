@@ -175,7 +175,7 @@ def test_a_checkpoint_that_is_asked_for_in_the_last_block(tmp_path, start):
     process.send_signal(signal.SIGUSR1)
     errors = process.communicate(timeout=120)[1]
     assert process.returncode == 0 and "continues" not in errors, errors
-    assert "checkpoint of step 40 written, as SIGUSR1 asked; it was the last step" in errors
+    assert "checkpoint of step 40 written because of SIGUSR1; it was the last step" in errors
 
 
 @pytest.mark.parametrize("name", ["SIGHUP", "SIGINT", "SIGUSR1"])
@@ -414,7 +414,7 @@ def test_a_run_that_cannot_be_measured_whole_takes_no_other_result(tmp_path, fai
     errors = small_job.run(small_job.command(tmp_path / "cut", *map(str, words), settings=SHORT), expect=MEMORY, env=environment)
     incomplete = [result(tmp_path / "cut", "mine", seed) for seed in (0, 1)]
     for path in incomplete:
-        assert f"{path} was stored without all of its metrics: out of memory" in errors
+        assert f"{path} was stored, but some metrics are missing: out of memory" in errors
         with h5py.File(path) as file:
             assert "sliced_wasserstein" not in file["metrics"] and "kl_divergence" in file["metrics"]
     assert "and 1 more" in errors.splitlines()[-1]

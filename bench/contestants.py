@@ -11,7 +11,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(HERE)
 sys.path.append(os.path.join(SOURCE, "python"))
-from configurations import read_configuration
+from configurations import read_configuration  # noqa: E402, F401 (for the other scripts here)
 
 CORES = len(os.sched_getaffinity(0))
 THREADS = sorted({1, min(2, CORES), CORES})  # of dualdiff and, but for 2 on larger machines, of the peers

@@ -89,7 +89,7 @@ class Stage:
 
     def _draw(self, names, experts, total, foot):
         figure = plt.figure(figsize=(WIDTH / 100, total / 100), dpi=100, layout="none")
-        for (left, top), name in zip(self.corners, names):
+        for left, top in self.corners:
             axis = figure.add_axes([left / WIDTH, 1 - (top + self.height) / total, self.width / WIDTH, self.height / total])
             axis.set(xticks=[], yticks=[])
             for spine in axis.spines.values():

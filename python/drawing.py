@@ -2,8 +2,8 @@
 import io
 import itertools
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 from files import write_whole
 from limits import PANELS, best, of_how_many
@@ -12,7 +12,7 @@ from runs import MISSING_PACKAGE, fail, in_order, lowest_seeds
 try:
     import numpy as np
     from mpl import matplotlib, plt
-    from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
+    from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb  # noqa: F401 (Normalize: for the other modules)
     from PIL import Image
 except ImportError as missing:
     fail(missing, MISSING_PACKAGE)
@@ -159,7 +159,7 @@ def describe(config, usual, untrained="", most=4, longest=7):
     for key in usual:
         section, name = key.split(".", 1)
         if key in config and (not untrained or untrained == "exact denoiser" and section in ("diffusion", "sampling")):
-            words[key] = own.get(key, lambda value: f"{name.replace('_', ' ')} {value}")(config[key])
+            words[key] = own.get(key, lambda value, name=name: f"{name.replace('_', ' ')} {value}")(config[key])
     words = {key: word for key, word in words.items() if word}
     if len(words) > most:
         words = {key: word for key, word in words.items() if str(config[key]) != usual[key]}

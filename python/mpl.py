@@ -21,7 +21,7 @@ os.environ["MPLBACKEND"] = "Agg"
 logging.getLogger("matplotlib").setLevel(logging.ERROR)  # "... is not a writable directory", "building the font cache"
 with elsewhere():
     import matplotlib
-    import matplotlib.pyplot as plt
+    import matplotlib.pyplot as plt  # noqa: F401 (for the other modules)
 
 matplotlib.rcdefaults()
 matplotlib.use("Agg")

@@ -9,7 +9,7 @@ import numpy as np
 
 SOURCE = Path(os.environ["DUALDIFF_SOURCE"])
 sys.path.append(str(SOURCE / "python"))
-from configurations import read_configuration
+from configurations import read_configuration  # noqa: E402
 
 
 def config_text(name, settings):

@@ -1,7 +1,6 @@
 """More of what test_damaged_pictures.py samples: some dozens of damaged files of a run and of an analysed one, through all three commands. With
 DUALDIFF_THOROUGH=1 thousands."""
 import subprocess
-from pathlib import Path
 
 import pytest
 

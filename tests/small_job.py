@@ -37,7 +37,7 @@ def command(out, *more, settings=None, config=CONFIG):
 
 def run(words, expect=0, timeout=120, **options):
     """Run to the end; returns what it printed on standard error."""
-    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout, **options)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=timeout, **options)
     assert done.returncode == expect, f"{words}: exit code {done.returncode} instead of {expect}\n{done.stderr}"
     return done.stderr
 

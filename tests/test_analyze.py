@@ -378,7 +378,7 @@ def test_a_full_disk_leaves_the_run(circle, tmp_path):
     path.write_bytes(circle[1])
     for more in (-1000, 300_000):  # while the file is copied, and while the analysis is written
         limit = len(circle[1]) + more
-        said = analyze(path, status=ERR_IO, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+        said = analyze(path, status=ERR_IO, preexec_fn=lambda limit=limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
         assert "what was there before is kept" in said
         assert path.read_bytes() == circle[1]
         assert [other.name for other in tmp_path.iterdir() if not other.name.startswith(".")] == ["seed_7.h5"]

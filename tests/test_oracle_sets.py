@@ -13,7 +13,10 @@ LINEAR = []
 COSINE = ["diffusion.schedule=cosine", "diffusion.timesteps=250"]
 
 
-def program(name, t, settings, x=np.zeros((0, 2))):
+NO_POINTS = np.zeros((0, 2))
+
+
+def program(name, t, settings, x=NO_POINTS):
     words = [os.path.join(BUILD, "tests", "dump_oracle"), name, os.path.join(SOURCE, "configs", "run_0.toml"), str(t)]
     done = subprocess.run(words + settings, input=x.tobytes(), capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr.decode()

@@ -80,7 +80,7 @@ static void check_names(void)
     int count = 0;
     for (; dd_generators[count]; count++)
         CHECK(!count || strcmp(dd_generators[count - 1]->name, dd_generators[count]->name) < 0, "names are not sorted");
-    CHECK(count == 22, "%d generators", count);
+    CHECK(count >= 22, "%d generators", count);
     const char *names[DD_MOST_GENERATORS];
     CHECK(dd_generator_names(DD_KIND_EXPERIMENT, names) == 4, "the experiment has four sets");
     for (int i = 0; i < 4; i++)

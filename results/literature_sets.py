@@ -5,8 +5,8 @@
     dualdiff oracle configs/mode_capture.toml --dataset NAME --draws 3 --out runs
     .venv/bin/python3 results/literature_sets.py [RUNS]
 
-Reads the result files in RUNS into literature_sets.csv (unfinished runs are left out), then writes literature_sets.md from that;
-without RUNS from the csv as it is.
+Adds the result files in RUNS to literature_sets.csv, in place of earlier rows of the same runs (unfinished runs are left out).
+Then writes literature_sets.md from the csv.
 """
 import csv
 import os
@@ -88,11 +88,15 @@ def results(runs):
 
 
 def collect(runs):
+    """Add the results in RUNS to the csv, in place of earlier rows of the same runs."""
+    with open(STEM + ".csv") as file:
+        rows = {(row["run"], row["dataset"], int(row["seed"])): list(row.values()) for row in csv.DictReader(file)}
+    for run, dataset, seed, found in results(runs):
+        rows[run, dataset, seed] = [run, dataset, seed, *(f"{found[name]:.6g}" if name in found else "" for name in METRICS)]
     with open(STEM + ".csv", "w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["run", "dataset", "seed", *METRICS])
-        for run, dataset, seed, found in results(runs):
-            writer.writerow([run, dataset, seed, *(f"{found[name]:.6g}" if name in found else "" for name in METRICS)])
+        writer.writerows(rows[key] for key in sorted(rows, key=lambda key: (list(RUNS).index(key[0]), DATASETS.index(key[1]), key[2])))
 
 
 def short(value, digits):

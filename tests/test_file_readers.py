@@ -372,7 +372,8 @@ def test_documented_example(tmp_path, monkeypatch, capsys):
     exec(example, names)
     names["run"].close()
     printed = capsys.readouterr().out
-    assert printed.startswith("díno -0.125 2.011") and printed.rstrip().endswith("24")
+    assert printed.startswith("díno -0.125 2.011") and printed.rstrip().endswith("]")  # the last: a row of weights
+    assert len(names["model"]) == 24
     assert names["model"]["expert1.2.ff.weight"].shape == (16, 16)
 
 
@@ -489,13 +490,19 @@ def test_killed_log_is_read_and_continued(tmp_path):
             assert check_rows(file) == 400
 
 
-def test_rows_that_are_not_there_are_missed(tmp_path):
+def test_rows_that_are_not_there_are_nan(tmp_path):
     path = tmp_path / "log.h5"
     writer = watch(path, 1000)
     wait_for(path, writer)
     writer.send_signal(signal.SIGKILL)
     writer.wait()
     before = path.read_bytes()
-    out = subprocess.run([PROGRAM, "watch", path, "0", "100", *WATCHED], capture_output=True, text=True, timeout=60)
-    assert out.returncode == 5 and "log.h5" in out.stderr and "100 steps" in out.stderr and "another folder" in out.stderr
-    assert path.read_bytes() == before and not (tmp_path / "log.h5.tmp").exists()
+    with h5py.File(path, "r", swmr=True) as file:
+        rows = check_rows(file)
+    assert rows < 100
+    assert watch(path, 0, 100).wait(60) == 0
+    assert (tmp_path / "log.h5.damaged").read_bytes() == before and not (tmp_path / "log.h5.tmp").exists()
+    with h5py.File(path, "r") as file:
+        mse, step = file["train/mse"][:], file["train/step"][:]
+    assert np.array_equal(step, np.arange(400))
+    assert np.isnan(mse[rows:100]).all() and not np.isnan(mse[:rows]).any() and not np.isnan(mse[100:]).any()

@@ -50,7 +50,7 @@ const dd_note dd_exit_status[] = {
     {"4", "wrong data in a file of points"},
     {"5", "a file is missing, unreadable, damaged, or cannot be written"},
     {"6",
-     "what exists on disk belongs to another configuration or is of another kind, or another process is writing it"},
+     "the file there has another configuration or kind, or another process writes it"},
     {"7", "a loss became NaN or infinite"},
     {"8", "out of memory"},
     {"9", "the backend is not available, or the device failed"},

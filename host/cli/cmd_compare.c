@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/mixed_results.h"
 #include "cli/python_tool.h"
+#include "cli/with_results.h"
 #include "compare/final_info.h"
 #include "compare/table.h"
 #include "store/overwrite.h"
@@ -152,16 +153,7 @@ static dd_status compare(const dd_args *args, dd_entries *entries)
     int overwrite = dd_args_has(args, "overwrite");
     if (output)
         DD_TRY(dd_overwrite_check(output, DD_WRITES_TABLE, overwrite));
-    for (int i = 0; i < args->words; i++)
-        DD_TRY(dd_entries_scan(args->word[i], 2, entries));
-    dd_entries_print_left_out(stderr, entries);
-    if (!entries->count)
-        DD_TRY(dd_entries_complete(entries));
-    if (!entries->count)
-        return dd_fail(DD_ERR_IO,
-                       "compare: no finished run under %s; `dualdiff train` makes one, and `dualdiff info FILE` says "
-                       "what a file contains",
-                       args->word[0]);
+    DD_TRY(dd_scan_words(args, entries));
     DD_TRY(dd_warn_of_mixtures(entries, entries->count));
     if (reference)
         DD_TRY(check_reference(reference, entries, overwrite));
@@ -179,12 +171,5 @@ static dd_status compare(const dd_args *args, dd_entries *entries)
 
 dd_status dd_cmd_compare(int argc, char **argv)
 {
-    dd_args args;
-    dd_entries entries = {0};
-    dd_status status = dd_args_parse(&dd_command_compare, argc, argv, &args);
-    if (!status && !args.help)
-        status = compare(&args, &entries);
-    dd_entries_free(&entries);
-    dd_args_free(&args);
-    return status;
+    return dd_with_results(&dd_command_compare, argc, argv, compare);
 }

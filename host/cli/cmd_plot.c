@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/mixed_results.h"
 #include "cli/python_tool.h"
+#include "cli/with_results.h"
 
 static const dd_option options[] = {
     {"out", "DIR", 0, "folder for the pictures; made if it does not exist. Default: plots in the first DIR"},
@@ -82,16 +83,7 @@ static dd_status plot(const dd_args *args, dd_entries *entries)
 {
     const char *dataset = dd_args_value(args, "dataset", NULL);
     char *default_out = NULL;
-    for (int i = 0; i < args->words; i++)
-        DD_TRY(dd_entries_scan(args->word[i], 2, entries));
-    dd_entries_print_left_out(stderr, entries);
-    if (!entries->count)
-        DD_TRY(dd_entries_complete(entries));
-    if (!entries->count)
-        return dd_fail(DD_ERR_IO,
-                       "plot: no finished run under %s; `dualdiff train` makes one, and `dualdiff info FILE` says what "
-                       "a file contains",
-                       args->word[0]);
+    DD_TRY(dd_scan_words(args, entries));
     int count = entries->count;
     if (dataset)
         DD_TRY(keep_dataset(entries, dataset, &count));
@@ -106,12 +98,5 @@ static dd_status plot(const dd_args *args, dd_entries *entries)
 
 dd_status dd_cmd_plot(int argc, char **argv)
 {
-    dd_args args;
-    dd_entries entries = {0};
-    dd_status status = dd_args_parse(&dd_command_plot, argc, argv, &args);
-    if (!status && !args.help)
-        status = plot(&args, &entries);
-    dd_entries_free(&entries);
-    dd_args_free(&args);
-    return status;
+    return dd_with_results(&dd_command_plot, argc, argv, plot);
 }

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/mixed_results.h"
 #include "cli/python_tool.h"
+#include "cli/with_results.h"
 #include "compare/table.h"
 #include "store/overwrite.h"
 #include "version.h"
@@ -101,13 +102,7 @@ static dd_status make_report(const char *out, dd_entries *entries)
 static dd_status report(const dd_args *args, dd_entries *entries)
 {
     char *in_first = NULL;
-    for (int i = 0; i < args->words; i++)
-        DD_TRY(dd_entries_scan(args->word[i], 2, entries));
-    dd_entries_print_left_out(stderr, entries);
-    if (!entries->count)
-        DD_TRY(dd_entries_complete(entries));
-    if (!entries->count)
-        return dd_fail(DD_ERR_IO, "report: no finished run under %s; `dualdiff train` makes one", args->word[0]);
+    DD_TRY(dd_scan_words(args, entries));
     DD_TRY(dd_warn_of_mixtures(entries, entries->count));
     if (asprintf(&in_first, "%s/report.html", args->word[0]) < 0)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
@@ -123,12 +118,5 @@ static dd_status report(const dd_args *args, dd_entries *entries)
 
 dd_status dd_cmd_report(int argc, char **argv)
 {
-    dd_args args;
-    dd_entries entries = {0};
-    dd_status status = dd_args_parse(&dd_command_report, argc, argv, &args);
-    if (!status && !args.help)
-        status = report(&args, &entries);
-    dd_entries_free(&entries);
-    dd_args_free(&args);
-    return status;
+    return dd_with_results(&dd_command_report, argc, argv, report);
 }

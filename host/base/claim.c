@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/fnv.h"
 
 /* Who wrote a claim. `boot` and `start` together distinguish a process from a later one with the same number. */
 typedef struct owner {
@@ -52,11 +53,8 @@ static unsigned long long start_of(long pid)
 static void name_machine(char *out, size_t size)
 {
     char id[64];
-    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
     read_line("/etc/machine-id", id, sizeof id);
-    for (const char *p = id; *p; p++)
-        hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
-    snprintf(out, size, *id ? "%016llx" : "-", (unsigned long long)hash);
+    snprintf(out, size, *id ? "%016llx" : "-", (unsigned long long)dd_fnv1a(DD_FNV1A_START, id, strlen(id)));
 }
 
 static void myself(owner *o)

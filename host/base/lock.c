@@ -16,6 +16,7 @@
 #include "base/claim.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/fnv.h"
 
 struct dd_lock {
     char *target;       /* what is locked, links followed */
@@ -125,10 +126,8 @@ static dd_status take_flock(dd_lock *l, int *missing)
 /* The byte offset, below 2^62, that stands for the file's name (FNV-1a; two names in a folder get different places). */
 static struct flock place_of(const char *target, short type)
 {
-    uint64_t hash = 14695981039346656037u;
-    const char *slash = strrchr(target, '/');
-    for (const char *c = slash ? slash + 1 : target; *c; c++)
-        hash = (hash ^ (unsigned char)*c) * 1099511628211u;
+    const char *slash = strrchr(target, '/'), *name = slash ? slash + 1 : target;
+    uint64_t hash = dd_fnv1a(DD_FNV1A_START, name, strlen(name));
     return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)(hash >> 2), .l_len = 1};
 }
 

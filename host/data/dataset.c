@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "base/fnv.h"
 #include "base/names.h"
 #include "data/generators.h"
 #include "data/points_file.h"
@@ -28,17 +29,10 @@ static dd_status generate(const dd_generator_info *generator, const dd_source *s
     return DD_OK;
 }
 
-/* 64-bit FNV-1a (Fowler, Noll & Vo). */
 static uint64_t checksum(const dd_points *points)
 {
-    uint64_t sum = 0xcbf29ce484222325u;
-    for (int pass = 0; pass < 2; pass++) {
-        const unsigned char *byte = pass ? (const void *)points->xy : (const void *)&points->n;
-        size_t count = pass ? 2 * (size_t)points->n * sizeof *points->xy : sizeof points->n;
-        for (size_t i = 0; i < count; i++)
-            sum = (sum ^ byte[i]) * 0x100000001b3u;
-    }
-    return sum;
+    uint64_t sum = dd_fnv1a(DD_FNV1A_START, &points->n, sizeof points->n);
+    return dd_fnv1a(sum, points->xy, 2 * (size_t)points->n * sizeof *points->xy);
 }
 
 dd_status dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points)

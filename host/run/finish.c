@@ -176,7 +176,7 @@ static dd_status fail_incomplete(const dd_work *w, dd_status status)
 {
     char reason[1024];
     snprintf(reason, sizeof reason, "%s", dd_error_message());
-    return dd_fail((dd_status)status,
+    return dd_fail(status,
                    "%s was stored, but some metrics are missing: %s. `dualdiff evaluate %s --complete` adds them",
                    w->result, reason, w->result);
 }

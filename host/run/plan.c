@@ -118,8 +118,6 @@ static dd_status inspect(const dd_job *job, dd_work *w)
             return dd_fail(DD_ERR_CONFLICT,
                            "%s is not a trained run; it contains something else (%s); use another --out", w->result,
                            points);
-    }
-    if (w->finished) {
         DD_TRY(tell_unmeasured(job, w));
         if (!header.config.training.keep_checkpoint) /* a killed process left it */
             dd_remove_checkpoints(job, w);

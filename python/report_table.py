@@ -67,11 +67,11 @@ def read_comparison(path):
 
 
 def decimals(value, deviation):
-    """Number of decimals that shows two digits of the deviation, or three of the value; at most 4."""
+    """Number of decimals that shows two digits of the deviation, or three of the value; at most 9, as in the program's tables."""
     size = deviation if deviation else abs(value)
     if not size or not math.isfinite(size):
         return 0 if value == round(value) else 3
-    return min(4, max(0, (1 if deviation else 2) - math.floor(math.log10(size))))
+    return min(9, max(0, (1 if deviation else 2) - math.floor(math.log10(size))))
 
 
 def number(value, places):
@@ -84,11 +84,15 @@ def spread(metric, value, of=None):
         return "–"
     factor, name = metric.factor, metric.name
     mean, deviation = factor * value[0], factor * (value[1] or 0.0)
+    if deviation <= 1e-9 * abs(mean):  # the rounding of equal values
+        deviation = 0.0
     places = 3 if name == "kl_divergence" else 0 if mean == round(mean) and not deviation else decimals(mean, deviation)
     if factor == 100:
         places = min(places, 2)
     if name == "modes_captured":
         places = 0 if mean == round(mean) and not deviation else 1
+    if deviation and math.isfinite(deviation):  # one digit of it at least
+        places = max(places, min(9, -math.floor(math.log10(deviation))))
     text = number(mean, places) + (f" ± {number(deviation, places)}" if deviation else "")
     if of is not None:
         text += f" of {of:g}"

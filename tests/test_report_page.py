@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from PIL import Image
 
 from result_files import write_result
 from small_job import CONFIG, PROGRAM, command, run
+
+sys.path.append(os.path.join(os.environ["DUALDIFF_SOURCE"], "python"))
+from report_table import Metric, spread  # noqa: E402
 
 ERR_IO = 5
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
@@ -130,6 +134,17 @@ def test_best_in_bold(page):
     assert re.search(r">\d+(\.\d ± [0-9.]+)? of 17<", table) and ".0 of 17" not in table.replace(" ± 0.0", "")
     assert not [row for row in rows if "<b>" in row[heads.index("training loss")]], "runs that predict different things"
     assert not re.search("± 0(\\.0+)?[ <]", table), "no spread where there is none"
+
+
+@pytest.mark.parametrize("name, unit, mean, deviation, text", [
+    ("training_time", "s", .0123, 4.9e-5, "0.012300 ± 0.000049"),
+    ("training_time", "s", 124.9, 1e-14, "125"),
+    ("off_support", "%", 5e-4, 2.2e-5, "0.050 ± 0.002 %"),
+    ("kl_divergence", "bit", -.02512, 2.1e-4, "\N{MINUS SIGN}0.0251 ± 0.0002"),
+    ("eval_loss", "", 2e-5, None, "0.0000200")])
+def test_digits(name, unit, mean, deviation, text):
+    """A deviation that is not zero is not shown as zero; the rounding of equal values is no deviation."""
+    assert spread(Metric(name, 1, name, unit, "low", ""), (mean, deviation, 2)) == text
 
 
 def test_links_lead_somewhere(page):

@@ -407,7 +407,7 @@ static void print_csv(FILE *out, const grid *g)
         if (!s.n)
             continue;
         dd_float_text(s.mean, mean);
-        if (s.n > 1)
+        if (s.n > 1 && !timed_together(g, run, dataset, metric))
             dd_float_text(s.sd, sd);
         print_csv_name(out, g->run[run]);
         fputc(',', out);

@@ -323,10 +323,10 @@ def png_bytes(figure, dpi):
     """Use a palette of 256 colours: the pictures have few colours, so the eye sees no difference, and the file is less than half as
     large."""
     drawn, out = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=dpi)
+    figure.savefig(drawn, format="png", dpi=dpi, pil_kwargs={"compress_level": 0})
     with Image.open(drawn) as picture:
         small = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    small.save(out, format="png", optimize=True)
+    small.save(out, format="png")
     return out.getvalue()
 
 

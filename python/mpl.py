@@ -2,6 +2,7 @@
 import contextlib
 import logging
 import os
+import warnings
 
 
 @contextlib.contextmanager
@@ -18,6 +19,8 @@ def elsewhere():
 
 os.environ["MATPLOTLIBRC"] = os.devnull
 os.environ["MPLBACKEND"] = "Agg"
+# Tick labels of huge values can leave no room for the axes. The picture is then drawn without the layout.
+warnings.filterwarnings("ignore", message="constrained_layout not applied")
 logging.getLogger("matplotlib").setLevel(logging.ERROR)  # "... is not a writable directory", "building the font cache"
 with elsewhere():
     import matplotlib

@@ -17,11 +17,11 @@ from configurations import read_configuration
 
 
 def main():
-    build, backend, path, activation, steps, arrays_path = sys.argv[1:]
-    seed, steps = 1, int(steps)
+    build, backend, path, activation, count, arrays_path = sys.argv[1:]
+    seed, steps = 1, int(count)
     with tempfile.TemporaryDirectory() as folder:
         dump = os.path.join(folder, "dump.h5")
-        subprocess.run([os.path.join(build, "tests", "dump_training"), backend, path, dump, str(steps), "1",
+        subprocess.run([os.path.join(build, "tests", "dump_training"), backend, path, dump, count, "1",
                         f"dino:5000:{seed}", f"model.activation={activation}", "training.precision=float32"], check=True)
         with h5py.File(dump) as file:
             losses, points = file["0/loss"][()].tolist(), file["0/points"][()]

@@ -43,7 +43,7 @@ def attributes(item):
 
 def read(path):
     """Groups and datasets in the file's order: (name, attributes, None or (properties, data, its scales' names))."""
-    items = []
+    items: list[tuple] = []
     with h5py.File(path, "r") as file:
         items.append(("/", attributes(file), None))
 

@@ -150,7 +150,7 @@ def describe(config, usual, untrained="", most=4, longest=7):
         "training.diversity_scale": lambda value: f"scale {value:g}" if diverse else "",
         "training.diversity_course": lambda value: "fading" if diverse and value == "cosine" else "",
         "training.min_snr_gamma": lambda value: f"min-SNR {value:g}" if value else "",
-        "training.precision": str,
+        "training.precision": lambda value: str(value),
         "sampling.steps": lambda value: f"{value} sampling steps" if value else "",
         "sampling.noise_factor": lambda value: f"noise factor {value:g}" if value != 1 else "",
         "sampling.start": lambda value: "starts from data" if value == "data" else "",

@@ -74,7 +74,7 @@ class Worker:
             return self.pipe.recv()
         except EOFError:
             self.process.join()
-            code = self.process.exitcode
+            code = self.process.exitcode or 0
             return Failed(f"a library crashed over it ({signal.Signals(-code).name})" if code < 0 else f"its process ended with status {code}")
 
     def stop(self):

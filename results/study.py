@@ -121,12 +121,12 @@ def read_table(path):
 
 def merged(old, new):
     """One row a run, the new ones first, sorted. Seeds of different settings under one name must not be averaged."""
-    rows = {(row["config"], row["dataset"], int(row["seed"])): row for row in [*old, *new]}
-    rows = [rows[key] for key in sorted(rows, key=lambda key: (natural(key[0]), natural(key[1]), key[2]))]
+    found = {(row["config"], row["dataset"], int(row["seed"])): row for row in [*old, *new]}
+    rows = [found[key] for key in sorted(found, key=lambda key: (natural(key[0]), natural(key[1]), key[2]))]
     for config in in_order(row["config"] for row in rows):
-        found = in_order(row["settings"] for row in rows if row["config"] == config)
-        if len(found) > 1:
-            one, other = (next(row for row in rows if row["config"] == config and row["settings"] == which) for which in found[:2])
+        settings = in_order(row["settings"] for row in rows if row["config"] == config)
+        if len(settings) > 1:
+            one, other = (next(row for row in rows if row["config"] == config and row["settings"] == which) for which in settings[:2])
             fail(f"{config} is the name of runs with different settings: {one['dataset']}, seed {one['seed']} and {other['dataset']}, seed "
                  f"{other['seed']}; give them different names, or remove the old ones' rows from study.csv")
     return rows

@@ -10,7 +10,7 @@ SMALL = {"model.activation": "silu", "model.hidden_width": 32, "model.hidden_dep
          "model.expert_head": [16], "model.gate_layers": [24, 16], "diffusion.timesteps": 40, "training.batch": 48}
 FEW = ("dino", 200, 8)  # with a seed whose hard gates choose one expert here and another there from the beginning
 
-GATES = {
+GATES: dict[str, dict] = {
     "two experts, the better": {"model.gate": "hard"},
     "four experts, the best": {"model.experts": 4, "model.gate": "hard"},
     "two experts, the better, diversity": {"model.gate": "hard", "training.diversity_weight": .1},
@@ -40,7 +40,7 @@ def test_replicas_of_many_experts(tmp_path):
         check_sampling(config, seed, got, 1e-4)
 
 
-SAMPLING = {
+SAMPLING: dict[str, dict] = {
     "fewer steps": {"sampling.steps": 7},
     "one step": {"sampling.steps": 1},
     "without added noise": {"sampling.eta": 0},

@@ -25,7 +25,7 @@ SMALL = {"model.activation": "silu", "model.hidden_width": 36, "model.hidden_dep
          "model.expert_head": [24], "model.gate_layers": [40, 17], "diffusion.timesteps": 30, "training.batch": 64,
          "training.steps": 35, "training.ema_start": 5, "training.ema_every": 5, "training.ema_decay": 0.84}
 COURSE = {"training.diversity_weight": 0.1, "training.diversity_course": "cosine", "training.diversity_scale": 0.7}
-CASES = {
+CASES: dict[str, dict] = {
     "4 experts": {"model.experts": 4},
     "8 experts, hard": {"model.experts": 8, "model.gate": "hard"},
     "2 experts, hard": {"model.gate": "hard"},

@@ -192,7 +192,7 @@ class Model:
             self.towers.append([Layer("gating_network", 2 * i, widths[i], widths[i + 1], i > 0, False)
                                 for i in range(len(widths) - 1)])
         self.experts = experts
-        self.shapes = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
         for layer in (layer for tower in self.towers for layer in tower):
             self.shapes[f"{layer.name}.weight"] = (layer.out, layer.fan_in)
             self.shapes[f"{layer.name}.bias"] = (layer.out,)

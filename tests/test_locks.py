@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def held(good, tmp_path):
     """A result that another program has open for writing, with its process number."""
     path = tmp_path / "seed_0.h5"
     shutil.copy(good, path)
-    holder = subprocess.Popen([os.sys.executable, "-c", "import h5py, sys\nf = h5py.File(sys.argv[1], 'a')\n"
+    holder = subprocess.Popen([sys.executable, "-c", "import h5py, sys\nf = h5py.File(sys.argv[1], 'a')\n"
                                "print('open', flush=True)\nsys.stdin.read()", path],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert holder.stdout.readline() == "open\n"
@@ -113,7 +114,7 @@ def test_a_file_that_a_notebook_holds_open(held, tmp_path):
 def test_a_file_that_is_marked_as_open(good, tmp_path):
     """What a program that was killed in writing leaves in a file of the newer format."""
     path = tmp_path / "marked.h5"
-    subprocess.run([os.sys.executable, "-c", "import h5py, os, sys\nf = h5py.File(sys.argv[1], 'w', libver='latest')\n"
+    subprocess.run([sys.executable, "-c", "import h5py, os, sys\nf = h5py.File(sys.argv[1], 'w', libver='latest')\n"
                     "f['x'] = 1\nf.close()\nf = h5py.File(sys.argv[1], 'a', libver='latest')\nf['y'] = 1\nf.flush()\n"
                     "os.kill(os.getpid(), 9)", path], check=False)
     fails(program("info", path), CONFLICT, "marked.h5", "marked as open for writing", "h5clear -s")

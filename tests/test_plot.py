@@ -168,7 +168,7 @@ def test_descriptions(pictures):
 
 # ---- more than two experts, other gates, fewer sampling steps ----
 
-VARIANTS = {
+VARIANTS: dict[str, dict] = {
     "two": {},
     "four": {"model.experts": 4, "diffusion.timesteps": 40, "diffusion.prediction": "x0", "sampling.steps": 10},
     "hard": {"model.gate": "hard"},

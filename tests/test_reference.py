@@ -112,7 +112,8 @@ def test_predictions_of_one_pair_give_one_step(terminal, steps, eta):
         for prediction in PREDICTIONS if terminal == "kept" else PREDICTIONS[1:]:
             s = ref.Schedule(50, "cosine", terminal_snr=terminal, prediction=prediction, steps=steps, eta=eta,
                              noise_factor=factor)
-            results.append([s.reverse(*exact(s, t), i, np.array([[.5, -2.]])) for i, t in enumerate(s.timestep)])
+            pairs = [exact(s, t) for t in s.timestep]
+            results.append([s.reverse(x, said, i, np.array([[.5, -2.]])) for i, (x, said) in enumerate(pairs)])
         assert np.allclose(results, results[0], rtol=1e-8)
 
 
@@ -235,7 +236,7 @@ def test_gradients_by_finite_differences_at_full_width(run):
     check_gradient(config, 1, 1, np.random.default_rng(2), 1e-4)
 
 
-SETTINGS = {
+SETTINGS: dict[str, dict] = {
     "four experts": {"model.experts": 4},
     "eight experts": {"model.experts": 8},
     "two experts, equal": {"model.gate": "fixed"},

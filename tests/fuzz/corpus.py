@@ -44,8 +44,8 @@ def point_files(folder):
     for i, text in enumerate(texts):
         for kind in (0, 2, 3):
             write(folder, f"text_{i}_{kind}", bytes([kind]) + text.encode())
-    for i, text in enumerate([rows.encode("utf-16"), b"1,2\n" + bytes(64)]):
-        write(folder, f"odd_{i}", b"\0" + text)
+    for i, odd in enumerate([rows.encode("utf-16"), b"1,2\n" + bytes(64)]):
+        write(folder, f"odd_{i}", b"\0" + odd)
     arrays = [POINTS, POINTS.astype("f4"), POINTS.astype(">f8"), np.asfortranarray(POINTS), POINTS.astype("i4"), POINTS.astype("f2"), POINTS.T.copy()]
     for i, array in enumerate(arrays):
         write(folder, f"npy_{i}", b"\1" + npy(array))
@@ -56,10 +56,14 @@ def point_files(folder):
     write(folder, "npz", b"\5" + stream.getvalue())
 
 
+FILTERS: dict[str, dict] = {
+    "plain": {}, "chunked": {"chunks": (2, 2)}, "packed": {"chunks": (2, 2), "compression": "gzip", "shuffle": True, "fletcher32": True}}
+
+
 def users_hdf5(folder):
     folder.mkdir(parents=True, exist_ok=True)
     for libver in ("earliest", "latest"):
-        for name, options in {"plain": {}, "chunked": dict(chunks=(2, 2)), "packed": dict(chunks=(2, 2), compression="gzip", shuffle=True, fletcher32=True)}.items():
+        for name, options in FILTERS.items():
             for kind in ("f4", ">f8", "i2"):
                 bounds = "earliest" if libver == "earliest" else CURRENT
                 with h5py.File(folder / f"{libver}_{name}_{kind.strip('>')}.h5", "w", libver=bounds) as file:

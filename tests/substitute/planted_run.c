@@ -5,7 +5,7 @@
 
 #include "../small_run.h"
 
-enum { REPLICAS = 2, EXPERTS = 3, BLOCK = 5, BLOCKS = 3, STEPS = BLOCK * BLOCKS, SAMPLES = 200 };
+enum { REPLICAS = 2, EXPERTS = 3, BLOCK = 4, BLOCKS = 3, STEPS = BLOCK * BLOCKS, SAMPLES = 70 };
 
 static void die(const char *what)
 {
@@ -124,6 +124,7 @@ int main(int argc, char **argv)
     small_run_create(&s);
     s.config.model.activation = DD_SILU; /* no kinks, so that rounding stays rounding */
     s.config.model.experts = EXPERTS;    /* a weight each, where two would have one */
+    small_run_set(&s, "diffusion.timesteps=10");
     if (argc > 1)
         s.config.training.diversity_layer = DD_DIVERSITY_OF_HIDDEN;
     TRY(dd_model_create(&s.config.model, &s.model));

@@ -3,14 +3,19 @@
 The library is linked from the objects of the checked build, all but the one file that a fault is planted in. The
 settings come from CMake (PLANTED_SETTINGS, a JSON file).
 """
+import itertools
 import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from thorough import sampled, sized  # noqa: E402
 
 settings = json.loads(Path(os.environ["PLANTED_SETTINGS"]).read_text())
 CUDA = Path(settings["source"]) / "cuda"
@@ -113,15 +118,16 @@ def run(directory, inside, order):
     return result.returncode, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("order", ["forward", "reversed", "random:1"])
-@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("inside, order", sized(
+    [(False, "forward"), (True, "reversed"), (False, "random:1")],
+    list(itertools.product((False, True), ("forward", "reversed", "random:1")))))
 def test_nothing_planted(tmp_path, inside, order):
     build(tmp_path, "norm.cu", "float sum = 0.f;", "float sum = 0.f; /* as it was */")
     status, said = run(tmp_path, inside, order)
     assert status == 0 and said.startswith("agree"), said
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", sampled(FAULTS, 12))
 def test_fault_is_caught(name, tmp_path):
     file, old, new, says, *compiled = FAULTS[name]
     build(tmp_path, file, old, new, *compiled)

@@ -52,8 +52,9 @@ typedef struct dd_ensemble dd_ensemble;
 const char *dd_backend_listed(int i);
 
 /* Open a backend by name: "cuda" on its first device, "cuda:1" on the one of that number, "auto" CUDA where a device
- * answers, else the CPU. threads: of the host, 0 for one per core this process may use. DD_ERR_USAGE for an unknown
- * name tells the closest one; DD_ERR_BACKEND for a device that is not there tells how many are. */
+ * answers, else the CPU. threads: of the host, 0 for one per core that this process may use (processors.h).
+ * DD_ERR_USAGE for an unknown name tells the closest one; DD_ERR_BACKEND for a device that is not there tells how many
+ * are. */
 DD_CHECKED dd_status dd_backend_open(const char *name, int threads, dd_backend **backend);
 void dd_backend_close(dd_backend *backend);
 

@@ -11,6 +11,7 @@
 
 #include "backend/backend_ops.h"
 #include "base/pool.h"
+#include "base/processors.h"
 
 /* A backend, and how it is opened on a device; -1: on its first. */
 typedef struct registered {
@@ -182,7 +183,7 @@ dd_status dd_backend_open(const char *name, int threads, dd_backend **backend)
     dd_backend *b = calloc(1, sizeof *b);
     if (!b)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    dd_status status = dd_pool_create(threads > 0 ? threads : dd_cores(), &b->pool);
+    dd_status status = dd_pool_create(threads > 0 ? threads : dd_processors(), &b->pool);
     if (!status)
         status = open_named(b, name);
     if (!status) {

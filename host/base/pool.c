@@ -1,25 +1,14 @@
-#define _GNU_SOURCE /* sched_getaffinity */
 #include "base/pool.h"
 
 #include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/barrier.h"
 #include "base/error.h"
-
-/* Loops before a waiting thread yields its core (about 50 us). That is longer than the threads' differences in one
- * phase of a step, and shorter than a scheduler's tick, so that more threads than cores still make progress. */
-enum { SPINS = 20000 };
-
-struct dd_barrier {
-    _Alignas(64) atomic_int waiting;
-    _Alignas(64) atomic_int round;
-    int size;
-};
+#include "base/processors.h"
 
 struct dd_pool {
-    struct dd_barrier barrier;
+    dd_barrier barrier;
     int threads;
     pthread_t *worker; /* [threads - 1] */
     pthread_mutex_t mutex;
@@ -37,32 +26,10 @@ typedef struct worker_argument {
     int rank;
 } worker_argument;
 
-static inline void relax(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
 void dd_team_barrier(const dd_team *team)
 {
-    struct dd_barrier *b = team->barrier;
-    if (!b)
-        return;
-    int round = atomic_load_explicit(&b->round, memory_order_relaxed);
-    if (atomic_fetch_add_explicit(&b->waiting, 1, memory_order_acq_rel) == b->size - 1) {
-        atomic_store_explicit(&b->waiting, 0, memory_order_relaxed);
-        atomic_store_explicit(&b->round, round + 1, memory_order_release);
-        return;
-    }
-    for (int spin = 0; atomic_load_explicit(&b->round, memory_order_acquire) == round; spin++) {
-        if (spin < SPINS)
-            relax();
-        else
-            sched_yield();
-    }
+    if (team->barrier)
+        dd_barrier_wait(team->barrier);
 }
 
 static void run_task(dd_pool *pool, int rank)
@@ -98,7 +65,7 @@ dd_status dd_pool_create(int threads, dd_pool **out)
     dd_pool *pool = aligned_alloc(64, (sizeof *pool + 63) / 64 * 64);
     if (!pool)
         return dd_fail(DD_ERR_MEMORY, "out of memory for threads");
-    *pool = (dd_pool){.threads = 1, .barrier.size = threads};
+    *pool = (dd_pool){.threads = 1, .barrier = {.size = threads, .spins = threads <= dd_processors()}};
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pool->worker = calloc((size_t)threads, sizeof *pool->worker);
@@ -170,12 +137,4 @@ void dd_pool_phase(dd_pool *pool, const char *phase)
 {
     pool->phase = phase;
     dd_pool_tell(pool, 0, 0);
-}
-
-int dd_cores(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set))
-        return 1;
-    return CPU_COUNT(&set);
 }

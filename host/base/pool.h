@@ -1,11 +1,9 @@
-/* Worker threads. A waiting thread spins for a short time, because the next task usually comes soon, and then sleeps.
- * Each backend has a pool (dd_backend_pool): the CPU backend computes on it, and so does the host code with any
- * backend.
+/* Worker threads. Each backend has a pool (dd_backend_pool): the CPU backend computes on it, and so does the host code
+ * with any backend.
  *
  *     dd_pool_run(pool, step_task, &job);          // runs step_task(&job, team) on every thread, then returns
  *
- * Inside a task, dd_team_barrier waits for all threads of the team without a system call. This matters because a step
- * of a few milliseconds has six barriers.
+ * Inside a task, dd_team_barrier waits for all threads of the team (barrier.h).
  */
 #ifndef DD_POOL_H
 #define DD_POOL_H
@@ -60,8 +58,5 @@ static inline void dd_team_share(const dd_team *team, int count, int *first, int
     *first = (int)((long long)count * team->rank / team->size);
     *last = (int)((long long)count * (team->rank + 1) / team->size);
 }
-
-/* Number of cores that this process may use. */
-int dd_cores(void);
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/pool.h"
+#include "base/processors.h"
 
 /* ---- help ---- */
 
@@ -223,11 +223,11 @@ dd_status dd_args_threads(const dd_args *args, int *threads)
     long long number;
     DD_TRY(dd_args_integer(args, "threads", 0, 4096, 0, &number));
     *threads = (int)number;
-    if (*threads > dd_cores())
+    if (*threads > dd_processors())
         fprintf(stderr,
                 "dualdiff: warning: --threads %d, but this process may use %d core%s; more threads than cores are "
                 "slower\n",
-                *threads, dd_cores(), dd_cores() == 1 ? "" : "s");
+                *threads, dd_processors(), dd_processors() == 1 ? "" : "s");
     return DD_OK;
 }
 

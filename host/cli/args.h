@@ -62,7 +62,8 @@ const char *dd_args_value(const dd_args *args, const char *option, const char *o
 /* The option's value, a whole number from least to most. */
 DD_CHECKED dd_status dd_args_integer(const dd_args *args, const char *option, long long least, long long most,
                                      long long otherwise, long long *out);
-/* --threads, from 0 (the default: one per core) to 4096. More threads than this process has cores are a warning. */
+/* --threads, from 0 (the default: one for each core) to 4096. More threads than this process has cores are a warning.
+ */
 DD_CHECKED dd_status dd_args_threads(const dd_args *args, int *threads);
 /* All values of an option, malloc'ed list of borrowed strings. */
 DD_CHECKED dd_status dd_args_values(const dd_args *args, const char *option, const char ***values, int *count);

@@ -15,7 +15,7 @@ static const dd_option options[] = {
     {"dataset", "NAME|FILE", 0, "the points the run was trained on; needed if they were a FILE that was moved."},
     DD_HEADER_OPTION,
     DD_BACKEND_OPTION,
-    {"threads", "N", 0, "threads of the CPU backend. Default: 0, one per core."},
+    {"threads", "N", 0, "threads of the CPU backend. Default: 0, one for each core that this process may use."},
     DD_OPTION_QUIET,
     {0}};
 

@@ -34,7 +34,9 @@ static const dd_option options[] = {
      "--dataset (if the run needs it), --threads, --backend and --quiet."},
     DD_HEADER_OPTION,
     DD_BACKEND_OPTION,
-    {"threads", "N", 0, "threads of the CPU backend, and of the metrics with any backend. Default: 0, one per core."},
+    {"threads", "N", 0,
+     "threads of the CPU backend, and of the metrics with any backend. Default: 0, one for each core that this process "
+     "may use."},
     DD_OPTION_QUIET,
     {0}};
 

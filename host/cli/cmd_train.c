@@ -23,7 +23,8 @@ static const dd_option options[] = {
     {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance training.steps=2000. May be given many times."},
     DD_BACKEND_OPTION,
     {"threads", "N", 0,
-     "threads of the CPU backend, and of the metrics with any backend. Default: 0, one per core. Results do not depend "
+     "threads of the CPU backend, and of the metrics with any backend. Default: 0, one for each core that this process "
+     "may use. Results do not depend "
      "on it."},
     {"out", "DIR", 0, "folder for results: DIR/<config>/<dataset>/seed_<n>.h5. Default: runs."},
     {"name", "NAME", 0,

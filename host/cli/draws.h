@@ -18,7 +18,8 @@
          "write each draw as a result file, which `dualdiff compare DIR` shows together with the runs."},              \
         DD_OVERWRITE_OPTION, {"draws", "N", 0, "number of draws; draw i has seed i, starting at 0. Default: 5."},      \
         {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance diffusion.timesteps=250."},                  \
-        {"threads", "N", 0, "number of threads. Default: 0, one per core. Results do not depend on it."},              \
+        {"threads", "N", 0,                                                                                            \
+         "number of threads. Default: 0, one for each core that this process may use. Results do not depend on it."},  \
         DD_OPTION_QUIET,                                                                                               \
     {                                                                                                                  \
         0                                                                                                              \

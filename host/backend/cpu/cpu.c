@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
+
 /* ---- the processor ---- */
 
 extern const dd_kernels dd_kernels_plain;
@@ -90,7 +92,7 @@ static dd_status fill(dd_ensemble *e, const dd_ensemble_spec *spec)
     DD_TRY(dd_cpu_embedding_create(spec->model, spec->schedule->timesteps, e->context->kernels, &e->embedding));
     size_t replicas = (size_t)spec->replicas, packed = e->layout.packed;
     e->replica = calloc(replicas, sizeof *e->replica);
-    e->memory = dd_cpu_alloc(replicas * DD_STATE_PARTS * packed);
+    e->memory = dd_aligned_zeros(replicas * DD_STATE_PARTS * packed, sizeof *e->memory);
     float *flat = malloc(spec->model->parameters * sizeof *flat);
     if (!e->replica || !e->memory || !flat) {
         free(flat);

@@ -35,6 +35,7 @@ typedef struct dd_cpu_embedding {
     float *time;                      /* (T, t_width) in panels */
     size_t time_panel;
     int time_rows; /* T padded */
+    void *memory;
 } dd_cpu_embedding;
 
 struct dd_ensemble {
@@ -55,7 +56,7 @@ struct dd_ensemble {
 typedef struct dd_cpu_activations {
     int rows;
     size_t stride;
-    float *memory;
+    void *memory;
     float *embedded;                               /* (rows, x_width) */
     float *hidden[DD_MAX_TOWERS][DD_MAX_LAYERS];   /* outputs of each layer before the activation */
     float *active[DD_MAX_TOWERS][DD_MAX_LAYERS];   /* and after it; NULL for a tower's last layer */
@@ -64,7 +65,7 @@ typedef struct dd_cpu_activations {
 
 /* What the first layer adds for the timestep: for each tower (time_rows, out) in panels, bias included. */
 typedef struct dd_cpu_time_table {
-    float *memory;
+    void *memory;
     float *tower[DD_MAX_TOWERS];
     size_t stride;
 } dd_cpu_time_table;
@@ -126,7 +127,7 @@ dd_cpu_draw dd_cpu_draw_row(const dd_schedule *schedule, uint64_t seed, dd_purpo
 
 /* For `rows` rows of a batch; the experts' last hidden layers are equally wide. */
 typedef struct dd_cpu_hidden_diversity {
-    float *memory;
+    void *memory;
     float *gram; /* (rows, rows) */
     size_t gram_panel;
     float *slope, *zero;               /* [rows] */
@@ -148,8 +149,6 @@ void dd_cpu_hidden_prepare(const dd_cpu_layout *layout, const dd_kernels *kernel
 void dd_cpu_hidden_gradient(const dd_cpu_layout *layout, const dd_kernels *kernels, const dd_training_config *training,
                             double weight, const dd_cpu_activations *activations, int n, int first, int last,
                             dd_cpu_hidden_diversity *hidden, float *distance);
-
-float *dd_cpu_alloc(size_t floats); /* 64-byte aligned zeros; NULL when memory is out */
 
 /* ---- the operations of backend_ops.h ---- */
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
+#include "base/arena.h"
 
 /* An expert's last hidden layer. */
 static int layer_of(const dd_cpu_layout *layout, int expert)
@@ -18,24 +19,29 @@ static int panels_of(const dd_cpu_layout *layout, int expert)
     return layout->tower[expert].layer[layer_of(layout, expert)].out / DD_PANEL;
 }
 
+static void take_arrays(const dd_cpu_layout *layout, const dd_cpu_activations *a, dd_cpu_hidden_diversity *h,
+                        dd_arena *arena)
+{
+    size_t rows = (size_t)a->rows, panels = (size_t)panels_of(layout, 0);
+    DD_TAKE(arena, h->gram, rows / DD_PANEL * h->gram_panel);
+    DD_TAKE(arena, h->slope, rows);
+    DD_TAKE(arena, h->zero, rows);
+    for (int e = 0; e < layout->model->experts; e++) {
+        DD_TAKE(arena, h->transposed[e], rows * panels * DD_PANEL);
+        DD_TAKE(arena, h->square[e], rows);
+        DD_TAKE(arena, h->gradient[e], panels * a->stride);
+    }
+}
+
 dd_status dd_cpu_hidden_create(const dd_cpu_layout *layout, const dd_cpu_activations *a, dd_cpu_hidden_diversity *h)
 {
-    size_t rows = (size_t)a->rows, experts = (size_t)layout->model->experts;
-    size_t width = (size_t)panels_of(layout, 0) * DD_PANEL, gradient = (size_t)panels_of(layout, 0) * a->stride;
+    dd_arena arena = {0};
     h->gram_panel = a->stride;
-    h->memory = dd_cpu_alloc(rows / DD_PANEL * a->stride + 2 * rows + experts * (rows * (width + 1) + gradient));
+    take_arrays(layout, a, h, &arena);
+    h->memory = dd_arena_allocate(&arena);
     if (!h->memory)
-        return dd_fail(DD_ERR_MEMORY, "out of memory for the hidden layers' distances of %zu rows", rows);
-    h->gram = h->memory;
-    h->slope = h->gram + rows / DD_PANEL * a->stride;
-    h->zero = h->slope + rows;
-    float *next = h->zero + rows;
-    for (size_t e = 0; e < experts; e++) {
-        h->transposed[e] = next;
-        h->square[e] = next + rows * width;
-        h->gradient[e] = h->square[e] + rows;
-        next = h->gradient[e] + gradient;
-    }
+        return dd_fail(DD_ERR_MEMORY, "out of memory for the hidden layers' distances of %d rows", a->rows);
+    take_arrays(layout, a, h, &arena);
     return DD_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
+#include "base/arena.h"
 #include "base/cancel.h"
 #include "base/permutation.h"
 #include "model/recipe.h"
@@ -64,7 +65,7 @@ static dd_status pass_create(const dd_ensemble *e, pass *p)
     p->threads = dd_pool_threads(e->context->pool);
     for (int i = 0; i < p->threads && !status; i++) {
         status = dd_cpu_activations_create(&e->layout, CHUNK, 0, &p->lanes[i].activations);
-        p->lanes[i].scratch = dd_cpu_alloc(2 * (size_t)e->embedding.half_padded);
+        p->lanes[i].scratch = dd_aligned_zeros(2 * (size_t)e->embedding.half_padded, sizeof *p->lanes[i].scratch);
         if (!status && !p->lanes[i].scratch)
             status = dd_fail(DD_ERR_MEMORY, "out of memory for sampling");
     }

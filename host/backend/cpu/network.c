@@ -2,74 +2,86 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "backend/cpu/cpu.h"
+#include "base/arena.h"
 #include "model/gating.h"
-
-float *dd_cpu_alloc(size_t floats)
-{
-    /* A step uses about ten thousand 4 KiB pages, more than the processor's TLB has entries; so ask for large pages. */
-    const size_t line = 64, huge = (size_t)2 << 20;
-    size_t bytes = floats * sizeof(float) + !floats, unit = bytes < huge ? line : huge;
-    bytes = (bytes + unit - 1) / unit * unit;
-    float *memory = aligned_alloc(unit, bytes);
-    if (!memory)
-        return NULL;
-#ifdef MADV_HUGEPAGE
-    if (unit == huge)
-        (void)madvise(memory, bytes, MADV_HUGEPAGE); /* if it is refused, small pages work, too */
-#endif
-    memset(memory, 0, bytes);
-    return memory;
-}
 
 /* ---- embedding ---- */
 
+/* Tables for one timestep, while the embedding is made. */
+typedef struct time_tables {
+    double *frequency;    /* [half] */
+    float *high, *low;    /* [half_padded] frequency of a timestep, scale included, in two parts */
+    float *sine, *cosine; /* [half_padded] */
+} time_tables;
+
+static void take_embedding(dd_cpu_embedding *e, dd_arena *arena)
+{
+    DD_TAKE(arena, e->frequency, (size_t)e->half_padded);
+    DD_TAKE(arena, e->frequency_low, (size_t)e->half_padded);
+    DD_TAKE(arena, e->time, (size_t)(dd_pad(2 * e->half) / DD_PANEL) * e->time_panel);
+}
+
+static void take_time_tables(const dd_cpu_embedding *e, time_tables *t, dd_arena *arena)
+{
+    size_t half = (size_t)e->half_padded;
+    DD_TAKE(arena, t->frequency, half);
+    DD_TAKE(arena, t->high, half);
+    DD_TAKE(arena, t->low, half);
+    DD_TAKE(arena, t->sine, half);
+    DD_TAKE(arena, t->cosine, half);
+}
+
+static void fill_frequencies(const dd_model *model, time_tables *t, dd_cpu_embedding *e)
+{
+    dd_model_frequencies(model, t->frequency);
+    for (int i = 0; i < e->half; i++) {
+        double f = model->config.input_scale * t->frequency[i], g = model->config.time_scale * t->frequency[i];
+        e->frequency[i] = (float)f;
+        e->frequency_low[i] = (float)(f - e->frequency[i]);
+        t->high[i] = (float)g;
+        t->low[i] = (float)(g - t->high[i]);
+    }
+}
+
+static void embed_timesteps(const dd_kernels *kernels, const time_tables *tables, int timesteps, dd_cpu_embedding *e)
+{
+    for (int t = 0; t < timesteps; t++) {
+        kernels->sine_cosine((float)t, tables->high, tables->low, e->half_padded, tables->sine, tables->cosine);
+        for (int c = 0; c < 2 * e->half; c++)
+            e->time[(size_t)(c / DD_PANEL) * e->time_panel + DD_PANEL * (size_t)t + (size_t)(c % DD_PANEL)] =
+                c < e->half ? tables->sine[c] : tables->cosine[c - e->half];
+    }
+}
+
 dd_status dd_cpu_embedding_create(const dd_model *model, int timesteps, const dd_kernels *kernels, dd_cpu_embedding *e)
 {
+    time_tables tables;
+    dd_arena arena = {0}, scratch = {0};
     memset(e, 0, sizeof *e);
     e->half = model->config.embedding_width / 2;
     e->half_padded = dd_pad(e->half);
     e->time_rows = dd_pad(timesteps);
     e->time_panel = (size_t)e->time_rows * DD_PANEL;
-    int t_width = dd_pad(2 * e->half);
-    size_t half = (size_t)e->half_padded;
-    double *frequency = malloc(half * sizeof *frequency);
-    e->frequency = dd_cpu_alloc(2 * half);
-    e->time = dd_cpu_alloc((size_t)(t_width / DD_PANEL) * e->time_panel);
-    float *row = dd_cpu_alloc(4 * half);
-    if (!frequency || !e->frequency || !e->time || !row) {
-        free(frequency);
-        free(row);
+    take_embedding(e, &arena);
+    take_time_tables(e, &tables, &scratch);
+    e->memory = dd_arena_allocate(&arena);
+    if (!e->memory || !dd_arena_allocate(&scratch)) {
         dd_cpu_embedding_free(e);
         return dd_fail(DD_ERR_MEMORY, "out of memory for the embedding of %d timesteps", timesteps);
     }
-    e->frequency_low = e->frequency + half;
-    dd_model_frequencies(model, frequency);
-    float *time_frequency = row + 2 * half, *time_low = row + 3 * half;
-    for (int i = 0; i < e->half; i++) {
-        double f = model->config.input_scale * frequency[i], g = model->config.time_scale * frequency[i];
-        e->frequency[i] = (float)f;
-        e->frequency_low[i] = (float)(f - e->frequency[i]);
-        time_frequency[i] = (float)g;
-        time_low[i] = (float)(g - time_frequency[i]);
-    }
-    for (int t = 0; t < timesteps; t++) {
-        kernels->sine_cosine((float)t, time_frequency, time_low, e->half_padded, row, row + half);
-        for (int c = 0; c < 2 * e->half; c++)
-            e->time[(size_t)(c / DD_PANEL) * e->time_panel + DD_PANEL * (size_t)t + (size_t)(c % DD_PANEL)] =
-                c < e->half ? row[c] : row[half + (size_t)(c - e->half)];
-    }
-    free(frequency);
-    free(row);
+    take_embedding(e, &arena);
+    take_time_tables(e, &tables, &scratch);
+    fill_frequencies(model, &tables, e);
+    embed_timesteps(kernels, &tables, timesteps, e);
+    free(scratch.memory);
     return DD_OK;
 }
 
 void dd_cpu_embedding_free(dd_cpu_embedding *e)
 {
-    free(e->frequency);
-    free(e->time);
+    free(e->memory);
     memset(e, 0, sizeof *e);
 }
 
@@ -100,45 +112,45 @@ void dd_cpu_embed(const dd_cpu_embedding *e, const dd_kernels *kernels, const fl
 
 /* ---- buffers ---- */
 
+static void take_tower(const dd_cpu_tower *tower, int t, int for_training, dd_cpu_activations *a, dd_arena *arena)
+{
+    int widest = 0;
+    for (int i = 0; i < tower->layers; i++)
+        widest = tower->layer[i].out > widest ? tower->layer[i].out : widest;
+    for (int i = 0; i < tower->layers; i++) {
+        if (!for_training && i >= 2) {
+            a->hidden[t][i] = a->hidden[t][i % 2];
+            a->active[t][i] = a->active[t][i % 2];
+            continue;
+        }
+        size_t panels = (size_t)(for_training ? tower->layer[i].out : widest) / DD_PANEL;
+        DD_TAKE(arena, a->hidden[t][i], panels * a->stride);
+        DD_TAKE(arena, a->active[t][i], panels * a->stride);
+        if (for_training)
+            DD_TAKE(arena, a->gradient[t][i], panels * a->stride);
+    }
+}
+
+static void take_activations(const dd_cpu_layout *layout, int for_training, dd_cpu_activations *a, dd_arena *arena)
+{
+    DD_TAKE(arena, a->embedded, (size_t)layout->x_width / DD_PANEL * a->stride);
+    for (int t = 0; t < layout->towers; t++)
+        take_tower(&layout->tower[t], t, for_training, a, arena);
+}
+
 dd_status dd_cpu_activations_create(const dd_cpu_layout *layout, int rows, int for_training, dd_cpu_activations *a)
 {
+    dd_arena arena = {0};
     memset(a, 0, sizeof *a);
     a->rows = dd_pad(rows);
     /* Half a tile more than the rows: panels with a distance of 4096 bytes would share cache sets. */
     a->stride = (size_t)(a->rows + 8) * DD_PANEL;
-    float *next = NULL;
-    for (int pass = 0; pass < 2; pass++) { /* first measure, then assign */
-        size_t used = 0;
-#define TAKE(pointer, columns)                                                                                         \
-    do {                                                                                                               \
-        if (pass)                                                                                                      \
-            (pointer) = next + used;                                                                                   \
-        used += (size_t)(columns) / DD_PANEL * a->stride;                                                              \
-    } while (0)
-        TAKE(a->embedded, layout->x_width);
-        for (int t = 0; t < layout->towers; t++) {
-            const dd_cpu_tower *tower = &layout->tower[t];
-            int widest = 0;
-            for (int i = 0; i < tower->layers; i++)
-                widest = tower->layer[i].out > widest ? tower->layer[i].out : widest;
-            for (int i = 0; i < tower->layers; i++) {
-                if (!for_training && i >= 2) {
-                    a->hidden[t][i] = a->hidden[t][i % 2];
-                    a->active[t][i] = a->active[t][i % 2];
-                } else {
-                    int columns = for_training ? tower->layer[i].out : widest;
-                    TAKE(a->hidden[t][i], columns);
-                    TAKE(a->active[t][i], columns);
-                    if (for_training)
-                        TAKE(a->gradient[t][i], columns);
-                }
-            }
-        }
-#undef TAKE
-        if (!pass && !(next = a->memory = dd_cpu_alloc(used)))
-            return dd_fail(DD_ERR_MEMORY, "out of memory for the activations of %d points (%zu bytes)", rows,
-                           used * sizeof *next);
-    }
+    take_activations(layout, for_training, a, &arena);
+    size_t bytes = arena.used;
+    a->memory = dd_arena_allocate(&arena);
+    if (!a->memory)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for the activations of %d points (%zu bytes)", rows, bytes);
+    take_activations(layout, for_training, a, &arena);
     for (int t = 0; t < layout->towers; t++)
         a->active[t][layout->tower[t].layers - 1] = NULL;
     return DD_OK;
@@ -160,18 +172,22 @@ int dd_cpu_time_table_panels(const dd_cpu_layout *layout)
     return panels;
 }
 
+static void take_time_table(const dd_cpu_layout *layout, dd_cpu_time_table *table, dd_arena *arena)
+{
+    for (int t = 0; t < layout->towers; t++)
+        DD_TAKE(arena, table->tower[t], (size_t)(layout->tower[t].layer[0].out / DD_PANEL) * table->stride);
+}
+
 dd_status dd_cpu_time_table_create(const dd_cpu_layout *layout, int rows, dd_cpu_time_table *table)
 {
+    dd_arena arena = {0};
     memset(table, 0, sizeof *table);
     table->stride = (size_t)(dd_pad(rows) + 8) * DD_PANEL;
-    table->memory = dd_cpu_alloc((size_t)dd_cpu_time_table_panels(layout) * table->stride);
+    take_time_table(layout, table, &arena);
+    table->memory = dd_arena_allocate(&arena);
     if (!table->memory)
         return dd_fail(DD_ERR_MEMORY, "out of memory for the first layer's table of %d timesteps", rows);
-    float *next = table->memory;
-    for (int t = 0; t < layout->towers; t++) {
-        table->tower[t] = next;
-        next += (size_t)(layout->tower[t].layer[0].out / DD_PANEL) * table->stride;
-    }
+    take_time_table(layout, table, &arena);
     return DD_OK;
 }
 

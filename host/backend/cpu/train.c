@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
+#include "base/arena.h"
 #include "base/permutation.h"
 #include "model/gating.h"
 #include "model/recipe.h"
@@ -28,6 +29,7 @@ typedef struct thread_scratch {
     int32_t *rank;        /* [T] index of a timestep among the batch's distinct ones, or -1 */
     int32_t *time_row;    /* [rows] that index for each row */
     int distinct;
+    void *memory;
 } thread_scratch;
 
 typedef struct dd_cpu_workspace {
@@ -37,10 +39,10 @@ typedef struct dd_cpu_workspace {
     int distinct_max;               /* rows of the table: min(T, batch), padded */
     int threads;
     thread_scratch *scratch; /* [threads] */
-    float *memory;
-    float *gradient;      /* [packed] */
-    float *transposed;    /* [transposed] */
-    double *slice_square; /* [slices] */
+    void *memory;            /* of all arrays that follow */
+    float *gradient;         /* [packed] */
+    float *transposed;       /* [transposed] */
+    double *slice_square;    /* [slices] */
     /* One batch, [rows] each: */
     float *x; /* [rows][2] noised points */
     float *target_x, *target_y;
@@ -66,60 +68,70 @@ static void workspace_free(dd_cpu_workspace *w)
     dd_cpu_activations_free(&w->activations);
     dd_cpu_time_table_free(&w->table);
     dd_cpu_hidden_free(&w->hidden);
-    for (int i = 0; i < w->threads && w->scratch; i++) {
-        free(w->scratch[i].time_embedded);
-        free(w->scratch[i].rank);
-    }
+    for (int i = 0; i < w->threads && w->scratch; i++)
+        free(w->scratch[i].memory);
     free(w->scratch);
     free(w->memory);
-    free(w->slice_square);
-    free(w->timestep);
     free(w);
 }
 
+static void take_scratch(const dd_ensemble *e, const dd_cpu_workspace *w, thread_scratch *s, dd_arena *arena)
+{
+    DD_TAKE(arena, s->time_embedded, (size_t)e->layout.t_width * (size_t)w->distinct_max);
+    DD_TAKE(arena, s->time_gradient, 2 * (size_t)DD_PANEL * (size_t)w->distinct_max);
+    DD_TAKE(arena, s->row, 2 * (size_t)e->embedding.half_padded);
+    DD_TAKE(arena, s->rank, (size_t)e->schedule->timesteps);
+    DD_TAKE(arena, s->time_row, (size_t)w->activations.rows);
+}
+
+/* Each thread has memory of its own, so that no two threads write to the same cache line. */
 static dd_status scratch_create(const dd_ensemble *e, const dd_cpu_workspace *w, thread_scratch *s)
 {
-    size_t embedded = (size_t)e->layout.t_width * (size_t)w->distinct_max;
-    size_t gradient = 2 * (size_t)DD_PANEL * (size_t)w->distinct_max;
-    s->time_embedded = dd_cpu_alloc(embedded + gradient + 2 * (size_t)e->embedding.half_padded);
-    s->rank = malloc(((size_t)e->schedule->timesteps + (size_t)w->activations.rows) * sizeof *s->rank);
-    if (!s->time_embedded || !s->rank)
+    dd_arena arena = {0};
+    take_scratch(e, w, s, &arena);
+    s->memory = dd_arena_allocate(&arena);
+    if (!s->memory)
         return dd_fail(DD_ERR_MEMORY, "out of memory for a thread's scratch");
-    s->time_gradient = s->time_embedded + embedded;
-    s->row = s->time_gradient + gradient;
-    s->time_row = s->rank + e->schedule->timesteps;
+    take_scratch(e, w, s, &arena);
     return DD_OK;
+}
+
+static void take_arrays(const dd_cpu_layout *layout, dd_cpu_workspace *w, dd_arena *arena)
+{
+    size_t rows = (size_t)w->activations.rows;
+    float **const of_row[] = {&w->target_x, &w->target_y, &w->predicted_x, &w->predicted_y, &w->weight,
+                              &w->square,   &w->distance, &w->slope_x,     &w->slope_y};
+    DD_TAKE(arena, w->gradient, layout->packed);
+    DD_TAKE(arena, w->transposed, layout->transposed);
+    for (size_t i = 0; i < sizeof of_row / sizeof *of_row; i++)
+        DD_TAKE(arena, *of_row[i], rows);
+    DD_TAKE(arena, w->gate, (size_t)layout->model->gates * rows);
+    DD_TAKE(arena, w->x, 2 * rows);
+    DD_TAKE(arena, w->timestep, rows);
+    DD_TAKE(arena, w->slice_square, (size_t)layout->slices);
 }
 
 static dd_status workspace_create(const dd_ensemble *e, int threads, dd_cpu_workspace **out)
 {
+    dd_arena arena = {0};
     dd_cpu_workspace *w = *out = calloc(1, sizeof *w);
     if (!w)
         return dd_fail(DD_ERR_MEMORY, "out of memory for training");
     int batch = e->head.training->batch;
     DD_TRY(dd_cpu_activations_create(&e->layout, batch, 1, &w->activations));
-    size_t rows = (size_t)w->activations.rows;
     w->distinct_max = dd_pad(batch < e->schedule->timesteps ? batch : e->schedule->timesteps);
     DD_TRY(dd_cpu_time_table_create(&e->layout, w->distinct_max, &w->table));
     if (diverse_inside(e))
         DD_TRY(dd_cpu_hidden_create(&e->layout, &w->activations, &w->hidden));
+    take_arrays(&e->layout, w, &arena);
+    w->memory = dd_arena_allocate(&arena);
     w->scratch = calloc((size_t)threads, sizeof *w->scratch);
-    w->memory = dd_cpu_alloc(e->layout.packed + e->layout.transposed + (11 + (size_t)e->layout.model->gates) * rows);
-    w->slice_square = malloc((size_t)e->layout.slices * sizeof *w->slice_square);
-    w->timestep = calloc(rows, sizeof *w->timestep);
-    if (!w->scratch || !w->memory || !w->slice_square || !w->timestep)
+    if (!w->scratch || !w->memory)
         return dd_fail(DD_ERR_MEMORY, "out of memory for the gradient of %zu parameters", e->layout.packed);
+    take_arrays(&e->layout, w, &arena);
     w->threads = threads;
     for (int i = 0; i < threads; i++)
         DD_TRY(scratch_create(e, w, &w->scratch[i]));
-    w->gradient = w->memory;
-    w->transposed = w->gradient + e->layout.packed;
-    float **next[] = {&w->target_x, &w->target_y, &w->predicted_x, &w->predicted_y, &w->weight,
-                      &w->square,   &w->distance, &w->slope_x,     &w->slope_y,     &w->gate};
-    float *place = w->transposed + e->layout.transposed;
-    for (size_t i = 0; i < sizeof next / sizeof *next; i++, place += rows)
-        *next[i] = place;
-    w->x = w->gate + (size_t)e->layout.model->gates * rows;
     return DD_OK;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "analysis/parts.h"
+#include "base/arena.h"
 #include "base/pool.h"
 
 enum { SHOWN = 4000 }; /* points that are stored for pictures */
@@ -23,34 +24,33 @@ typedef struct pass {
     double *region_weight;               /* [regions][experts] */
     double *region_points;               /* [regions] */
     uint32_t *by_region, *by_timestep;   /* [experts][regions or timesteps][bins] */
+    void *memory;
 } pass;
 
-static void pass_free(pass *p)
+static void take_arrays(pass *p, dd_arena *arena)
 {
-    free(p->x);
-    free(p->region);
-    free(p->region_loss);
-    free(p->by_region);
+    size_t n = p->s->per_timestep, experts = (size_t)p->s->experts, regions = (size_t)p->s->regions.count;
+    DD_TAKE(arena, p->x, 2 * n);
+    DD_TAKE(arena, p->target, 2 * n);
+    DD_TAKE(arena, p->weight, n * experts);
+    DD_TAKE(arena, p->expert, 2 * n * experts);
+    DD_TAKE(arena, p->region, n);
+    DD_TAKE(arena, p->region_loss, regions * (size_t)p->variants);
+    DD_TAKE(arena, p->region_weight, regions * experts);
+    DD_TAKE(arena, p->region_points, regions);
+    DD_TAKE(arena, p->by_region, experts * regions * DD_GATE_BINS);
+    DD_TAKE(arena, p->by_timestep, experts * (size_t)p->s->timesteps * DD_GATE_BINS);
 }
 
 static dd_status pass_create(dd_scene *s, pass *p)
 {
-    size_t n = s->per_timestep, experts = (size_t)s->experts, regions = (size_t)s->regions.count;
+    dd_arena arena = {0};
     *p = (pass){.s = s, .variants = ALONE + s->experts};
-    p->x = malloc(n * (4 + 3 * experts) * sizeof *p->x);
-    p->region = malloc(n * sizeof *p->region);
-    p->region_loss = calloc(regions * ((size_t)p->variants + experts + 1), sizeof *p->region_loss);
-    p->by_region = calloc(experts * (regions + (size_t)s->timesteps) * DD_GATE_BINS, sizeof *p->by_region);
-    if (!p->x || !p->region || !p->region_loss || !p->by_region) {
-        pass_free(p);
-        return dd_fail(DD_ERR_MEMORY, "out of memory for the analysis of %zu points a timestep", n);
-    }
-    p->target = p->x + 2 * n;
-    p->weight = p->target + 2 * n;
-    p->expert = p->weight + n * experts;
-    p->region_weight = p->region_loss + regions * (size_t)p->variants;
-    p->region_points = p->region_weight + regions * experts;
-    p->by_timestep = p->by_region + experts * regions * DD_GATE_BINS;
+    take_arrays(p, &arena);
+    p->memory = dd_arena_allocate(&arena);
+    if (!p->memory)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for the analysis of %u points a timestep", s->per_timestep);
+    take_arrays(p, &arena);
     return DD_OK;
 }
 
@@ -216,6 +216,6 @@ dd_status dd_analyse_points(dd_scene *s)
         status = fill_information(&p);
     if (!status)
         status = keep_data(s);
-    pass_free(&p);
+    free(p.memory);
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include "analysis/information.h"
 #include "analysis/parts.h"
+#include "base/arena.h"
 
 /* Samples by region, and the tables of counts. */
 typedef struct tables {
@@ -13,33 +14,30 @@ typedef struct tables {
     uint32_t *now;               /* [experts][regions][bins] of one timestep */
     double *sum;                 /* [regions][experts] of one timestep */
     double *values;              /* [samples] */
+    void *memory;
 } tables;
 
-static void tables_free(tables *t)
+static void take_arrays(const dd_scene *s, tables *t, dd_arena *arena)
 {
-    free(t->region);
-    free(t->count);
-    free(t->place);
-    free(t->values);
+    size_t n = s->samples.samples, experts = (size_t)s->experts, regions = (size_t)s->regions.count;
+    DD_TAKE(arena, t->region, n);
+    DD_TAKE(arena, t->count, regions);
+    DD_TAKE(arena, t->place, experts * regions * DD_GATE_BINS);
+    DD_TAKE(arena, t->over_time, experts * (size_t)s->sampled->size * DD_GATE_BINS);
+    DD_TAKE(arena, t->now, experts * regions * DD_GATE_BINS);
+    DD_TAKE(arena, t->sum, regions * experts);
+    DD_TAKE(arena, t->values, n);
 }
 
 static dd_status tables_create(const dd_scene *s, tables *t)
 {
-    size_t n = s->samples.samples, experts = (size_t)s->experts, regions = (size_t)s->regions.count;
-    size_t cells = experts * DD_GATE_BINS;
-    *t = (tables){0};
-    t->region = malloc(n * sizeof *t->region);
-    t->count = calloc(regions * (1 + experts), sizeof *t->count);
-    t->place = calloc(cells * (2 * regions + (size_t)s->sampled->size), sizeof *t->place);
-    t->values = malloc(n * sizeof *t->values);
-    if (!t->region || !t->count || !t->place || !t->values) {
-        tables_free(t);
-        return dd_fail(DD_ERR_MEMORY, "out of memory for the gates of %zu samples", n);
-    }
-    t->sum = t->count + regions;
-    t->now = t->place + cells * regions;
-    t->over_time = t->now + cells * regions;
-    for (size_t i = 0; i < n; i++) {
+    dd_arena arena = {0};
+    take_arrays(s, t, &arena);
+    t->memory = dd_arena_allocate(&arena);
+    if (!t->memory)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for the gates of %u samples", s->samples.samples);
+    take_arrays(s, t, &arena);
+    for (size_t i = 0; i < s->samples.samples; i++) {
         t->region[i] = dd_regions_of(&s->regions, s->samples.x + 2 * i);
         t->count[t->region[i]] += 1.;
     }
@@ -136,6 +134,6 @@ dd_status dd_analyse_sampling(dd_scene *s)
         status = fill_timesteps(s, &t);
     if (!status && s->samples.weight)
         status = fill_information(s, &t);
-    tables_free(&t);
+    free(t.memory);
     return status;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/error.h"
 
 /* Nichol & Dhariwal, "Improved denoising diffusion probabilistic models", ICML 2021, eq. 17. */
@@ -166,28 +167,34 @@ static dd_status check_finite(const dd_schedule *s)
                    t, sqrt(s->alpha_bar[t]));
 }
 
+static void take_tables(dd_schedule *s, dd_arena *arena)
+{
+    size_t T = (size_t)s->timesteps, S = (size_t)s->steps;
+    DD_TAKE(arena, s->beta, T);
+    DD_TAKE(arena, s->alpha_bar, T);
+    DD_TAKE(arena, s->signal, T);
+    DD_TAKE(arena, s->noise, T);
+    DD_TAKE(arena, s->target_point, T);
+    DD_TAKE(arena, s->target_noise, T);
+    DD_TAKE(arena, s->weight, T);
+    DD_TAKE(arena, s->noise_error, T);
+    DD_TAKE(arena, s->timestep, S);
+    DD_TAKE(arena, s->keep, S);
+    DD_TAKE(arena, s->remove, S);
+    DD_TAKE(arena, s->sigma, S);
+}
+
 dd_status dd_schedule_create(const dd_config *config, dd_schedule *s)
 {
+    dd_arena arena = {0};
     memset(s, 0, sizeof *s);
     s->timesteps = config->diffusion.timesteps;
     s->steps = config->sampling.steps ? config->sampling.steps : s->timesteps;
-    size_t T = (size_t)s->timesteps, S = (size_t)s->steps;
-    s->beta = malloc(2 * T * sizeof *s->beta);
-    s->signal = malloc((6 * T + 3 * S) * sizeof *s->signal);
-    s->timestep = malloc(S * sizeof *s->timestep);
-    if (!s->beta || !s->signal || !s->timestep) {
-        dd_schedule_free(s);
-        return dd_fail(DD_ERR_MEMORY, "out of memory for a schedule of %zu timesteps", T);
-    }
-    s->alpha_bar = s->beta + T;
-    s->noise = s->signal + T;
-    s->target_point = s->noise + T;
-    s->target_noise = s->target_point + T;
-    s->weight = s->target_noise + T;
-    s->noise_error = s->weight + T;
-    s->keep = s->noise_error + T;
-    s->remove = s->keep + S;
-    s->sigma = s->remove + S;
+    take_tables(s, &arena);
+    s->memory = dd_arena_allocate(&arena);
+    if (!s->memory)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for a schedule of %d timesteps", s->timesteps);
+    take_tables(s, &arena);
     dd_status status = fill_forward(&config->diffusion, s);
     if (!status) {
         fill_target(config->diffusion.prediction, config->training.min_snr_gamma, s);
@@ -201,8 +208,6 @@ dd_status dd_schedule_create(const dd_config *config, dd_schedule *s)
 
 void dd_schedule_free(dd_schedule *schedule)
 {
-    free(schedule->beta);
-    free(schedule->signal);
-    free(schedule->timestep);
+    free(schedule->memory);
     memset(schedule, 0, sizeof *schedule);
 }

@@ -44,6 +44,7 @@ typedef struct dd_schedule {
     int steps;                          /* S, of sampling */
     int *timestep;                      /* [S] ascending; the last is T - 1 */
     float *keep, *remove, *sigma;       /* [S] reverse coefficients */
+    void *memory;                       /* of all tables */
 } dd_schedule;
 
 /* Make the tables from config's [diffusion], [sampling] and training.min_snr_gamma. DD_ERR_CONFIG: a beta is outside

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/philox.h"
 #include "base/pool.h"
@@ -35,6 +36,7 @@ typedef struct lens {
     double *log_factor; /* [classes] factor of a Gaussian's density before its exponential */
     double *bound;      /* [most_blocks] logarithm of the largest sum that a block can add */
     double *box;        /* [boxes][3] log density, E[eps | x_t] */
+    void *memory;
 } lens;
 
 void dd_oracle_destroy(dd_oracle *oracle)
@@ -78,24 +80,24 @@ dd_status dd_oracle_create(const dd_truth *truth, const dd_schedule *schedule, d
 
 /* ---- the denoiser ---- */
 
-static void lens_destroy(lens *l)
+static void take_arrays(const dd_oracle *o, lens *l, dd_arena *arena)
 {
-    free(l->at);
-    free(l->log_factor);
+    DD_TAKE(arena, l->at, (size_t)o->arrangement.classes);
+    DD_TAKE(arena, l->log_factor, (size_t)o->arrangement.classes);
+    DD_TAKE(arena, l->bound, (size_t)o->most_blocks);
+    DD_TAKE(arena, l->box, 3 * (size_t)o->boxes);
 }
 
 static dd_status lens_create(const dd_oracle *o, lens *l)
 {
-    size_t classes = (size_t)o->arrangement.classes;
+    dd_arena arena = {0};
     l->oracle = o;
-    l->at = malloc((classes + 1) * sizeof *l->at);
-    l->log_factor = malloc((classes + (size_t)o->most_blocks + 3 * (size_t)o->boxes + 1) * sizeof *l->log_factor);
-    l->bound = l->log_factor + classes;
-    l->box = l->bound + o->most_blocks;
-    if (l->at && l->log_factor)
-        return DD_OK;
-    lens_destroy(l);
-    return dd_fail(DD_ERR_MEMORY, "out of memory for the exact denoiser");
+    take_arrays(o, l, &arena);
+    l->memory = dd_arena_allocate(&arena);
+    if (!l->memory)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for the exact denoiser");
+    take_arrays(o, l, &arena);
+    return DD_OK;
 }
 
 static void lens_set(lens *l, int t)
@@ -199,7 +201,7 @@ dd_status dd_oracle_predict(const dd_oracle *oracle, int t, const double *x, uin
     DD_TRY(lens_create(oracle, &l));
     for (uint32_t first = 0; first < n; first += CHUNK)
         predict(&l, t, x + 2 * (size_t)first, (int)(n - first < CHUNK ? n - first : CHUNK), noise + 2 * (size_t)first);
-    lens_destroy(&l);
+    free(l.memory);
     return DD_OK;
 }
 
@@ -284,7 +286,7 @@ dd_status dd_oracle_sample(const dd_oracle *oracle, uint64_t seed, const float *
     if (!status)
         dd_pool_run(pool, sample_task, &s);
     for (int i = 0; i < lenses; i++)
-        lens_destroy(&s.lenses[i]);
+        free(s.lenses[i].memory);
     free(s.lenses);
     return status;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/pool.h"
@@ -22,68 +23,75 @@ typedef struct measurement {
     double *eval_loss, *heldout_loss;
     uint64_t *seed;
     dd_samples samples;
-    float *start;        /* [count][n][2] memory of samples.start */
-    float *final_gate;   /* [count][n][gates] */
+    float *start;        /* [count][n][2] the same as samples.start; NULL: from noise */
+    float *final_gate;   /* [count][n][gates]; NULL without a gate */
     float *online, *ema; /* [parameters] of one replica */
     double inference_time;
     dd_metrics *metrics;
+    void *memory; /* of all arrays */
 } measurement;
 
 static void measurement_free(measurement *m)
 {
     for (int i = 0; i < m->count && m->heldout; i++)
         dd_points_free(&m->heldout[i]);
-    free(m->training);
-    free(m->heldout);
-    free(m->eval_loss);
-    free(m->seed);
-    free(m->start);
-    free(m->samples.x);
-    free(m->samples.gate);
-    free(m->online);
-    free(m->metrics);
+    free(m->memory);
+}
+
+static void take_arrays(const dd_plan *plan, measurement *m, dd_arena *arena)
+{
+    const dd_config *c = plan->job->config;
+    size_t runs = (size_t)m->count, points = runs * (size_t)c->evaluation.samples, gates = (size_t)plan->model.gates;
+    DD_TAKE(arena, m->training, runs);
+    DD_TAKE(arena, m->fresh, runs);
+    DD_TAKE(arena, m->heldout, runs);
+    DD_TAKE(arena, m->eval_loss, runs);
+    DD_TAKE(arena, m->heldout_loss, runs);
+    DD_TAKE(arena, m->seed, runs);
+    DD_TAKE(arena, m->samples.x, 2 * points);
+    DD_TAKE(arena, m->samples.initial_noise, 2 * points);
+    if (c->sampling.start == DD_START_DATA)
+        m->samples.start = DD_TAKE(arena, m->start, 2 * points);
+    if (gates) {
+        DD_TAKE(arena, m->samples.gate, points * (size_t)plan->schedule.steps * gates);
+        DD_TAKE(arena, m->final_gate, points * gates);
+    }
+    DD_TAKE(arena, m->online, plan->model.parameters);
+    DD_TAKE(arena, m->ema, plan->model.parameters);
+    DD_TAKE(arena, m->metrics, runs);
+}
+
+/* Replicas of the same training set share its held-out points. */
+static dd_status open_heldout(const dd_plan *plan, const dd_work *work, int i, measurement *m)
+{
+    const dd_config *c = plan->job->config;
+    for (int j = 0; j < i; j++)
+        if (m->training[j] == m->training[i]) {
+            m->fresh[i] = m->fresh[j];
+            return DD_OK;
+        }
+    m->fresh[i] = &m->heldout[i];
+    return dd_points_open(work->source, (uint32_t)c->evaluation.heldout, c->data.seed, DD_STREAM_HELDOUT,
+                          &m->heldout[i]);
 }
 
 static dd_status measurement_create(const dd_plan *plan, const dd_work *work, int count, measurement *m)
 {
-    const dd_config *c = plan->job->config;
-    size_t runs = (size_t)count, n = (size_t)c->evaluation.samples, steps = (size_t)plan->schedule.steps;
-    size_t gates = (size_t)plan->model.gates;
-    int from_data = c->sampling.start == DD_START_DATA;
+    uint32_t n = (uint32_t)plan->job->config->evaluation.samples;
+    dd_arena arena = {0};
     *m = (measurement){.count = count};
-    m->training = calloc(2 * runs, sizeof *m->training);
-    m->heldout = calloc(runs, sizeof *m->heldout);
-    m->eval_loss = calloc(2 * runs, sizeof *m->eval_loss);
-    m->seed = calloc(runs, sizeof *m->seed);
-    m->samples.x = malloc(4 * runs * n * sizeof *m->samples.x);
-    m->samples.start = m->start = from_data ? malloc(2 * runs * n * sizeof *m->start) : NULL;
-    m->samples.gate = gates ? malloc(runs * n * (steps + 1) * gates * sizeof *m->samples.gate) : NULL;
-    m->online = malloc(2 * plan->model.parameters * sizeof *m->online);
-    m->metrics = malloc(runs * sizeof *m->metrics);
-    if (!m->training || !m->heldout || !m->eval_loss || !m->seed || !m->samples.x || !m->online || !m->metrics ||
-        (gates && !m->samples.gate) || (from_data && !m->start))
+    take_arrays(plan, m, &arena);
+    m->memory = dd_arena_allocate(&arena);
+    if (!m->memory)
         return dd_fail(DD_ERR_MEMORY, "out of memory for the samples of %d replicas; lower evaluation.samples", count);
-    m->fresh = m->training + runs;
-    m->heldout_loss = m->eval_loss + runs;
-    m->samples.initial_noise = m->samples.x + 2 * runs * n;
-    m->final_gate = gates ? m->samples.gate + runs * n * steps * gates : NULL;
-    m->ema = m->online + plan->model.parameters;
+    take_arrays(plan, m, &arena);
     for (int i = 0; i < count; i++) {
-        const dd_points *points = work[i].points;
         m->seed[i] = work[i].run.seed;
-        m->training[i] = m->fresh[i] = points;
-        if (from_data)
-            dd_draw_start(&plan->schedule, points, m->seed[i], (uint32_t)n, m->start + 2 * n * (size_t)i);
-        if (!points->generated)
-            continue;
-        for (int j = 0; j < i; j++)
-            if (m->training[j] == points)
-                m->fresh[i] = m->fresh[j];
-        if (m->fresh[i] == points) {
-            DD_TRY(dd_points_open(work[i].source, (uint32_t)c->evaluation.heldout, c->data.seed, DD_STREAM_HELDOUT,
-                                  &m->heldout[i]));
-            m->fresh[i] = &m->heldout[i];
-        }
+        m->training[i] = m->fresh[i] = work[i].points;
+        if (m->start)
+            dd_draw_start(&plan->schedule, m->training[i], m->seed[i], n, m->start + 2 * (size_t)n * (size_t)i);
+        if (m->training[i]->generated)
+            DD_TRY(open_heldout(plan, &work[i], i, m));
     }
     return DD_OK;
 }

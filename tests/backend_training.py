@@ -21,13 +21,13 @@ OWN = ["learning_rate", "weight_decay", "clip_norm", "diversity_weight"]  # what
 DINO, MOONS, LINE = ("dino", 1000, 3), ("moons", 700, 5), ("line", 120, 0)
 
 
-def dump(tmp, run, settings, replicas, steps=STEPS):
+def dump(tmp, run, settings, replicas, steps=STEPS, samples=SAMPLES):
     """For every replica its configuration, as dictionaries, its seed and the program's arrays."""
     config = changed(load(run), settings)
     words = [f"{key}={value}" for key, value in settings.items()]
     path = tmp / "dump.h5"
     subprocess.run([os.path.join(BUILD, "tests", "dump_training"), BACKEND, os.path.join(SOURCE, "configs", f"{run}.toml"),
-                    path, str(steps), str(SAMPLES), ",".join(":".join(map(str, replica)) for replica in replicas), *words],
+                    path, str(steps), str(samples), ",".join(":".join(map(str, replica)) for replica in replicas), *words],
                    check=True, timeout=600)
     with h5py.File(path) as file:
         for number, (_, _, seed, *own) in enumerate(replicas):
@@ -112,7 +112,7 @@ def check_training(config, seed, got, losses, parameters, moments):
     assert distance(got["eval_loss"], trainer.evaluate(trainer.parameters, ref.EVALUATE, got["points"])) < 1e-5
     assert distance(got["heldout_loss"], trainer.evaluate(trainer.ema, ref.HELDOUT, got["points"])) < 1e-5
     t = trainer.schedule.T // 2
-    prediction, saved = model.forward(trainer.ema, got["initial_noise"], np.full(SAMPLES, t))
+    prediction, saved = model.forward(trainer.ema, got["initial_noise"], np.full(len(got["initial_noise"]), t))
     assert distance(got["predicted"], prediction) < 1e-5
     assert distance(got["experts"], np.concatenate(saved["experts"], axis=1)) < 1e-5
     if model.gates:
@@ -161,14 +161,14 @@ def test_points_far_out(tmp_path):
 
 
 def check_sampling(config, seed, got, bound):
-    model, schedule = ref.Model(config["model"]), ref.Schedule.of(config)
+    model, schedule, samples = ref.Model(config["model"]), ref.Schedule.of(config), len(got["initial_noise"])
     start = None
     if config["sampling"]["start"] == "data":
-        start = ref.start_from_data(schedule, got["points"], seed, SAMPLES)
-    x, start, gates = ref.sample(model, schedule, model.split(got["ema"]), seed, SAMPLES, start)
+        start = ref.start_from_data(schedule, got["points"], seed, samples)
+    x, start, gates = ref.sample(model, schedule, model.split(got["ema"]), seed, samples, start)
     assert np.array_equal(got["sample_timestep"], schedule.timestep)
     assert distance(got["initial_noise"], start) < 1e-6
-    kept = np.ones(SAMPLES, dtype=bool)
+    kept = np.ones(samples, dtype=bool)
     if gates is not None and config["model"]["gate"] == "hard":
         # Between two experts' regions rounding may choose the other one, and such a sample goes its own way.
         kept = (got["sample_gate"] == gates).all(axis=(0, 2))

@@ -10,7 +10,7 @@ SMALL = {"model.activation": "silu", "model.hidden_width": 32, "model.hidden_dep
          "model.expert_head": [16], "model.gate_layers": [24, 16], "diffusion.timesteps": 40, "training.batch": 48}
 FEW = ("dino", 200, 8)  # with a seed whose hard gates choose one expert here and another there from the beginning
 
-STEPS, SAMPLES = 16, 64
+STEPS, SAMPLES = 16, 60
 
 GATES: dict[str, dict] = {
     "two experts, the better": {"model.gate": "hard"},

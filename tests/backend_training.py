@@ -15,7 +15,7 @@ from test_reference import RUNS, changed, load
 
 BACKEND = os.environ["DUALDIFF_BACKEND"]
 BUILD, SOURCE = os.environ["DUALDIFF_BUILD"], os.environ["DUALDIFF_SOURCE"]
-STEPS, SAMPLES = 30, 200
+STEPS, SAMPLES = 30, 40
 OWN = ["learning_rate", "weight_decay", "clip_norm", "diversity_weight"]  # what a replica may have of its own
 # Name, points, seed. Their short batches, of 232, 188 and 120 points, come at different steps.
 DINO, MOONS, LINE = ("dino", 1000, 3), ("moons", 700, 5), ("line", 120, 0)

@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             !dd_schedule_create(&config, &schedule))
             dd_schedule_free(&schedule);
     }
-    dd_config_set(&config, text);
+    dd_ignore(dd_config_set(&config, text));
     free(text);
     return 0;
 }

@@ -27,8 +27,8 @@ static void read_state(const char *path, const dd_header *h, const dd_model *mod
     double seconds;
     for (int part = 0; part < DD_STATE_PARTS; part++)
         state[part] = memory + (size_t)part * model->parameters;
-    dd_result_read_parameters(path, model, DD_STATE_EMA, memory);
-    dd_checkpoint_read(path, model, h->step, &seconds, state);
+    dd_ignore(dd_result_read_parameters(path, model, DD_STATE_EMA, memory));
+    dd_ignore(dd_checkpoint_read(path, model, h->step, &seconds, state));
     free(memory);
 }
 
@@ -58,9 +58,9 @@ static void resume(const char *path, const dd_header *h, const dd_model *model)
                   .threads = 1};
     dd_log *log;
     int steps[2];
-    dd_checkpoint_steps(path, &run, steps);
+    dd_ignore(dd_checkpoint_steps(path, &run, steps));
     if (h->kind == DD_FILE_LOG && !dd_log_create(path, &run, model, h->step, &log))
-        dd_log_close(log);
+        dd_ignore(dd_log_close(log));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     dd_metrics metrics;
     const char *path = fuzz_file(data, size, ".h5");
     if (!dd_header_read(path, &header)) {
-        dd_result_read_metrics(path, &metrics);
+        dd_ignore(dd_result_read_metrics(path, &metrics));
         if (!dd_model_create(&header.config.model, &model) && is_small(&header, &model)) {
             read_state(path, &header, &model);
             read_gates(path, &header, &model);

@@ -11,7 +11,7 @@ set -eu
 cd "$(dirname "$0")"
 
 packages="build-essential cmake libhdf5-dev libtomlplusplus-dev zlib1g-dev libzip-dev python3 python3-venv ca-certificates"
-test_packages="git libopenblas-dev hdf5-tools clang libclang-rt-dev"
+test_packages="git libopenblas-dev hdf5-tools clang clang-tidy libclang-rt-dev"
 arm_packages="gcc-aarch64-linux-gnu g++-aarch64-linux-gnu qemu-user"
 jobs=$(nproc 2>/dev/null || echo 2)
 python=.venv/bin/python3

@@ -143,7 +143,7 @@ static dd_status add_file(const char *path, dd_entries *e)
 }
 
 /* Add the result, or note that it cannot be read. */
-static int take_file(const char *path, dd_entries *e)
+static dd_status take_file(const char *path, dd_entries *e)
 {
     dd_status status = add_file(path, e);
     return !status || status == DD_ERR_MEMORY ? status : dd_entries_leave_out(e, path, dd_error_message());

@@ -222,9 +222,11 @@ static dd_status read_array(source *s, dd_rows *rows)
     layout l = {0};
     DD_TRY(read_header(s, rows, &l));
     uint64_t n = l.shape[0], width = l.shape[1], there = s->left / (unsigned)l.size;
-    if (n > there / width) /* the first row with a missing value; in Fortran order it may be missing in any column */
+    if (n > there / width) { /* the first row with a missing value; in Fortran order it may be missing in any column */
+        uint64_t row = l.fortran ? there % n : there / width;
         return dd_fail(DD_ERR_DATA, "%s: truncated: the header says %llu rows, row %llu is missing", s->name,
-                       l.shape[0], (unsigned long long)((l.fortran ? there % n : there / width) + 1));
+                       l.shape[0], (unsigned long long)row + 1);
+    }
     DD_TRY(dd_rows_extend(rows, (size_t)n));
     return read_values(s, &l, rows);
 }

@@ -139,8 +139,8 @@ dd_status dd_modes_measure(const dd_truth *truth, const float *x, uint32_t n, dd
     }
     free(c);
     double off = (double)(n - on) / n;
-    *modes = (dd_modes){.modes = truth->countable ? truth->regions : NAN,
-                        .captured = truth->countable ? captured : NAN,
+    *modes = (dd_modes){.modes = truth->countable ? (double)truth->regions : NAN,
+                        .captured = truth->countable ? (double)captured : NAN,
                         .high_quality = (double)good / n,
                         .off_support = off,
                         .total_variation = truth->countable ? .5 * (sum + off) : variation_of_cells(truth, x, n)};

@@ -452,7 +452,7 @@ static void write_log(const step_view *v, dd_train_log *log, size_t place, doubl
             for (int k = 0; k < log->gates; k++)
                 log->gate[(place * (size_t)log->batch + (size_t)r) * (size_t)log->gates + (size_t)k] =
                     r < v->n ? w->gate[r * log->gates + k] : NAN;
-            log->timestep[place * (size_t)log->batch + (size_t)r] = r < v->n ? (int16_t)w->timestep[r] : -1;
+            log->timestep[place * (size_t)log->batch + (size_t)r] = (int16_t)(r < v->n ? w->timestep[r] : -1);
         }
     }
     if (v->team->rank)

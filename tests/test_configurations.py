@@ -11,10 +11,17 @@ from result_files import SOURCE, read_configuration
 PROGRAM = Path(os.environ["DUALDIFF_BUILD"]) / "dualdiff"
 
 
+RUN_1 = read_configuration(SOURCE / "configs" / "run_1.toml")
+
+
 @pytest.mark.parametrize("path", sorted((SOURCE / "configs").glob("*.toml")), ids=lambda path: path.stem)
 def test_same_as_the_program(path):
+    """run_1.toml has every key. A key that another file lacks has the program's default, which is the value of run_1.toml."""
     told = subprocess.run([PROGRAM, "info", path], capture_output=True, text=True, timeout=60, check=True).stdout
-    assert read_configuration(path) == tomllib.loads(told[told.index("[model]"):])
+    sections = read_configuration(path)
+    if path.stem != "run_1":
+        sections = {section: keys | sections.get(section, {}) for section, keys in RUN_1.items()}
+    assert sections == tomllib.loads(told[told.index("[model]"):])
 
 
 def test_only_the_runs_are_whole():

@@ -135,7 +135,7 @@ run_tests() {
     stage_ends "tests in $directory"
 }
 
-# Where Debian's cross compiler and the emulator cannot be had, a word and no failure.
+# If Debian's cross compiler or the emulator is missing: a message, not a failure.
 arm_tests() {
     if ! command -v qemu-aarch64 >/dev/null || ! command -v aarch64-linux-gnu-g++ >/dev/null; then
         say "64-bit Arm: left out; it needs $arm_packages"

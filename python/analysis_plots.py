@@ -218,7 +218,7 @@ def loss_panel(axis, read, t, experts, gated):
     ticks = [tick for tick in (COARSE_TICKS if high > 3 else FINE_TICKS) if low <= tick <= high]
     axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.minorticks_off()
-    axis.set_title("what the experts lose alone, on fresh points", loc="left", fontsize=10)
+    axis.set_title("loss of each expert alone, on fresh points", loc="left", fontsize=10)
     axis.legend(fontsize=8.5)
 
 
@@ -330,7 +330,7 @@ def information_panel(axis, read, one):
                   marker="o" if len(t) < 30 else "", markersize=3.5)
     axis.set(xlabel="timestep t", ylabel="mutual information [bit]")
     axis.set_ylim(bottom=min(0, extent(information)[0]))
-    axis.set_title(f"what {'the gate' if experts == 2 else 'each weight'} tells of the final {one}, while sampling", loc="left", fontsize=10)
+    axis.set_title(f"what {'the gate' if experts == 2 else 'each weight'} tells about the final {one}, while sampling", loc="left", fontsize=10)
 
 
 def region_parts(result):
@@ -438,8 +438,8 @@ def of_dataset(study, dataset):
     return [Picture(f"{dataset}_gate_information", f"Does the gate follow the {one} or the timestep?",
                     f"Bars of the mutual information in bits of the gate with the {one} and with the timestep on {dataset}. While "
                     f"sampling: {bits}.", lambda: gate_information(study, dataset),
-                    caption=f"Mutual information: how many bits of the {one} (or of the timestep) the weight of an expert gives away. The gate follows "
-                            "the larger one; at 0 it follows neither.",
+                    caption=f"Mutual information: how many bits the weight of an expert tells about the {one} (or about the timestep). The gate follows "
+                            "the one with more bits; at 0 it follows neither.",
                     panels=lambda: information_panels(results, one),
                     keys=lambda: [Key("patch", one, REGION), Key("patch", "timestep", TIMESTEP)])]
 
@@ -475,11 +475,11 @@ def fixed_in_words(result, about, one):
 
 
 CAPTIONS = {
-    "gate_map": "Top row: who decides where; a clear border means that the experts share out the plane. Arrows: the noise that an expert would remove. "
-                "Bottom row: where the experts say different things; where it is dark the gate's choice matters.",
+    "gate_map": "Top row: the gate's weights; a clear border means that each expert has its part of the plane. Arrows: the noise that an expert predicts. "
+                "Bottom row: how much the experts' predictions differ; where it is dark, the gate's choice matters.",
     "gate_over_time": "Wide bands: the gate treats points differently at this timestep. A narrow band at one half: it only averages. An expert whose "
-                      "curve of losses is far above 1 cannot do the work alone.",
-    "gate_by_region": "Each disc (or tile) is a part of the data. Look at whether an expert is given the parts where it alone loses less.",
+                      "loss curve is far above 1 is much worse alone than the mixture.",
+    "gate_by_region": "Each disc (or tile) is a part of the data. Compare: does an expert get a large weight in those parts where its loss alone is the smallest?",
 }
 
 

@@ -27,7 +27,7 @@ COLOURS = ["#0072b2", "#d55e00", "#74b98b", "#5d175d", "#a22e46", "#b98bff", "#0
 LINES = ["-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5))]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 MANY = 8  # runs; if there are more, each has a row, and legends have only names
-# Cool to warm like coolwarm, but dark enough in the middle to be visible on white.
+# From cool to warm colours like matplotlib's coolwarm, but with a darker middle, which is visible on white.
 GATE = LinearSegmentedColormap.from_list("gate", ["#173f9f", "#3f86d2", "#8f86a8", "#e8813b", "#b3131f"])
 STYLE = {
     "font.size": 10, "axes.titlesize": 11, "figure.titlesize": 13, "axes.labelsize": 10, "legend.fontsize": 9.5,

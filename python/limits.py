@@ -2,7 +2,7 @@
 result."""
 import math
 
-PANELS = 24  # runs with a panel or a curve of their own in one picture
+PANELS = 24  # runs that have a separate panel or curve in one picture
 ANIMATED = 9  # runs in one animation
 ANALYSES, ANALYSES_OF_MANY = 24, 6  # results whose gate and experts a page draws: all, if there are at most this many; else only so many
 

@@ -48,7 +48,7 @@ def run_script(main):
     except KeyboardInterrupt:
         sys.exit(STOPPED)
     except MemoryError:
-        fail("memory is out; draw fewer runs at once (--dataset, or a folder of one configuration)")
+        fail("out of memory; draw fewer runs at once (--dataset, or a folder of one configuration)")
     except (OSError, Failed) as problem:
         fail(words_of(problem))
     except Exception as problem:

@@ -141,7 +141,7 @@ def loss_panel(axis, study, curves):
     late = np.concatenate(late) if late else np.zeros(0)
     late = late[np.isfinite(late)]
     if len(late):
-        # The first steps fall so far that the rest would be too small; they are cut off.
+        # The loss falls so far in the first steps that the rest would be too small; the first steps are cut off.
         margin = 0.06 * (late.max() - late.min()) or 0.05
         axis.set_ylim(late.min() - margin, late.max() + margin)
     axis.margins(x=0.01)

@@ -39,7 +39,7 @@ def outcome(study, dataset, comparison, pictures):
         image = pictures.image(picture.draw, "gif", picture.alt)
         figures.append(f'<figure class="animation">{image}<figcaption><b>{escape(picture.title)}</b><br>{escape(picture.caption)}</figcaption></figure>')
     kind = " still" if not moving else " tall" if len(animation.journeys_of(study, dataset)) > 2 else ""
-    hint = "" if moving else '<p class="soft"><code>dualdiff analyze RUN.h5</code>, then this command again, adds an animation and what gate and experts do.</p>'
+    hint = "" if moving else '<p class="soft"><code>dualdiff analyze RUN.h5</code>, then this command again, adds an animation and pictures of what gate and experts do.</p>'
     return f'<div class="outcome{kind}">{"".join(figures)}</div>{hint}'
 
 
@@ -69,9 +69,9 @@ def analysis_table(study, dataset, results):
         rows.append(f"<tr>{row_head(result.run, study.description[result.run])}"
                     f"{''.join(cell('–' if number is None else f'{number:.3f}') for number in numbers)}</tr>")
     return (f"<h3>Gate and experts in figures</h3>{table(f'Gate and experts on {dataset}', heads, [rows])}"
-            f'<p class="soft">Bits: what the weight of an expert gives away of the {escape(many)} and of the timestep, mean over experts. Losses and '
-            "disagreement (the distance between the noises that experts predict): means over timesteps on fresh points. An own loss below that of equal "
-            "weights: the gate helps.</p>")
+            f'<p class="soft">Bits: how much the weight of an expert tells about the {escape(many)} and about the timestep (mutual information), mean over '
+            "experts. Losses and disagreement (the distance between the noises that the experts predict) are means over timesteps, on fresh points. If the own "
+            "loss is smaller than the loss with equal weights, the gate helps.</p>")
 
 
 def analysed_results(study, dataset):
@@ -88,7 +88,7 @@ def dataset_section(study, dataset, in_full, pictures):
     if results:
         parts.append(analysis_table(study, dataset, results))
     if len(in_full) < len(results):
-        parts.append(f'<p class="soft">Gate and experts of {len(in_full)} of the {len(results)} analysed runs follow, those of the lowest KL divergence. '
+        parts.append(f'<p class="soft">Gate and experts of {len(in_full)} of the {len(results)} analysed runs follow: the runs with the lowest KL divergence. '
                      "<code>dualdiff plot</code> draws them all; <code>dualdiff report DIR/CONFIG</code> shows those of one configuration.</p>")
     for result in in_full:
         inner = "".join(picture_part(pictures, picture) for picture in analysis_plots.of_result(study, result))

@@ -10,16 +10,16 @@ HIDDEN = ("modes",)  # in another column
 
 WORDS = {
     "run": "A configuration that was trained, possibly with several seeds.",
-    "seed": "The number that all randomness of a training follows from. Where there are several, figures are mean ± standard deviation over them.",
+    "seed": "The number from which a training computes all its random numbers. If a run has several seeds, the table shows mean ± standard deviation over them.",
     "expert": "One of the networks of a run. Each predicts the noise in a point.",
-    "gate": "A small network that weighs the experts' predictions at every point and timestep; the weights sum to 1.",
-    "t": "Timestep: how much noise there is. t = 0 is the data, the largest t almost noise alone. Sampling goes from large t to 0.",
-    "floor": "Not a run: fresh points of the true distribution, measured like samples. This is what perfect samples score, so nothing can be expected to score "
-             "better. Made by `dualdiff floor`.",
-    "oracle": "Not a run: samples of the exact denoiser, which knows the true distribution, with the named run's noise schedule. What it lacks to the floor is "
-              "due to the settings; what a run lacks to it is due to its network. Made by `dualdiff oracle`.",
-    "bold": "The best of the runs in this column (floor and oracle do not take part). Losses are compared only if all runs predict the same thing under the "
-            "same noise.",
+    "gate": "A small network that gives each expert's prediction a weight, at every point and timestep. The weights sum to 1.",
+    "t": "Timestep: how much noise a point has. At t = 0 there is almost none, at the largest t almost nothing but noise. Sampling goes from the largest t to 0.",
+    "floor": "Not a run: fresh points of the true distribution, measured in the same way as samples. Perfect samples have this score, so no run can be expected to "
+             "have a better one. Made by `dualdiff floor`.",
+    "oracle": "Not a run: samples of the exact denoiser, which knows the true distribution, with the named run's noise schedule. The difference between oracle "
+              "and floor comes from the run's settings. The difference between run and oracle comes from the run's network. Made by `dualdiff oracle`.",
+    "bold": "The best run in this column (floor and oracle are not runs). Losses are compared only if all runs predict the same quantity with the same "
+            "noise schedule.",
 }
 
 
@@ -29,7 +29,7 @@ class Metric:
 
     name: str
     place: int  # in the first table, from 1; 0: in the second
-    title: str  # "": none, and nothing to explain
+    title: str  # "": the metric has no title and no explanation
     unit: str
     better: str  # "low", "high", "low loss" or ""
     meaning: str
@@ -56,7 +56,7 @@ def read_metrics(text):
 def read_comparison(path):
     """{metric: {(run, dataset): (mean, sd or None, n)}}, in the order of the file."""
     values = {}
-    with open(path, newline="", encoding="utf-8", errors="replace") as file:  # names as runs.read_list has them
+    with open(path, newline="", encoding="utf-8", errors="replace") as file:  # names may contain any bytes, as in runs.read_list
         for row in csv.DictReader(file):
             deviation = float(row["sd"]) if row["sd"] else None
             values.setdefault(row["metric"], {})[row["run"], row["dataset"]] = (float(row["mean"]), deviation, int(row["n"]))
@@ -178,7 +178,7 @@ def code_words(text):
 
 
 def meaning_of(study, comparison):
-    """What the columns and rows of the first table are, folded up."""
+    """What the columns and rows of the first table mean, folded up."""
     first, _ = chosen(comparison)
     kinds = set(study.untrained.values())
     rows = [word for word in WORDS if word not in ("floor", "oracle") or {"floor": "fresh true points", "oracle": "exact denoiser"}[word] in kinds]
@@ -195,8 +195,8 @@ def tables(study, comparison):
     elif "off_support" in comparison[0]:  # a metric of generated sets, as floor is a command for them
         said.append("<code>dualdiff floor</code> adds a row with what perfect samples score.")
     if "exact denoiser" in study.untrained.values():
-        said.append('<a href="#word-oracle">oracle</a>: what a perfect network would score with the settings of the run it is named after.')
-    said.append("Smaller is better" + (", but of modes captured more is." if "modes_captured" in first else "."))
+        said.append('<a href="#word-oracle">oracle</a>: what a perfect network would score with the settings of the run whose name it has.')
+    said.append("Smaller is better" + (", but more captured modes are better." if "modes_captured" in first else "."))
     if any(n > 1 for metric in comparison[0].values() for _, _, n in metric.values()):
         said.append("± is the standard deviation over seeds.")
     parts = [metric_table(study, "Runs and metrics", first, comparison), f'<p class="soft">{" ".join(said)}</p>',

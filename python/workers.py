@@ -47,7 +47,7 @@ def serve(pipe, others, function):
         try:
             answer = function(thing)
         except MemoryError:
-            answer = Failed("memory is out")
+            answer = Failed("out of memory")
         except Exception as problem:  # anything that a damaged file may cause
             answer = problem if isinstance(problem, Failed) else Failed(f"{type(problem).__name__}: {problem}")
         pipe.send(answer)
@@ -75,7 +75,7 @@ class Worker:
         except EOFError:
             self.process.join()
             code = self.process.exitcode or 0
-            return Failed(f"a library crashed over it ({signal.Signals(-code).name})" if code < 0 else f"its process ended with status {code}")
+            return Failed(f"a library crashed while reading it ({signal.Signals(-code).name})" if code < 0 else f"its process ended with status {code}")
 
     def stop(self):
         self.process.kill()

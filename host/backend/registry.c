@@ -135,7 +135,7 @@ static dd_status unknown(const char *name)
         if (registry[i].mistaken && !strcmp(name, registry[i].mistaken))
             meant = registry[i].name;
     }
-    return dd_fail(DD_ERR_USAGE, "unknown backend '%s'; it is one of " DD_BACKENDS "%s", name,
+    return dd_fail(DD_ERR_USAGE, "unknown backend '%s'; use one of " DD_BACKENDS "%s", name,
                    dd_suggest(meant, names, BACKENDS + 1, near));
 }
 

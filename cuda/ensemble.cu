@@ -19,7 +19,7 @@ template <typename T> static void take(arena *a, size_t count, T **out)
     a->used += (count * sizeof(T) + 255) / 256 * 256;
 }
 
-static void plan_workspace(const dd_ensemble *e, arena *a, int rows, int training, dd_cuda_workspace *w)
+static void plan_workspace(const dd_ensemble *e, arena *a, int rows, bool training, dd_cuda_workspace *w)
 {
     const dd_cuda_layout *l = &e->layout;
     size_t all = (size_t)e->replicas * (size_t)rows;
@@ -134,9 +134,9 @@ static void plan(dd_ensemble *e, arena *a)
 
     /* Training and inference share the rest of the memory; they never run at the same time. */
     arena inference = *a;
-    plan_workspace(e, a, e->training->batch, 1, &e->batch);
+    plan_workspace(e, a, e->training->batch, true, &e->batch);
     int chunk = chunk_rows(e);
-    plan_workspace(e, &inference, chunk, 0, &e->chunks);
+    plan_workspace(e, &inference, chunk, false, &e->chunks);
     take(&inference, replicas * S * (size_t)chunk * gates, &e->sample_gate);
     take(&inference, replicas * S * (size_t)l->first_width, &e->time_bias);
     if (inference.used > a->used)
@@ -344,7 +344,7 @@ static dd_status list_data(dd_ensemble *e, const dd_ensemble_spec *spec)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %d replicas", e->replicas);
     for (size_t r = 0; r < replicas; r++) {
         e->data_of[r] = spec->replica[r].data;
-        int known = !e->data_of[r];
+        bool known = !e->data_of[r];
         for (int s = 0; s < e->sets; s++)
             known = known || e->data[s] == e->data_of[r];
         if (!known)

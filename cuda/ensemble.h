@@ -103,8 +103,8 @@ struct dd_ensemble {
     int block;                   /* most steps of one graph, and rows of a ring slot */
     dd_cuda_recipe *recipe_host; /* the same, pinned */
     cudaEvent_t computed[DD_CUDA_SLOTS], copied[DD_CUDA_SLOTS];
-    int slot; /* slot of the next block */
-    int warm; /* every product of a step has run once */
+    int slot;  /* slot of the next block */
+    bool warm; /* every product of a step has run once */
     dd_cuda_graph train_graph[DD_CUDA_GRAPHS];
     int oldest_graph;
     dd_cuda_graph sample_graph[DD_STATE_PARTS];
@@ -138,7 +138,7 @@ DD_CHECKED dd_status dd_cuda_read(dd_ensemble *ensemble, int replica, const floa
 
 /* Run all towers on workspace->embedded, up to the mixture, and compute its squared errors if there are targets. */
 DD_CHECKED dd_status dd_cuda_forward(dd_ensemble *ensemble, const dd_cuda_workspace *workspace, const float *parameters,
-                                     int targets);
+                                     bool targets);
 /* Backward pass from the workspace's output gradients to e->gradient. */
 DD_CHECKED dd_status dd_cuda_backward(dd_ensemble *ensemble, const dd_cuda_workspace *workspace);
 /* Forward and backward pass for the batch of the counters' step; the result is e->gradient. The step's recipe must be

@@ -113,7 +113,7 @@ static dd_status pass(dd_ensemble *e, dd_state_part part, dd_purpose purpose, co
     for (uint32_t first = 0; first < longest; first += (uint32_t)w->rows) {
         DD_TRY(dd_cuda_launch_counter(e->counter, e->replicas, (int)first, 0, stream));
         DD_TRY(dd_cuda_launch_gather_evaluate(&g, stream));
-        DD_TRY(dd_cuda_forward(e, w, e->state[part], 1));
+        DD_TRY(dd_cuda_forward(e, w, e->state[part], true));
         DD_TRY(dd_cuda_launch_losses(e->replicas, w->rows, batch, e->points_evaluated, e->counter, w->square, e->losses,
                                      stream));
     }

@@ -138,7 +138,7 @@ static dd_status warm_up(dd_ensemble *e, int step)
     if (e->warm)
         return DD_OK;
     DD_TRY(gradient_alone(e, step));
-    e->warm = 1;
+    e->warm = true;
     return DD_OK;
 }
 

@@ -29,7 +29,7 @@ typedef struct dd_cuda_group {
     int outputs; /* 2 coordinates, or the gate's logits */
     int column;  /* offset of the first member's outputs in the joint first layer; members follow each other */
     int width[DD_MAX_LAYERS];
-    int residual[DD_MAX_LAYERS];
+    bool residual[DD_MAX_LAYERS];
     dd_cuda_slab weight[DD_MAX_LAYERS], bias[DD_MAX_LAYERS]; /* of layers 1 .. hidden */
 } dd_cuda_group;
 

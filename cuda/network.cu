@@ -143,7 +143,7 @@ static dd_cuda_output output_of(const dd_cuda_layout *l, const dd_cuda_workspace
     return o;
 }
 
-extern "C" dd_status dd_cuda_forward(dd_ensemble *e, const dd_cuda_workspace *w, const float *parameters, int targets)
+extern "C" dd_status dd_cuda_forward(dd_ensemble *e, const dd_cuda_workspace *w, const float *parameters, bool targets)
 {
     const dd_cuda_layout *l = &e->layout;
     operand first = {parameters + l->first_weight.at, l->input, l->first_weight.replica};
@@ -337,7 +337,7 @@ extern "C" dd_status dd_cuda_compute_gradient(dd_ensemble *e)
     g.error_weight = w->error_weight;
     g.timestep = w->timestep;
     DD_TRY(dd_cuda_launch_gather(&g, e->context->stream));
-    DD_TRY(dd_cuda_forward(e, w, e->state[DD_STATE_ONLINE], 1));
+    DD_TRY(dd_cuda_forward(e, w, e->state[DD_STATE_ONLINE], true));
     DD_TRY(diversity(e, w));
     return dd_cuda_backward(e, w);
 }

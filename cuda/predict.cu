@@ -44,7 +44,7 @@ extern "C" dd_status dd_cuda_predict(dd_ensemble *e, dd_state_part part, const f
         DD_CUDA(cudaMemcpy2DAsync(w->x, rows * point, x + 2 * first, n * point, count * point, replicas,
                                   cudaMemcpyHostToDevice, stream));
         DD_TRY(dd_cuda_launch_embed(&e->embedding, e->replicas, w->rows, w->x, t, w->embedded, stream));
-        DD_TRY(dd_cuda_forward(e, w, e->state[part], 0));
+        DD_TRY(dd_cuda_forward(e, w, e->state[part], false));
         DD_TRY(dd_cuda_copy_out(e, prediction->mixture, w->predicted, n, first, count, rows, 2, replicas));
         DD_TRY(dd_cuda_copy_out(e, prediction->expert, w->expert_out, n, first, count, rows, experts, replicas));
         DD_TRY(dd_cuda_copy_out(e, prediction->gate, w->gate_out, n, first, count, rows, gates, replicas));

@@ -118,7 +118,7 @@ static dd_status forward_at(dd_ensemble *e, const dd_cuda_workspace *w, dd_state
 {
     dd_cuda_workspace step = *w;
     step.time_bias = e->time_bias + (size_t)i * (size_t)e->layout.first_width;
-    return dd_cuda_forward(e, &step, e->state[part], 0);
+    return dd_cuda_forward(e, &step, e->state[part], false);
 }
 
 /* Put all steps of one chunk on the stream; its start is already embedded. */

@@ -1,5 +1,6 @@
 #include "analysis/analysis.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,20 +31,20 @@ static dd_status common_axes(dd_scene *s)
     static const double fractions[DD_SCENE_QUANTILES] = {.05, .25, .5, .75, .95};
     const dd_schedule *schedule = &s->stored->schedule;
     const dd_axis *quantile;
-    DD_TRY(dd_scene_axis(s, "expert", s->experts, 1, "1", "number of an expert", &s->expert));
+    DD_TRY(dd_scene_axis(s, "expert", s->experts, true, "1", "number of an expert", &s->expert));
     for (int i = 0; i < s->experts; i++)
         s->expert->value[i] = i + 1;
-    DD_TRY(dd_scene_axis(s, "coordinate", 2, 1, "1", "coordinate of a point", &s->coordinate));
-    DD_TRY(dd_scene_axis(s, "timestep", s->timesteps, 1, "1", "diffusion timestep", &s->timestep));
+    DD_TRY(dd_scene_axis(s, "coordinate", 2, true, "1", "coordinate of a point", &s->coordinate));
+    DD_TRY(dd_scene_axis(s, "timestep", s->timesteps, true, "1", "diffusion timestep", &s->timestep));
     s->sampled = s->timestep;
     if (schedule->steps < schedule->timesteps)
-        DD_TRY(dd_scene_axis(s, "sampling_timestep", schedule->steps, 1, "1",
+        DD_TRY(dd_scene_axis(s, "sampling_timestep", schedule->steps, true, "1",
                              "diffusion timestep that sampling goes through", &s->sampled));
     for (int i = 0; i < schedule->steps; i++)
         s->sampled->value[i] = schedule->timestep[i];
-    DD_TRY(dd_scene_axis(s, "region", s->regions.count, 1, "1",
+    DD_TRY(dd_scene_axis(s, "region", s->regions.count, true, "1",
                          s->regions.truth.regions ? "mode of the data" : "cell of a grid over the data", &s->region));
-    DD_TRY(dd_scene_axis(s, "quantile", DD_SCENE_QUANTILES, 0, "1", "share of values below", &quantile));
+    DD_TRY(dd_scene_axis(s, "quantile", DD_SCENE_QUANTILES, false, "1", "share of values below", &quantile));
     memcpy(quantile->value, fractions, sizeof fractions);
     s->quantile = quantile;
     return DD_OK;

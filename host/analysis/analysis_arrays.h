@@ -7,12 +7,14 @@
 #ifndef DD_ANALYSIS_ARRAYS_H
 #define DD_ANALYSIS_ARRAYS_H
 
+#include <stdbool.h>
+
 enum { DD_ANALYSIS_RANK = 5, DD_ANALYSIS_AXES = 32, DD_ANALYSIS_ARRAYS = 48 };
 enum { DD_GATE_BINS = 20 }; /* equal bins of a weight's range [0, 1], for its mutual information */
 
 typedef struct dd_axis {
     const char *name, *units, *long_name;
-    int whole; /* its values are whole numbers */
+    bool whole; /* its values are whole numbers */
     int size;
     double *value; /* [size] */
 } dd_axis;
@@ -29,8 +31,8 @@ typedef struct dd_analysis {
     int axes, arrays;
     dd_axis axis[DD_ANALYSIS_AXES];
     dd_array array[DD_ANALYSIS_ARRAYS];
-    int countable;           /* regions are modes of the data; 0: cells of a grid */
-    int gated;               /* a gate was learned; else arrays of its weights are left out */
+    bool countable;          /* regions are modes of the data; else cells of a grid */
+    bool gated;              /* a gate was learned; else arrays of its weights are left out */
     int points_per_timestep; /* fresh points used for each loss */
 } dd_analysis;
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,7 +135,7 @@ static void write_axis(dd_h5_file *f, const char *name, const dd_axis *axis)
     free(whole);
 }
 
-static int exists(const dd_h5_file *f, const char *name)
+static bool exists(const dd_h5_file *f, const char *name)
 {
     return !f->status && H5Lexists(f->id, name, H5P_DEFAULT) > 0;
 }

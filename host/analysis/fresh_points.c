@@ -1,5 +1,6 @@
 /* Losses, disagreement and gates on fresh points, noised as in training. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -197,7 +198,7 @@ static dd_status keep_data(dd_scene *s)
     const dd_axis *point;
     float *x;
     int n = s->fresh.n < SHOWN ? (int)s->fresh.n : SHOWN;
-    DD_TRY(dd_scene_axis(s, "point", n, 1, "1", "fresh point of the dataset", &point));
+    DD_TRY(dd_scene_axis(s, "point", n, true, "1", "fresh point of the dataset", &point));
     DD_TRY(dd_scene_array(s, "data/x", 2, (const dd_axis *[]){point, s->coordinate}, "1",
                           "fresh points of the dataset, without noise", &x));
     for (int i = 0; i < n; i++)

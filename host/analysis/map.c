@@ -1,5 +1,6 @@
 /* The gate and each expert on a grid over the plane, at chosen timesteps. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "analysis/parts.h"
@@ -18,7 +19,7 @@ static dd_status choose_timesteps(dd_scene *s, const dd_axis **axis)
         if (!count || t > chosen[count - 1])
             chosen[count++] = t;
     }
-    DD_TRY(dd_scene_axis(s, "timestep", count, 1, "1", "diffusion timestep", axis));
+    DD_TRY(dd_scene_axis(s, "timestep", count, true, "1", "diffusion timestep", axis));
     for (int i = 0; i < count; i++)
         (*axis)->value[i] = chosen[i];
     return DD_OK;
@@ -28,7 +29,7 @@ static dd_status choose_timesteps(dd_scene *s, const dd_axis **axis)
 static dd_status grid_axis(dd_scene *s, int c, const char *name, const dd_axis **axis)
 {
     const dd_regions *r = &s->regions;
-    DD_TRY(dd_scene_axis(s, name, SIDE, 0, "1", c ? "second coordinate" : "first coordinate", axis));
+    DD_TRY(dd_scene_axis(s, name, SIDE, false, "1", c ? "second coordinate" : "first coordinate", axis));
     for (int i = 0; i < SIDE; i++)
         (*axis)->value[i] = r->low[c] + r->extent[c] * (1.5 * i / (SIDE - 1) - .25);
     return DD_OK;

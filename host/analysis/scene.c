@@ -2,6 +2,7 @@
 #include "analysis/scene.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "analysis/information.h"
@@ -10,7 +11,7 @@
 #include "base/statistics.h"
 #include "model/gating.h"
 
-dd_status dd_scene_axis(dd_scene *scene, const char *name, int size, int whole, const char *units,
+dd_status dd_scene_axis(dd_scene *scene, const char *name, int size, bool whole, const char *units,
                         const char *long_name, const dd_axis **out)
 {
     dd_analysis *a = scene->out;

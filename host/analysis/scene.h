@@ -3,6 +3,8 @@
 #ifndef DD_SCENE_H
 #define DD_SCENE_H
 
+#include <stdbool.h>
+
 #include "analysis/analysis_arrays.h"
 #include "analysis/analysis_file.h"
 #include "analysis/regions.h"
@@ -26,7 +28,7 @@ typedef struct dd_scene {
 
 /* Make a new axis with values 0, 1, ..., which the caller may overwrite, and a new array of zeros over axes. The
  * analysis owns their memory. Names and texts must be string constants. */
-DD_CHECKED dd_status dd_scene_axis(dd_scene *scene, const char *name, int size, int whole, const char *units,
+DD_CHECKED dd_status dd_scene_axis(dd_scene *scene, const char *name, int size, bool whole, const char *units,
                                    const char *long_name, const dd_axis **axis);
 DD_CHECKED dd_status dd_scene_array(dd_scene *scene, const char *name, int rank, const dd_axis *const *axis,
                                     const char *units, const char *long_name, float **value);

@@ -1,5 +1,6 @@
 /* The gates that training logged: means and quantiles by timestep over the phases of training, and their entropy. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "analysis/parts.h"
@@ -10,7 +11,7 @@ enum { PHASES = 10, WINDOWS = 100 };
 static dd_status part_axis(dd_scene *s, const dd_logged_gates *g, int parts, const char *name, const char *long_name,
                            const dd_axis **axis)
 {
-    DD_TRY(dd_scene_axis(s, name, parts < g->rows ? parts : g->rows, 1, "1", long_name, axis));
+    DD_TRY(dd_scene_axis(s, name, parts < g->rows ? parts : g->rows, true, "1", long_name, axis));
     for (int i = 0; i < (*axis)->size; i++)
         (*axis)->value[i] = g->step[(long)i * g->rows / (*axis)->size];
     return DD_OK;

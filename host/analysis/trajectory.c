@@ -1,5 +1,6 @@
 /* The trajectories of the first stored samples from noise to data. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +18,8 @@ dd_status dd_analyse_trajectory(dd_scene *s)
     size_t row_x = 2 * (size_t)n, row_weight = (size_t)n * (size_t)s->experts;
     const dd_axis *step, *sample;
     float *x, *weight, *timestep, *difference;
-    DD_TRY(dd_scene_axis(s, "step", rows, 1, "1", "reverse steps done", &step));
-    DD_TRY(dd_scene_axis(s, "sample", n, 1, "1", "generated point", &sample));
+    DD_TRY(dd_scene_axis(s, "step", rows, true, "1", "reverse steps done", &step));
+    DD_TRY(dd_scene_axis(s, "sample", n, true, "1", "generated point", &sample));
     DD_TRY(dd_scene_array(s, "trajectory/x", 3, (const dd_axis *[]){step, sample, s->coordinate}, "1",
                           "points along the trajectory: x_T first, the sample last", &x));
     DD_TRY(dd_scene_array(s, "trajectory/weight", 3, (const dd_axis *[]){step, sample, s->expert}, "1",

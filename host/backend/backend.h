@@ -28,6 +28,7 @@
 #ifndef DD_BACKEND_H
 #define DD_BACKEND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -131,7 +132,7 @@ DD_CHECKED dd_status dd_ensemble_train(dd_ensemble *ensemble, int first_step, in
 DD_CHECKED dd_status dd_ensemble_wait(dd_ensemble *ensemble);
 
 /* Whether dd_ensemble_train returns only when its steps are done, so that dd_ensemble_wait has nothing to do. */
-int dd_ensemble_is_synchronous(const dd_ensemble *ensemble);
+bool dd_ensemble_is_synchronous(const dd_ensemble *ensemble);
 
 /* Gradient of step `step`'s loss at the online parameters, before clipping, [R][parameters]. Changes no state. For
  * tests and inspection. */

@@ -8,6 +8,8 @@
 #ifndef DD_BACKEND_OPS_H
 #define DD_BACKEND_OPS_H
 
+#include <stdbool.h>
+
 #include "backend/backend.h"
 
 #ifdef __cplusplus
@@ -39,7 +41,7 @@ typedef struct dd_backend_ops {
     dd_status (*predict)(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,
                          dd_prediction *prediction);
 
-    int synchronous; /* train returns when its steps are done */
+    bool synchronous; /* train returns when its steps are done */
 } dd_backend_ops;
 
 /* An opened backend. */

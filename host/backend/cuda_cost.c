@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdbool.h>
 
 #include "backend/cuda_cost.h"
 
@@ -13,7 +14,7 @@ const dd_cost_device dd_cost_devices[DD_COST_DEVICES] = {
 
 static const double FLOAT = sizeof(float);
 
-static void add(dd_cost *c, const char *name, int product, double flops, double bytes)
+static void add(dd_cost *c, const char *name, bool product, double flops, double bytes)
 {
     c->item[c->items++] = (dd_cost_item){.name = name, .product = product, .flops = flops, .bytes = bytes};
 }
@@ -21,13 +22,13 @@ static void add(dd_cost *c, const char *name, int product, double flops, double 
 /* `count` products (m, k) (k, n). */
 static void add_product(dd_cost *c, const char *name, double count, double m, double n, double k)
 {
-    add(c, name, 1, 2 * count * m * n * k, FLOAT * count * (m * k + k * n + m * n));
+    add(c, name, true, 2 * count * m * n * k, FLOAT * count * (m * k + k * n + m * n));
 }
 
 /* Mark the item that was added last as one on the second stream. */
 static void mark_concurrent(dd_cost *c)
 {
-    c->item[c->items - 1].concurrent = 1;
+    c->item[c->items - 1].concurrent = true;
 }
 
 /* The numbers that the activation kernels of layer i use: hidden values of all towers with such a layer, and those with
@@ -61,7 +62,7 @@ void dd_cost_of_step(const dd_model *model, const dd_training_config *training, 
     for (int g = 0; g < count; g++)
         deepest = model->tower[tower[g]].layers - 1 > deepest ? model->tower[tower[g]].layers - 1 : deepest;
     *cost = (dd_cost){0};
-    add(cost, "gather", 0, 0, FLOAT * R * B * (model->input_width + 6));
+    add(cost, "gather", false, 0, FLOAT * R * B * (model->input_width + 6));
 
     add_product(cost, "forward, first layers", R, B, first, model->input_width);
     for (int i = 0; i < deepest; i++) {
@@ -71,7 +72,7 @@ void dd_cost_of_step(const dd_model *model, const dd_training_config *training, 
                 add_product(cost, "forward", R * members[g], B, t->layer[i].out, t->layer[i].in);
         }
         double residuals = i ? hidden_values(model, i, i) : 0;
-        add(cost, "activation", 0, 0, FLOAT * R * B * (3 * hidden_values(model, i, -1) + residuals));
+        add(cost, "activation", false, 0, FLOAT * R * B * (3 * hidden_values(model, i, -1) + residuals));
     }
     for (int g = 0; g < count; g++) {
         const dd_tower *t = &model->tower[tower[g]];
@@ -79,14 +80,14 @@ void dd_cost_of_step(const dd_model *model, const dd_training_config *training, 
         inputs += (double)members[g] * l->in;
         last += (double)members[g] * l->in * l->out;
     }
-    add(cost, "mixture", 0, 2 * R * B * last, FLOAT * R * (B * (inputs + 4 * K + G + 6) + last));
+    add(cost, "mixture", false, 2 * R * B * last, FLOAT * R * (B * (inputs + 4 * K + G + 6) + last));
     int hidden = training->diversity_layer == DD_DIVERSITY_OF_HIDDEN;
-    add(cost, "diversity", 0, hidden ? 0 : R * B * B * 10, FLOAT * R * B * (6 * K + G + 6));
+    add(cost, "diversity", false, hidden ? 0 : R * B * B * 10, FLOAT * R * B * (6 * K + G + 6));
     if (hidden) {
         double width = model->tower[0].layer[model->tower[0].layers - 1].in;
         add_product(cost, "inner products of last hidden layers", R * K, B, B, width);
-        add(cost, "squared lengths", 0, 0, FLOAT * R * K * 2 * B);
-        add(cost, "distances of last hidden layers", 0, R * K * B * B * 10, FLOAT * R * K * (2 * B * B + B));
+        add(cost, "squared lengths", false, 0, FLOAT * R * K * 2 * B);
+        add(cost, "distances of last hidden layers", false, R * K * B * B * 10, FLOAT * R * K * (2 * B * B + B));
         add_product(cost, "diversity's gradient", R * K, B, width, B);
     }
 
@@ -106,19 +107,19 @@ void dd_cost_of_step(const dd_model *model, const dd_training_config *training, 
             add_product(cost, "input gradient", R * members[g], B, l->in, l->out);
         }
         double residuals = hidden_values(model, i, i + 1);
-        add(cost, "activation gradient", 0, 0, FLOAT * R * B * (3 * hidden_values(model, i, -1) + residuals));
+        add(cost, "activation gradient", false, 0, FLOAT * R * B * (3 * hidden_values(model, i, -1) + residuals));
     }
     add_product(cost, "weight gradient, first layers", R, first, model->input_width, B);
     double all = 0;
     for (int i = 0; i < deepest; i++)
         all += hidden_values(model, i, -1);
-    add(cost, "bias gradients", 0, R * B * all, FLOAT * R * B * all);
+    add(cost, "bias gradients", false, R * B * all, FLOAT * R * B * all);
     mark_concurrent(cost);
-    add(cost, "squares", 0, 2 * R * P, FLOAT * R * P);
-    add(cost, "step", 0, 0, FLOAT * R * B * (2 + (G > 0. ? 2 * G + 1.5 : 0.)));
+    add(cost, "squares", false, 2 * R * P, FLOAT * R * P);
+    add(cost, "step", false, 0, FLOAT * R * B * (2 + (G > 0. ? 2 * G + 1.5 : 0.)));
     /* Reads the gradient, the parameters and both moments, and writes all except the gradient; updates the average in
      * some steps. */
-    add(cost, "adamw", 0, 15 * R * P, FLOAT * R * P * (7 + 2. / training->ema_every));
+    add(cost, "adamw", false, 15 * R * P, FLOAT * R * P * (7 + 2. / training->ema_every));
 
     cost->bytes_to_device = 32; /* recipe of a step */
     /* Four scalars per step; the gating weights and the timestep per point. */

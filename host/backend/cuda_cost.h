@@ -13,6 +13,8 @@
 #ifndef DD_CUDA_COST_H
 #define DD_CUDA_COST_H
 
+#include <stdbool.h>
+
 #include "model/model.h"
 
 enum { DD_COST_ITEMS = 6 * DD_MAX_LAYERS + 16, DD_COST_DEVICES = 5 };
@@ -20,8 +22,8 @@ enum { DD_COST_ITEMS = 6 * DD_MAX_LAYERS + 16, DD_COST_DEVICES = 5 };
 /* One kernel, or one call of cuBLAS, for all replicas. */
 typedef struct dd_cost_item {
     const char *name;
-    int product;         /* 1: a product of matrices */
-    int concurrent;      /* 1: on the second stream, at the same time as the items that follow */
+    bool product;        /* a product of matrices */
+    bool concurrent;     /* on the second stream, at the same time as the items that follow */
     double flops, bytes; /* a multiply-add is two; bytes of device memory, each operand once */
 } dd_cost_item;
 

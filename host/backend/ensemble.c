@@ -1,4 +1,5 @@
 /* Checks arguments for all backends, then calls the backend that made the ensemble. */
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "backend/backend.h"
@@ -84,7 +85,7 @@ dd_status dd_train_log_create(dd_ensemble *ensemble, int capacity, dd_train_log 
     log->mse = head->ops->log_alloc(ensemble, rows * sizeof *log->mse);
     log->diversity = head->ops->log_alloc(ensemble, rows * sizeof *log->diversity);
     log->grad_norm = head->ops->log_alloc(ensemble, rows * sizeof *log->grad_norm);
-    int complete = log->loss && log->mse && log->diversity && log->grad_norm;
+    bool complete = log->loss && log->mse && log->diversity && log->grad_norm;
     if (head->model->gates) {
         log->gate = head->ops->log_alloc(ensemble, points * (size_t)log->gates * sizeof *log->gate);
         log->timestep = head->ops->log_alloc(ensemble, points * sizeof *log->timestep);
@@ -112,7 +113,7 @@ dd_status dd_ensemble_wait(dd_ensemble *ensemble)
     return head_of(ensemble)->ops->wait(ensemble);
 }
 
-int dd_ensemble_is_synchronous(const dd_ensemble *ensemble)
+bool dd_ensemble_is_synchronous(const dd_ensemble *ensemble)
 {
     return ((const dd_ensemble_head *)ensemble)->ops->synchronous;
 }

@@ -1,5 +1,6 @@
 #include "base/cancel.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -11,7 +12,7 @@ void dd_cancel_watch(const volatile sig_atomic_t *flag)
     watched = flag;
 }
 
-int dd_cancelled(void)
+bool dd_cancelled(void)
 {
     return watched && *watched;
 }

@@ -11,13 +11,14 @@
 #define DD_CANCEL_H
 
 #include <signal.h>
+#include <stdbool.h>
 
 #include "base/error.h"
 
 /* Check this flag from now on: nonzero asks for a stop. NULL: nothing is cancelled. Call it while no thread works. */
 void dd_cancel_watch(const volatile sig_atomic_t *flag);
 
-int dd_cancelled(void);
+bool dd_cancelled(void);
 
 /* Returns DD_STOPPED with a message if a stop is wanted, else DD_OK. */
 DD_CHECKED dd_status dd_check_cancelled(void);

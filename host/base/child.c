@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,7 @@ typedef struct ending {
     char message[2000];
 } ending;
 
-static int write_all(int pipe, const void *data, size_t n)
+static bool write_all(int pipe, const void *data, size_t n)
 {
     const char *from = data;
     while (n) {
@@ -69,11 +70,11 @@ static int write_all(int pipe, const void *data, size_t n)
         if (part < 0 && errno == EINTR)
             continue;
         if (part <= 0)
-            return 0;
+            return false;
         from += part;
         n -= (size_t)part;
     }
-    return 1;
+    return true;
 }
 
 void dd_child_write(int pipe, const void *data, size_t n)
@@ -128,20 +129,20 @@ dd_status dd_child_start(dd_child *child, const dd_child_limits *limits, dd_stat
     return DD_OK;
 }
 
-int dd_child_read(dd_child *child, void *data, size_t n)
+bool dd_child_read(dd_child *child, void *data, size_t n)
 {
     size_t got = 0;
     for (;;) {
         got += fread((char *)data + got, 1, n - got, child->data);
         if (got == n)
-            return 1;
+            return true;
         if (!ferror(child->data) || errno != EINTR)
-            return 0;
+            return false;
         clearerr(child->data);
     }
 }
 
-static int read_ending(int pipe, ending *e)
+static bool read_ending(int pipe, ending *e)
 {
     size_t got = 0;
     while (got < sizeof *e) {
@@ -149,11 +150,11 @@ static int read_ending(int pipe, ending *e)
         if (part < 0 && errno == EINTR)
             continue;
         if (part <= 0)
-            return 0;
+            return false;
         got += (size_t)part;
     }
     e->message[sizeof e->message - 1] = '\0';
-    return 1;
+    return true;
 }
 
 static dd_status died(const dd_child *child, int how, const char *path)
@@ -175,7 +176,7 @@ dd_status dd_child_end(dd_child *child, const char *path)
     ending e;
     int how = 0;
     fclose(child->data);
-    int complete = read_ending(child->ending, &e);
+    bool complete = read_ending(child->ending, &e);
     close(child->ending);
     while (waitpid(child->pid, &how, 0) < 0 && errno == EINTR)
         ;

@@ -10,6 +10,7 @@
 #ifndef DD_CHILD_H
 #define DD_CHILD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -36,8 +37,8 @@ DD_CHECKED dd_status dd_child_start(dd_child *child, const dd_child_limits *limi
 
 /* For the child. It exits here when the parent no longer reads. */
 void dd_child_write(int pipe, const void *data, size_t n);
-/* For the parent: read exactly n bytes that the child wrote. Returns 0 when there are no more. */
-int dd_child_read(dd_child *child, void *data, size_t n);
+/* For the parent: read exactly n bytes that the child wrote. Returns false when there are no more. */
+bool dd_child_read(dd_child *child, void *data, size_t n);
 
 /* Wait for the child's end; unread data is lost. Call it once after each dd_child_start. Returns the status of `work`
  * with its message, or DD_ERR_IO with a message that names the file `path` and says how the child died. */

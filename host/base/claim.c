@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,7 +85,7 @@ static char *print_owner(const owner *o)
                : text;
 }
 
-static int parse_owner(const char *text, owner *o)
+static bool parse_owner(const char *text, owner *o)
 {
     *o = (owner){.machine = "-"}; /* older programs wrote no machine */
     return sscanf(text, "host %64s\nboot %63s %63s\nprocess %ld %llu\nsince %31[^\n]\nmachine %19s", o->host, o->boot,
@@ -110,7 +111,7 @@ enum { TRIES = 20 }; /* for removing a claim whose owner has ended */
 
 /* ---- checking an existing claim ---- */
 
-static int is_known(const char *word)
+static bool is_known(const char *word)
 {
     return strcmp(word, "-") != 0;
 }
@@ -118,23 +119,23 @@ static int is_known(const char *word)
 /* Whether there is no process with this number, or one that began at another time. Where the processes of other users
  * are hidden (/proc mounted with hidepid), the start time cannot be read, and only kill() shows whether the process
  * exists. */
-static int is_gone(long pid, unsigned long long start)
+static bool is_gone(long pid, unsigned long long start)
 {
     if (kill((pid_t)pid, 0) && errno == ESRCH)
-        return 1;
+        return true;
     unsigned long long now = start_of(pid);
     return start && now && now != start;
 }
 
 /* Whether its process is known to have ended. Two hosts may have the same name: if the boot differs, only an equal
  * machine number shows that it was this host before a reboot. */
-static int has_ended(const owner *o)
+static bool has_ended(const owner *o)
 {
     owner me;
     myself(&me);
     if (strcmp(o->host, me.host) || strcmp(o->space, me.space) || !is_known(o->space) || !is_known(o->boot) ||
         !is_known(me.boot))
-        return 0;
+        return false;
     if (strcmp(o->boot, me.boot))
         return is_known(o->machine) && !strcmp(o->machine, me.machine);
     return is_gone(o->pid, o->start);
@@ -173,14 +174,14 @@ static dd_status busy(const char *path, const char *target)
                    target, path);
 }
 
-/* Handle an existing claim. 1: it is removed now; 0: *status says who holds it. */
-static int judge(const char *path, const char *target, dd_status *status)
+/* Handle an existing claim. true: it is removed now; false: *status says who holds it. */
+static bool judge(const char *path, const char *target, dd_status *status)
 {
     owner o;
     errno = 0;
     char *text = read_text(path);
     if (!text && errno == ENOENT)
-        return 1;
+        return true;
     if (!text || !parse_owner(text, &o))
         *status = busy(path, target);
     else if (has_ended(&o))

@@ -1,6 +1,7 @@
 #include "base/directories.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,11 +10,11 @@
 #include "base/error.h"
 #include "base/files.h"
 
-static int is_folder(const char *path)
+static bool is_folder(const char *path)
 {
     int reason = errno;
     struct stat there;
-    int is = !stat(path, &there) && S_ISDIR(there.st_mode);
+    bool is = !stat(path, &there) && S_ISDIR(there.st_mode);
     errno = reason;
     return is;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +68,7 @@ char *dd_path_followed(const char *path)
 
 dd_status dd_fail_writing(const char *path, int error)
 {
-    int full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+    bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
     return dd_fail(DD_ERR_IO, "%s: cannot be written: %s%s%s", path, strerror(error),
                    access(path, F_OK) ? "" : "; what was there before is kept",
                    full ? ". Make room, then run the command again" : "");
@@ -116,7 +117,7 @@ dd_status dd_rename(const char *from, const char *to)
 
 /* ---- outputs ---- */
 
-int dd_output_is_in_place(const dd_output *out)
+bool dd_output_is_in_place(const dd_output *out)
 {
     return !strcmp(out->path, out->temporary);
 }
@@ -132,15 +133,15 @@ static void release(dd_output *out)
 }
 
 /* /dev/stdout may be a regular file that already has contents. */
-int dd_path_is_stream(const char *path)
+bool dd_path_is_stream(const char *path)
 {
     static const char *const streams[] = {"/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/"};
     struct stat there;
     if (stat(path, &there))
-        return 0;
+        return false;
     for (int i = 0; i < 4; i++)
         if (!strncmp(path, streams[i], strlen(streams[i])))
-            return 1;
+            return true;
     return !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode);
 }
 
@@ -216,7 +217,7 @@ static dd_status open_output(dd_output *out, const char *name, dd_status (*creat
     struct stat there;
     *out = (dd_output){.name = strdup(name), .path = dd_path_followed(name), .descriptor = -1};
     dd_status status = out->name && out->path ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
-    int exists = !status && !stat(name, &there);
+    bool exists = !status && !stat(name, &there);
     if (exists && S_ISDIR(there.st_mode))
         status = dd_fail(DD_ERR_IO, "%s: is a folder; name a file in it", name);
     else if (exists && dd_path_is_stream(name))

@@ -19,6 +19,8 @@
 #ifndef DD_FILES_H
 #define DD_FILES_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 typedef struct dd_output {
@@ -44,9 +46,9 @@ DD_CHECKED dd_status dd_output_close(dd_output *out, dd_status status);
 DD_CHECKED dd_status dd_output_copy(const dd_output *out, const char *path);
 
 /* Whether the target is a device or a pipe. Some formats cannot be written to it. */
-int dd_output_is_in_place(const dd_output *out);
+bool dd_output_is_in_place(const dd_output *out);
 /* The same for a path: writing there replaces nothing. */
-int dd_path_is_stream(const char *path);
+bool dd_path_is_stream(const char *path);
 
 /* ---- the steps of publishing, for files that are published later (store/checkpoint.c) ---- */
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,13 +29,13 @@ struct dd_lock {
 
 /* ---- flock ---- */
 
-int dd_lock_is_missing(int error)
+bool dd_lock_is_missing(int error)
 {
     enum { NOT_SUPPORTED = 524 }; /* ENOTSUPP; NFS servers may return it, and <errno.h> does not define it */
     return error == ENOLCK || error == ENOSYS || error == EOPNOTSUPP || error == NOT_SUPPORTED;
 }
 
-int dd_lock_is_disabled(void)
+bool dd_lock_is_disabled(void)
 {
     const char *setting = getenv("HDF5_USE_FILE_LOCKING");
     return setting && (!strcasecmp(setting, "FALSE") || !strcmp(setting, "0"));
@@ -86,7 +87,7 @@ static dd_status held_by_another(const dd_lock *l)
 }
 
 /* Whether the locked file still has its name: a lock on a deleted file does not exclude other processes. */
-static int is_named(const dd_lock *l)
+static bool is_named(const dd_lock *l)
 {
     struct stat open_file, named;
     return !fstat(l->descriptor, &open_file) && !stat(l->file, &named) && open_file.st_dev == named.st_dev &&
@@ -100,8 +101,8 @@ static void drop_descriptor(dd_lock *l)
     l->descriptor = -1;
 }
 
-/* *missing becomes 1 if the file system has no flock. */
-static dd_status take_flock(dd_lock *l, int *missing)
+/* *missing becomes true if the file system has no flock. */
+static dd_status take_flock(dd_lock *l, bool *missing)
 {
     enum { TRIES = 20 };
     *missing = dd_lock_is_disabled();
@@ -175,7 +176,7 @@ void dd_lock_release(dd_lock *l)
 /* Even where flock works, a process on another machine may hold a claim. */
 static dd_status take(dd_lock *l)
 {
-    int missing;
+    bool missing;
     DD_TRY(take_flock(l, &missing));
     DD_TRY(missing ? dd_claim_take(l->claim, l->target, &l->claimed) : dd_claim_absent(l->claim, l->target));
     return mark_folder(l);
@@ -221,7 +222,8 @@ static dd_status check_claim(dd_lock *l)
 
 dd_status dd_lock_check(dd_lock *l)
 {
-    int missing, before = l->descriptor;
+    int before = l->descriptor;
+    bool missing;
     if (l->claimed)
         return check_claim(l);
     if (is_named(l))

@@ -17,6 +17,7 @@
 #ifndef DD_LOCK_H
 #define DD_LOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -42,10 +43,10 @@ typedef enum dd_lock_state { DD_LOCK_FREE, DD_LOCK_HELD, DD_LOCK_NONE } dd_lock_
 dd_lock_state dd_lock_probe(int descriptor);
 
 /* Whether an errno of flock says that the file system has no locks. */
-int dd_lock_is_missing(int error);
+bool dd_lock_is_missing(int error);
 
 /* Whether HDF5_USE_FILE_LOCKING asks for no locks. */
-int dd_lock_is_disabled(void);
+bool dd_lock_is_disabled(void);
 
 /* " (process 123, python3)" for the process that holds a flock on the open file; "" if the system does not say. */
 void dd_lock_holder(int descriptor, char *out, size_t size);

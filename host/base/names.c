@@ -1,5 +1,6 @@
 #include "base/names.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/clean_text.h"
@@ -20,15 +21,15 @@ void dd_name_copy(char out[DD_NAME], const char *name, size_t length)
     out[length] = '\0';
 }
 
-static int has_control(const char *name)
+static bool has_control(const char *name)
 {
     for (const unsigned char *s = (const unsigned char *)name; *s;) {
         if (dd_control_length(s))
-            return 1;
+            return true;
         int length = dd_utf8_length(s);
         s += length ? length : 1;
     }
-    return 0;
+    return false;
 }
 
 /* NULL if the name is valid. */

@@ -1,6 +1,7 @@
 #include "base/signals.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -72,7 +73,7 @@ void dd_signals_catch(volatile sig_atomic_t *stop, volatile sig_atomic_t *checkp
     }
 }
 
-void dd_signals_acknowledge(int on)
+void dd_signals_acknowledge(bool on)
 {
     acknowledging = on;
     if (stop_flag && *stop_flag)

@@ -8,6 +8,7 @@
 #define DD_SIGNALS_H
 
 #include <signal.h>
+#include <stdbool.h>
 
 /* Catch these signals; each sets a flag to its number:
  *   *stop        SIGINT, SIGTERM, SIGHUP (a terminal that closes), SIGXCPU (a limit on CPU time); the first one counts
@@ -16,10 +17,10 @@
  * shell for its background jobs) stays ignored. */
 void dd_signals_catch(volatile sig_atomic_t *stop, volatile sig_atomic_t *checkpoint);
 
-/* on nonzero: the first signal that sets *stop is acknowledged immediately with a line on standard error, which says
- * that the step block is finished and a checkpoint written. A signal that came before this call is acknowledged now. on
- * = 0: signals are no longer acknowledged. */
-void dd_signals_acknowledge(int on);
+/* on: the first signal that sets *stop is acknowledged immediately with a line on standard error, which says
+ * that the step block is finished and a checkpoint written. A signal that came before this call is acknowledged now.
+ * Not on: signals are no longer acknowledged. */
+void dd_signals_acknowledge(bool on);
 
 /* The name, for instance "SIGTERM"; "a signal" for numbers other than those above. */
 const char *dd_signal_name(int number);

@@ -1,6 +1,7 @@
 #include "base/statistics.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +59,7 @@ void dd_quantiles(double *values, size_t n, const double *fraction, int fraction
 int dd_decimals(double mean, double sd)
 {
     enum { SPREAD_DIGITS = 2, MOST = 9 };
-    int of_spread = sd > 1e-9 * fabs(mean);
+    bool of_spread = sd > 1e-9 * fabs(mean);
     double value = of_spread ? sd : fabs(mean);
     if (!isfinite(value) || value == 0.)
         return 0;
@@ -81,7 +82,7 @@ void dd_float_text(double value, char text[DD_FLOAT_TEXT])
         snprintf(text, DD_FLOAT_TEXT, "%.*f", precision > exponent ? precision - exponent : 1, value);
 }
 
-int dd_all_finite(const float *value, size_t count)
+bool dd_all_finite(const float *value, size_t count)
 {
     size_t i = 0;
     while (i < count && isfinite(value[i]))

@@ -2,6 +2,7 @@
 #ifndef DD_STATISTICS_H
 #define DD_STATISTICS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct dd_summary {
@@ -28,7 +29,7 @@ enum { DD_FLOAT_TEXT = 32 };
  * 1e+16. */
 void dd_float_text(double value, char text[DD_FLOAT_TEXT]);
 
-/* 1 unless one of count values is NaN or infinite. */
-int dd_all_finite(const float *value, size_t count);
+/* Whether none of count values is NaN or infinite. */
+bool dd_all_finite(const float *value, size_t count);
 
 #endif

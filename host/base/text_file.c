@@ -1,6 +1,7 @@
 #include "base/text_file.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -14,7 +15,7 @@ static dd_status write_text(const dd_output *out, dd_status (*print)(FILE *out, 
     if (!file)
         return dd_fail_writing(out->name, errno);
     dd_status status = print(file, data);
-    int broken = ferror(file) != 0;
+    bool broken = ferror(file) != 0;
     broken = fclose(file) || broken;
     return status || !broken ? status : dd_fail_writing(out->name, errno ? errno : EIO);
 }

@@ -1,6 +1,7 @@
 #include "cli/args.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,7 +111,7 @@ static dd_status missing_word(const dd_args *args)
     const dd_command *command = args->command;
     const dd_option *last =
         args->given ? find_option(command, args->option[args->given - 1], strlen(args->option[args->given - 1])) : NULL;
-    int taken = last && last->many;
+    bool taken = last && last->many;
     return dd_fail(DD_ERR_USAGE, "%s: %s is missing%s%s%s; usage: dualdiff %s %s", command->name, command->words_name,
                    taken ? " (words after --" : "", taken ? last->name : "",
                    taken ? " are its values, so put it before them)" : "", command->name, command->synopsis);
@@ -136,7 +137,7 @@ static dd_status parse_option(const dd_command *command, int argc, char **argv, 
         return DD_OK;
     }
     int first = *i + 1;
-    int missing = equals ? !equals[1] : first >= argc || !*argv[first] || !strncmp(argv[first], "--", 2);
+    bool missing = equals ? !equals[1] : first >= argc || !*argv[first] || !strncmp(argv[first], "--", 2);
     if (!missing && equals) {
         give(args, option, equals + 1);
         return DD_OK;
@@ -155,7 +156,7 @@ dd_status dd_args_parse(const dd_command *command, int argc, char **argv, dd_arg
     for (int i = 0; i < argc; i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
             dd_print_help(command);
-            args->help = 1;
+            args->help = true;
             return DD_OK;
         }
     size_t room = (size_t)argc + 1;
@@ -189,7 +190,7 @@ void dd_args_free(dd_args *args)
 
 /* ---- values ---- */
 
-int dd_args_has(const dd_args *args, const char *option)
+bool dd_args_has(const dd_args *args, const char *option)
 {
     return dd_args_value(args, option, NULL) != NULL;
 }
@@ -254,11 +255,11 @@ static dd_status bad_seeds(const dd_args *args, const char *option, const char *
 }
 
 /* Read a number at *text and move *text after it. */
-static int take_number(const char **text, unsigned long long *out)
+static bool take_number(const char **text, unsigned long long *out)
 {
     char *end;
     if (**text < '0' || **text > '9')
-        return 0;
+        return false;
     errno = 0;
     *out = strtoull(*text, &end, 10);
     *text = end;
@@ -291,9 +292,9 @@ dd_status dd_args_seeds(const dd_args *args, const char *option, uint64_t **seed
                 return dd_fail(DD_ERR_MEMORY, "out of memory");
             *seeds = longer;
             for (unsigned long long seed = first; seed <= last; seed++) {
-                int known = 0;
+                bool known = false;
                 for (int s = 0; s < *count; s++)
-                    known |= longer[s] == seed;
+                    known = known || longer[s] == seed;
                 if (!known)
                     longer[(*count)++] = seed;
             }

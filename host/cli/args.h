@@ -1,6 +1,6 @@
 /* The command line: one description of a command is used for parsing, --help and messages.
  *
- *     static const dd_option options[] = {{"out", "DIR", 0, "where results go; default: runs"}, {0}};
+ *     static const dd_option options[] = {{"out", "DIR", false, "where results go; default: runs"}, {0}};
  *     static const dd_command command = {.name = "train", .options = options, ...};
  *     dd_args args;
  *     dd_status status = dd_args_parse(&command, argc, argv, &args);      // prints --help and sets args.help
@@ -9,6 +9,7 @@
 #ifndef DD_ARGS_H
 #define DD_ARGS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -16,7 +17,7 @@
 typedef struct dd_option {
     const char *name;  /* without the dashes */
     const char *value; /* name of its value in --help; NULL: a switch without a value */
-    int many;          /* 1: takes all words up to the next option */
+    bool many;         /* takes all words up to the next option */
     const char *help;
 } dd_option;
 
@@ -39,12 +40,12 @@ typedef struct dd_command {
 /* For the tables of commands that show progress. */
 #define DD_OPTION_QUIET                                                                                                \
     {                                                                                                                  \
-        "quiet", NULL, 0, "print no progress, and do not report written files."                                        \
+        "quiet", NULL, false, "print no progress, and do not report written files."                                    \
     }
 
 typedef struct dd_args {
     const dd_command *command;
-    int help; /* --help was printed; there is nothing more to do */
+    bool help; /* --help was printed; there is nothing more to do */
     int words;
     const char **word;
     int given;           /* options in the order of the command line, one entry for each value */
@@ -56,7 +57,7 @@ typedef struct dd_args {
 DD_CHECKED dd_status dd_args_parse(const dd_command *command, int argc, char **argv, dd_args *args);
 void dd_args_free(dd_args *args);
 
-int dd_args_has(const dd_args *args, const char *option);
+bool dd_args_has(const dd_args *args, const char *option);
 /* The last value of the option, or `otherwise` if it was not given. */
 const char *dd_args_value(const dd_args *args, const char *option, const char *otherwise);
 /* The option's value, a whole number from least to most. */

@@ -1,4 +1,5 @@
 /* dualdiff analyze: measure what the gate and the experts of a stored run do, and store it in the run's file. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,10 +13,10 @@
 #include "cli/progress.h"
 
 static const dd_option options[] = {
-    {"dataset", "NAME|FILE", 0, "the points the run was trained on; needed if they were a FILE that was moved."},
+    {"dataset", "NAME|FILE", false, "the points the run was trained on; needed if they were a FILE that was moved."},
     DD_HEADER_OPTION,
     DD_BACKEND_OPTION,
-    {"threads", "N", 0, "threads of the CPU backend. Default: 0, one for each core that this process may use."},
+    {"threads", "N", false, "threads of the CPU backend. Default: 0, one for each core that this process may use."},
     DD_OPTION_QUIET,
     {0}};
 

@@ -1,5 +1,6 @@
 /* dualdiff compare: a table of finished runs, and files for tools that read the reference's results. */
 #define _GNU_SOURCE /* asprintf */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,15 +17,15 @@
 #include "store/store.h"
 
 static const dd_option options[] = {
-    {"format", "FORMAT", 0,
+    {"format", "FORMAT", false,
      "text (default), markdown, or csv: one line per run, dataset and metric with mean, standard deviation and number "
      "of seeds"},
-    {"metric", "NAME...", 1,
+    {"metric", "NAME...", true,
      "metrics to show, in this order, or all. Default: kl_divergence, modes_captured, off_support, the losses and "
      "times; csv: all"},
-    {"output", "FILE", 0, "write the table to FILE, not to the terminal"},
+    {"output", "FILE", false, "write the table to FILE, not to the terminal"},
     DD_OVERWRITE_OPTION,
-    {"reference", "DIR", 0,
+    {"reference", "DIR", false,
      "also write DIR/<run>/final_info.json and DIR/<run>/all_results.pkl in the reference's format, for tools that "
      "read them. The pickle contains the lowest seed of each dataset: train_losses, images, and gating_weights for "
      "runs with "
@@ -105,7 +106,7 @@ static dd_status parse_metrics(const dd_args *args, dd_table_options *options)
 
 /* Called before the first file is written. A pickle cannot be recognised, but a pickle of this program has its
  * final_info.json next to it. */
-static dd_status check_reference(const char *dir, const dd_entries *entries, int overwrite)
+static dd_status check_reference(const char *dir, const dd_entries *entries, bool overwrite)
 {
     for (int first = 0, size; first < entries->count; first += size) {
         char *info, *pickle;
@@ -150,7 +151,7 @@ static dd_status compare(const dd_args *args, dd_entries *entries)
     const char *output = dd_args_value(args, "output", NULL), *reference = dd_args_value(args, "reference", NULL);
     DD_TRY(parse_format(dd_args_value(args, "format", "text"), &options.format));
     DD_TRY(parse_metrics(args, &options));
-    int overwrite = dd_args_has(args, "overwrite");
+    bool overwrite = dd_args_has(args, "overwrite");
     if (output)
         DD_TRY(dd_overwrite_check(output, DD_WRITES_TABLE, overwrite));
     DD_TRY(dd_scan_words(args, entries));

@@ -1,3 +1,4 @@
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,8 +10,8 @@
 #include "store/store.h"
 
 static const dd_option options[] = {
-    {"replicas", "LIST", 1, "numbers of networks trained together, as 1,20 or 1-4; default: 1,20,400"},
-    {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance training.batch=1024."},
+    {"replicas", "LIST", true, "numbers of networks trained together, as 1,20 or 1-4; default: 1,20,400"},
+    {"set", "KEY=VALUE", true, "override a value of CONFIG, for instance training.batch=1024."},
     {0}};
 
 const dd_command dd_command_cost = {

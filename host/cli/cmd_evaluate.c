@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,23 +19,23 @@
 #include "store/paths.h"
 
 static const dd_option options[] = {
-    {"dataset", "NAME|FILE", 0,
+    {"dataset", "NAME|FILE", false,
      "points to compare the samples with. Default: those the run was trained on; a FILE is read again from its old "
      "place."},
-    {"config", "CONFIG", 0,
+    {"config", "CONFIG", false,
      "sample and measure with this configuration's [sampling] and [evaluation]; its other sections must equal the "
      "run's. Default: the run's own."},
-    {"set", "KEY=VALUE", 1, "override a value of [sampling] or [evaluation], for instance sampling.steps=20."},
-    {"out", "DIR", 0,
+    {"set", "KEY=VALUE", true, "override a value of [sampling] or [evaluation], for instance sampling.steps=20."},
+    {"out", "DIR", false,
      "store samples and metrics as DIR/<config>/<dataset>/seed_<n>.h5, which `dualdiff compare DIR` shows together "
      "with the runs."},
     DD_OVERWRITE_OPTION,
-    {"complete", NULL, 0,
+    {"complete", NULL, false,
      "measure the stored samples, and add the metrics that are missing in RUN.h5. The only other options allowed are "
      "--dataset (if the run needs it), --threads, --backend and --quiet."},
     DD_HEADER_OPTION,
     DD_BACKEND_OPTION,
-    {"threads", "N", 0,
+    {"threads", "N", false,
      "threads of the CPU backend, and of the metrics with any backend. Default: 0, one for each core that this process "
      "may use."},
     DD_OPTION_QUIET,
@@ -63,7 +64,7 @@ const dd_command dd_command_evaluate = {
 
 /* Measure against `points`, which may be the training points. samples receives the measured x and initial_noise
  * (evaluation.samples, 2). */
-static dd_status measure(const char *path, const dd_loaded *s, const dd_points *points, int training,
+static dd_status measure(const char *path, const dd_loaded *s, const dd_points *points, bool training,
                          const char *dataset, dd_samples *samples, dd_metrics *m)
 {
     const dd_config *c = &s->header.config;
@@ -118,7 +119,7 @@ static void print_metrics(const dd_metrics *computed, const dd_metrics *stored)
 typedef struct output {
     const char *dir;         /* NULL: nothing is stored */
     const char *config_name; /* "": the run's own */
-    int overwrite;
+    bool overwrite;
 } output;
 
 static const char again[] = "generated points, from the averaged parameters of a run that was stored before";
@@ -129,7 +130,7 @@ static char *target_of(const dd_loaded *s, const output *o)
                        s->header.seed, ".h5");
 }
 
-static dd_status check_target(const char *path, int overwrite)
+static dd_status check_target(const char *path, bool overwrite)
 {
     if (!path)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
@@ -180,7 +181,7 @@ static dd_status evaluate(const char *path, const dd_loaded *s, const char *aske
     const char *dataset = asked ? asked : s->header.dataset;
     dd_points points;
     dd_metrics computed, stored;
-    int same;
+    bool same;
     uint32_t n = (uint32_t)s->header.config.evaluation.samples;
     DD_TRY(dd_loaded_points(path, s, asked, &points, &same));
     dd_status measurable = dd_check_measurable(points.xy, points.n, s->header.config.evaluation.k);
@@ -237,7 +238,7 @@ static int missing(const dd_metrics *stored, const dd_metrics *computed, dd_metr
     dd_metrics then = *stored, now = *computed;
     int count = 0;
     for (int i = 0; i < DD_METRICS; i++) {
-        int missing = isnan(*dd_metric(&then, i)) && !isnan(*dd_metric(&now, i));
+        bool missing = isnan(*dd_metric(&then, i)) && !isnan(*dd_metric(&now, i));
         *dd_metric(added, i) = missing ? *dd_metric(&now, i) : NAN;
         count += missing;
     }

@@ -1,4 +1,5 @@
 /* dualdiff help: print the same as --help, or write manual pages. */
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/error.h"
@@ -6,7 +7,7 @@
 #include "cli/manual.h"
 
 static const dd_option options[] = {
-    {"man", "DIR", 0,
+    {"man", "DIR", false,
      "write the manual pages of the program and of each command into DIR, for instance ~/.local/share/man/man1. An "
      "installation has them already."},
     {0}};

@@ -1,5 +1,6 @@
 #include <hdf5.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,14 +97,14 @@ static void print_metrics(const char *path)
                    dd_metric_table[i].long_name);
 }
 
-/* Print what the points of a result without a training are; returns 0 for all other files. */
-static int print_untrained(hid_t file, const dd_header *h, const char *path)
+/* Print what the points of a result without a training are; returns false for all other files. */
+static bool print_untrained(hid_t file, const dd_header *h, const char *path)
 {
     char what[256];
     if (h->kind != DD_FILE_RESULT || H5Lexists(file, "train", H5P_DEFAULT) > 0)
-        return 0;
+        return false;
     hid_t points = H5Dopen2(file, "/samples/x", H5P_DEFAULT);
-    int known = points >= 0 && !dd_h5_read_text_attribute(points, path, "long_name", what, sizeof what);
+    bool known = points >= 0 && !dd_h5_read_text_attribute(points, path, "long_name", what, sizeof what);
     if (known)
         printf("points     %s\n", what);
     if (points >= 0)
@@ -177,13 +178,13 @@ static dd_status print_dataset(const dd_generator_info *g)
     return DD_OK;
 }
 
-static int is_folder(const char *path)
+static bool is_folder(const char *path)
 {
     struct stat about;
     return !stat(path, &about) && S_ISDIR(about.st_mode);
 }
 
-static int is_toml(const char *path)
+static bool is_toml(const char *path)
 {
     const char *ending = strrchr(path, '.');
     return ending && !strcmp(ending, ".toml");
@@ -208,13 +209,13 @@ static dd_status open_config(const char *word, dd_config *config)
 }
 
 /* Decide by the file's name, so that a damaged file is read as what it should be; else by its contents. */
-static int is_stored(const char *path)
+static bool is_stored(const char *path)
 {
     static const char *const endings[] = {".h5", ".hdf5", ".checkpoint"};
     const char *ending = strrchr(path, '.');
     for (int i = 0; i < 3; i++)
         if (ending && !strcmp(ending, endings[i]))
-            return 1;
+            return true;
     dd_h5_quiet();
     return H5Fis_hdf5(path) > 0;
 }

@@ -1,3 +1,4 @@
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -59,7 +60,7 @@ dd_status dd_cmd_oracle(int argc, char **argv)
     DD_CHECK(dd_schedule_create(&d.config, &own.schedule));
     DD_CHECK(dd_oracle_create(&d.truth, &own.schedule, &own.oracle));
     dd_draw_source source = {
-        .points = "points generated with the exact denoiser", .diffuses = 1, .user = &own, .draw = draw};
+        .points = "points generated with the exact denoiser", .diffuses = true, .user = &own, .draw = draw};
     snprintf(source.run, sizeof source.run, "oracle_%s", d.config_name);
     status = dd_draws_run(&d, &source);
 done:

@@ -1,5 +1,6 @@
 /* dualdiff plot: pictures of finished runs, drawn by python/plot.py. */
 #define _GNU_SOURCE /* asprintf */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +12,8 @@
 #include "cli/with_results.h"
 
 static const dd_option options[] = {
-    {"out", "DIR", 0, "folder for the pictures; made if it does not exist. Default: plots in the first DIR"},
-    {"dataset", "NAME", 0, "draw only pictures of this dataset"},
+    {"out", "DIR", false, "folder for the pictures; made if it does not exist. Default: plots in the first DIR"},
+    {"dataset", "NAME", false, "draw only pictures of this dataset"},
     {0}};
 
 const dd_command dd_command_plot = {

@@ -1,5 +1,6 @@
 /* dualdiff report: one self-contained HTML page about finished runs, made by python/report.py. */
 #define _GNU_SOURCE /* asprintf */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@
 #include "version.h"
 
 static const dd_option options[] = {
-    {"out", "FILE.html", 0, "file of the report. Default: report.html in the first DIR"}, DD_OVERWRITE_OPTION, {0}};
+    {"out", "FILE.html", false, "file of the report. Default: report.html in the first DIR"}, DD_OVERWRITE_OPTION, {0}};
 
 const dd_command dd_command_report = {
     .name = "report",
@@ -86,7 +87,7 @@ static dd_status make_report(const char *out, dd_entries *entries)
     dd_status status =
         file ? dd_table_print(file, entries, &(dd_table_options){.format = DD_TABLE_CSV}) : temporary_failed();
     if (file) {
-        int broken = ferror(file) != 0;
+        bool broken = ferror(file) != 0;
         broken = fclose(file) || broken;
         if (!status && broken)
             status = temporary_failed();

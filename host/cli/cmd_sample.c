@@ -1,3 +1,4 @@
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,23 +13,23 @@
 #include "store/overwrite.h"
 
 static const dd_option options[] = {
-    {"n", "N", 0, "how many points. Default: 10000."},
-    {"seed", "S", 0,
+    {"n", "N", false, "how many points. Default: 10000."},
+    {"seed", "S", false,
      "seed of the noise. Default: the run's own, which generates the stored points again (the first N of "
      "them)."},
-    {"out", "FILE", 0,
+    {"out", "FILE", false,
      "file to write: .csv (columns x1, x2 and, if there is a gate, its weights at timestep 0, which --dataset "
      "ignores), .npy (n x 2 "
      "float32) "
      "or .h5 (laid out like a result). An existing .csv may contain your own points and is replaced only with "
      "--overwrite. Default: CSV on standard output."},
     DD_OVERWRITE_OPTION,
-    {"dataset", "FILE", 0,
+    {"dataset", "FILE", false,
      "the points that the run was trained on; needed if sampling starts from them (sampling.start) and they are a file "
      "that was moved."},
     DD_HEADER_OPTION,
     DD_BACKEND_OPTION,
-    {"threads", "N", 0, "threads of the CPU backend. Default: 0, one for each core that this process may use."},
+    {"threads", "N", false, "threads of the CPU backend. Default: 0, one for each core that this process may use."},
     DD_OPTION_QUIET,
     {0}};
 
@@ -82,19 +83,19 @@ static dd_status check_ending(const char *out)
     return dd_fail(DD_ERR_USAGE, "sample: --out %s: the name must end in .h5, .csv or .npy", out);
 }
 
-static int is_same_file(const char *a, const char *b)
+static bool is_same_file(const char *a, const char *b)
 {
     struct stat of_a, of_b;
     return !stat(a, &of_a) && !stat(b, &of_b) && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
 }
 
 /* Whether `out` is the file that FILE or FILE:inner names. The name of FILE may contain colons. */
-static int is_dataset_file(const char *dataset, const char *out)
+static bool is_dataset_file(const char *dataset, const char *out)
 {
     char name[DD_DATASET_PATH];
     if (snprintf(name, sizeof name, "%s", dataset) >= (int)sizeof name)
-        return 0;
-    int same = is_same_file(name, out);
+        return false;
+    bool same = is_same_file(name, out);
     for (char *colon = strrchr(name, ':'); colon && !same; colon = strrchr(name, ':')) {
         *colon = '\0';
         same = is_same_file(name, out);
@@ -104,7 +105,7 @@ static int is_dataset_file(const char *dataset, const char *out)
 
 /* The run itself and its data are never replaced, even with --overwrite. `asked`: the value of --dataset, or NULL. */
 static dd_status check_target(const char *run, const dd_header *header, const char *asked, const char *out,
-                              int overwrite)
+                              bool overwrite)
 {
     if (!out)
         return DD_OK;

@@ -1,3 +1,4 @@
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,24 +14,25 @@
 #include "run/trainer.h"
 
 static const dd_option options[] = {
-    {"dataset", "NAME|FILE", 1,
+    {"dataset", "NAME|FILE", true,
      "what to train on: a generated set (`dualdiff datasets` lists them), or a file of 2-D points (.csv, .tsv, .txt, "
      "also with .gz, .npy, .npz, FILE.h5:/path, or - for text on standard input). Each of several gives its own run. "
      "Default: the experiment's four: circle, dino, line and moons."},
     DD_HEADER_OPTION,
-    {"seeds", "LIST", 0,
+    {"seeds", "LIST", false,
      "seeds to train, for instance 0-4 or 1,5,7. Each seed gives its own run; they are trained together. Default: 0."},
-    {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance training.steps=2000. May be given many times."},
+    {"set", "KEY=VALUE", true,
+     "override a value of CONFIG, for instance training.steps=2000. May be given many times."},
     DD_BACKEND_OPTION,
-    {"threads", "N", 0,
+    {"threads", "N", false,
      "threads of the CPU backend, and of the metrics with any backend. Default: 0, one for each core that this process "
      "may use. Results do not depend "
      "on it."},
-    {"out", "DIR", 0, "folder for results: DIR/<config>/<dataset>/seed_<n>.h5. Default: runs."},
-    {"name", "NAME", 0,
+    {"out", "DIR", false, "folder for results: DIR/<config>/<dataset>/seed_<n>.h5. Default: runs."},
+    {"name", "NAME", false,
      "store the results under NAME, not under the configuration's name: DIR/NAME/<dataset>/seed_<n>.h5. Use it when "
      "--set changes a configuration whose results are already stored."},
-    {"quiet", NULL, 0, "print nothing but errors."},
+    {"quiet", NULL, false, "print nothing but errors."},
     {0}};
 
 const dd_command dd_command_train = {

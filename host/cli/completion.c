@@ -1,6 +1,7 @@
 #include "cli/completion.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,14 +16,14 @@
 /* What can complete a word or an option's value, by its name in --help. */
 typedef enum kind { NOTHING, FILES, FOLDERS, RUNS, CONFIGS, DATASETS, KEYS, METRICS, COMMANDS, CHOICE, KINDS } kind;
 
-static int is_choice(const char *value)
+static bool is_choice(const char *value)
 {
     if (!strchr(value, '|'))
-        return 0;
+        return false;
     for (; *value; value++)
         if (!islower((unsigned char)*value) && *value != '|')
-            return 0;
-    return 1;
+            return false;
+    return true;
 }
 
 static kind kind_of(const char *option, const char *value)

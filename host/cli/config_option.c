@@ -2,6 +2,7 @@
 #include "cli/config_option.h"
 
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@ dd_status dd_config_name(const char *path, char out[DD_NAME])
                          "results are stored under it, so rename the configuration file");
 }
 
-static int has_ending(const char *name)
+static bool has_ending(const char *name)
 {
     size_t length = strlen(name), of_ending = strlen(ending);
     return length > of_ending && !strcmp(name + length - of_ending, ending);
@@ -68,7 +69,7 @@ void dd_config_names_free(dd_config_names *names)
 
 /* ---- finding one ---- */
 
-static int is_file(const char *path)
+static bool is_file(const char *path)
 {
     struct stat about;
     return !stat(path, &about) && !S_ISDIR(about.st_mode);
@@ -102,7 +103,7 @@ static dd_status find_own(const char *word, char **path)
 /* A folder of results may have the name of a configuration. */
 dd_status dd_config_find(const char *word, char **path)
 {
-    int given = strchr(word, '/') || is_file(word);
+    bool given = strchr(word, '/') || is_file(word);
     if (asprintf(path, "%s%s", word, given ? "" : ending) < 0)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     if (given || is_file(*path))

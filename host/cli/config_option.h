@@ -3,6 +3,8 @@
 #ifndef DD_CONFIG_OPTION_H
 #define DD_CONFIG_OPTION_H
 
+#include <stdbool.h>
+
 #include "backend/backend.h"
 #include "base/names.h"
 #include "cli/args.h"
@@ -40,7 +42,7 @@ void dd_config_names_free(dd_config_names *names);
 /* The option of commands that read a file of points, for their tables. */
 #define DD_HEADER_OPTION                                                                                               \
     {                                                                                                                  \
-        "header", "yes|no|auto", 0,                                                                                    \
+        "header", "yes|no|auto", false,                                                                                \
             "whether the first row of a CSV names the columns. Default: auto, which means yes if the row has no "      \
             "number; if its numbers could be names (0,1 or 2020,2021), the command asks for yes or no."                \
     }

@@ -3,6 +3,8 @@
 #ifndef DD_DRAWS_H
 #define DD_DRAWS_H
 
+#include <stdbool.h>
+
 #include "backend/backend.h"
 #include "cli/args.h"
 #include "cli/progress.h"
@@ -12,13 +14,13 @@
 
 /* The options of both, for their tables. */
 #define DD_DRAWS_OPTIONS                                                                                               \
-    {"dataset", "NAME", 0,                                                                                             \
+    {"dataset", "NAME", false,                                                                                         \
      "a generated set, because its distribution is known (`dualdiff datasets` lists them); required."},                \
-        {"out", "DIR", 0,                                                                                              \
+        {"out", "DIR", false,                                                                                          \
          "write each draw as a result file, which `dualdiff compare DIR` shows together with the runs."},              \
-        DD_OVERWRITE_OPTION, {"draws", "N", 0, "number of draws; draw i has seed i, starting at 0. Default: 5."},      \
-        {"set", "KEY=VALUE", 1, "override a value of CONFIG, for instance diffusion.timesteps=250."},                  \
-        {"threads", "N", 0,                                                                                            \
+        DD_OVERWRITE_OPTION, {"draws", "N", false, "number of draws; draw i has seed i, starting at 0. Default: 5."},  \
+        {"set", "KEY=VALUE", true, "override a value of CONFIG, for instance diffusion.timesteps=250."},               \
+        {"threads", "N", false,                                                                                        \
          "number of threads. Default: 0, one for each core that this process may use. Results do not depend on it."},  \
         DD_OPTION_QUIET,                                                                                               \
     {                                                                                                                  \
@@ -29,7 +31,7 @@ typedef struct dd_draws {
     dd_config config;
     char config_name[64];
     const char *dataset, *out; /* out NULL: nothing is stored */
-    int overwrite;             /* also replace draws of another configuration */
+    bool overwrite;            /* also replace draws of another configuration */
     int draws;
     dd_backend *backend;
     dd_truth truth;
@@ -44,7 +46,7 @@ void dd_draws_close(dd_draws *d);
 typedef struct dd_draw_source {
     char run[96];       /* name of the run under which results are stored */
     const char *points; /* text for the file: what the points are */
-    int diffuses;       /* they are sampled from initial noise by [diffusion] and [sampling] */
+    bool diffuses;      /* they are sampled from initial noise by [diffusion] and [sampling] */
     const void *user;
     /* Make draw number `seed`: x (n, 2), and initial_noise (n, 2) if diffuses. */
     dd_status (*draw)(const dd_draws *d, const void *user, uint64_t seed, uint32_t n, float *x, float *initial_noise);

@@ -2,6 +2,7 @@
 #include "cli/manual.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 static void put_text(FILE *out, const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
-        int starts_line = !i || text[i - 1] == '\n';
+        bool starts_line = !i || text[i - 1] == '\n';
         switch (text[i]) {
         case '\\':
             fputs("\\e", out);
@@ -163,7 +164,7 @@ static dd_status write_page(const char *dir, const dd_command *command)
         put_command(out, command);
     else if (out)
         put_program(out);
-    int failed = out && ferror(out);
+    bool failed = out && ferror(out);
     if (!status && (!out || fclose(out) || failed))
         status = dd_fail(DD_ERR_IO, "%s: %s", path, strerror(errno));
     free(path);

@@ -1,6 +1,7 @@
 #include "cli/mixed_results.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,11 +37,11 @@ static dd_status warn_of_configurations(const dd_entry *entry, int count)
     return DD_OK;
 }
 
-static int first_of_dataset(const dd_entry *entry, int i)
+static bool first_of_dataset(const dd_entry *entry, int i)
 {
     for (int before = 0; before < i; before++)
         if (!strcmp(entry[before].dataset, entry[i].dataset) && !isnan(entry[before].metrics.kl_divergence))
-            return 0;
+            return false;
     return !isnan(entry[i].metrics.kl_divergence);
 }
 

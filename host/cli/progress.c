@@ -1,6 +1,7 @@
 #include "cli/progress.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -12,7 +13,7 @@
 static const double bar_every = .1, line_every = 10., silence = 2.;
 enum { BAR = 30, LEAST = 10, TEXT = 1024 }; /* enough for a loss of 1e308 */
 
-void dd_progress_start(dd_progress_view *view, int quiet)
+void dd_progress_start(dd_progress_view *view, bool quiet)
 {
     double now = dd_now();
     *view = (dd_progress_view){.quiet = quiet, .terminal = isatty(2), .began = now, .last = now, .phase_began = now};
@@ -22,7 +23,7 @@ void dd_progress_clear(dd_progress_view *view)
 {
     if (view->shown)
         fprintf(stderr, "\r\033[K");
-    view->shown = 0;
+    view->shown = false;
 }
 
 double dd_progress_seconds(const dd_progress_view *view)
@@ -60,7 +61,7 @@ static void print_bar(long long done, long long total, const char *text)
 }
 
 /* keep: the line stays on the terminal. */
-static void print(dd_progress_view *view, long long done, long long total, const char *text, int keep)
+static void print(dd_progress_view *view, long long done, long long total, const char *text, bool keep)
 {
     dd_progress_clear(view);
     if (view->terminal)
@@ -76,10 +77,10 @@ static void print(dd_progress_view *view, long long done, long long total, const
 
 /* ---- phases ---- */
 
-static int is_due(const dd_progress_view *view, double now)
+static bool is_due(const dd_progress_view *view, double now)
 {
     if (view->quiet || now - view->began < silence)
-        return 0;
+        return false;
     return now - view->last >= (view->terminal ? bar_every : line_every) || !view->lines;
 }
 
@@ -100,7 +101,7 @@ static void tell(void *user, const char *phase, long long done, long long total)
         snprintf(left, sizeof left, "  %d %%  %s left", (int)(100 * done / total), time);
     }
     snprintf(text, sizeof text, "%s%s%s", part, phase, left);
-    print(view, done, total ? total : 1, text, 0);
+    print(view, done, total ? total : 1, text, false);
 }
 
 void dd_progress_watch(dd_progress_view *view, dd_pool *pool)

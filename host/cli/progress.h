@@ -10,19 +10,21 @@
 #ifndef DD_PROGRESS_H
 #define DD_PROGRESS_H
 
+#include <stdbool.h>
+
 #include "base/pool.h"
 #include "run/job.h"
 
 typedef struct dd_progress_view {
-    int quiet, terminal;
-    int shown;          /* a bar is on the current line */
+    bool quiet, terminal;
+    bool shown;         /* a bar is on the current line */
     int lines;          /* something was shown */
     int part, parts;    /* number of the current file or draw; parts 0: there is only one */
     double began, last; /* when the command began, and when the last output was shown */
     double phase_began; /* the current phase */
 } dd_progress_view;
 
-void dd_progress_start(dd_progress_view *view, int quiet);
+void dd_progress_start(dd_progress_view *view, bool quiet);
 
 /* Show the progress of the work on `pool`, as long as both the pool and the view exist. */
 void dd_progress_watch(dd_progress_view *view, dd_pool *pool);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -42,7 +43,7 @@ static const char *find_interpreter(void)
 
 /* ---- the environment ---- */
 
-static int begins_with_any(const char *text, const char *const *beginnings)
+static bool begins_with_any(const char *text, const char *const *beginnings)
 {
     while (*beginnings && strncmp(text, *beginnings, strlen(*beginnings)))
         beginnings++;
@@ -52,7 +53,7 @@ static int begins_with_any(const char *text, const char *const *beginnings)
 /* A user's settings for Python can change what scripts do: PYTHONOPTIMIZE, PYTHONWARNINGS=error, PYTHONSAFEPATH.
  * Settings that say where packages are must be kept, except for the source folder's own Python, which has all
  * packages. */
-static int is_for_tools(const char *variable, int own)
+static bool is_for_tools(const char *variable, bool own)
 {
     static const char *const harmless[] = {"PYTHONDONTWRITEBYTECODE=", "PYTHONPYCACHEPREFIX=", NULL};
     static const char *const places[] = {

@@ -3,6 +3,7 @@
 #include "compare/final_info.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/clean_text.h"
@@ -93,7 +94,7 @@ static dd_status check_replaced(const char *run_dir)
     char *path = NULL;
     if (asprintf(&path, "%s/final_info.json", run_dir) < 0)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    dd_status status = dd_overwrite_check(path, DD_WRITES_SUMMARY, 0);
+    dd_status status = dd_overwrite_check(path, DD_WRITES_SUMMARY, false);
     if (status)
         status = dd_fail(DD_ERR_CONFLICT,
                          "%s exists and was not written by this program, so it is kept and no summary is written; the "

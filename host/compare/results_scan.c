@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,7 +25,7 @@ static size_t run_directory(const char *path)
     return length;
 }
 
-static int same_run_directory(const dd_entry *a, const dd_entry *b)
+static bool same_run_directory(const dd_entry *a, const dd_entry *b)
 {
     size_t length = run_directory(a->path);
     return length == run_directory(b->path) && !strncmp(a->path, b->path, length);
@@ -70,17 +71,17 @@ static int compare_entries(const void *left, const void *right)
 /* ---- files ---- */
 
 /* The user may give both runs and runs/run_1. */
-static int is_entry(const char *path, const dd_entries *e)
+static bool is_entry(const char *path, const dd_entries *e)
 {
-    int known = 0;
+    bool known = false;
     for (int i = 0; i < e->count && !known; i++)
         known = !strcmp(e->entry[i].path, path);
     return known;
 }
 
-static int is_noted(const char *path, const dd_left_out *list, int count)
+static bool is_noted(const char *path, const dd_left_out *list, int count)
 {
-    int known = 0;
+    bool known = false;
     for (int i = 0; i < count && !known; i++)
         known = !strcmp(list[i].path, path);
     return known;
@@ -90,7 +91,7 @@ static dd_status note(dd_left_out **list, int *count, const char *path, const ch
 {
     char *real = realpath(path, NULL);
     dd_left_out noted = {.path = real ? real : strdup(path), .why = strdup(why)}, *grown = NULL;
-    int known = noted.path && is_noted(noted.path, *list, *count);
+    bool known = noted.path && is_noted(noted.path, *list, *count);
     if (noted.path && noted.why && !known)
         grown = realloc(*list, ((size_t)*count + 1) * sizeof *grown);
     if (!grown) {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,49 +106,49 @@ static dd_summary summary(const grid *g, int run, int dataset, int metric)
 /* ---- numbers ---- */
 
 /* Whether a metric counts something: all of its values are whole numbers. */
-static int is_count(const grid *g, int metric)
+static bool is_count(const grid *g, int metric)
 {
     for (int i = 0; i < g->runs * g->datasets; i++)
         for (int j = 0; j < g->cell[i].count; j++) {
             dd_metrics m = g->cell[i].first[j].metrics;
             double value = *dd_metric(&m, metric);
             if (isfinite(value) && value != floor(value))
-                return 0;
+                return false;
         }
-    return 1;
+    return true;
 }
 
 static int places_of(const grid *g, int metric, double mean, double sd)
 {
-    int whole = mean == floor(mean) && sd == 0.;
+    bool whole = mean == floor(mean) && sd == 0.;
     return whole && is_count(g, metric) ? 0 : dd_decimals(mean, sd);
 }
 
 /* Runs that were trained together share one time, so its deviation has no meaning. */
-static int timed_together(const grid *g, int run, int dataset, int metric)
+static bool timed_together(const grid *g, int run, int dataset, int metric)
 {
     int i = run * g->datasets + dataset;
     if (strcmp(dd_metric_table[metric].unit, "s"))
-        return 0;
+        return false;
     for (int a = 0; a < g->cell[i].count; a++)
         for (int b = 0; b < a; b++) {
             dd_metrics one = g->cell[i].first[a].metrics, other = g->cell[i].first[b].metrics;
             if (*dd_metric(&one, metric) == *dd_metric(&other, metric))
-                return 1;
+                return true;
         }
-    return 0;
+    return false;
 }
 
 /* Whether the metric has anything to show: a value, and for the count of zero distances one that is not 0. */
-static int shown(const grid *g, int metric)
+static bool shown(const grid *g, int metric)
 {
     int count = !strcmp(dd_metric_table[metric].name, "kl_zero_distances");
     for (int i = 0; i < g->runs * g->datasets; i++) {
         dd_summary s = summary(g, i / g->datasets, i % g->datasets, metric);
         if (s.n && (!count || s.mean != 0.))
-            return 1;
+            return true;
     }
-    return 0;
+    return false;
 }
 
 /* The number of seeds of every value that is shown, or 0 if it is not the same for all. */
@@ -192,13 +193,13 @@ static void print_total(const grid *g, int run, int dataset, int metric, char te
     snprintf(text, CELL, " of %.80s", total);
 }
 
-static parts make_parts(const grid *g, int metric, int run, int dataset, int show_seeds)
+static parts make_parts(const grid *g, int metric, int run, int dataset, bool show_seeds)
 {
     dd_summary s = summary(g, run, dataset, metric);
     parts p = {.mean = "-"};
     if (!s.n)
         return p;
-    int spread = s.n > 1 && !timed_together(g, run, dataset, metric);
+    bool spread = s.n > 1 && !timed_together(g, run, dataset, metric);
     int places = places_of(g, metric, s.mean, spread ? s.sd : 0.);
     char total[CELL], seeds[16] = "";
     print_number(p.mean, places, s.mean);
@@ -244,9 +245,9 @@ static void trim(char text[CELL])
 }
 
 /* Cells of one metric and dataset into text[runs]; aligned: points under points, deviations under deviations. */
-static void format_cells(const grid *g, int metric, int dataset, int aligned, char (*text)[CELL])
+static void format_cells(const grid *g, int metric, int dataset, bool aligned, char (*text)[CELL])
 {
-    int show_seeds = !common_seeds(g);
+    bool show_seeds = !common_seeds(g);
     extent of_mean = {0}, of_sd = {0};
     for (int run = 0; run < g->runs && aligned; run++) {
         parts p = make_parts(g, metric, run, dataset, show_seeds);
@@ -265,7 +266,7 @@ static void format_cells(const grid *g, int metric, int dataset, int aligned, ch
 }
 
 /* The cells of one metric, [datasets][runs], malloc'ed; NULL when memory is out. */
-static char (*create_cells(const grid *g, int metric, int aligned))[CELL]
+static char (*create_cells(const grid *g, int metric, bool aligned))[CELL]
 {
     char(*cell)[CELL] = malloc((size_t)g->runs * (size_t)g->datasets * sizeof *cell);
     for (int d = 0; d < g->datasets && cell; d++)

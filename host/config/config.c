@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -260,11 +261,11 @@ dd_status dd_config_take(void *user, const dd_toml_value *v)
             key = &keys[i];
     if (!key)
         return unknown_key(r, v);
-    int number = v->type == DD_TOML_INTEGER || (v->type == DD_TOML_FLOAT && key->type == KEY_REAL);
-    int fits = key->type == KEY_WORD     ? v->type == DD_TOML_STRING
-               : key->type == KEY_WIDTHS ? v->type == DD_TOML_INTEGERS
-               : key->type == KEY_FLAG   ? v->type == DD_TOML_BOOLEAN
-                                         : number;
+    bool number = v->type == DD_TOML_INTEGER || (v->type == DD_TOML_FLOAT && key->type == KEY_REAL);
+    bool fits = key->type == KEY_WORD     ? v->type == DD_TOML_STRING
+                : key->type == KEY_WIDTHS ? v->type == DD_TOML_INTEGERS
+                : key->type == KEY_FLAG   ? v->type == DD_TOML_BOOLEAN
+                                          : number;
     if (!fits)
         return fail_at(r, v, "%s, but %s is expected", v->type_name, wanted[key->type]);
     void *to = member_of(r->config, key);
@@ -303,7 +304,7 @@ dd_status dd_config_set(dd_config *config, const char *assignment)
         strchr(assignment, '\n'))
         return dd_fail(DD_ERR_USAGE, "--set %s: write section.key=value, for instance training.steps=2000", assignment);
     const char *value = equals + 1;
-    int bare = (*value >= 'a' && *value <= 'z') || (*value >= 'A' && *value <= 'Z');
+    bool bare = (*value >= 'a' && *value <= 'z') || (*value >= 'A' && *value <= 'Z');
     static const char *const literals[] = {"true", "false", "inf", "nan"};
     for (int i = 0; i < 4; i++)
         bare = bare && strcmp(value, literals[i]) != 0;

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE /* asprintf */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +71,7 @@ typedef struct base {
     int line, column;
 } base;
 
-static int is_base(const dd_toml_value *v)
+static bool is_base(const dd_toml_value *v)
 {
     return !*v->section && !strcmp(v->key, "base");
 }

@@ -1,5 +1,6 @@
 #include "config/toml_bounds.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -9,7 +10,7 @@ static const char *skip_string(const char *s)
 {
     char quote = *s;
     const char mark[4] = {quote, quote, quote, '\0'};
-    int many_lines = !strncmp(s, mark, 3);
+    bool many_lines = !strncmp(s, mark, 3);
     for (s += many_lines ? 3 : 1; *s; s++) {
         if (*s == '\\' && quote == '"' && s[1])
             s++;

@@ -1,6 +1,7 @@
 /* Sets of points: made by name, or read from a file. */
 #include "data/dataset.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 static dd_status generate(const dd_generator_info *generator, const dd_source *s, dd_points *points)
 {
     points->n = s->n;
-    points->generated = 1;
+    points->generated = true;
     points->xy = malloc(2 * (size_t)s->n * sizeof *points->xy);
     if (!points->xy)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %u points", s->n);

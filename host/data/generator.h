@@ -10,6 +10,7 @@
 #ifndef DD_GENERATOR_H
 #define DD_GENERATOR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "data/shapes.h"
@@ -36,7 +37,7 @@ typedef struct dd_generator_info {
     const char *what; /* one line */
     dd_generator make;
     void (*build)(dd_truth_builder *b, const dd_shape *drawing);
-    int countable;           /* as dd_truth.countable: its regions are modes */
+    bool countable;          /* as dd_truth.countable: its regions are modes */
     const dd_shape *drawing; /* of make and build; NULL where they need none */
 } dd_generator_info;
 

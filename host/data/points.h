@@ -2,6 +2,7 @@
 #ifndef DD_POINTS_H
 #define DD_POINTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What the first row of a CSV is. AUTO: a header if it has no number, else a point; if it could be both, DD_ERR_DATA
@@ -21,7 +22,7 @@ typedef struct dd_points {
     char name[64];     /* generator's name, the file's stem, or stdin */
     uint32_t n;        /* points */
     float *xy;         /* (n, 2) */
-    int generated;     /* 1: made by name, 0: read from a file */
+    bool generated;    /* made by name; else read from a file */
     uint64_t checksum; /* FNV-1a over n and the bytes of xy: two sets with equal sums count as the same */
     char *path;        /* absolute, with the part after the colon; NULL unless it is a file that can be read again */
 } dd_points;

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +23,8 @@ typedef struct csv {
     dd_header_row header; /* what the user says about the first row */
     size_t line;          /* the number of the current one; messages call it a row */
     char separator;       /* ' ': any blanks; 0: not known yet */
-    int begun;            /* the first row has been read */
-    int index_column;     /* the header begins with a column without a name, as pandas' index has */
+    bool begun;           /* the first row has been read */
+    bool index_column;    /* the header begins with a column without a name, as pandas' index has */
     int gates;            /* columns after x and y that the header of `dualdiff sample` names */
     size_t comma,
         point; /* the first line with a decimal comma, and the first with a decimal point where a comma is allowed */
@@ -31,7 +32,7 @@ typedef struct csv {
     struct doubt {
         size_t line;
         char text[64];
-        int whole, years, quoted;
+        bool whole, years, quoted;
     } doubt;
 } csv;
 
@@ -40,10 +41,10 @@ typedef struct csv {
 typedef struct field {
     const char *begin, *end; /* without quotes */
     double value;
-    int number, quoted;
+    bool number, quoted;
 } field;
 
-static int is_blank(const csv *c, char x)
+static bool is_blank(const csv *c, char x)
 {
     return x == ' ' || (x == '\t' && c->separator != '\t');
 }
@@ -56,29 +57,29 @@ static const char *skip_blanks(const csv *c, const char *p, const char *end)
 }
 
 /* Whether a field may end at p. */
-static int ends_field(const csv *c, const char *p, const char *end)
+static bool ends_field(const csv *c, const char *p, const char *end)
 {
     const char *next = skip_blanks(c, p, end);
     return next == end || *next == c->separator || (c->separator == ' ' && next > p);
 }
 
 /* "1,5" where the comma is not a separator. */
-static int parse_decimal_comma(csv *c, field *f)
+static bool parse_decimal_comma(csv *c, field *f)
 {
     char text[LONGEST_NUMBER];
     size_t n = (size_t)(f->end - f->begin);
     const char *comma = n < sizeof text ? memchr(f->begin, ',', n) : NULL;
     if (!comma || comma + 1 == f->end || (c->separator != ';' && c->separator != '\t'))
-        return 0;
+        return false;
     memcpy(text, f->begin, n);
     if (memchr(text, '.', n))
-        return 0;
+        return false;
     text[comma - f->begin] = '.';
     if (dd_parse_double(text, text + n, &f->value) != text + n)
-        return 0;
+        return false;
     if (!c->comma)
         c->comma = c->line;
-    return 1;
+    return true;
 }
 
 static void note_decimal_point(csv *c, const field *f)
@@ -100,7 +101,7 @@ static void parse_text(csv *c, field *f)
 /* A field in quotes, in which a quote is doubled. Returns where it ends; the end of the line if no quote ends it. */
 static const char *read_quoted(csv *c, const char *p, const char *end, field *f)
 {
-    f->quoted = 1;
+    f->quoted = true;
     f->begin = f->end = ++p;
     for (; p < end; p++)
         if (*p == '"') {
@@ -124,7 +125,7 @@ static const char *read_unquoted(csv *c, const char *p, const char *end, field *
 {
     const char *after = dd_parse_double(p, end, &f->value);
     if (after > p && ends_field(c, after, end)) {
-        f->number = 1;
+        f->number = true;
         f->end = after;
         note_decimal_point(c, f);
         return after;
@@ -138,19 +139,19 @@ static const char *read_unquoted(csv *c, const char *p, const char *end, field *
     return after;
 }
 
-/* Read the field at *p and move *p to the next one. Returns 0 after the last field. */
-static int next_field(csv *c, const char **p, const char *end, field *f)
+/* Read the field at *p and move *p to the next one. Returns false after the last field. */
+static bool next_field(csv *c, const char **p, const char *end, field *f)
 {
     const char *begin = skip_blanks(c, *p, end);
     if (begin > end || (begin == end && c->separator == ' '))
-        return 0;
+        return false;
     *f = (field){.begin = begin, .end = begin};
     const char *after = begin < end && *begin == '"' ? read_quoted(c, begin, end, f) : read_unquoted(c, begin, end, f);
     after = skip_blanks(c, after, end);
     if (c->separator != ' ')
         after++; /* a separator, or past the end */
     *p = after;
-    return 1;
+    return true;
 }
 
 /* ---- one row ---- */
@@ -161,12 +162,12 @@ typedef struct row {
     int columns, numbers, empty, quoted, whole; /* whole: number of fields with digits only */
 } row;
 
-static int is_whole(const field *f)
+static bool is_whole(const field *f)
 {
     const char *p = f->begin;
     p += p < f->end && (*p == '-' || *p == '+');
     if (p == f->end)
-        return 0;
+        return false;
     while (p < f->end && isdigit((unsigned char)*p))
         p++;
     return p == f->end;
@@ -197,7 +198,8 @@ static void split(csv *c, const char *begin, const char *end, row *r)
  * next to it. */
 static int commas_before_tabs(const char *begin, const char *end)
 {
-    int quoted = 0, commas = 0;
+    int commas = 0;
+    bool quoted = false;
     for (const char *p = begin; p < end; p++) {
         quoted ^= *p == '"';
         if (quoted || *p != ',')
@@ -218,7 +220,7 @@ static char find_separator(const char *begin, const char *end)
     if (memmem(begin, (size_t)(end - begin), "\t\t", 2))
         return ' ';
     for (const char *separator = order; *separator; separator++) {
-        int quoted = 0;
+        bool quoted = false;
         for (const char *p = begin; p < end; p++) {
             quoted ^= *p == '"';
             if (!quoted && *p == *separator)
@@ -296,26 +298,26 @@ static const char name_them[] = "; if it names the columns, say --header yes";
 static const char missing_values[] =
     ": these are missing values; leave the row out (if they name the columns, say --header yes)";
 
-static int is_year(double value)
+static bool is_year(double value)
 {
     return value >= 1800 && value <= 2200;
 }
 
-static int all_years(const row *r)
+static bool all_years(const row *r)
 {
-    int years = r->whole == r->columns;
+    bool years = r->whole == r->columns;
     for (int i = 0; i < r->columns && years; i++)
         years = is_year(r->value[i]);
     return years;
 }
 
-static int all_different(const row *r)
+static bool all_different(const row *r)
 {
     for (int i = 0; i < r->columns; i++)
         for (int j = 0; j < i; j++)
             if (r->value[i] == r->value[j])
-                return 0;
-    return 1;
+                return false;
+    return true;
 }
 
 static dd_status ask_for_header(const csv *c, const char *why)
@@ -329,7 +331,7 @@ static dd_status ask_for_header(const csv *c, const char *why)
 /* If numbers are names of columns, they are all different: 0, 1 (pandas without names), 2020, 2021, "10", "20". */
 static dd_status doubt_first_row(csv *c, const row *r)
 {
-    int counted = r->whole == r->columns;
+    bool counted = r->whole == r->columns;
     if (!all_different(r))
         return DD_OK;
     c->doubt.line = c->line;
@@ -364,25 +366,25 @@ static dd_status check_doubt(const csv *c)
 
 /* Whether a field that is not a number begins like one: "1.2.3", "1,234.5", "-?", also with the typographic minus sign.
  */
-static int is_like_number(const field *f)
+static bool is_like_number(const field *f)
 {
     const char *p = f->begin;
     if (f->end - p >= 3 && !memcmp(p, "\xE2\x88\x92", 3))
-        return 1;
+        return true;
     p += p < f->end && (*p == '-' || *p == '+');
     p += p < f->end && (*p == '.' || *p == ',');
     return p < f->end && isdigit((unsigned char)*p);
 }
 
 /* Texts that programs write for a missing value. ("nan" is a number; it is refused later.) */
-static int is_missing(const field *f)
+static bool is_missing(const field *f)
 {
     static const char *const words[] = {"NA", "N/A", "#N/A", "<NA>", "NULL", "None", "missing", "-", "?", "."};
     size_t n = (size_t)(f->end - f->begin);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strlen(words[i]) == n && !strncasecmp(f->begin, words[i], n))
-            return 1;
-    return 0;
+            return true;
+    return false;
 }
 
 static int count_missing(csv *c, const row *r)
@@ -395,14 +397,14 @@ static int count_missing(csv *c, const row *r)
     return count;
 }
 
-static int has_like_number(csv *c, const row *r)
+static bool has_like_number(csv *c, const row *r)
 {
     const char *p = r->begin;
     field f;
     while (next_field(c, &p, r->end, &f))
         if (is_like_number(&f))
-            return 1;
-    return 0;
+            return true;
+    return false;
 }
 
 /* Number of columns with gating weights in the header of a CSV of `dualdiff sample`, which can be read as points; 0 for
@@ -415,11 +417,11 @@ static int gate_columns(const row *r)
 }
 
 /* Whether the first row is a header. */
-static dd_status read_first_row(csv *c, const row *r, int *is_header)
+static dd_status read_first_row(csv *c, const row *r, bool *is_header)
 {
     *is_header =
         c->header == DD_HEADER_ROW_YES || (c->header == DD_HEADER_ROW_AUTO && !r->numbers && r->empty < r->columns);
-    c->begun = 1;
+    c->begun = true;
     if (*is_header && c->header == DD_HEADER_ROW_AUTO && r->columns > 1 && count_missing(c, r) == r->columns)
         return not_numbers(c, r, missing_values);
     if (*is_header && c->header == DD_HEADER_ROW_AUTO && has_like_number(c, r)) {
@@ -448,7 +450,7 @@ static dd_status read_first_row(csv *c, const row *r, int *is_header)
 static dd_status read_row(csv *c, const char *begin, const char *end)
 {
     row r;
-    int is_header = 0;
+    bool is_header = false;
     if (!c->separator)
         c->separator = find_separator(begin, end);
     split(c, begin, end, &r);
@@ -471,12 +473,12 @@ static dd_status read_row(csv *c, const char *begin, const char *end)
 }
 
 /* The line by which Excel knows the separator: "sep=;". */
-static int names_separator(csv *c, const char *begin, const char *end)
+static bool names_separator(csv *c, const char *begin, const char *end)
 {
     if (c->line != 1 || end - begin != 5 || strncasecmp(begin, "sep=", 4))
-        return 0;
+        return false;
     c->separator = begin[4];
-    return 1;
+    return true;
 }
 
 static dd_status read_line(csv *c, const char *begin, const char *end)
@@ -497,7 +499,7 @@ static dd_status read_line(csv *c, const char *begin, const char *end)
 }
 
 /* At the end of the file gzread reports no error, even if the compressed data is incomplete. */
-static int truncated(gzFile file)
+static bool truncated(gzFile file)
 {
     int error;
     gzerror(file, &error);
@@ -525,7 +527,7 @@ static dd_status read_failed(const csv *c, gzFile file)
 
 /* Read the complete lines of buffer[0..n), and at the end of the file also the rest. What remains is moved to the
  * front; *n becomes its length. */
-static dd_status read_lines(csv *c, char *buffer, size_t *n, int at_end)
+static dd_status read_lines(csv *c, char *buffer, size_t *n, bool at_end)
 {
     char *begin = buffer, *end = buffer + *n, *newline;
     while ((newline = memchr(begin, '\n', (size_t)(end - begin)))) {
@@ -557,7 +559,8 @@ static dd_status read_all(csv *c, gzFile file, char *buffer)
     size_t n = 0;
     uint64_t size = 0;
     dd_status status = DD_OK;
-    int first = 1, got;
+    int got;
+    bool first = true;
     do {
         got = gzread(file, buffer + n, (unsigned)(BUFFER - n));
         if (got < 0 || (got == 0 && truncated(file)))
@@ -570,7 +573,7 @@ static dd_status read_all(csv *c, gzFile file, char *buffer)
             if (n >= 3 && !memcmp(buffer, "\xEF\xBB\xBF", 3))
                 memmove(buffer, buffer + 3, n -= 3); /* the byte order mark of a spreadsheet's UTF-8 */
         }
-        first = 0;
+        first = false;
         status = read_lines(c, buffer, &n, got == 0);
     } while (!status && got);
     return status ? status : check_doubt(c);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,14 +75,14 @@ dd_status dd_rows_wrong_shape(const dd_rows *rows, const char *what, int rank, c
                        i < rank - 1 ? ""
                        : rank == 1  ? ",)"
                                     : ")");
-    int transposed = rank == 2 && size[0] == (unsigned)rows->columns;
+    bool transposed = rank == 2 && size[0] == (unsigned)rows->columns;
     return dd_fail(DD_ERR_DATA, "%s: %s of shape %s; points have shape (n, %d)%s%s", rows->name, what, shape,
                    rows->columns, transposed ? "; these seem to be transposed: " : "", transposed ? transpose : "");
 }
 
 /* ---- names ---- */
 
-static int has_ending(const char *path, size_t n, const char *ending)
+static bool has_ending(const char *path, size_t n, const char *ending)
 {
     size_t m = strlen(ending);
     return n > m && !strncasecmp(path + n - m, ending, m);
@@ -105,13 +106,13 @@ static kind kind_by_ending(const char *path, size_t length)
 }
 
 /* HDF5 may begin after a user block of 512, 1024, ... bytes (MATLAB writes one). */
-static int has_later_start(int file, const char start[8])
+static bool has_later_start(int file, const char start[8])
 {
     char there[8];
     for (off_t at = 512; pread(file, there, sizeof there, at) == (ssize_t)sizeof there; at *= 2)
         if (!memcmp(there, start, sizeof there))
-            return 1;
-    return 0;
+            return true;
+    return false;
 }
 
 static kind kind_by_content(const char *path)
@@ -136,11 +137,11 @@ static kind kind_by_content(const char *path)
 }
 
 /* Whether the first `length` bytes of `name` are an existing file that can contain several sets. */
-static int is_container(const char *name, size_t length)
+static bool is_container(const char *name, size_t length)
 {
     struct stat status;
     char *path = strndup(name, length);
-    int is = path && !stat(path, &status) && S_ISREG(status.st_mode);
+    bool is = path && !stat(path, &status) && S_ISREG(status.st_mode);
     free(path);
     return is;
 }

@@ -1,5 +1,6 @@
 /* Points from a dataset of an HDF5 file, read in a child process (child.h). */
 #include <hdf5.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +38,7 @@ static int rank_and_size(hid_t set, unsigned long long size[H5S_MAX_RANK])
     return rank;
 }
 
-static int holds_numbers(hid_t set)
+static bool holds_numbers(hid_t set)
 {
     hid_t type = H5Dget_type(set);
     H5T_class_t class = type < 0 ? H5T_NO_CLASS : H5Tget_class(type);
@@ -106,8 +107,8 @@ static dd_status send_block(hid_t set, hid_t space, const job *j, hsize_t first,
 {
     hsize_t start[2] = {first, 0}, count[2] = {n, (hsize_t)j->rows->columns};
     hid_t memory = H5Screate_simple(2, count, NULL);
-    int ok = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
-             H5Dread(set, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, values) >= 0;
+    bool ok = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
+              H5Dread(set, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, values) >= 0;
     H5Sclose(memory);
     if (!ok)
         return dd_h5_fail(DD_ERR_IO, "%s: cannot be read; if it is damaged, restore it from a copy", j->rows->name);
@@ -176,7 +177,7 @@ static dd_status check_values(hid_t set, const job *j, uint64_t values)
 {
     enum { MOST_COMPRESSION = 2000 };
     hid_t created = H5Dget_create_plist(set), type = H5Dget_type(set);
-    int virtual = H5Pget_layout(created) == H5D_VIRTUAL;
+    bool virtual = H5Pget_layout(created) == H5D_VIRTUAL;
     int64_t sources = virtual ? size_of_sources(created, j) : 0;
     uint64_t there = virtual && sources > 0 ? (uint64_t)sources : H5Dget_storage_size(set), size = H5Tget_size(type);
     uint64_t ratio = virtual || H5Pget_nfilters(created) > 0 ? MOST_COMPRESSION : 1;
@@ -192,7 +193,7 @@ static dd_status check_values(hid_t set, const job *j, uint64_t values)
 
 /* The file names another file as the place of its values. Any file of this computer could be read as numbers, and
  * reading a pipe could wait forever. */
-static int is_elsewhere(hid_t set)
+static bool is_elsewhere(hid_t set)
 {
     hid_t created = H5Dget_create_plist(set);
     int files = H5Pget_external_count(created);

@@ -1,6 +1,7 @@
 /* Points from NumPy's files: .npy (numpy.lib.format, versions 1 to 3), and .npz, a zip archive of them. */
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ typedef struct source {
 } source;
 
 /* Read up to n bytes; fewer at the end or when a read fails, which sets *failed. */
-static size_t take(source *s, void *to, size_t n, int *failed)
+static size_t take(source *s, void *to, size_t n, bool *failed)
 {
     size_t got = 0;
     if (n > s->left)
@@ -101,22 +102,22 @@ static dd_status parse_type(const source *s, const char *type, layout *l)
     return DD_OK;
 }
 
-/* "(400, 2)"; 0 if the text is not a shape. */
-static int parse_shape(const char *text, layout *l)
+/* "(400, 2)"; false if the text is not a shape. */
+static bool parse_shape(const char *text, layout *l)
 {
     if (*text++ != '(')
-        return 0;
+        return false;
     for (l->rank = 0; l->rank < MOST_DIMENSIONS; l->rank++) {
         text += strspn(text, " ,");
         if (*text == ')')
-            return 1;
+            return true;
         char *end;
         l->shape[l->rank] = strtoull(text, &end, 10);
         if (end == text || *text == '-' || (*end != ',' && *end != ')'))
-            return 0;
+            return false;
         text = end;
     }
-    return 0;
+    return false;
 }
 
 static dd_status parse_header(const source *s, const dd_rows *rows, const char *header, layout *l)
@@ -137,7 +138,7 @@ static dd_status parse_header(const source *s, const dd_rows *rows, const char *
 static dd_status read_header(source *s, const dd_rows *rows, layout *l)
 {
     unsigned char start[12] = {0};
-    int failed;
+    bool failed;
     if (take(s, start, 10, &failed) != 10 || memcmp(start, "\x93NUMPY", 6))
         return failed ? read_failed(s) : not_npy(s, "not an NPY file");
     size_t length = start[8] + 256u * start[9];
@@ -151,7 +152,7 @@ static dd_status read_header(source *s, const dd_rows *rows, layout *l)
     char *header = malloc(length + 1);
     if (!header)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    int complete = take(s, header, length, &failed) == length;
+    bool complete = take(s, header, length, &failed) == length;
     header[complete ? length : 0] = '\0';
     dd_status status = complete ? parse_header(s, rows, header, l)
                        : failed ? read_failed(s)
@@ -205,7 +206,7 @@ static dd_status read_values(source *s, const layout *l, dd_rows *rows)
     uint64_t n = l->shape[0], width = l->shape[1], count = n * width;
     for (uint64_t done = 0; done < count;) {
         size_t block = count - done < BLOCK ? (size_t)(count - done) : BLOCK;
-        int failed;
+        bool failed;
         if (take(s, bytes, block * (size_t)l->size, &failed) != block * (size_t)l->size)
             return failed ? read_failed(s) : dd_fail(DD_ERR_DATA, "%s: it became shorter while it was read", s->name);
         for (size_t i = 0; i < block; i++, done++) {

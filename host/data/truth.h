@@ -12,6 +12,7 @@
 #ifndef DD_TRUTH_H
 #define DD_TRUTH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef enum dd_region_kind {
@@ -38,7 +39,7 @@ typedef struct dd_atom {
 
 typedef struct dd_truth {
     char name[64];
-    int countable; /* 1 where regions are modes to be counted; 0 for one support (line, moons, swiss_roll, ...) */
+    bool countable; /* regions are modes to be counted; false for one support (line, moons, swiss_roll, ...) */
     int regions, atoms;
     dd_region *region;
     dd_atom *atom;

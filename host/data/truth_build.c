@@ -3,6 +3,7 @@
 #include "data/truth_build.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@ void dd_build_region(dd_truth_builder *b, dd_region_kind kind, const double cent
     dd_truth *t = b->truth;
     dd_region *longer = b->failed ? NULL : grow(t->region, t->regions, &b->region_room, sizeof *longer);
     if (!longer) {
-        b->failed = 1;
+        b->failed = true;
         return;
     }
     t->region = longer;
@@ -38,7 +39,7 @@ void dd_build_atom(dd_truth_builder *b, const double centre[2], const double sig
     dd_truth *t = b->truth;
     dd_atom *longer = b->failed ? NULL : grow(t->atom, t->atoms, &b->atom_room, sizeof *longer);
     if (!longer) {
-        b->failed = 1;
+        b->failed = true;
         return;
     }
     t->atom = longer;

@@ -8,12 +8,14 @@
 #ifndef DD_TRUTH_BUILD_H
 #define DD_TRUTH_BUILD_H
 
+#include <stdbool.h>
+
 #include "data/truth.h"
 
 typedef struct dd_truth_builder {
     dd_truth *truth;
     int region_room, atom_room;
-    int failed;
+    bool failed;
 } dd_truth_builder;
 
 void dd_build_region(dd_truth_builder *b, dd_region_kind kind, const double centre[2], const double size[2],

@@ -2,6 +2,7 @@
 
 #include <hdf5_hl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +50,7 @@ dd_status dd_h5_fail(dd_status status, const char *format, ...)
 
 /* ---- writing ---- */
 
-void dd_h5_check(dd_h5_file *f, int ok, const char *what)
+void dd_h5_check(dd_h5_file *f, bool ok, const char *what)
 {
     if (f->status)
         return;
@@ -216,7 +217,7 @@ void dd_h5_integer_attribute(dd_h5_file *f, const char *at, const char *name, un
  * find reads as the fill value. Zeros would look like data; no arithmetic gives this NaN. */
 static const unsigned char lost[sizeof(double)] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
-static int none_lost(const float *value, size_t n)
+static bool none_lost(const float *value, size_t n)
 {
     size_t i = 0;
     while (i < n && memcmp(value + i, lost, sizeof *value))
@@ -349,9 +350,9 @@ void dd_h5_text(dd_h5_file *f, const char *name, const char *text, const char *l
 /* ---- reading ---- */
 
 /* A file from another program may have an array where one value is expected. */
-static int is_one(hid_t space)
+static bool is_one(hid_t space)
 {
-    int one = space >= 0 && H5Sget_simple_extent_npoints(space) == 1;
+    bool one = space >= 0 && H5Sget_simple_extent_npoints(space) == 1;
     if (space >= 0)
         H5Sclose(space);
     return one;
@@ -360,7 +361,7 @@ static int is_one(hid_t space)
 static dd_status read_attribute(hid_t file, const char *path, const char *name, hid_t type, void *out)
 {
     hid_t id = H5Aopen(file, name, H5P_DEFAULT);
-    int ok = id >= 0 && is_one(H5Aget_space(id)) && H5Aread(id, type, out) >= 0;
+    bool ok = id >= 0 && is_one(H5Aget_space(id)) && H5Aread(id, type, out) >= 0;
     if (id >= 0)
         H5Aclose(id);
     H5Eclear2(H5E_DEFAULT);
@@ -373,7 +374,7 @@ static dd_status read_attribute(hid_t file, const char *path, const char *name, 
 /* Whether the file can really hold n values of the dataset. Deflate, the strongest filter that a copy of our file may
  * use, packs at most 1032 bytes into one. A dataset with a larger size is damaged or forged, and reading it would fill
  * the memory. (H5Dget_storage_size is no help: it does not return on a forged chunk index.) */
-static int holds_values(hid_t set, hsize_t n)
+static bool holds_values(hid_t set, hsize_t n)
 {
     static const double densest = 1032;
     hid_t type = H5Dget_type(set), file = H5Iget_file_id(set);
@@ -386,13 +387,13 @@ static int holds_values(hid_t set, hsize_t n)
 }
 
 /* Whether the value of a scalar matches its checksum. Older files have no checksum. */
-static int matches_crc(hid_t set, const void *value, size_t size)
+static bool matches_crc(hid_t set, const void *value, size_t size)
 {
     uint32_t stored = 0;
     if (H5Aexists(set, crc_name) <= 0)
-        return 1;
+        return true;
     hid_t id = H5Aopen(set, crc_name, H5P_DEFAULT);
-    int ok = id >= 0 && is_one(H5Aget_space(id)) && H5Aread(id, H5T_NATIVE_UINT32, &stored) >= 0;
+    bool ok = id >= 0 && is_one(H5Aget_space(id)) && H5Aread(id, H5T_NATIVE_UINT32, &stored) >= 0;
     if (id >= 0)
         H5Aclose(id);
     return ok && stored == crc32(value, size);
@@ -473,8 +474,8 @@ char *dd_h5_read_text(hid_t file, const char *name)
 dd_status dd_h5_read_double(hid_t file, const char *path, const char *name, double *out)
 {
     hid_t set = open_scalar(file, name);
-    int ok = set >= 0 && H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0 &&
-             matches_crc(set, out, sizeof *out);
+    bool ok = set >= 0 && H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0 &&
+              matches_crc(set, out, sizeof *out);
     if (set >= 0)
         H5Dclose(set);
     return ok ? DD_OK : dd_h5_fail(DD_ERR_IO, "%s: %s is missing or damaged", path, name);
@@ -483,7 +484,7 @@ dd_status dd_h5_read_double(hid_t file, const char *path, const char *name, doub
 dd_status dd_h5_size(hid_t file, const char *path, const char *name, int rank, hsize_t size[DD_H5_RANK])
 {
     hid_t set = H5Dopen2(file, name, H5P_DEFAULT), space = set >= 0 ? H5Dget_space(set) : -1;
-    int ok = space >= 0 && H5Sget_simple_extent_ndims(space) == rank;
+    bool ok = space >= 0 && H5Sget_simple_extent_ndims(space) == rank;
     if (ok)
         H5Sget_simple_extent_dims(space, size, NULL);
     if (space >= 0)
@@ -505,8 +506,8 @@ dd_status dd_h5_read_floats(hid_t file, const char *path, const char *name, int 
     for (int i = 0; i < rank; i++)
         n *= size[i];
     hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
-    int ok = set >= 0 && holds_values(set, n) &&
-             H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0 && none_lost(out, (size_t)n);
+    bool ok = set >= 0 && holds_values(set, n) &&
+              H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0 && none_lost(out, (size_t)n);
     if (set >= 0)
         H5Dclose(set);
     return ok ? DD_OK : dd_h5_fail(DD_ERR_IO, "%s: %s is damaged; restore the file from a copy", path, name);

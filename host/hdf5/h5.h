@@ -16,6 +16,7 @@
 #define DD_H5_H
 
 #include <hdf5.h>
+#include <stdbool.h>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -50,7 +51,7 @@ void dd_h5_edit(dd_h5_file *f, const dd_output *out);
 /* Remove a group or dataset if it exists. */
 void dd_h5_remove(dd_h5_file *f, const char *name);
 /* Record a failure (with HDF5's or the disk's reason), unless one was recorded before. */
-void dd_h5_check(dd_h5_file *f, int ok, const char *what);
+void dd_h5_check(dd_h5_file *f, bool ok, const char *what);
 void dd_h5_flush(dd_h5_file *f);
 DD_CHECKED dd_status dd_h5_close(dd_h5_file *f);
 
@@ -65,7 +66,7 @@ typedef struct dd_h5_spec {
     int rank;
     hsize_t size[DD_H5_RANK];
     hsize_t chunk[DD_H5_RANK];         /* 0: the whole extent */
-    int grows;                         /* the first dimension is unlimited */
+    bool grows;                        /* the first dimension is unlimited */
     const char *dimension[DD_H5_RANK]; /* its dimension scales; NULL for a scale itself */
     const char *units, *long_name;
     const void *fill; /* fill value, also as _FillValue; NULL: none */

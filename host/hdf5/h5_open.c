@@ -1,6 +1,7 @@
 /* Opening an HDF5 file for reading, whatever state it is in. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,18 +48,18 @@ static dd_status read_start(const char *path, start *s)
 
 /* Flags in the superblock (version 3; HDF5 File Format Specification, II.A) of a file that a writer has open, or had
  * open when it was killed. H5Fopen without SWMR refuses such a file. */
-static int flag(const start *s, int bit)
+static bool flag(const start *s, int bit)
 {
     enum { VERSION = 8, FLAGS = 11 };
     return s->n > FLAGS && s->data[VERSION] == 3 && s->data[FLAGS] & bit;
 }
 
-static int write_flag(const start *s)
+static bool write_flag(const start *s)
 {
     return flag(s, 1);
 }
 
-static int swmr_flag(const start *s)
+static bool swmr_flag(const start *s)
 {
     return flag(s, 4);
 }
@@ -74,7 +75,7 @@ static uint64_t little_endian(const unsigned char *p, int bytes)
 /* Whether the objects of the global heap collection p[0..n) fill it exactly and each have their own index. Object:
  * index (2 bytes), references (2), reserved (4), size (8), data padded to 8; the size of object 0, free space, includes
  * this head. (HDF5 File Format Specification, III.E) */
-static int heap_is_whole(const unsigned char *p, size_t n)
+static bool heap_is_whole(const unsigned char *p, size_t n)
 {
     enum { COLLECTION_HEAD = 16, HEAD = 16 };
     unsigned char seen[65536 / 8] = {0};
@@ -83,7 +84,7 @@ static int heap_is_whole(const unsigned char *p, size_t n)
         unsigned index = (unsigned)little_endian(p + at, 2), bit = 1u << index % 8;
         uint64_t size = little_endian(p + at + 8, 8);
         if (size > n || seen[index / 8] & bit)
-            return 0;
+            return false;
         seen[index / 8] |= (unsigned char)bit;
         if (index == 0)
             return at + size == n;
@@ -94,7 +95,7 @@ static int heap_is_whole(const unsigned char *p, size_t n)
 
 /* Text is stored in global heaps. They have no checksum, and HDF5 1.10 does not check the sizes in them: a wrong size
  * would crash the program. */
-static int heaps_are_whole(const start *s)
+static bool heaps_are_whole(const start *s)
 {
     static const unsigned char mark[8] = {'G', 'C', 'O', 'L', 1};
     enum { SIZE = 8 };
@@ -103,9 +104,9 @@ static int heaps_are_whole(const start *s)
             continue;
         uint64_t size = little_endian(s->data + at + SIZE, 8);
         if (size < 16 || (at + size <= s->n && !heap_is_whole(s->data + at, (size_t)size)))
-            return 0;
+            return false;
     }
-    return 1;
+    return true;
 }
 
 /* HDF5's own locks are switched off where the file system has none, because some versions then fail. */

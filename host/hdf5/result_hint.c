@@ -3,16 +3,17 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 
-int dd_is_result_name(const char *name)
+bool dd_is_result_name(const char *name)
 {
     if (strncmp(name, "seed_", 5))
-        return 0;
+        return false;
     size_t digits = strspn(name + 5, "0123456789");
     return digits > 0 && !strcmp(name + 5 + digits, ".h5");
 }

@@ -7,10 +7,12 @@
 #ifndef DD_RESULT_HINT_H
 #define DD_RESULT_HINT_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 /* Whether a file of this name is a result or a log: seed_<digits>.h5 */
-int dd_is_result_name(const char *name);
+bool dd_is_result_name(const char *name);
 
 /* The first file with the name of a result in `folder` or up to two folders below it, malloc'ed; NULL if there is
  * none. */

@@ -2,6 +2,7 @@
 #include "metrics/kl.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,15 +29,15 @@ static int by_place(const void *left, const void *right)
 }
 
 /* Whether every point of sorted[n][2] has k other points with the same coordinates. */
-static int all_crowded(const float *sorted, uint32_t n, int k)
+static bool all_crowded(const float *sorted, uint32_t n, int k)
 {
     for (uint32_t first = 0, end = 0; first < n; first = end) {
         while (end < n && !by_place(sorted + 2 * (size_t)first, sorted + 2 * (size_t)end))
             end++;
         if (end - first <= (uint32_t)k)
-            return 0;
+            return false;
     }
-    return 1;
+    return true;
 }
 
 dd_status dd_check_measurable(const float *real, uint32_t n, int k)
@@ -48,7 +49,7 @@ dd_status dd_check_measurable(const float *real, uint32_t n, int k)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
     memcpy(sorted, real, 2 * (size_t)n * sizeof *sorted);
     qsort(sorted, n, 2 * sizeof *sorted, by_place);
-    int crowded = all_crowded(sorted, n, k);
+    bool crowded = all_crowded(sorted, n, k);
     free(sorted);
     if (!crowded)
         return DD_OK;
@@ -73,8 +74,8 @@ dd_status dd_kl_divergence(dd_pool *pool, const float *real, uint32_t n, const f
         status = dd_fail(DD_ERR_MEMORY, "out of memory for the KL divergence of %u points", n);
         goto done;
     }
-    DD_CHECK(dd_knn(pool, real, n, real, n, k, 1, rho));
-    DD_CHECK(dd_knn(pool, real, n, generated, m, k, 0, nu));
+    DD_CHECK(dd_knn(pool, real, n, real, n, k, true, rho));
+    DD_CHECK(dd_knn(pool, real, n, generated, m, k, false, nu));
     compensated logs = {0};
     uint32_t used = 0;
     for (uint32_t i = 0; i < n; i++) {

@@ -19,6 +19,7 @@
 
 #include <math.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/cancel.h"
@@ -64,7 +65,7 @@ static uint32_t first_position(const tree *t, int level, uint32_t j)
 
 /* Move the records of [first, end) whose key is below the pivot (with or_equal: not above it) to the front, and return
  * their end. The loop has no branch that the processor could predict wrongly. */
-INLINE uint32_t move_below(record *r, uint32_t first, uint32_t end, const int axis, float pivot, const int or_equal)
+INLINE uint32_t move_below(record *r, uint32_t first, uint32_t end, const int axis, float pivot, const bool or_equal)
 {
     for (uint32_t i = first; i < end; i++) {
         record moved = r[i];
@@ -96,13 +97,13 @@ INLINE void select_along(record *r, const int axis, uint32_t first, uint32_t end
         }
         int rank = (int)((uint64_t)(middle - first) * (uint32_t)drawn / n);
         float pivot = key[rank <= drawn / 2 ? rank + drawn / 8 : rank - drawn / 8];
-        uint32_t cut = move_below(r, first, end, axis, pivot, 0);
+        uint32_t cut = move_below(r, first, end, axis, pivot, false);
         if (middle < cut) {
             end = cut;
             continue;
         }
         if (cut == first) { /* the pivot is the least key: separate it and its equals, or the loop would not end */
-            cut = move_below(r, first, end, axis, pivot, 1);
+            cut = move_below(r, first, end, axis, pivot, true);
             if (middle < cut)
                 return;
         }
@@ -189,7 +190,7 @@ INLINE mask below(pair a, pair b)
 {
     return (mask)(a < b);
 }
-INLINE int any(mask m)
+INLINE bool any(mask m)
 {
     pair_bits b = (pair_bits)m;
     return (b[0] | b[1]) != 0;
@@ -237,7 +238,7 @@ INLINE double gap(const block *q, const box *b)
 }
 
 /* Whether the box is closer to some query than that query's k-th neighbour so far. */
-INLINE int matters(const block *q, const box *b)
+INLINE bool matters(const block *q, const box *b)
 {
     pair low_x = both(b->low[0]), low_y = both(b->low[1]), high_x = both(b->high[0]), high_y = both(b->high[1]);
     mask closer = {0};
@@ -447,7 +448,7 @@ static void work(void *argument, const dd_team *team)
 }
 
 dd_status dd_knn(dd_pool *pool, const float *query, uint32_t queries, const float *point, uint32_t n, int k,
-                 int exclude_self, double *distance)
+                 bool exclude_self, double *distance)
 {
     uint32_t others = exclude_self && n ? n - 1 : n;
     if (k < 1 || (uint32_t)k > others)

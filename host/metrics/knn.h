@@ -2,6 +2,7 @@
 #ifndef DD_KNN_H
 #define DD_KNN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -13,6 +14,6 @@
  * be idle. Only the calling thread works if pool is NULL or the search is small. DD_ERR_DATA if there are fewer than k
  * points to find; DD_ERR_MEMORY, DD_STOPPED (cancel.h). */
 DD_CHECKED dd_status dd_knn(dd_pool *pool, const float *query, uint32_t queries, const float *point, uint32_t n, int k,
-                            int exclude_self, double *distance);
+                            bool exclude_self, double *distance);
 
 #endif

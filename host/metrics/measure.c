@@ -5,6 +5,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -183,7 +184,7 @@ dd_status dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const
     }
     dd_pool_phase(pool, "measuring");
     dd_pool_run(pool, measure_items, &m);
-    int cancelled = dd_cancelled();
+    bool cancelled = dd_cancelled();
     *measured = m.failed < m.count ? m.failed : m.count;
     for (int i = 0; i < m.count; i++) {
         const sample_set *s = &m.set[i];

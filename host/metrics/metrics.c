@@ -1,17 +1,18 @@
 /* The table of metrics. */
 #include "metrics/metrics.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #define METRIC(member) .name = #member, .offset = offsetof(dd_metrics, member)
 
 const dd_metric_info dd_metric_table[] = {
     {METRIC(training_time), .unit = "s", .long_name = "wall time of training, of the ensemble / replicas",
-     .in_final_info = 1, .place = 6, .title = "training", .title_unit = "s", .better = DD_LOW,
+     .in_final_info = true, .place = 6, .title = "training", .title_unit = "s", .better = DD_LOW,
      .meaning = "Time of training, per run. Where runs were trained together, the whole time divided by their number, "
                 "so it has no spread."},
     {METRIC(eval_loss), .unit = "1", .long_name = "mean squared error of the predicted noise on the training set",
-     .in_final_info = 1, .place = 4, .title = "training loss", .better = DD_LOW_LOSS,
+     .in_final_info = true, .place = 4, .title = "training loss", .better = DD_LOW_LOSS,
      .meaning = "Mean squared error of the prediction, on training points. Smaller is better, among runs that predict "
                 "the same thing with the same noise; it says little about samples."},
     {METRIC(heldout_loss), .unit = "1", .long_name = "mean squared error of the predicted noise on fresh points",
@@ -19,10 +20,10 @@ const dd_metric_info dd_metric_table[] = {
      .meaning =
          "The same on fresh points. Much larger than the training loss: the run has learned its points by heart."},
     {METRIC(inference_time), .unit = "s", .long_name = "wall time of sampling, of the ensemble / replicas",
-     .in_final_info = 1, .place = 7, .title = "sampling", .title_unit = "s", .better = DD_LOW,
+     .in_final_info = true, .place = 7, .title = "sampling", .title_unit = "s", .better = DD_LOW,
      .meaning = "Time of generating all samples once."},
     {METRIC(kl_divergence), .unit = "bit", .long_name = "nearest-neighbour estimate of KL(real || generated)",
-     .in_final_info = 1, .place = 1, .title = "KL divergence", .title_unit = "bit", .better = DD_LOW,
+     .in_final_info = true, .place = 1, .title = "KL divergence", .title_unit = "bit", .better = DD_LOW,
      .meaning = "How much the samples' distribution differs from the data's, estimated from distances to nearest "
                 "neighbours. 0 is no difference; the estimate is a little above or below 0 even for perfect samples: "
                 "compare with the row floor."},

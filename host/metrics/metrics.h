@@ -8,6 +8,7 @@
 #ifndef DD_METRICS_H
 #define DD_METRICS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Everything that `train` and `evaluate` measure for one replica. NaN if a metric does not apply. */
@@ -41,8 +42,8 @@ typedef enum dd_better {
 typedef struct dd_metric_info {
     const char *name, *unit, *long_name;
     size_t offset;
-    int in_final_info; /* one of the reference's four */
-    int place;         /* among those that tables show unasked, from 1; 0: it must be asked for */
+    bool in_final_info; /* one of the reference's four */
+    int place;          /* among those that tables show unasked, from 1; 0: it must be asked for */
     /* For the report: the head of its column (NULL: its name, and nothing is explained), the unit there ("%": the value
      * times 100; NULL: none), and what it is in plain words, with what perfect samples get. */
     const char *title, *title_unit;

@@ -2,18 +2,19 @@
 #include "metrics/modes.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/error.h"
 
 static const double good_sigmas = 3., off_sigmas = 6., off_outside = .02, captured_part = 5., reach = 3.;
 
-static int is_good(dd_region_kind kind, double distance)
+static bool is_good(dd_region_kind kind, double distance)
 {
     return distance <= (kind == DD_REGION_GAUSSIAN || kind == DD_REGION_CURVE ? good_sigmas : 0.);
 }
 
-static int is_off(dd_region_kind kind, double distance)
+static bool is_off(dd_region_kind kind, double distance)
 {
     return distance > (kind == DD_REGION_GAUSSIAN || kind == DD_REGION_CURVE ? off_sigmas : off_outside);
 }

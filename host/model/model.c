@@ -1,6 +1,7 @@
 #include "model/model.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@ static int add_tensor(dd_model *m, const char *tower, const char *position, cons
 }
 
 /* position: the layer's place in the reference's nn.Sequential, for instance "0" or "1.ff". */
-static void add_layer(dd_model *m, dd_tower *tower, const char *position, int in, int out, int activate, int residual)
+static void add_layer(dd_model *m, dd_tower *tower, const char *position, int in, int out, bool activate, bool residual)
 {
     dd_layer *layer = &tower->layer[tower->layers++];
     layer->in = in;
@@ -44,7 +45,7 @@ static void add_head(dd_model *m, dd_tower *tower, int position, int in, dd_widt
     for (int i = 0; i <= widths.count; i++) {
         int width = i < widths.count ? widths.width[i] : out;
         snprintf(text, sizeof text, "%d", position + 2 * i);
-        add_layer(m, tower, text, in, width, 1, 0);
+        add_layer(m, tower, text, in, width, true, false);
         in = width;
     }
 }
@@ -57,11 +58,11 @@ static void add_expert(dd_model *m, int number)
         snprintf(tower->name, sizeof tower->name, "network");
     else
         snprintf(tower->name, sizeof tower->name, "expert%c", '0' + number);
-    add_layer(m, tower, "0", m->input_width, c->hidden_width, 0, 0);
+    add_layer(m, tower, "0", m->input_width, c->hidden_width, false, false);
     for (int i = 1; i <= c->hidden_depth; i++) {
         char text[16];
         snprintf(text, sizeof text, "%d.ff", i);
-        add_layer(m, tower, text, c->hidden_width, c->hidden_width, 1, 1);
+        add_layer(m, tower, text, c->hidden_width, c->hidden_width, true, true);
     }
     add_head(m, tower, c->hidden_depth + 2, c->hidden_width, c->expert_head, 2);
 }
@@ -74,7 +75,7 @@ static void add_gate(dd_model *m)
     dd_widths rest = {.count = c->gate_layers.count - 1};
     for (int i = 0; i < rest.count; i++)
         rest.width[i] = c->gate_layers.width[i + 1];
-    add_layer(m, tower, "0", m->input_width, c->gate_layers.width[0], 0, 0);
+    add_layer(m, tower, "0", m->input_width, c->gate_layers.width[0], false, false);
     add_head(m, tower, 2, c->gate_layers.width[0], rest, m->gates);
 }
 

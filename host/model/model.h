@@ -20,6 +20,7 @@
 #ifndef DD_MODEL_H
 #define DD_MODEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,7 +49,7 @@ typedef struct dd_tensor {
 
 typedef struct dd_layer {
     int in, out;
-    int activate, residual;
+    bool activate, residual;
     int weight, bias; /* indices into dd_model.tensor */
 } dd_layer;
 

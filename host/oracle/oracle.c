@@ -1,6 +1,7 @@
 #include "oracle/oracle.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,8 +129,8 @@ static void exponents(const dd_block *b, const dd_sum_at *at, double *least, dou
     }
 }
 
-/* E[eps | x_t = x] with the atoms of one level. Returns 0 if x is too far away for this level. */
-static int predict_point(lens *l, const dd_level *level, const double *x, double *noise)
+/* E[eps | x_t = x] with the atoms of one level. Returns false if x is too far away for this level. */
+static bool predict_point(lens *l, const dd_level *level, const double *x, double *noise)
 {
     const dd_oracle *o = l->oracle;
     double certain = -INFINITY, top = -INFINITY, nearest = INFINITY, total = 0., sum[2] = {0., 0.};
@@ -153,7 +154,7 @@ static int predict_point(lens *l, const dd_level *level, const double *x, double
         nearest = least < nearest ? least : nearest;
     }
     if (level->width > 0. && nearest > far_out)
-        return 0;
+        return false;
     double cut = certain + log(negligible / (level->blocks + 1.));
     for (int i = 0; i < level->blocks; i++) {
         const dd_block *b = &level->block[i];
@@ -181,7 +182,7 @@ static int predict_point(lens *l, const dd_level *level, const double *x, double
     }
     noise[0] = sum[0] / total;
     noise[1] = sum[1] / total;
-    return 1;
+    return true;
 }
 
 /* n points at timestep t. */

@@ -1,6 +1,7 @@
 #include "oracle/oracle_atoms.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,7 +132,8 @@ static void interpolate(filling *f, const int *order, int count, const dd_block 
 
 static dd_status emit(filling *f, const int *order, int count, const dd_block *box, double weight, const int q[2])
 {
-    int replaced = q[0] <= NODES && q[1] <= NODES && q[0] * q[1] < count, atoms = replaced ? q[0] * q[1] : count;
+    bool replaced = q[0] <= NODES && q[1] <= NODES && q[0] * q[1] < count;
+    int atoms = replaced ? q[0] * q[1] : count;
     dd_block *block = add_block(f, atoms);
     if (!block)
         return dd_fail(DD_ERR_MEMORY, "out of memory for the distribution of %s", f->truth->name);
@@ -212,7 +214,7 @@ static dd_status fill(filling *f, int *order, int count)
 
 /* ---- classes ---- */
 
-int dd_atom_is_box(const dd_atom *a)
+bool dd_atom_is_box(const dd_atom *a)
 {
     return a->half[0] > 0. || a->half[1] > 0.;
 }

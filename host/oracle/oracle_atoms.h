@@ -10,6 +10,8 @@
 #ifndef DD_ORACLE_ATOMS_H
 #define DD_ORACLE_ATOMS_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "data/truth.h"
 
@@ -43,7 +45,7 @@ typedef struct dd_arrangement {
     dd_level *level; /* by increasing width; the first is exact for any noise */
 } dd_arrangement;
 
-int dd_atom_is_box(const dd_atom *atom); /* else a Gaussian */
+bool dd_atom_is_box(const dd_atom *atom); /* else a Gaussian */
 
 DD_CHECKED dd_status dd_arrange(const dd_truth *truth, dd_arrangement *arrangement);
 void dd_arrangement_free(dd_arrangement *arrangement);

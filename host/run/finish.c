@@ -1,5 +1,6 @@
 /* After training: evaluate, sample, measure, and write the result of each run. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,7 +115,7 @@ static dd_status measure_ensemble(const dd_plan *plan, dd_ensemble *e, measureme
 }
 
 /* The last step's update may have made the parameters NaN, and no loss shows that. */
-static int all_finite(const measurement *m, int i, size_t n)
+static bool all_finite(const measurement *m, int i, size_t n)
 {
     return isfinite(m->eval_loss[i]) && isfinite(m->heldout_loss[i]) &&
            dd_all_finite(m->samples.x + 2 * n * (size_t)i, 2 * n);

@@ -3,6 +3,7 @@
 #define DD_JOB_H
 
 #include <signal.h>
+#include <stdbool.h>
 
 #include "backend/backend.h"
 
@@ -25,7 +26,7 @@ typedef struct dd_job {
     const char *out;
     const volatile sig_atomic_t *stop; /* becomes the number of a signal when the user wants to stop; may be NULL */
     volatile sig_atomic_t *checkpoint; /* the same for a checkpoint now; dd_train resets it to 0; may be NULL */
-    int acknowledge;                   /* report a signal to stop immediately on standard error (signals.h) */
+    bool acknowledge;                  /* report a signal to stop immediately on standard error (signals.h) */
     void (*progress)(void *user, const dd_progress *progress); /* after every block; may be NULL */
     void (*message)(void *user, const char *line);             /* receives messages, one line each; may be NULL */
     void *user;

@@ -1,5 +1,6 @@
 #include "run/loaded_run.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/pool.h"
@@ -93,10 +94,10 @@ static dd_status generate_again(const char *path, const dd_header *h, dd_points 
                    path, h->dataset);
 }
 
-dd_status dd_loaded_points(const char *path, const dd_loaded *s, const char *asked, dd_points *points, int *same)
+dd_status dd_loaded_points(const char *path, const dd_loaded *s, const char *asked, dd_points *points, bool *same)
 {
     const dd_data_config *data = &s->header.config.data;
-    *same = 1;
+    *same = true;
     if (!asked)
         return *s->header.dataset_path ? read_again(path, &s->header, points)
                                        : generate_again(path, &s->header, points);
@@ -108,7 +109,7 @@ dd_status dd_loaded_points(const char *path, const dd_loaded *s, const char *ask
 dd_status dd_loaded_own_points(const char *command, const char *path, const dd_loaded *s, const char *asked,
                                dd_points *points)
 {
-    int same;
+    bool same;
     DD_TRY(dd_loaded_points(path, s, asked, points, &same));
     if (same)
         return DD_OK;
@@ -124,7 +125,7 @@ static dd_status sample(const char *path, const dd_loaded *s, const dd_points *t
     if (s->header.config.sampling.start == DD_START_NORMAL)
         return dd_ensemble_sample(s->ensemble, DD_STATE_EMA, &seed, n, samples);
     dd_points made = {0};
-    int same;
+    bool same;
     if (!training)
         DD_TRY(dd_loaded_points(path, s, NULL, &made, &same));
     float *start;

@@ -2,6 +2,8 @@
 #ifndef DD_LOADED_RUN_H
 #define DD_LOADED_RUN_H
 
+#include <stdbool.h>
+
 #include "store/store.h"
 
 typedef struct dd_loaded {
@@ -23,7 +25,7 @@ void dd_loaded_close(dd_loaded *stored);
  * says whether they are the training points. With `asked` NULL: DD_ERR_IO if the training file does not exist any more,
  * DD_ERR_CONFLICT if it has changed, DD_ERR_USAGE if the run does not know the file. */
 DD_CHECKED dd_status dd_loaded_points(const char *path, const dd_loaded *stored, const char *asked, dd_points *points,
-                                      int *same);
+                                      bool *same);
 
 /* The same if only the run's own points are allowed: DD_ERR_USAGE, with the command's name, for others. */
 DD_CHECKED dd_status dd_loaded_own_points(const char *command, const char *path, const dd_loaded *stored,

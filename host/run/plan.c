@@ -1,6 +1,7 @@
 /* Plans the rest of a job: which runs are finished, which resume from a checkpoint, and which train together. */
 #include <math.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ void dd_tell(const dd_job *job, const char *format, ...)
         job->message(job->user, line);
 }
 
-static int exists(const char *path)
+static bool exists(const char *path)
 {
     return access(path, F_OK) == 0;
 }
@@ -112,7 +113,7 @@ static dd_status inspect(const dd_job *job, dd_work *w)
     }
     if (w->finished) {
         char points[256];
-        int network;
+        bool network;
         DD_TRY(dd_result_points(w->result, points, sizeof points, &network));
         if (!network)
             return dd_fail(DD_ERR_CONFLICT,
@@ -244,7 +245,7 @@ static dd_status open_datasets(dd_plan *plan)
     return status;
 }
 
-static int holds(const dd_work *w, int step)
+static bool holds(const dd_work *w, int step)
 {
     return w->step[0] == step || w->step[1] == step;
 }

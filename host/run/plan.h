@@ -3,6 +3,8 @@
 #ifndef DD_PLAN_H
 #define DD_PLAN_H
 
+#include <stdbool.h>
+
 #include "base/lock.h"
 #include "run/job.h"
 #include "store/store.h"
@@ -14,12 +16,12 @@ typedef struct dd_work {
     const dd_points *points;   /* training set */
     char *result, *checkpoint; /* paths */
     dd_lock *lock;
-    int finished;
+    bool finished;
     int step[2];          /* steps from which it can resume, newest first; { 0, -1 } to start */
     int start;            /* the chosen one */
     double training_time; /* s, up to the newest checkpoint */
     dd_log *log;
-    int failed; /* its numbers became NaN or infinite; the other runs of its ensemble are still trained */
+    bool failed; /* its numbers became NaN or infinite; the other runs of its ensemble are still trained */
 } dd_work;
 
 /* The outcome of the job so far. */

@@ -1,6 +1,7 @@
 #include "run/trainer.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,7 +172,7 @@ static dd_status leave_out_failed(session *s, const dd_train_log *block)
         if (bad < 0)
             continue;
         dd_note_failure(s->plan, fail_at_step(s, block, r, bad));
-        w->failed = 1;
+        w->failed = true;
         DD_TRY(dd_log_close(w->log));
         w->log = NULL;
     }
@@ -257,7 +258,7 @@ static int flag(const volatile sig_atomic_t *signal)
     return signal ? *signal : 0;
 }
 
-static int is_checkpoint_due(const session *s)
+static bool is_checkpoint_due(const session *s)
 {
     const dd_training_config *t = &s->plan->job->config->training;
     return s->step >= t->steps || s->step - s->checkpoint_step >= t->checkpoint_every;
@@ -322,7 +323,7 @@ static dd_status run_ensemble(const dd_plan *plan, int number, int first, int en
     dd_status status = set_up(&s);
     if (!status && ((status = train(&s)) || !living(&s)))
         dd_ignore(dd_ensemble_wait(s.ensemble)); /* a block may still be running; its results are not needed */
-    dd_signals_acknowledge(0);
+    dd_signals_acknowledge(false);
     dd_status closed = close_logs(&s);
     if (!status)
         status = closed;

@@ -5,6 +5,7 @@
  * was left by a killed writer.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,7 +110,7 @@ static dd_status cannot_be_used(dd_status status)
 
 /* *step becomes the step of a good checkpoint file of this run; -1 if `path` is missing, or if it is not good and may
  * be a `leftover`. */
-static dd_status step_of(const char *path, const dd_run *run, int leftover, int *step)
+static dd_status step_of(const char *path, const dd_run *run, bool leftover, int *step)
 {
     dd_header header;
     *step = -1;
@@ -145,9 +146,9 @@ dd_status dd_checkpoint_steps(const char *path, const dd_run *run, int steps[2])
     char *next = dd_path_with(path, ".next");
     if (!next)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    dd_status status = step_of(path, run, 0, &steps[0]);
+    dd_status status = step_of(path, run, false, &steps[0]);
     if (!status)
-        status = step_of(next, run, 1, &steps[1]);
+        status = step_of(next, run, true, &steps[1]);
     free(next);
     return status;
 }

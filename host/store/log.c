@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +81,7 @@ static size_t column_size(column c)
 {
     return H5Tget_size(column_type(c));
 }
-static int in_gate(column c)
+static bool in_gate(column c)
 {
     return c >= GATE_STEP;
 }
@@ -133,7 +134,7 @@ void dd_write_log_layout(dd_h5_file *f, const dd_run *run, const dd_model *model
                         .rank = rank_of((column)c, row),
                         .size = {0, batch, row.gates},
                         .chunk = {in_gate((column)c) && t->gate_every > 1 ? 1 : chunk, batch, row.gates},
-                        .grows = 1,
+                        .grows = true,
                         .dimension = {scale                ? NULL
                                       : in_gate((column)c) ? "/gate/train/step"
                                                            : "/train/step",
@@ -155,22 +156,22 @@ void dd_write_log_layout(dd_h5_file *f, const dd_run *run, const dd_model *model
 /* ---- rows ---- */
 
 /* Read or write `rows` rows from `first` on. */
-static int transfer(hid_t set, column c, hsize_t first, hsize_t rows, row_shape row, int writing, void *data)
+static bool transfer(hid_t set, column c, hsize_t first, hsize_t rows, row_shape row, bool writing, void *data)
 {
     hsize_t start[3] = {first, 0, 0}, count[3] = {rows, row.batch, row.gates};
     hid_t space = H5Dget_space(set), memory = H5Screate_simple(rank_of(c, row), count, NULL);
-    int ok = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
-             (writing ? H5Dwrite(set, column_type(c), memory, space, H5P_DEFAULT, data)
-                      : H5Dread(set, column_type(c), memory, space, H5P_DEFAULT, data)) >= 0;
+    bool ok = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
+              (writing ? H5Dwrite(set, column_type(c), memory, space, H5P_DEFAULT, data)
+                       : H5Dread(set, column_type(c), memory, space, H5P_DEFAULT, data)) >= 0;
     H5Sclose(memory);
     H5Sclose(space);
     return ok;
 }
 
-static int append(hid_t set, column c, hsize_t first, hsize_t rows, row_shape row, const void *data)
+static bool append(hid_t set, column c, hsize_t first, hsize_t rows, row_shape row, const void *data)
 {
     hsize_t size[3] = {first + rows, row.batch, row.gates};
-    return H5Dset_extent(set, size) >= 0 && transfer(set, c, first, rows, row, 1, (void *)data);
+    return H5Dset_extent(set, size) >= 0 && transfer(set, c, first, rows, row, true, (void *)data);
 }
 
 /* A column that is copied from an old log to a new one. */
@@ -188,9 +189,9 @@ static hsize_t rows_there(hid_t set, column c, row_shape shape)
     hsize_t size[DD_H5_RANK] = {0};
     int rank = rank_of(c, shape);
     hid_t space = set >= 0 ? H5Dget_space(set) : -1;
-    int fits = space >= 0 && H5Sget_simple_extent_ndims(space) == rank &&
-               H5Sget_simple_extent_dims(space, size, NULL) >= 0 && (rank < 2 || size[1] == shape.batch) &&
-               (rank < 3 || size[2] == shape.gates);
+    bool fits = space >= 0 && H5Sget_simple_extent_ndims(space) == rank &&
+                H5Sget_simple_extent_dims(space, size, NULL) >= 0 && (rank < 2 || size[1] == shape.batch) &&
+                (rank < 3 || size[2] == shape.gates);
     if (space >= 0)
         H5Sclose(space);
     return fits ? size[0] : 0;
@@ -229,7 +230,7 @@ static void copy_rows(dd_h5_file *f, const copying *k, const char *from_path, dd
     hsize_t block = (hsize_t)dd_log_chunk(k->training), lost = 0;
     for (hsize_t row = 0; row < k->rows && !f->status; row += block) {
         hsize_t count = k->rows - row < block ? k->rows - row : block;
-        int read = k->there >= row + count && transfer(k->source, k->c, row, count, k->shape, 0, data);
+        bool read = k->there >= row + count && transfer(k->source, k->c, row, count, k->shape, false, data);
         if (!read && !loss) {
             f->status = fail_damaged(k, from_path);
             return;

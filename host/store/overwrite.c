@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,48 +20,48 @@ typedef struct beginning {
     size_t n;
 } beginning;
 
-static int starts_with(const beginning *b, const char *text)
+static bool starts_with(const beginning *b, const char *text)
 {
     return b->n >= strlen(text) && !strncasecmp(b->text, text, strlen(text));
 }
 
-static int has(const beginning *b, const char *text)
+static bool has(const beginning *b, const char *text)
 {
     return memmem(b->text, b->n, text, strlen(text)) != NULL;
 }
 
 /* Recognised by the length of its header, which is longer than NumPy's. */
-static int is_npy_of_points(const beginning *b)
+static bool is_npy_of_points(const beginning *b)
 {
     return b->n > 10 && starts_with(b, "\x93NUMPY") && (unsigned char)b->text[8] == DD_NPY_HEADER && !b->text[9] &&
            has(b, "'<f4'") && has(b, ", 2), }");
 }
 
-static int is_table(const beginning *b)
+static bool is_table(const beginning *b)
 {
     return starts_with(b, "Mean ± standard deviation over ") || starts_with(b, "One seed each (n = 1)") ||
            starts_with(b, "run,dataset,metric,unit,mean,sd,n\n");
 }
 
-static int is_page(const beginning *b)
+static bool is_page(const beginning *b)
 {
     return starts_with(b, "<!doctype html>") && has(b, "<title>dualdiff report");
 }
 
 /* The experiment's own final_info.json has the same keys and also "final_info_dict". */
-static int is_summary(const beginning *b)
+static bool is_summary(const beginning *b)
 {
     return starts_with(b, "{") && has(b, "{\"means\": {") && !has(b, "final_info_dict");
 }
 
-static int is_hdf5(const beginning *b)
+static bool is_hdf5(const beginning *b)
 {
     return starts_with(b, "\x89HDF\r\n");
 }
 
 static const struct {
     const char *what;
-    int (*is_ours)(const beginning *);
+    bool (*is_ours)(const beginning *);
 } kinds[] = {
     [DD_WRITES_TABLE] = {"a table of `dualdiff compare`", is_table},
     [DD_WRITES_PAGE] = {"a page of `dualdiff report`", is_page},
@@ -121,7 +122,7 @@ static dd_status check_points(const char *path, const beginning *b)
 }
 
 /* Whether nothing can be lost: there is no file, the file is empty, or writing does not replace it. */
-static int is_nothing(const char *path)
+static bool is_nothing(const char *path)
 {
     struct stat there;
     if (stat(path, &there))
@@ -129,7 +130,7 @@ static int is_nothing(const char *path)
     return S_ISDIR(there.st_mode) || !there.st_size || dd_path_is_stream(path);
 }
 
-dd_status dd_overwrite_check(const char *path, dd_written_kind kind, int overwrite)
+dd_status dd_overwrite_check(const char *path, dd_written_kind kind, bool overwrite)
 {
     beginning b;
     if (overwrite || is_nothing(path))
@@ -140,10 +141,10 @@ dd_status dd_overwrite_check(const char *path, dd_written_kind kind, int overwri
     return kinds[kind].is_ours && kinds[kind].is_ours(&b) ? DD_OK : refuse(path, kinds[kind].what);
 }
 
-dd_status dd_overwrite_check_draw(const char *path, const char *points, int overwrite)
+dd_status dd_overwrite_check_draw(const char *path, const char *points, bool overwrite)
 {
     char there[256];
-    int network;
+    bool network;
     if (is_nothing(path))
         return DD_OK;
     if (dd_result_points(path, there, sizeof there, &network))

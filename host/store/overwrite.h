@@ -10,6 +10,8 @@
 #ifndef DD_OVERWRITE_H
 #define DD_OVERWRITE_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 /* The option's entry in a command's table. */
@@ -29,10 +31,10 @@ typedef enum dd_written_kind {
     DD_WRITES_UNKNOWN  /* files that cannot be recognised: they are never replaced */
 } dd_written_kind;
 
-DD_CHECKED dd_status dd_overwrite_check(const char *path, dd_written_kind kind, int overwrite);
+DD_CHECKED dd_status dd_overwrite_check(const char *path, dd_written_kind kind, bool overwrite);
 
 /* For results without a network (`floor`, `oracle`, `evaluate --out`), with `points` as for dd_result_write_samples. A
  * file that contains a network is never replaced. */
-DD_CHECKED dd_status dd_overwrite_check_draw(const char *path, const char *points, int overwrite);
+DD_CHECKED dd_status dd_overwrite_check_draw(const char *path, const char *points, bool overwrite);
 
 #endif

@@ -1,5 +1,6 @@
 /* Writes and reads the result of a finished run. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,7 +204,7 @@ static dd_status open_result(const char *path, dd_header *header, hid_t *file)
     return dd_h5_open(path, file);
 }
 
-dd_status dd_result_points(const char *path, char *points, size_t size, int *network)
+dd_status dd_result_points(const char *path, char *points, size_t size, bool *network)
 {
     hid_t file;
     dd_header header;
@@ -278,7 +279,7 @@ dd_status dd_result_read_samples(const char *path, float **x, uint32_t *n)
 
 /* ---- samples in a separate file ---- */
 
-int dd_samples_print(FILE *file, const float *x, const float *gate, int gates, uint32_t n)
+bool dd_samples_print(FILE *file, const float *x, const float *gate, int gates, uint32_t n)
 {
     int columns = gate ? gates : 0;
     fprintf(file, "x1,x2%s", columns == 1 ? ",gate" : "");

@@ -26,6 +26,7 @@
 #ifndef DD_STORE_H
 #define DD_STORE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "backend/backend.h"
@@ -159,7 +160,7 @@ DD_CHECKED dd_status dd_result_write_samples(const char *path, const dd_run *run
 
 /* What the points of a result are: the text `points` above, or a text for points of a network. *network says whether
  * the file contains a network; a log or a checkpoint counts as one with a network. */
-DD_CHECKED dd_status dd_result_points(const char *path, char *points, size_t size, int *network);
+DD_CHECKED dd_status dd_result_points(const char *path, char *points, size_t size, bool *network);
 
 /* Add the metrics that are not NaN to a result that does not have them yet. The whole file is replaced. */
 DD_CHECKED dd_status dd_result_add_metrics(const char *path, const dd_metrics *metrics);
@@ -182,7 +183,7 @@ enum { DD_NPY_HEADER = 192 - 10 };
 DD_CHECKED dd_status dd_samples_write(const char *path, const dd_run *run, const float *x, const float *gate, int gates,
                                       uint32_t n);
 
-/* Write CSV with a header: x1, x2 and the weights (one: gate; more: gate1 ..). Returns 0 when the stream failed. */
-int dd_samples_print(FILE *file, const float *x, const float *gate, int gates, uint32_t n);
+/* Write CSV with a header: x1, x2 and the weights (one: gate; more: gate1 ..). Returns false when the stream failed. */
+bool dd_samples_print(FILE *file, const float *x, const float *gate, int gates, uint32_t n);
 
 #endif

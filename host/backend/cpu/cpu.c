@@ -1,6 +1,7 @@
 /* The CPU backend's table of operations: the processor, ensembles, and their state in and out. */
 #include "backend/cpu/cpu.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,5 +178,5 @@ const dd_backend_ops dd_cpu_ops = {
     .evaluate = dd_cpu_evaluate,
     .sample = dd_cpu_sample,
     .predict = dd_cpu_predict,
-    .synchronous = 1, /* dd_cpu_train is synchronous, too */
+    .synchronous = true, /* dd_cpu_train is synchronous, too */
 };

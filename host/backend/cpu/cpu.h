@@ -11,6 +11,8 @@
 #ifndef DD_CPU_H
 #define DD_CPU_H
 
+#include <stdbool.h>
+
 #include "backend/backend_ops.h"
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/layout.h"
@@ -74,8 +76,8 @@ DD_CHECKED dd_status dd_cpu_embedding_create(const dd_model *model, int timestep
                                              dd_cpu_embedding *embedding);
 void dd_cpu_embedding_free(dd_cpu_embedding *embedding);
 
-/* With for_training 0, the layers of a tower alternate between two pairs of buffers. */
-DD_CHECKED dd_status dd_cpu_activations_create(const dd_cpu_layout *layout, int rows, int for_training,
+/* Without for_training, the layers of a tower alternate between two pairs of buffers. */
+DD_CHECKED dd_status dd_cpu_activations_create(const dd_cpu_layout *layout, int rows, bool for_training,
                                                dd_cpu_activations *activations);
 void dd_cpu_activations_free(dd_cpu_activations *activations);
 

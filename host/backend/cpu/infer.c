@@ -2,6 +2,7 @@
  * buffers that stay in its cache. A point's numbers do not depend on the other points.
  */
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,7 +65,7 @@ static dd_status pass_create(const dd_ensemble *e, pass *p)
     dd_status status = p->lanes ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for sampling");
     p->threads = dd_pool_threads(e->context->pool);
     for (int i = 0; i < p->threads && !status; i++) {
-        status = dd_cpu_activations_create(&e->layout, CHUNK, 0, &p->lanes[i].activations);
+        status = dd_cpu_activations_create(&e->layout, CHUNK, false, &p->lanes[i].activations);
         p->lanes[i].scratch = dd_aligned_zeros(2 * (size_t)e->embedding.half_padded, sizeof *p->lanes[i].scratch);
         if (!status && !p->lanes[i].scratch)
             status = dd_fail(DD_ERR_MEMORY, "out of memory for sampling");

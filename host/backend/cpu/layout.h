@@ -9,6 +9,8 @@
 #ifndef DD_CPU_LAYOUT_H
 #define DD_CPU_LAYOUT_H
 
+#include <stdbool.h>
+
 #include "backend/cpu/kernels.h"
 #include "base/error.h"
 #include "model/model.h"
@@ -20,7 +22,7 @@ static inline int dd_pad(int n)
 
 typedef struct dd_cpu_layer {
     int in, out; /* padded */
-    int residual;
+    bool residual;
     size_t weight, bias; /* offsets in the packed vector */
     size_t transposed;   /* offset in the transposed copy; the first layer has none */
     int weight_tensor, bias_tensor;

@@ -1,5 +1,6 @@
 /* Forward and backward through the towers. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,7 +113,7 @@ void dd_cpu_embed(const dd_cpu_embedding *e, const dd_kernels *kernels, const fl
 
 /* ---- buffers ---- */
 
-static void take_tower(const dd_cpu_tower *tower, int t, int for_training, dd_cpu_activations *a, dd_arena *arena)
+static void take_tower(const dd_cpu_tower *tower, int t, bool for_training, dd_cpu_activations *a, dd_arena *arena)
 {
     int widest = 0;
     for (int i = 0; i < tower->layers; i++)
@@ -131,14 +132,14 @@ static void take_tower(const dd_cpu_tower *tower, int t, int for_training, dd_cp
     }
 }
 
-static void take_activations(const dd_cpu_layout *layout, int for_training, dd_cpu_activations *a, dd_arena *arena)
+static void take_activations(const dd_cpu_layout *layout, bool for_training, dd_cpu_activations *a, dd_arena *arena)
 {
     DD_TAKE(arena, a->embedded, (size_t)layout->x_width / DD_PANEL * a->stride);
     for (int t = 0; t < layout->towers; t++)
         take_tower(&layout->tower[t], t, for_training, a, arena);
 }
 
-dd_status dd_cpu_activations_create(const dd_cpu_layout *layout, int rows, int for_training, dd_cpu_activations *a)
+dd_status dd_cpu_activations_create(const dd_cpu_layout *layout, int rows, bool for_training, dd_cpu_activations *a)
 {
     dd_arena arena = {0};
     memset(a, 0, sizeof *a);

@@ -12,6 +12,7 @@
  * cost nothing. All threads together train the remaining replicas, one at a time.
  */
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,7 +55,7 @@ typedef struct dd_cpu_workspace {
     int32_t *timestep;
 } dd_cpu_workspace;
 
-static int diverse_inside(const dd_ensemble *e)
+static bool diverse_inside(const dd_ensemble *e)
 {
     return e->head.training->diversity_layer == DD_DIVERSITY_OF_HIDDEN;
 }
@@ -118,7 +119,7 @@ static dd_status workspace_create(const dd_ensemble *e, int threads, dd_cpu_work
     if (!w)
         return dd_fail(DD_ERR_MEMORY, "out of memory for training");
     int batch = e->head.training->batch;
-    DD_TRY(dd_cpu_activations_create(&e->layout, batch, 1, &w->activations));
+    DD_TRY(dd_cpu_activations_create(&e->layout, batch, true, &w->activations));
     w->distinct_max = dd_pad(batch < e->schedule->timesteps ? batch : e->schedule->timesteps);
     DD_TRY(dd_cpu_time_table_create(&e->layout, w->distinct_max, &w->table));
     if (diverse_inside(e))

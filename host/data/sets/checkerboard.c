@@ -1,4 +1,7 @@
 #include "base/philox.h"
+
+#include <stdbool.h>
+
 #include "data/generator.h"
 
 enum { SQUARES = 8 };
@@ -38,5 +41,5 @@ const dd_generator_info dd_set_checkerboard = {
     .what = "uniform on every second square of a 4 x 4 board",
     .make = make,
     .build = build,
-    .countable = 1,
+    .countable = true,
 };

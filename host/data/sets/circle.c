@@ -1,5 +1,6 @@
 #define _GNU_SOURCE /* M_PI */
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/philox.h"
@@ -40,5 +41,5 @@ const dd_generator_info dd_set_circle = {
     .what = "16 small discs on a ring and one at its centre",
     .make = make,
     .build = build,
-    .countable = 1,
+    .countable = true,
 };

@@ -1,4 +1,7 @@
 #include "data/dino.h"
+
+#include <stdbool.h>
+
 #include "base/philox.h"
 #include "data/generator.h"
 
@@ -31,5 +34,5 @@ const dd_generator_info dd_set_dino = {
     .what = "the Datasaurus: a dinosaur",
     .make = make,
     .build = build,
-    .countable = 1,
+    .countable = true,
 };

@@ -1,4 +1,7 @@
 #include "base/philox.h"
+
+#include <stdbool.h>
+
 #include "data/generator.h"
 #include "data/shapes/bunny.h"
 #include "data/shapes/cat.h"
@@ -47,7 +50,7 @@ static void build(dd_truth_builder *b, const dd_shape *s)
                                               .what = description,                                                     \
                                               .make = make,                                                            \
                                               .build = build,                                                          \
-                                              .countable = 1,                                                          \
+                                              .countable = true,                                                       \
                                               .drawing = &shape_of_##table}
 
 DRAWING(bunny, "a rabbit");

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE /* M_PI */
 #include <math.h>
+#include <stdbool.h>
 
 #include "base/philox.h"
 #include "data/generator.h"
@@ -40,5 +41,5 @@ const dd_generator_info dd_set_eight_gaussians = {
     .what = "8 Gaussians on a ring",
     .make = make,
     .build = build,
-    .countable = 1,
+    .countable = true,
 };

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE /* M_PI */
 #include <math.h>
+#include <stdbool.h>
 
 #include "base/philox.h"
 #include "data/generator.h"
@@ -55,5 +56,5 @@ const dd_generator_info dd_set_pinwheel = {
     .what = "5 curved arms around a centre",
     .make = make,
     .build = build,
-    .countable = 1,
+    .countable = true,
 };

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE /* M_PI */
 #include <math.h>
+#include <stdbool.h>
 
 #include "base/philox.h"
 #include "data/generator.h"
@@ -48,5 +49,5 @@ const dd_generator_info dd_set_rings = {
     .what = "4 circles with one centre",
     .make = make,
     .build = build,
-    .countable = 1,
+    .countable = true,
 };

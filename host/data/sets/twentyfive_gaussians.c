@@ -1,4 +1,7 @@
 #include "base/philox.h"
+
+#include <stdbool.h>
+
 #include "data/generator.h"
 
 enum { MODES = 25 };
@@ -37,5 +40,5 @@ const dd_generator_info dd_set_twentyfive_gaussians = {
     .what = "25 Gaussians on a 5 x 5 grid",
     .make = make,
     .build = build,
-    .countable = 1,
+    .countable = true,
 };

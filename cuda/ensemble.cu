@@ -19,6 +19,30 @@ template <typename T> static void take(arena *a, size_t count, T **out)
     a->used += (count * sizeof(T) + 255) / 256 * 256;
 }
 
+/* The hidden layers of group g; own: rows of all its members. */
+static void plan_group(const dd_cuda_group *group, arena *a, size_t own, bool training, dd_cuda_workspace *w, int g)
+{
+    size_t widest = 0;
+    for (int i = 0; i < group->hidden; i++)
+        widest = (size_t)group->width[i] > widest ? (size_t)group->width[i] : widest;
+    for (int i = 0; i < group->hidden; i++) {
+        size_t width = training ? (size_t)group->width[i] : widest;
+        if (training || i == 0)
+            take(a, own * width, &w->active[g][i]);
+        else
+            w->active[g][i] = w->active[g][0];
+        /* The residual of a layer is the output of the previous layer, so two alternating buffers suffice. */
+        if (i > 0 && (training || i <= 2))
+            take(a, own * width, &w->hidden[g][i]);
+        else if (i > 0)
+            w->hidden[g][i] = w->hidden[g][i - 2];
+    }
+    if (training) {
+        take(a, own * widest, &w->product[g]);
+        take(a, own * (size_t)group->outputs, &w->output_gradient[g]);
+    }
+}
+
 static void plan_workspace(const dd_ensemble *e, arena *a, int rows, bool training, dd_cuda_workspace *w)
 {
     const dd_cuda_layout *l = &e->layout;
@@ -26,28 +50,8 @@ static void plan_workspace(const dd_ensemble *e, arena *a, int rows, bool traini
     w->rows = rows;
     take(a, all * (size_t)l->input, &w->embedded);
     take(a, all * (size_t)l->first_width, &w->first);
-    for (int g = 0; g < l->groups; g++) {
-        const dd_cuda_group *group = &l->group[g];
-        size_t own = all * (size_t)group->members, widest = 0;
-        for (int i = 0; i < group->hidden; i++)
-            widest = (size_t)group->width[i] > widest ? (size_t)group->width[i] : widest;
-        for (int i = 0; i < group->hidden; i++) {
-            size_t width = training ? (size_t)group->width[i] : widest;
-            if (training || i == 0)
-                take(a, own * width, &w->active[g][i]);
-            else
-                w->active[g][i] = w->active[g][0];
-            /* The residual of a layer is the output of the previous layer, so two alternating buffers suffice. */
-            if (i > 0 && (training || i <= 2))
-                take(a, own * width, &w->hidden[g][i]);
-            else if (i > 0)
-                w->hidden[g][i] = w->hidden[g][i - 2];
-        }
-        if (training) {
-            take(a, own * widest, &w->product[g]);
-            take(a, own * (size_t)group->outputs, &w->output_gradient[g]);
-        }
-    }
+    for (int g = 0; g < l->groups; g++)
+        plan_group(&l->group[g], a, all * (size_t)l->group[g].members, training, w, g);
     take(a, (size_t)e->replicas, &w->count);
     take(a, all, &w->timestep);
     take(a, 2 * all, &w->target);
@@ -83,12 +87,11 @@ static void plan_state(dd_ensemble *e, arena *a)
     take(a, l->length, &e->gradient);
 }
 
-static void plan(dd_ensemble *e, arena *a)
+/* What belongs to the replicas, and the tables of the parameters. */
+static void plan_replicas(dd_ensemble *e, arena *a)
 {
-    size_t replicas = (size_t)e->replicas, batch = (size_t)e->training->batch;
-    size_t T = (size_t)e->schedule.timesteps, S = (size_t)e->schedule.steps, gates = (size_t)e->model->gates;
+    size_t replicas = (size_t)e->replicas;
     const dd_cuda_layout *l = &e->layout;
-    plan_state(e, a);
     for (int s = 0; s < e->sets; s++)
         take(a, 2 * (size_t)e->data[s]->n, &e->data_xy[s]);
     take(a, replicas, &e->replica);
@@ -103,8 +106,12 @@ static void plan(dd_ensemble *e, arena *a)
     take(a, (size_t)e->bias_tiles, &e->bias_tile);
     take(a, replicas * (size_t)l->chunks, &e->partial);
     take(a, e->model->parameters, &e->flat);
+}
 
-    size_t half = (size_t)e->embedding.width / 2;
+/* The tables of the embedding and of the noise schedule. */
+static void plan_schedule(dd_ensemble *e, arena *a)
+{
+    size_t T = (size_t)e->schedule.timesteps, S = (size_t)e->schedule.steps, half = (size_t)e->embedding.width / 2;
     take(a, half, (float **)&e->embedding.frequency);
     take(a, half, (float **)&e->embedding.frequency_low);
     take(a, T * 2 * half, (float **)&e->embedding.time);
@@ -118,10 +125,14 @@ static void plan(dd_ensemble *e, arena *a)
     take(a, S, (float **)&e->schedule.keep);
     take(a, S, (float **)&e->schedule.remove);
     take(a, S, (float **)&e->schedule.sigma);
+}
 
+static void plan_ring(dd_ensemble *e, arena *a)
+{
+    size_t batch = (size_t)e->training->batch, gates = (size_t)e->model->gates;
     e->ring.capacity = DD_CUDA_SLOTS * e->block;
     e->ring.gates = e->model->gates;
-    size_t rows = replicas * (size_t)e->ring.capacity;
+    size_t rows = (size_t)e->replicas * (size_t)e->ring.capacity;
     take(a, (size_t)e->ring.capacity + 1, &e->recipe);
     take(a, rows, &e->ring.loss);
     take(a, rows, &e->ring.mse);
@@ -131,14 +142,22 @@ static void plan(dd_ensemble *e, arena *a)
         take(a, rows * batch * gates, &e->ring.gate);
         take(a, rows * batch, &e->ring.timestep);
     }
+}
 
+static void plan(dd_ensemble *e, arena *a)
+{
+    size_t steps = (size_t)e->replicas * (size_t)e->schedule.steps; /* reverse steps of all replicas */
+    plan_state(e, a);
+    plan_replicas(e, a);
+    plan_schedule(e, a);
+    plan_ring(e, a);
     /* Training and inference share the rest of the memory; they never run at the same time. */
     arena inference = *a;
     plan_workspace(e, a, e->training->batch, true, &e->batch);
     int chunk = chunk_rows(e);
     plan_workspace(e, &inference, chunk, false, &e->chunks);
-    take(&inference, replicas * S * (size_t)chunk * gates, &e->sample_gate);
-    take(&inference, replicas * S * (size_t)l->first_width, &e->time_bias);
+    take(&inference, steps * (size_t)chunk * (size_t)e->model->gates, &e->sample_gate);
+    take(&inference, steps * (size_t)e->layout.first_width, &e->time_bias);
     if (inference.used > a->used)
         a->used = inference.used;
 }

@@ -86,18 +86,14 @@ static dd_status place_points(dd_ensemble *e, const dd_points *const *points, dd
     return DD_OK;
 }
 
-static dd_status pass(dd_ensemble *e, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
-                      double *loss)
+/* A chunk of the points is gathered into the workspace for inference. */
+static dd_cuda_gather gather_of(const dd_ensemble *e, dd_purpose purpose)
 {
     const dd_cuda_workspace *w = &e->chunks;
-    cudaStream_t stream = e->context->stream;
-    uint32_t longest = 0, batch = (uint32_t)e->training->batch;
-    for (int r = 0; r < e->replicas; r++)
-        longest = points[r]->n > longest ? points[r]->n : longest;
     dd_cuda_gather g = {};
     g.replicas = e->replicas;
     g.rows = w->rows;
-    g.batch = batch;
+    g.batch = (uint32_t)e->training->batch;
     g.purpose = purpose;
     g.replica = e->replica;
     g.points = e->points_evaluated;
@@ -109,26 +105,44 @@ static dd_status pass(dd_ensemble *e, dd_state_part part, dd_purpose purpose, co
     g.target = w->target;
     g.error_weight = w->error_weight;
     g.timestep = w->timestep;
+    return g;
+}
+
+/* loss [R]: the mean over batches of the sums on the device. */
+static dd_status read_losses(const dd_ensemble *e, const dd_points *const *points, double *loss)
+{
+    size_t bytes = (size_t)e->replicas * sizeof(dd_cuda_losses);
+    dd_cuda_losses *sums = (dd_cuda_losses *)malloc(bytes);
+    if (!sums)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for %d losses", e->replicas);
+    cudaError_t error = cudaMemcpyAsync(sums, e->losses, bytes, cudaMemcpyDeviceToHost, e->context->stream);
+    if (error == cudaSuccess)
+        error = cudaStreamSynchronize(e->context->stream);
+    for (int r = 0; r < e->replicas && error == cudaSuccess; r++)
+        loss[r] = sums[r].total / dd_batches(points[r]->n, (uint32_t)e->training->batch);
+    free(sums);
+    DD_CUDA(error);
+    return DD_OK;
+}
+
+static dd_status pass(dd_ensemble *e, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
+                      double *loss)
+{
+    const dd_cuda_workspace *w = &e->chunks;
+    cudaStream_t stream = e->context->stream;
+    dd_cuda_gather g = gather_of(e, purpose);
+    uint32_t longest = 0;
+    for (int r = 0; r < e->replicas; r++)
+        longest = points[r]->n > longest ? points[r]->n : longest;
     DD_CUDA(cudaMemsetAsync(e->losses, 0, (size_t)e->replicas * sizeof *e->losses, stream));
     for (uint32_t first = 0; first < longest; first += (uint32_t)w->rows) {
         DD_TRY(dd_cuda_launch_counter(e->counter, e->replicas, (int)first, 0, stream));
         DD_TRY(dd_cuda_launch_gather_evaluate(&g, stream));
         DD_TRY(dd_cuda_forward(e, w, e->state[part], true));
-        DD_TRY(dd_cuda_launch_losses(e->replicas, w->rows, batch, e->points_evaluated, e->counter, w->square, e->losses,
-                                     stream));
+        DD_TRY(dd_cuda_launch_losses(e->replicas, w->rows, g.batch, e->points_evaluated, e->counter, w->square,
+                                     e->losses, stream));
     }
-    dd_cuda_losses *sums = (dd_cuda_losses *)malloc((size_t)e->replicas * sizeof *sums);
-    if (!sums)
-        return dd_fail(DD_ERR_MEMORY, "out of memory for %d losses", e->replicas);
-    cudaError_t error =
-        cudaMemcpyAsync(sums, e->losses, (size_t)e->replicas * sizeof *sums, cudaMemcpyDeviceToHost, stream);
-    if (error == cudaSuccess)
-        error = cudaStreamSynchronize(stream);
-    for (int r = 0; r < e->replicas && error == cudaSuccess; r++)
-        loss[r] = sums[r].total / dd_batches(points[r]->n, batch);
-    free(sums);
-    DD_CUDA(error);
-    return DD_OK;
+    return read_losses(e, points, loss);
 }
 
 extern "C" dd_status dd_cuda_evaluate(dd_ensemble *e, dd_state_part part, dd_purpose purpose,

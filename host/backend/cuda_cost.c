@@ -44,86 +44,132 @@ static double hidden_values(const dd_model *m, int i, int residual_of)
     return values;
 }
 
-/* Products of towers with equal shape are one call: the experts, then the gate. */
-static int groups(const dd_model *m, int tower[2], int members[2])
+/* A step whose items are listed, with the sizes that they share. */
+typedef struct step_sizes {
+    const dd_model *model;
+    double R, B, K, G;        /* replicas, batch, experts, gates */
+    double first;             /* outputs of the joint first layer */
+    int groups;               /* products of towers with equal shape are one call: the experts, then the gate */
+    const dd_tower *tower[2]; /* of a group */
+    double members[2];        /* of a group */
+    int deepest;              /* most hidden layers of a tower */
+} step_sizes;
+
+static step_sizes sizes_of(const dd_model *m, const dd_training_config *training, int replicas)
 {
-    tower[0] = 0;
-    members[0] = m->experts;
-    tower[1] = m->experts;
-    members[1] = m->towers - m->experts;
-    return m->towers > m->experts ? 2 : 1;
+    step_sizes s = {.model = m, .R = replicas, .B = training->batch, .K = m->experts, .G = m->gates};
+    s.first = hidden_values(m, 0, -1);
+    s.groups = m->towers > m->experts ? 2 : 1;
+    s.members[0] = m->experts;
+    s.members[1] = m->towers - m->experts;
+    for (int g = 0; g < s.groups; g++) {
+        s.tower[g] = &m->tower[g ? m->experts : 0];
+        s.deepest = s.tower[g]->layers - 1 > s.deepest ? s.tower[g]->layers - 1 : s.deepest;
+    }
+    return s;
+}
+
+static const dd_layer *last_layer(const dd_tower *t)
+{
+    return &t->layer[t->layers - 1];
+}
+
+static void add_hidden_layers(const step_sizes *s, dd_cost *cost)
+{
+    add_product(cost, "forward, first layers", s->R, s->B, s->first, s->model->input_width);
+    for (int i = 0; i < s->deepest; i++) {
+        for (int g = 0; g < s->groups && i > 0; g++) {
+            const dd_tower *t = s->tower[g];
+            if (i < t->layers - 1)
+                add_product(cost, "forward", s->R * s->members[g], s->B, t->layer[i].out, t->layer[i].in);
+        }
+        double residuals = i ? hidden_values(s->model, i, i) : 0;
+        add(cost, "activation", false, 0, FLOAT * s->R * s->B * (3 * hidden_values(s->model, i, -1) + residuals));
+    }
+}
+
+static void add_mixture(const step_sizes *s, dd_cost *cost)
+{
+    double weights = 0, inputs = 0; /* of the last layers */
+    for (int g = 0; g < s->groups; g++) {
+        const dd_layer *l = last_layer(s->tower[g]);
+        inputs += s->members[g] * l->in;
+        weights += s->members[g] * l->in * l->out;
+    }
+    add(cost, "mixture", false, 2 * s->R * s->B * weights,
+        FLOAT * s->R * (s->B * (inputs + 4 * s->K + s->G + 6) + weights));
+}
+
+static void add_diversity(const step_sizes *s, bool hidden, dd_cost *cost)
+{
+    double R = s->R, B = s->B, K = s->K, width = last_layer(s->tower[0])->in;
+    add(cost, "diversity", false, hidden ? 0 : R * B * B * 10, FLOAT * R * B * (6 * K + s->G + 6));
+    if (!hidden)
+        return;
+    add_product(cost, "inner products of last hidden layers", R * K, B, B, width);
+    add(cost, "squared lengths", false, 0, FLOAT * R * K * 2 * B);
+    add(cost, "distances of last hidden layers", false, R * K * B * B * 10, FLOAT * R * K * (2 * B * B + B));
+    add_product(cost, "diversity's gradient", R * K, B, width, B);
+}
+
+/* The products of layer i + 1 in the backward pass. */
+static void add_layer_gradients(const step_sizes *s, int i, dd_cost *cost)
+{
+    for (int g = 0; g < s->groups; g++) {
+        const dd_tower *t = s->tower[g];
+        const dd_layer *l = &t->layer[i + 1];
+        if (i + 1 >= t->layers - 1)
+            continue;
+        add_product(cost, "weight gradient", s->R * s->members[g], l->out, l->in, s->B);
+        mark_concurrent(cost);
+        add_product(cost, "input gradient", s->R * s->members[g], s->B, l->in, l->out);
+    }
+}
+
+static void add_backward(const step_sizes *s, dd_cost *cost)
+{
+    double values = 0;
+    for (int g = 0; g < s->groups; g++) {
+        const dd_layer *l = last_layer(s->tower[g]);
+        add_product(cost, "weight gradient, last layers", s->R * s->members[g], l->out, l->in, s->B);
+        mark_concurrent(cost);
+    }
+    for (int i = s->deepest - 1; i >= 0; i--) {
+        add_layer_gradients(s, i, cost);
+        double residuals = hidden_values(s->model, i, i + 1);
+        add(cost, "activation gradient", false, 0,
+            FLOAT * s->R * s->B * (3 * hidden_values(s->model, i, -1) + residuals));
+    }
+    add_product(cost, "weight gradient, first layers", s->R, s->first, s->model->input_width, s->B);
+    for (int i = 0; i < s->deepest; i++)
+        values += hidden_values(s->model, i, -1);
+    add(cost, "bias gradients", false, s->R * s->B * values, FLOAT * s->R * s->B * values);
+    mark_concurrent(cost);
+}
+
+static void add_update(const step_sizes *s, int ema_every, dd_cost *cost)
+{
+    double P = (double)s->model->parameters;
+    add(cost, "squares", false, 2 * s->R * P, FLOAT * s->R * P);
+    add(cost, "step", false, 0, FLOAT * s->R * s->B * (2 + (s->G > 0. ? 2 * s->G + 1.5 : 0.)));
+    /* Reads the gradient, the parameters and both moments, and writes all except the gradient; updates the average in
+     * some steps. */
+    add(cost, "adamw", false, 15 * s->R * P, FLOAT * s->R * P * (7 + 2. / ema_every));
 }
 
 void dd_cost_of_step(const dd_model *model, const dd_training_config *training, int block, int replicas, dd_cost *cost)
 {
-    const double R = replicas, B = training->batch, P = (double)model->parameters, K = model->experts, G = model->gates;
-    double first = hidden_values(model, 0, -1), last = 0, inputs = 0;
-    int tower[2], members[2], count = groups(model, tower, members), deepest = 0;
-    for (int g = 0; g < count; g++)
-        deepest = model->tower[tower[g]].layers - 1 > deepest ? model->tower[tower[g]].layers - 1 : deepest;
+    step_sizes s = sizes_of(model, training, replicas);
     *cost = (dd_cost){0};
-    add(cost, "gather", false, 0, FLOAT * R * B * (model->input_width + 6));
-
-    add_product(cost, "forward, first layers", R, B, first, model->input_width);
-    for (int i = 0; i < deepest; i++) {
-        for (int g = 0; g < count && i > 0; g++) {
-            const dd_tower *t = &model->tower[tower[g]];
-            if (i < t->layers - 1)
-                add_product(cost, "forward", R * members[g], B, t->layer[i].out, t->layer[i].in);
-        }
-        double residuals = i ? hidden_values(model, i, i) : 0;
-        add(cost, "activation", false, 0, FLOAT * R * B * (3 * hidden_values(model, i, -1) + residuals));
-    }
-    for (int g = 0; g < count; g++) {
-        const dd_tower *t = &model->tower[tower[g]];
-        const dd_layer *l = &t->layer[t->layers - 1];
-        inputs += (double)members[g] * l->in;
-        last += (double)members[g] * l->in * l->out;
-    }
-    add(cost, "mixture", false, 2 * R * B * last, FLOAT * R * (B * (inputs + 4 * K + G + 6) + last));
-    int hidden = training->diversity_layer == DD_DIVERSITY_OF_HIDDEN;
-    add(cost, "diversity", false, hidden ? 0 : R * B * B * 10, FLOAT * R * B * (6 * K + G + 6));
-    if (hidden) {
-        double width = model->tower[0].layer[model->tower[0].layers - 1].in;
-        add_product(cost, "inner products of last hidden layers", R * K, B, B, width);
-        add(cost, "squared lengths", false, 0, FLOAT * R * K * 2 * B);
-        add(cost, "distances of last hidden layers", false, R * K * B * B * 10, FLOAT * R * K * (2 * B * B + B));
-        add_product(cost, "diversity's gradient", R * K, B, width, B);
-    }
-
-    for (int g = 0; g < count; g++) {
-        const dd_layer *l = &model->tower[tower[g]].layer[model->tower[tower[g]].layers - 1];
-        add_product(cost, "weight gradient, last layers", R * members[g], l->out, l->in, B);
-        mark_concurrent(cost);
-    }
-    for (int i = deepest - 1; i >= 0; i--) {
-        for (int g = 0; g < count; g++) {
-            const dd_tower *t = &model->tower[tower[g]];
-            const dd_layer *l = &t->layer[i + 1];
-            if (i + 1 >= t->layers - 1)
-                continue;
-            add_product(cost, "weight gradient", R * members[g], l->out, l->in, B);
-            mark_concurrent(cost);
-            add_product(cost, "input gradient", R * members[g], B, l->in, l->out);
-        }
-        double residuals = hidden_values(model, i, i + 1);
-        add(cost, "activation gradient", false, 0, FLOAT * R * B * (3 * hidden_values(model, i, -1) + residuals));
-    }
-    add_product(cost, "weight gradient, first layers", R, first, model->input_width, B);
-    double all = 0;
-    for (int i = 0; i < deepest; i++)
-        all += hidden_values(model, i, -1);
-    add(cost, "bias gradients", false, R * B * all, FLOAT * R * B * all);
-    mark_concurrent(cost);
-    add(cost, "squares", false, 2 * R * P, FLOAT * R * P);
-    add(cost, "step", false, 0, FLOAT * R * B * (2 + (G > 0. ? 2 * G + 1.5 : 0.)));
-    /* Reads the gradient, the parameters and both moments, and writes all except the gradient; updates the average in
-     * some steps. */
-    add(cost, "adamw", false, 15 * R * P, FLOAT * R * P * (7 + 2. / training->ema_every));
-
+    add(cost, "gather", false, 0, FLOAT * s.R * s.B * (model->input_width + 6));
+    add_hidden_layers(&s, cost);
+    add_mixture(&s, cost);
+    add_diversity(&s, training->diversity_layer == DD_DIVERSITY_OF_HIDDEN, cost);
+    add_backward(&s, cost);
+    add_update(&s, training->ema_every, cost);
     cost->bytes_to_device = 32; /* recipe of a step */
     /* Four scalars per step; the gating weights and the timestep per point. */
-    cost->bytes_to_host = R * (16 + (model->gates ? B * (G * FLOAT + 2) : 0));
+    cost->bytes_to_host = s.R * (16 + (model->gates ? s.B * (s.G * FLOAT + 2) : 0));
     cost->graph_launches = (training->steps + block - 1) / block;
 }
 

@@ -49,6 +49,17 @@ void dd_oracle_destroy(dd_oracle *oracle)
     free(oracle);
 }
 
+/* List the boxes, and the mean of the whole distribution. */
+static void list_boxes(const dd_truth *truth, dd_oracle *o)
+{
+    for (int i = 0; i < truth->atoms; i++) {
+        if (dd_atom_is_box(&truth->atom[i]))
+            o->box[o->boxes++] = truth->atom[i];
+        for (int c = 0; c < 2; c++)
+            o->mean[c] += truth->atom[i].weight * truth->atom[i].centre[c];
+    }
+}
+
 dd_status dd_oracle_create(const dd_truth *truth, const dd_schedule *schedule, dd_oracle **out)
 {
     *out = NULL;
@@ -61,12 +72,7 @@ dd_status dd_oracle_create(const dd_truth *truth, const dd_schedule *schedule, d
     }
     o->schedule = schedule;
     o->box = box;
-    for (int i = 0; i < truth->atoms; i++) {
-        if (dd_atom_is_box(&truth->atom[i]))
-            box[o->boxes++] = truth->atom[i];
-        for (int c = 0; c < 2; c++)
-            o->mean[c] += truth->atom[i].weight * truth->atom[i].centre[c];
-    }
+    list_boxes(truth, o);
     dd_status status = dd_arrange(truth, &o->arrangement);
     if (status) {
         dd_oracle_destroy(o);
@@ -129,33 +135,43 @@ static void exponents(const dd_block *b, const dd_sum_at *at, double *least, dou
     }
 }
 
-/* E[eps | x_t = x] with the atoms of one level. Returns false if x is too far away for this level. */
-static bool predict_point(lens *l, const dd_level *level, const double *x, double *noise)
+/* Fill l->box for x: the logarithm of each box's density, and E[eps | x_t = x] of that box. Returns the greatest
+ * logarithm. */
+static double fill_boxes(lens *l, const double *x)
 {
-    const dd_oracle *o = l->oracle;
-    double certain = -INFINITY, top = -INFINITY, nearest = INFINITY, total = 0., sum[2] = {0., 0.};
-    for (int c = 0; c < o->arrangement.classes; c++)
-        memcpy(l->at[c].x, x, sizeof l->at[c].x);
-    for (int i = 0; i < o->boxes; i++) {
-        const dd_atom *b = &o->box[i];
+    double top = -INFINITY;
+    for (int i = 0; i < l->oracle->boxes; i++) {
+        const dd_atom *b = &l->oracle->box[i];
         double *term = l->box + 3 * i;
         term[0] = log(b->weight);
         for (int c = 0; c < 2; c++)
             term[0] += dd_interval(x[c], b->centre[c], b->half[c], l->signal, l->noise, term + 1 + c);
         top = fmax(top, term[0]);
     }
-    certain = top;
+    return top;
+}
+
+/* Fill l->bound from the blocks' boxes. *certain becomes a logarithm that the largest density certainly reaches, if it
+ * is greater than before. Returns the least exponent that any atom can have. */
+static double bound_blocks(lens *l, const dd_level *level, double *certain)
+{
+    double reached = *certain, nearest = INFINITY;
     for (int i = 0; i < level->blocks; i++) {
         const dd_block *b = &level->block[i];
         double least, greatest, factor = l->log_factor[b->class] + b->log_weight;
         exponents(b, &l->at[b->class], &least, &greatest);
         l->bound[i] = factor - least;
-        certain = factor - greatest > certain ? factor - greatest : certain;
+        reached = factor - greatest > reached ? factor - greatest : reached;
         nearest = least < nearest ? least : nearest;
     }
-    if (level->width > 0. && nearest > far_out)
-        return false;
-    double cut = certain + log(negligible / (level->blocks + 1.));
+    *certain = reached;
+    return nearest;
+}
+
+/* Replace the bounds that are not below the cut by those from the atoms themselves. Returns the greatest of them, or
+ * `top` if that is greater. */
+static double tighten_bounds(lens *l, const dd_level *level, double cut, double top)
+{
     for (int i = 0; i < level->blocks; i++) {
         const dd_block *b = &level->block[i];
         if (l->bound[i] < cut)
@@ -163,6 +179,16 @@ static bool predict_point(lens *l, const dd_level *level, const double *x, doubl
         l->bound[i] = l->log_factor[b->class] + b->log_weight - dd_sum_least(level, b, &l->at[b->class]);
         top = fmax(top, l->bound[i]);
     }
+    return top;
+}
+
+/* The density at x and its product with E[eps | x_t = x], both divided by exp(top). */
+typedef struct sums {
+    double density, noise[2];
+} sums;
+
+static void add_blocks(const lens *l, const dd_level *level, double cut, double top, sums *s)
+{
     for (int i = 0; i < level->blocks; i++) {
         const dd_block *b = &level->block[i];
         if (l->bound[i] < cut)
@@ -170,18 +196,37 @@ static bool predict_point(lens *l, const dd_level *level, const double *x, doubl
         double part[3] = {0., 0., 0.};
         const dd_sum_at *at = &l->at[b->class];
         dd_sum_block(level, b, at, l->log_factor[b->class] - top, part);
-        total += part[0];
+        s->density += part[0];
         for (int c = 0; c < 2; c++)
-            sum[c] += 2. * l->noise * at->rate[c] * part[1 + c];
+            s->noise[c] += 2. * l->noise * at->rate[c] * part[1 + c];
     }
-    for (int i = 0; i < o->boxes; i++) {
+}
+
+static void add_boxes(const lens *l, double top, sums *s)
+{
+    for (int i = 0; i < l->oracle->boxes; i++) {
         double weight = exp(l->box[3 * i] - top);
-        total += weight;
+        s->density += weight;
         for (int c = 0; c < 2; c++)
-            sum[c] += weight * l->box[3 * i + 1 + c];
+            s->noise[c] += weight * l->box[3 * i + 1 + c];
     }
-    noise[0] = sum[0] / total;
-    noise[1] = sum[1] / total;
+}
+
+/* E[eps | x_t = x] with the atoms of one level. Returns false if x is too far away for this level. */
+static bool predict_point(lens *l, const dd_level *level, const double *x, double *noise)
+{
+    for (int c = 0; c < l->oracle->arrangement.classes; c++)
+        memcpy(l->at[c].x, x, sizeof l->at[c].x);
+    double top = fill_boxes(l, x), certain = top, nearest = bound_blocks(l, level, &certain);
+    if (level->width > 0. && nearest > far_out)
+        return false;
+    double cut = certain + log(negligible / (level->blocks + 1.));
+    top = tighten_bounds(l, level, cut, top);
+    sums s = {0., {0., 0.}};
+    add_blocks(l, level, cut, top, &s);
+    add_boxes(l, top, &s);
+    for (int c = 0; c < 2; c++)
+        noise[c] = s.noise[c] / s.density;
     return true;
 }
 
@@ -226,34 +271,51 @@ static double prediction(const lens *l, int t, int axis, double x, double noise)
     return s->target_point[t] * point + s->target_noise[t] * noise;
 }
 
+/* Where the samples first .. first + count - 1 start. */
+static void start_chunk(const sampling *s, uint32_t first, int count, double *x)
+{
+    float z[2];
+    for (int i = 0; i < count; i++) {
+        size_t place = 2 * ((size_t)first + (size_t)i);
+        dd_draw_normals(s->seed, DD_DRAW_SAMPLE, (uint32_t)s->oracle->schedule->timesteps, first + (uint32_t)i, z);
+        if (s->start)
+            memcpy(z, s->start + place, sizeof z);
+        for (int c = 0; c < 2; c++) {
+            x[2 * i + c] = z[c];
+            if (s->initial_noise)
+                s->initial_noise[place + (size_t)c] = z[c];
+        }
+    }
+}
+
+/* One reverse step of the same samples, in place. noise [count][2]: E[eps | x]. */
+static void step_back(const sampling *s, const lens *l, int step, uint32_t first, int count, const double *noise,
+                      double *x)
+{
+    const dd_schedule *schedule = s->oracle->schedule;
+    int t = schedule->timestep[step];
+    bool noisy = schedule->sigma[step] > 0.f;
+    float z[2];
+    for (int i = 0; i < count; i++) {
+        if (noisy)
+            dd_draw_normals(s->seed, DD_DRAW_SAMPLE, (uint32_t)t, first + (uint32_t)i, z);
+        for (int c = 0; c < 2; c++) {
+            double *at = &x[2 * i + c];
+            *at = schedule->keep[step] * *at - schedule->remove[step] * prediction(l, t, c, *at, noise[2 * i + c]) +
+                  (noisy ? schedule->sigma[step] * (double)z[c] : 0.);
+        }
+    }
+}
+
 static void sample_chunk(const sampling *s, lens *l, uint32_t first)
 {
     const dd_schedule *schedule = s->oracle->schedule;
     int count = (int)(s->n - first < CHUNK ? s->n - first : CHUNK);
     double x[2 * CHUNK], noise[2 * CHUNK];
-    float z[2];
-    for (int i = 0; i < count; i++) {
-        dd_draw_normals(s->seed, DD_DRAW_SAMPLE, (uint32_t)schedule->timesteps, first + (uint32_t)i, z);
-        if (s->start)
-            memcpy(z, s->start + 2 * ((size_t)first + (size_t)i), sizeof z);
-        for (int c = 0; c < 2; c++) {
-            x[2 * i + c] = z[c];
-            if (s->initial_noise)
-                s->initial_noise[2 * ((size_t)first + (size_t)i) + (size_t)c] = z[c];
-        }
-    }
+    start_chunk(s, first, count, x);
     for (int step = schedule->steps - 1; step >= 0; step--) {
-        int t = schedule->timestep[step], noisy = schedule->sigma[step] > 0.f;
-        predict(l, t, x, count, noise);
-        for (int i = 0; i < count; i++) {
-            if (noisy)
-                dd_draw_normals(s->seed, DD_DRAW_SAMPLE, (uint32_t)t, first + (uint32_t)i, z);
-            for (int c = 0; c < 2; c++) {
-                double *at = &x[2 * i + c];
-                *at = schedule->keep[step] * *at - schedule->remove[step] * prediction(l, t, c, *at, noise[2 * i + c]) +
-                      (noisy ? schedule->sigma[step] * (double)z[c] : 0.);
-            }
-        }
+        predict(l, schedule->timestep[step], x, count, noise);
+        step_back(s, l, step, first, count, noise, x);
     }
     for (int i = 0; i < 2 * count; i++)
         s->x[2 * (size_t)first + (size_t)i] = (float)x[i];

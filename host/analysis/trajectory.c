@@ -5,55 +5,87 @@
 #include <string.h>
 
 #include "analysis/parts.h"
+#include "base/arena.h"
 #include "base/pool.h"
 #include "model/reverse_step.h"
 
 enum { MOST_SAMPLES = 2000, MOST_ROWS = 100 };
 
-dd_status dd_analyse_trajectory(dd_scene *s)
+/* The samples on their way, and the arrays that keep a part of it. */
+typedef struct trajectory {
+    int n, stride;                /* samples; reverse steps between two rows */
+    int row;                      /* rows that are filled */
+    float *now, *mixture;         /* [n][2] */
+    float *weight_now;            /* [n][experts] */
+    const dd_axis *step;          /* [rows] */
+    float *x, *weight;            /* [rows][n][2], [rows][n][experts] */
+    float *timestep, *difference; /* [rows], one number */
+} trajectory;
+
+static dd_status make_arrays(dd_scene *s, trajectory *t)
+{
+    int steps = s->stored->schedule.steps, rows = (steps + t->stride - 1) / t->stride + 1;
+    const dd_axis *sample;
+    DD_TRY(dd_scene_axis(s, "step", rows, true, "1", "reverse steps done", &t->step));
+    DD_TRY(dd_scene_axis(s, "sample", t->n, true, "1", "generated point", &sample));
+    DD_TRY(dd_scene_array(s, "trajectory/x", 3, (const dd_axis *[]){t->step, sample, s->coordinate}, "1",
+                          "points along the trajectory: x_T first, the sample last", &t->x));
+    DD_TRY(dd_scene_array(s, "trajectory/weight", 3, (const dd_axis *[]){t->step, sample, s->expert}, "1",
+                          "weight of each expert at these points and the next timestep; for the samples at timestep 0",
+                          &t->weight));
+    DD_TRY(dd_scene_array(s, "trajectory/timestep", 1, &t->step, "1", "that timestep", &t->timestep));
+    return dd_scene_array(s, "trajectory/difference", 0, NULL, "1",
+                          "largest difference between a coordinate here at the end and in /samples/x", &t->difference);
+}
+
+static void take_points(const dd_scene *s, trajectory *t, dd_arena *arena)
+{
+    DD_TAKE(arena, t->now, 2 * (size_t)t->n);
+    DD_TAKE(arena, t->mixture, 2 * (size_t)t->n);
+    DD_TAKE(arena, t->weight_now, (size_t)t->n * (size_t)s->experts);
+}
+
+static void store_row(const dd_scene *s, trajectory *t, int done, int timestep)
+{
+    size_t row = (size_t)t->row++, points = 2 * (size_t)t->n, weights = (size_t)t->n * (size_t)s->experts;
+    t->step->value[row] = done;
+    t->timestep[row] = (float)timestep;
+    memcpy(t->x + row * points, t->now, points * sizeof *t->x);
+    memcpy(t->weight + row * weights, t->weight_now, weights * sizeof *t->weight);
+}
+
+/* Sample again from where the stored samples started. */
+static dd_status follow(const dd_scene *s, trajectory *t)
 {
     const dd_schedule *schedule = &s->stored->schedule;
-    int steps = schedule->steps, stride = (steps + MOST_ROWS - 1) / MOST_ROWS, rows = (steps + stride - 1) / stride + 1;
-    int n = s->samples.samples < MOST_SAMPLES ? (int)s->samples.samples : MOST_SAMPLES;
-    size_t row_x = 2 * (size_t)n, row_weight = (size_t)n * (size_t)s->experts;
-    const dd_axis *step, *sample;
-    float *x, *weight, *timestep, *difference;
-    DD_TRY(dd_scene_axis(s, "step", rows, true, "1", "reverse steps done", &step));
-    DD_TRY(dd_scene_axis(s, "sample", n, true, "1", "generated point", &sample));
-    DD_TRY(dd_scene_array(s, "trajectory/x", 3, (const dd_axis *[]){step, sample, s->coordinate}, "1",
-                          "points along the trajectory: x_T first, the sample last", &x));
-    DD_TRY(dd_scene_array(s, "trajectory/weight", 3, (const dd_axis *[]){step, sample, s->expert}, "1",
-                          "weight of each expert at these points and the next timestep; for the samples at timestep 0",
-                          &weight));
-    DD_TRY(dd_scene_array(s, "trajectory/timestep", 1, &step, "1", "that timestep", &timestep));
-    DD_TRY(dd_scene_array(s, "trajectory/difference", 0, NULL, "1",
-                          "largest difference between a coordinate here at the end and in /samples/x", &difference));
-    float *now = malloc((2 * row_x + row_weight) * sizeof *now);
-    if (!now)
-        return dd_fail(DD_ERR_MEMORY, "out of memory for %d trajectories", n);
-    float *mixture = now + row_x, *weight_now = mixture + row_x;
-    dd_status status = DD_OK;
-    int row = 0;
-    uint64_t seed = s->stored->header.seed;
-    memcpy(now, s->samples.start, row_x * sizeof *now);
-    for (int done = 0; done <= steps && !status; done++) {
-        int place = done < steps ? steps - 1 - done : 0, t = done < steps ? schedule->timestep[place] : 0;
-        status = dd_scene_predict(s, now, (uint32_t)n, t, weight_now, NULL, mixture);
-        if (status)
-            break;
-        if (done % stride == 0 || done == steps) {
-            step->value[row] = done;
-            timestep[row] = (float)t;
-            memcpy(x + (size_t)row * row_x, now, row_x * sizeof *x);
-            memcpy(weight + (size_t)row * row_weight, weight_now, row_weight * sizeof *weight);
-            row++;
-        }
-        for (uint32_t i = 0; i < (uint32_t)n && done < steps; i++)
-            dd_reverse_step(schedule, place, seed, i, mixture + 2 * (size_t)i, now + 2 * (size_t)i);
+    int steps = schedule->steps;
+    memcpy(t->now, s->samples.start, 2 * (size_t)t->n * sizeof *t->now);
+    for (int done = 0; done <= steps; done++) {
+        int place = done < steps ? steps - 1 - done : 0, timestep = done < steps ? schedule->timestep[place] : 0;
+        DD_TRY(dd_scene_predict(s, t->now, (uint32_t)t->n, timestep, t->weight_now, NULL, t->mixture));
+        if (done % t->stride == 0 || done == steps)
+            store_row(s, t, done, timestep);
+        for (uint32_t i = 0; i < (uint32_t)t->n && done < steps; i++)
+            dd_reverse_step(schedule, place, s->stored->header.seed, i, t->mixture + 2 * (size_t)i,
+                            t->now + 2 * (size_t)i);
         dd_pool_tell(dd_backend_pool(s->stored->backend), done + 1, steps + 1);
     }
-    for (size_t i = 0; i < row_x; i++)
-        *difference = fmaxf(*difference, fabsf(now[i] - s->samples.x[i]));
-    free(now);
+    return DD_OK;
+}
+
+dd_status dd_analyse_trajectory(dd_scene *s)
+{
+    trajectory t = {.n = s->samples.samples < MOST_SAMPLES ? (int)s->samples.samples : MOST_SAMPLES,
+                    .stride = (s->stored->schedule.steps + MOST_ROWS - 1) / MOST_ROWS};
+    dd_arena arena = {0};
+    DD_TRY(make_arrays(s, &t));
+    take_points(s, &t, &arena);
+    if (!dd_arena_allocate(&arena))
+        return dd_fail(DD_ERR_MEMORY, "out of memory for %d trajectories", t.n);
+    take_points(s, &t, &arena);
+    dd_status status = follow(s, &t);
+    for (int i = 0; i < 2 * t.n; i++)
+        *t.difference = fmaxf(*t.difference, fabsf(t.now[i] - s->samples.x[i]));
+    free(arena.memory);
     return status;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/directories.h"
 #include "base/lock.h"
@@ -175,59 +176,83 @@ static dd_status store(const dd_loaded *s, const output *o, const dd_points *tra
     return status;
 }
 
+/* Whether these points can be measured, and the metrics be stored. same: they are the training points. */
+static dd_status check_points(const char *path, const dd_loaded *s, const dd_points *points, bool same,
+                              const char *dataset, const output *out)
+{
+    const dd_config *c = &s->header.config;
+    dd_status status = dd_check_measurable(points->xy, points->n, c->evaluation.k);
+    if (status)
+        return dd_fail_context("%s", dataset);
+    if (!same && c->sampling.start == DD_START_DATA && !*s->header.dataset_path &&
+        !dd_generator_find(s->header.dataset))
+        return dd_fail(DD_ERR_USAGE,
+                       "evaluate: %s starts sampling from the file that it was trained on, so %s is not enough to "
+                       "measure it; give that file as --dataset, or --set sampling.start=normal",
+                       path, dataset);
+    if (out->dir && !same)
+        return dd_fail(DD_ERR_USAGE,
+                       "evaluate: --out stores metrics to compare with the run's, but %s is not what %s was trained "
+                       "on; leave out --out or --dataset",
+                       dataset, path);
+    return DD_OK;
+}
+
+static dd_status prepare_target(const dd_loaded *s, const output *out)
+{
+    char *target = target_of(s, out);
+    dd_status status = check_target(target, out->overwrite);
+    if (!status)
+        status = dd_prepare_path(target, "--out");
+    free(target);
+    return status;
+}
+
+static void take_samples(const dd_loaded *s, dd_samples *samples, float **gate, dd_arena *arena)
+{
+    size_t n = (size_t)s->header.config.evaluation.samples;
+    DD_TAKE(arena, samples->x, 2 * n);
+    DD_TAKE(arena, samples->initial_noise, 2 * n);
+    DD_TAKE(arena, *gate, (size_t)s->model.gates * n);
+}
+
+static dd_status evaluate_points(const char *path, const dd_loaded *s, const dd_points *points, bool same,
+                                 const char *dataset, const output *out, dd_progress_view *view)
+{
+    dd_metrics computed, stored;
+    dd_samples samples = {0};
+    float *gate;
+    dd_arena arena = {0};
+    take_samples(s, &samples, &gate, &arena);
+    if (!dd_arena_allocate(&arena))
+        return dd_fail(DD_ERR_MEMORY, "out of memory for %d points", s->header.config.evaluation.samples);
+    take_samples(s, &samples, &gate, &arena);
+    dd_status status = dd_result_read_metrics(path, &stored);
+    if (!status)
+        status = measure(path, s, points, same, dataset, &samples, &computed);
+    if (!status && out->dir)
+        status = store(s, out, points, &samples, gate, &computed, view);
+    dd_progress_clear(view);
+    if (!status) {
+        printf("%s on %s%s\n\n", path, points->name, same ? "" : " (not the points it was trained on)");
+        print_metrics(&computed, &stored);
+    }
+    free(arena.memory);
+    return status;
+}
+
 static dd_status evaluate(const char *path, const dd_loaded *s, const char *asked, const output *out,
                           dd_progress_view *view)
 {
     const char *dataset = asked ? asked : s->header.dataset;
     dd_points points;
-    dd_metrics computed, stored;
     bool same;
-    uint32_t n = (uint32_t)s->header.config.evaluation.samples;
     DD_TRY(dd_loaded_points(path, s, asked, &points, &same));
-    dd_status measurable = dd_check_measurable(points.xy, points.n, s->header.config.evaluation.k);
-    if (measurable) {
-        dd_fail_context("%s", dataset);
-        dd_points_free(&points);
-        return measurable;
-    }
-    if (!same && s->header.config.sampling.start == DD_START_DATA && !*s->header.dataset_path &&
-        !dd_generator_find(s->header.dataset)) {
-        dd_points_free(&points);
-        return dd_fail(DD_ERR_USAGE,
-                       "evaluate: %s starts sampling from the file that it was trained on, so %s is not enough to "
-                       "measure it; give that file as --dataset, or --set sampling.start=normal",
-                       path, dataset);
-    }
-    if (out->dir && !same) {
-        dd_points_free(&points);
-        return dd_fail(DD_ERR_USAGE,
-                       "evaluate: --out stores metrics to compare with the run's, but %s is not what %s was trained "
-                       "on; leave out --out or --dataset",
-                       dataset, path);
-    }
-    char *target = out->dir ? target_of(s, out) : NULL;
-    dd_status status = out->dir ? check_target(target, out->overwrite) : DD_OK; /* check this before the work */
-    if (out->dir && !status)
-        status = dd_prepare_path(target, "--out");
-    free(target);
-    if (status) {
-        dd_points_free(&points);
-        return status;
-    }
-    float *x = malloc((4 + (size_t)s->model.gates) * (size_t)n * sizeof *x);
-    dd_samples samples = {.x = x, .initial_noise = x ? x + 2 * (size_t)n : NULL};
-    float *gate = x ? x + 4 * (size_t)n : NULL;
-    status = x ? dd_result_read_metrics(path, &stored) : dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
-    if (!status)
-        status = measure(path, s, &points, same, dataset, &samples, &computed);
+    dd_status status = check_points(path, s, &points, same, dataset, out); /* check before the work */
     if (!status && out->dir)
-        status = store(s, out, &points, &samples, gate, &computed, view);
-    dd_progress_clear(view);
-    if (!status) {
-        printf("%s on %s%s\n\n", path, points.name, same ? "" : " (not the points it was trained on)");
-        print_metrics(&computed, &stored);
-    }
-    free(x);
+        status = prepare_target(s, out);
+    if (!status)
+        status = evaluate_points(path, s, &points, same, dataset, out, view);
     dd_points_free(&points);
     return status;
 }

@@ -148,54 +148,66 @@ static dd_status begin_set(const measuring *m, sample_set *s)
     return DD_OK;
 }
 
+/* Make set number i ready. thinned: memory for the points that are compared in pairs, generated and real. */
+static void add_set(measuring *m, int i, const dd_points *points, const float *x, float *thinned, dd_metrics *metrics)
+{
+    sample_set *s = &m->set[i];
+    *s = (sample_set){.points = points,
+                      .x = x,
+                      .generated = thinned,
+                      .real = thinned + 2 * (size_t)m->generated_n,
+                      .metrics = metrics};
+    s->same = m->set;
+    while (s->same->points != s->points)
+        s->same++;
+    dd_status status = begin_set(m, s);
+    if (status)
+        note_failure(m, i, MMD_BETWEEN, status);
+    else
+        m->count++;
+}
+
+static void clear_metrics(int count, dd_metrics *metrics)
+{
+    for (int i = 0; i < count; i++)
+        for (int j = 0; j < DD_METRICS; j++)
+            *dd_metric(&metrics[i], j) = NAN;
+}
+
+/* The squared MMD is computed from the means of three items. */
+static void combine_means(const measuring *m)
+{
+    for (int i = 0; i < m->count; i++) {
+        const sample_set *s = &m->set[i];
+        s->metrics->mmd_squared = dd_mmd_from_means(s->same->mmd_real, s->mmd_generated, s->mmd_between);
+    }
+}
+
 dd_status dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const *points, const float *x, uint32_t n,
                                 const dd_evaluation_config *evaluation, dd_metrics *metrics, int *measured)
 {
     measuring m = {
         .n = n, .generated_n = n < DD_MOST_COMPARED ? n : DD_MOST_COMPARED, .k = evaluation->k, .failed = INT_MAX};
-    size_t kept = 2 * (size_t)m.generated_n;
-    float *thinned = malloc((size_t)count * 2 * kept * sizeof *thinned);
+    size_t row = 2 * (size_t)n, kept = 4 * (size_t)m.generated_n; /* of one set */
+    float *thinned = malloc((size_t)count * kept * sizeof *thinned);
     m.set = calloc((size_t)count, sizeof *m.set);
     *measured = 0;
-    for (int i = 0; i < count; i++)
-        for (int j = 0; j < DD_METRICS; j++)
-            *dd_metric(&metrics[i], j) = NAN;
+    clear_metrics(count, metrics);
     if (!thinned || !m.set) {
         free(thinned);
         free(m.set);
         return dd_fail(DD_ERR_MEMORY, "out of memory for the metrics of %d times %u samples", count, n);
     }
     pthread_mutex_init(&m.mutex, NULL);
-    for (int i = 0; i < count && m.failed == INT_MAX; i++) {
-        sample_set *s = &m.set[i];
-        *s = (sample_set){.points = points[i],
-                          .x = x + 2 * (size_t)n * (size_t)i,
-                          .generated = thinned + 2 * kept * (size_t)i,
-                          .metrics = &metrics[i]};
-        s->real = s->generated + kept;
-        s->same = m.set;
-        while (s->same->points != s->points)
-            s->same++;
-        dd_status status = begin_set(&m, s);
-        if (status)
-            note_failure(&m, i, MMD_BETWEEN, status);
-        else
-            m.count++;
-    }
+    for (int i = 0; i < count && m.failed == INT_MAX; i++)
+        add_set(&m, i, points[i], x + row * (size_t)i, thinned + kept * (size_t)i, &metrics[i]);
     dd_pool_phase(pool, "measuring");
     dd_pool_run(pool, measure_items, &m);
-    bool cancelled = dd_cancelled();
-    *measured = m.failed < m.count ? m.failed : m.count;
-    for (int i = 0; i < m.count; i++) {
-        const sample_set *s = &m.set[i];
-        s->metrics->mmd_squared = dd_mmd_from_means(s->same->mmd_real, s->mmd_generated, s->mmd_between);
-    }
+    combine_means(&m);
     pthread_mutex_destroy(&m.mutex);
     free(thinned);
     free(m.set);
-    if (cancelled) {
-        *measured = 0;
-        return dd_check_cancelled();
-    }
+    DD_TRY(dd_check_cancelled());
+    *measured = m.failed < m.count ? m.failed : m.count;
     return m.failed == INT_MAX ? DD_OK : dd_fail(m.status, "%s", m.message);
 }

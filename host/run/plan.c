@@ -89,51 +89,64 @@ static dd_status explain_log(const dd_job *job, dd_work *w, dd_status status)
                                  "was killed) and cannot be resumed; to use its name again, delete the log");
 }
 
+/* Read the header of the file that has the run's name. It must be the log or the result of this very run. */
+static dd_status read_existing(const dd_job *job, dd_work *w, dd_header *header)
+{
+    dd_status status = dd_header_read(w->result, header);
+    if (!status && header->kind != DD_FILE_LOG && header->kind != DD_FILE_RESULT)
+        status = dd_fail(DD_ERR_CONFLICT, "%s: is neither a log nor a result", w->result);
+    if (status == DD_ERR_CONFLICT)
+        return status;
+    if (status)
+        return dd_fail_context(
+            "the run needs the name of this file; use another --out, or move the file to another folder");
+    status = dd_header_matches(header, &w->run, w->result);
+    if (status)
+        return header->kind == DD_FILE_LOG ? explain_log(job, w, status) : status;
+    w->finished = header->kind == DD_FILE_RESULT;
+    return DD_OK;
+}
+
+static dd_status tell_measured_otherwise(const dd_job *job, const dd_work *w, const dd_header *header)
+{
+    static const char *const measured[] = {"sampling", "evaluation", NULL};
+    char *difference = dd_config_difference(job->config, &header->config, measured);
+    if (!difference)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    if (*difference)
+        dd_tell(job,
+                "%s was measured with another [sampling] or [evaluation] and is not changed; `dualdiff evaluate %s "
+                "--set KEY=VALUE` measures it with other values:\n%s",
+                w->result, w->result, difference);
+    free(difference);
+    return DD_OK;
+}
+
+static dd_status inspect_finished(const dd_job *job, dd_work *w, const dd_header *header)
+{
+    char points[256];
+    bool network;
+    DD_TRY(dd_result_points(w->result, points, sizeof points, &network));
+    if (!network)
+        return dd_fail(DD_ERR_CONFLICT, "%s is not a trained run; it contains something else (%s); use another --out",
+                       w->result, points);
+    DD_TRY(tell_unmeasured(job, w));
+    if (!header->config.training.keep_checkpoint) /* a killed process left it */
+        dd_remove_checkpoints(job, w);
+    return tell_measured_otherwise(job, w, header);
+}
+
 /* Find what exists on disk for this work. */
 static dd_status inspect(const dd_job *job, dd_work *w)
 {
-    static const char *const measured[] = {"sampling", "evaluation", NULL};
     dd_header header;
+    int steps[2];
     w->step[0] = 0;
     w->step[1] = -1;
-    int log_there = exists(w->result);
-    if (log_there) {
-        dd_status status = dd_header_read(w->result, &header);
-        if (!status && header.kind != DD_FILE_LOG && header.kind != DD_FILE_RESULT)
-            status = dd_fail(DD_ERR_CONFLICT, "%s: is neither a log nor a result", w->result);
-        if (status == DD_ERR_CONFLICT)
-            return status;
-        if (status)
-            return dd_fail_context(
-                "the run needs the name of this file; use another --out, or move the file to another folder");
-        status = dd_header_matches(&header, &w->run, w->result);
-        if (status)
-            return header.kind == DD_FILE_LOG ? explain_log(job, w, status) : status;
-        w->finished = header.kind == DD_FILE_RESULT;
-    }
-    if (w->finished) {
-        char points[256];
-        bool network;
-        DD_TRY(dd_result_points(w->result, points, sizeof points, &network));
-        if (!network)
-            return dd_fail(DD_ERR_CONFLICT,
-                           "%s is not a trained run; it contains something else (%s); use another --out", w->result,
-                           points);
-        DD_TRY(tell_unmeasured(job, w));
-        if (!header.config.training.keep_checkpoint) /* a killed process left it */
-            dd_remove_checkpoints(job, w);
-        char *difference = dd_config_difference(job->config, &header.config, measured);
-        if (!difference)
-            return dd_fail(DD_ERR_MEMORY, "out of memory");
-        if (*difference)
-            dd_tell(job,
-                    "%s was measured with another [sampling] or [evaluation] and is not changed; `dualdiff evaluate %s "
-                    "--set KEY=VALUE` measures it with other values:\n%s",
-                    w->result, w->result, difference);
-        free(difference);
-        return DD_OK;
-    }
-    int steps[2];
+    if (exists(w->result))
+        DD_TRY(read_existing(job, w, &header));
+    if (w->finished)
+        return inspect_finished(job, w, &header);
     DD_TRY(find_checkpoint(job, w));
     DD_TRY(dd_checkpoint_steps(w->checkpoint, &w->run, steps));
     int newest = steps[1] > steps[0];

@@ -246,37 +246,32 @@ static dd_status read_widths(const reading *r, const dd_toml_value *v, const key
     return DD_OK;
 }
 
-dd_status dd_config_take(void *user, const dd_toml_value *v)
+static const key_info *find_key(const dd_toml_value *v)
 {
-    static const char *const wanted[] = {"an integer", "an integer",           "a number",
-                                         "a string",   "an array of integers", "true or false"};
-    const reading *r = user;
-    if (*v->section)
-        DD_TRY(check_section(r, v));
-    if (!*v->key)
-        return DD_OK;
-    const key_info *key = NULL;
-    for (int i = 0; i < KEYS && !key; i++)
+    for (int i = 0; i < KEYS; i++)
         if (!strcmp(keys[i].section, v->section) && !strcmp(keys[i].key, v->key))
-            key = &keys[i];
-    if (!key)
-        return unknown_key(r, v);
-    bool number = v->type == DD_TOML_INTEGER || (v->type == DD_TOML_FLOAT && key->type == KEY_REAL);
-    bool fits = key->type == KEY_WORD     ? v->type == DD_TOML_STRING
-                : key->type == KEY_WIDTHS ? v->type == DD_TOML_INTEGERS
-                : key->type == KEY_FLAG   ? v->type == DD_TOML_BOOLEAN
-                                          : number;
-    if (!fits)
-        return fail_at(r, v, "%s, but %s is expected", v->type_name, wanted[key->type]);
-    void *to = member_of(r->config, key);
-    if (key->type == KEY_WORD)
-        return read_word(r, v, key, to);
-    if (key->type == KEY_WIDTHS)
-        return read_widths(r, v, key, to);
-    if (key->type == KEY_FLAG) {
-        *(int *)to = (int)v->integer;
-        return DD_OK;
+            return &keys[i];
+    return NULL;
+}
+
+static bool has_type_of(const dd_toml_value *v, const key_info *key)
+{
+    switch (key->type) {
+    case KEY_WORD:
+        return v->type == DD_TOML_STRING;
+    case KEY_WIDTHS:
+        return v->type == DD_TOML_INTEGERS;
+    case KEY_FLAG:
+        return v->type == DD_TOML_BOOLEAN;
+    case KEY_REAL:
+        return v->type == DD_TOML_INTEGER || v->type == DD_TOML_FLOAT;
+    default:
+        return v->type == DD_TOML_INTEGER;
     }
+}
+
+static dd_status read_number(const reading *r, const dd_toml_value *v, const key_info *key, void *to)
+{
     if (!(v->real >= key->least && v->real <= key->most))
         return out_of_range(r, v, key, v->real);
     if (key->type == KEY_INT)
@@ -286,6 +281,34 @@ dd_status dd_config_take(void *user, const dd_toml_value *v)
     else
         *(double *)to = v->real;
     return DD_OK;
+}
+
+static dd_status read_value(const reading *r, const dd_toml_value *v, const key_info *key)
+{
+    static const char *const wanted[] = {"an integer", "an integer",           "a number",
+                                         "a string",   "an array of integers", "true or false"};
+    void *to = member_of(r->config, key);
+    if (!has_type_of(v, key))
+        return fail_at(r, v, "%s, but %s is expected", v->type_name, wanted[key->type]);
+    if (key->type == KEY_WORD)
+        return read_word(r, v, key, to);
+    if (key->type == KEY_WIDTHS)
+        return read_widths(r, v, key, to);
+    if (key->type != KEY_FLAG)
+        return read_number(r, v, key, to);
+    *(int *)to = (int)v->integer;
+    return DD_OK;
+}
+
+dd_status dd_config_take(void *user, const dd_toml_value *v)
+{
+    const reading *r = user;
+    if (*v->section)
+        DD_TRY(check_section(r, v));
+    if (!*v->key)
+        return DD_OK;
+    const key_info *key = find_key(v);
+    return key ? read_value(r, v, key) : unknown_key(r, v);
 }
 
 dd_status dd_config_parse(const char *text, const char *origin, dd_config *config)

@@ -59,43 +59,51 @@ dd_status dd_check_measurable(const float *real, uint32_t n, int k)
                    k);
 }
 
+/* The mean of log(nu / rho) over the points where neither is 0; *used: how many they are. */
+static double mean_log_ratio(const double *rho, const double *nu, uint32_t n, uint32_t *used)
+{
+    compensated logs = {0};
+    *used = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (rho[i] > 0. && nu[i] > 0.) {
+            add(&logs, log(nu[i]));
+            add(&logs, -log(rho[i]));
+            ++*used;
+        }
+    }
+    return (logs.sum + logs.lost) / *used;
+}
+
+/* rho, nu: memory for n distances each, to real and to generated neighbours. */
+static dd_status estimate(dd_pool *pool, const float *real, uint32_t n, const float *generated, uint32_t m, int k,
+                          double *rho, double *nu, dd_kl *kl)
+{
+    const int dimensions = 2;
+    uint32_t used;
+    DD_TRY(dd_knn(pool, real, n, real, n, k, true, rho));
+    DD_TRY(dd_knn(pool, real, n, generated, m, k, false, nu));
+    double mean = mean_log_ratio(rho, nu, n, &used);
+    if (!used)
+        return dd_fail(DD_ERR_DATA,
+                       "KL divergence: every real point has %d or more neighbours at distance 0, real or generated "
+                       "ones; the points are copies of a few: remove the copies or raise evaluation.k",
+                       k);
+    kl->bits = (log((double)m) - log((double)n - 1.) + dimensions * mean) / log(2.);
+    kl->zero_distances = n - used;
+    return DD_OK;
+}
+
 dd_status dd_kl_divergence(dd_pool *pool, const float *real, uint32_t n, const float *generated, uint32_t m, int k,
                            dd_kl *kl)
 {
-    const int dimensions = 2;
     if (k < 1 || (uint64_t)k + 1 > n || (uint32_t)k > m)
         return dd_fail(DD_ERR_DATA,
                        "KL divergence: the %d-th neighbour needs at least %d real and %d generated points, but there "
                        "are %u and %u; lower evaluation.k or give more points",
                        k, k + 1, k, n, m);
-    dd_status status = DD_OK;
     double *rho = malloc(n * sizeof *rho), *nu = malloc(n * sizeof *nu);
-    if (!rho || !nu) {
-        status = dd_fail(DD_ERR_MEMORY, "out of memory for the KL divergence of %u points", n);
-        goto done;
-    }
-    DD_CHECK(dd_knn(pool, real, n, real, n, k, true, rho));
-    DD_CHECK(dd_knn(pool, real, n, generated, m, k, false, nu));
-    compensated logs = {0};
-    uint32_t used = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        if (rho[i] > 0. && nu[i] > 0.) {
-            add(&logs, log(nu[i]));
-            add(&logs, -log(rho[i]));
-            used++;
-        }
-    }
-    if (!used) {
-        status = dd_fail(DD_ERR_DATA,
-                         "KL divergence: every real point has %d or more neighbours at distance 0, real or generated "
-                         "ones; the points are copies of a few: remove the copies or raise evaluation.k",
-                         k);
-        goto done;
-    }
-    double mean = (logs.sum + logs.lost) / used;
-    kl->bits = (log((double)m) - log((double)n - 1.) + dimensions * mean) / log(2.);
-    kl->zero_distances = n - used;
-done:
+    dd_status status = rho && nu ? estimate(pool, real, n, generated, m, k, rho, nu, kl)
+                                 : dd_fail(DD_ERR_MEMORY, "out of memory for the KL divergence of %u points", n);
     free(rho);
     free(nu);
     return status;

@@ -140,19 +140,27 @@ static dd_status fail_not_finite(const dd_work *w)
                    w->run.dataset, (unsigned long long)w->run.seed, w->run.config->training.learning_rate);
 }
 
-static dd_status write_run(const dd_plan *plan, dd_ensemble *e, const measurement *m, const dd_work *w, int i)
+static void tell_result(const dd_plan *plan, const measurement *m, const dd_work *w, int i)
 {
-    const dd_config *c = plan->job->config;
-    size_t n = (size_t)c->evaluation.samples, at = (size_t)i * n, gates = (size_t)plan->model.gates;
-    dd_metrics metrics = m->metrics[i];
-    metrics.training_time = w->training_time;
-    metrics.eval_loss = m->eval_loss[i];
-    metrics.heldout_loss = w->points->generated ? m->heldout_loss[i] : NAN;
-    metrics.inference_time = m->inference_time;
-    DD_TRY(dd_ensemble_get(e, i, DD_STATE_ONLINE, m->online));
-    DD_TRY(dd_ensemble_get(e, i, DD_STATE_EMA, m->ema));
-    dd_result result = {
-        .metrics = metrics,
+    const dd_metrics *metrics = &m->metrics[i];
+    const char *each = m->count > 1 ? " each" : ""; /* of an ensemble's time */
+    char modes[64] = "", kl[32] = "not measured";
+    if (!isnan(metrics->modes))
+        snprintf(modes, sizeof modes, ", %g of %g modes", metrics->modes_captured, metrics->modes);
+    if (!isnan(metrics->kl_divergence))
+        snprintf(kl, sizeof kl, "%.4f bit", metrics->kl_divergence);
+    dd_tell(plan->job, "%s: kl_divergence %s%s, eval_loss %.4f, trained in %.1f s%s, sampled in %.2f s%s%s", w->result,
+            kl, modes, m->eval_loss[i], w->training_time, each, m->inference_time, each,
+            metrics->kl_zero_distances > 0. ? " (some distances were 0; see kl_zero_distances)" : "");
+}
+
+/* The result of run number i; online and ema are memory that the next run uses again. */
+static dd_status make_result(const dd_plan *plan, dd_ensemble *e, const measurement *m, const dd_work *w, int i,
+                             dd_result *result)
+{
+    size_t n = (size_t)plan->job->config->evaluation.samples, at = (size_t)i * n, gates = (size_t)plan->model.gates;
+    *result = (dd_result){
+        .metrics = m->metrics[i],
         .samples = (uint32_t)n,
         .x = m->samples.x + 2 * at,
         .initial_noise = m->samples.initial_noise + 2 * at,
@@ -163,21 +171,24 @@ static dd_status write_run(const dd_plan *plan, dd_ensemble *e, const measuremen
         .ema = m->ema,
         .training = w->points,
     };
+    result->metrics.training_time = w->training_time;
+    result->metrics.eval_loss = m->eval_loss[i];
+    result->metrics.heldout_loss = w->points->generated ? m->heldout_loss[i] : NAN;
+    result->metrics.inference_time = m->inference_time;
+    DD_TRY(dd_ensemble_get(e, i, DD_STATE_ONLINE, m->online));
+    return dd_ensemble_get(e, i, DD_STATE_EMA, m->ema);
+}
+
+static dd_status write_run(const dd_plan *plan, dd_ensemble *e, const measurement *m, const dd_work *w, int i)
+{
+    dd_result result;
+    DD_TRY(make_result(plan, e, m, w, i, &result));
     DD_TRY(dd_lock_check(w->lock)); /* measuring may have taken a long time */
     DD_TRY(dd_result_write(w->result, &w->run, &plan->model, &result));
     plan->outcome->written++;
-    if (!c->training.keep_checkpoint)
+    if (!plan->job->config->training.keep_checkpoint)
         dd_remove_checkpoints(plan->job, w);
-    char modes[64] = "";
-    if (!isnan(metrics.modes))
-        snprintf(modes, sizeof modes, ", %g of %g modes", metrics.modes_captured, metrics.modes);
-    const char *each = m->count > 1 ? " each" : ""; /* of an ensemble's time */
-    char kl[32] = "not measured";
-    if (!isnan(metrics.kl_divergence))
-        snprintf(kl, sizeof kl, "%.4f bit", metrics.kl_divergence);
-    dd_tell(plan->job, "%s: kl_divergence %s%s, eval_loss %.4f, trained in %.1f s%s, sampled in %.2f s%s%s", w->result,
-            kl, modes, m->eval_loss[i], w->training_time, each, m->inference_time, each,
-            metrics.kl_zero_distances > 0. ? " (some distances were 0; see kl_zero_distances)" : "");
+    tell_result(plan, m, w, i);
     return DD_OK;
 }
 

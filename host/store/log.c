@@ -199,7 +199,7 @@ static hsize_t rows_there(hid_t set, column c, row_shape shape)
 
 /* Fill rows that cannot be read. Steps and learning rates are known; everything else gets the value for missing data.
  * Returns whether data is lost. */
-static int fill_in(const copying *k, hsize_t first, hsize_t rows, void *data)
+static bool fill_in(const copying *k, hsize_t first, hsize_t rows, void *data)
 {
     size_t count = (size_t)rows * row_count(k->c, k->shape);
     int stride = in_gate(k->c) ? k->training->gate_every : 1;

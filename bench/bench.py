@@ -1,4 +1,4 @@
-"""Measure dualdiff, PyTorch, JAX, scikit-learn and h5py on the same work, in turn, and say what that shows.
+"""Measure dualdiff, PyTorch, JAX, scikit-learn and h5py on the same work, in turn, and report the results.
 
     python3 bench/bench.py [--config run_1 ...] [--rounds 7] [--leave-out torch.compile ...] [--out bench/results]
     python3 bench/bench.py --device cuda ...
@@ -75,7 +75,7 @@ def main():
             peak.setdefault(str(n), []).extend(peaks[n])
             bandwidth.setdefault(str(n), []).extend(bandwidths[n])
     result["peak"], result["bandwidth"] = summary(peak), summary(bandwidth)
-    if args.device == "cpu":  # the search is the host's, whatever trains
+    if args.device == "cpu":  # the search runs on the host, also if a device trains
         say(began, "KL estimate")
         rows, result["knn_difference"] = measure.contest_knn(field, args.rounds)
         result["rows"] += rows

@@ -1,4 +1,4 @@
-"""That the peers compute the same; a contest between different things is none."""
+"""Check that the peers compute the same. Otherwise their times could not be compared."""
 import json
 import os
 import subprocess

@@ -126,7 +126,7 @@ class Field:
         return os.path.exists(path) and not subprocess.run([path, "-c", found], capture_output=True).returncode
 
     def wanted(self, what):
-        """False, and noted, if the user wants to do without."""
+        """False, and noted, if the user wants to leave it out."""
         if what.lower() in self.leave_out:
             self.left_out[what] = "as asked"
         return what.lower() not in self.leave_out
@@ -136,7 +136,7 @@ class Field:
                           replicas, self.device, **options)
 
     def of_config(self, config):
-        """Everybody who trains this configuration, but for torch.compile: ours first, with one replica and rising threads."""
+        """All that train this configuration, except torch.compile: ours first, with one replica and rising threads."""
         alone = sorted({self.threads[0], self.threads[-1]})  # a peer's numbers of threads
         together = [(min(self.threads[-1], r) if r == 2 else self.threads[-1], r) for r in self.replicas]
         found = [self.ours(config, n) for n in self.threads] + [self.ours(config, n, r) for n, r in together]

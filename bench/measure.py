@@ -67,8 +67,8 @@ def alike(c, contestants):
 
 
 def assemble(field, config, seconds):
-    """Who takes part in what, {contestant: tasks}. torch.compile comes with the number of threads that suits eager mode
-    best in training: to compile takes long."""
+    """Who takes part in what, {contestant: tasks}. torch.compile uses the number of threads that is best for eager
+    mode in training, because compiling takes long."""
     contestants = field.of_config(config)
     for c in contestants:
         warm_up(c, seconds)

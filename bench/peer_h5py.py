@@ -14,7 +14,7 @@ SCALES = {"CLASS", "NAME", "REFERENCE_LIST", "DIMENSION_LIST", "_Netcdf4Dimid"} 
 
 
 def properties(dataset):
-    """How to create its like."""
+    """The properties with which to create an equal dataset."""
     p = dataset.id.get_create_plist()
     found = {"shape": dataset.shape, "dtype": dataset.dtype}
     if dataset.chunks:

@@ -161,7 +161,7 @@ class Recipe:
 
 
 class Peer:
-    """Replicas that train together; every array has them in front, but where there is one."""
+    """Replicas that train together; they are the first axis of every array, except if there is only one."""
 
     def __init__(self, config, replicas, device):
         self.steps, self.evaluated = BLOCK[device], EVALUATED[device]

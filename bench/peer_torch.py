@@ -171,7 +171,7 @@ class Peer:
         return time.perf_counter()
 
     def evaluate(self, n):
-        """Batches larger than in training, which is faster and leaves the mean what it is."""
+        """Batches larger than in training: that is faster and does not change the mean."""
         began, size, losses = self.now(), min(n, EVALUATED[self.device]), []
         with torch.inference_mode():
             for first in range(0, n // size * size, size):
@@ -205,7 +205,7 @@ class Peer:
 
 
 def captured(work):
-    """The CUDA graph of `work`, which runs on a stream of its own first: that compiles it."""
+    """The CUDA graph of `work`, which runs on a separate stream first: that compiles it."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):

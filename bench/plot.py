@@ -23,7 +23,7 @@ STYLE = {
 
 
 def series_of(row, most):
-    """Under which name a row is drawn: ours on all threads and on one are two, a peer is at its best."""
+    """The name under which a row is drawn: ours has two, on all threads and on one; a peer has one, at its best."""
     name = row["contestant"]
     if name == "dualdiff" and row["threads"] != most:
         return f"dualdiff, {row['threads']} thread{'s' * (row['threads'] > 1)}"
@@ -49,7 +49,7 @@ def bars(axis, groups, values):
 
 
 def ceiling(axis, peaks, most):
-    """The peak of all threads closes the panel, and what saves operations may reach beyond it; that of one is dashed."""
+    """The peak of all threads is the panel's upper end, and a program that saves operations may exceed it; the peak of one thread is dashed."""
     top = peaks[str(most)]["median"]
     best = max((bar.get_height() for bar in axis.patches), default=0)
     axis.set_ylim(0, top * 1.002)

@@ -25,12 +25,12 @@ def machine(field):
 
 
 def stem_of(machine):
-    """Of file names."""
+    """The machine's name in file names."""
     return re.sub(r"[^a-z0-9]+", "-", machine.lower()).strip("-")
 
 
 def config_path(name):
-    """Of a name in configs/, or of a file."""
+    """The path of a name in configs/, or of a file."""
     for path in (os.path.join(SOURCE, "configs", name + ".toml"), name):
         if os.path.isfile(path):
             return os.path.abspath(path)
@@ -63,7 +63,7 @@ def digits(value):
 
 
 def task_table(result, task):
-    """Contestants down, configurations across: every contestant has its line, whatever number of threads suited it."""
+    """Contestants down, configurations across: every contestant has one line, with the number of threads that is best for it."""
     rows = [row for row in result["rows"] if row["task"] == task]
     if not rows:
         return []
@@ -157,7 +157,7 @@ def rounded(value):
 
 
 def write_json(path, result):
-    """Lists of objects take a line an object, so that two files can be compared by eye."""
+    """Lists have one line for each object, so that two files can be compared by eye."""
     def text(value):
         if isinstance(value, list) and value and isinstance(value[0], dict):
             return "[\n  " + ",\n  ".join(json.dumps(item) for item in value) + "\n ]"

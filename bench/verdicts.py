@@ -1,6 +1,6 @@
 """What the bench must show, line by line: the figure, the bar, and whether it is met.
 
-A verdict is {line, what, figure, bar, met}; met is None where it was not measured. Line 2's cases have a list of their own.
+A verdict is {line, what, figure, bar, met}; met is None where it was not measured. Line 2's cases have a separate list.
 """
 import statistics
 
@@ -148,7 +148,7 @@ def whole(results):
 
 
 def verdicts(result):
-    """(verdicts, line 2's cases). On a device only what does not speak of the CPU's threads and peak."""
+    """(verdicts, line 2's cases). On a device, only the lines that do not concern the CPU's threads and peak."""
     results = Results(result)
     cases = peer_cases(results)
     if not result["peak"]:

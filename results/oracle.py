@@ -3,7 +3,7 @@ points, next to values from outside of this project.
 
     python3 results/oracle.py build/dualdiff > results/oracle.md       # about five minutes on two cores
 
-Needs nothing but the program.
+Needs only the program.
 """
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""README's picture: the data, and next to it what three configurations make of it.
+"""README's picture: the data, and next to it the samples of three configurations.
 
     dualdiff train run_0 --dataset dino; dualdiff train run_1 --dataset dino; dualdiff train mode_capture --dataset dino
     .venv/bin/python3 results/readme_picture.py runs docs/dino.png

@@ -9,7 +9,7 @@ and `dualdiff floor --out RUNS` (floor), and writes into --out
                  that are no longer in the folder stay, so that a study can continue on another machine; a run that is in the
                  folder replaces its row
     study.md     KL divergences of all runs; for each dataset and configuration: KL divergence over seeds, modes, time, the oracle
-                 of its own protocol, the floor, and the difference from its base, the configuration that --base names for it;
+                 with its protocol, the floor, and the difference from its base, the configuration that --base names for it;
                  and what gate and experts of the analysed runs do (`dualdiff analyze`)
     study.png    the KL divergences: a panel for each dataset, a row for each configuration
 """
@@ -58,7 +58,7 @@ def short(value):
 
 
 def protocol(config):
-    """What noise a network is trained on and how it is sampled from, in words: what decides the oracle's score."""
+    """What noise a network is trained on and how it is sampled from, in words: the oracle's score depends on these."""
     found = {key: value for key, value in config.items() if key.startswith(("diffusion.", "sampling."))}
     words = [str(found.pop("diffusion.schedule")), f"T={found.pop('diffusion.timesteps')}"]
     found.pop("diffusion.prediction", None)

@@ -1,5 +1,5 @@
 /* What a replica computes depends on nothing but itself: not on the number of threads, not on its neighbours,
- * not on where training was cut and gone on with. Bit for bit. */
+ * not on where training was stopped and resumed. Bit for bit. */
 #include <math.h>
 
 #include "small_run.h"

@@ -8,7 +8,7 @@ from test_reference import SETTINGS
 
 SMALL = {"model.activation": "silu", "model.hidden_width": 32, "model.hidden_depth": 1, "model.embedding_width": 32,
          "model.expert_head": [16], "model.gate_layers": [24, 16], "diffusion.timesteps": 40, "training.batch": 48}
-FEW = ("dino", 200, 8)  # with a seed whose hard gates choose one expert here and another there from the beginning
+FEW = ("dino", 200, 8)  # with this seed the hard gates choose different experts in different places from the beginning
 
 STEPS, SAMPLES = 16, 60
 
@@ -21,9 +21,9 @@ GATES: dict[str, dict] = {
 
 @pytest.mark.parametrize("name", [*SETTINGS, *GATES])
 def test_training_with_every_setting(tmp_path, name):
-    """The same bounds as for the six runs: what a setting changes is a factor here and there, or which sums are taken."""
+    """The same bounds as for the six runs: a setting changes only some factors, or which terms are added."""
     settings = {**SMALL, **(SETTINGS | GATES)[name]}
-    settings["training.steps"] = STEPS + 5  # a short course would be over
+    settings["training.steps"] = STEPS + 5  # otherwise the schedules of a short training would already have ended
     for config, seed, got in dump(tmp_path, "run_3", settings, [FEW], STEPS, SAMPLES):
         check_training(config, seed, got, losses=1e-5, parameters=1e-5, moments=1e-4)
         check_sampling(config, seed, got, 1e-4)
@@ -34,7 +34,7 @@ def test_training_with_every_setting(tmp_path, name):
 
 
 def test_replicas_of_many_experts(tmp_path):
-    """Weights of three experts for every replica, point and step, where a batch is short at different steps."""
+    """Weights of three experts for every replica, point and step; the replicas have a short batch at different steps."""
     settings = {**SMALL, "model.experts": 3, "training.diversity_distance": "rbf", "training.diversity_scale": .5}
     replicas = [(*FEW, 1e-3, .3, .2, 0.), ("moons", 170, 5, 3e-4, 0., 10., .2), ("line", 40, 0, 1e-4, .01, .5, .05)]
     for config, seed, got in dump(tmp_path, "run_1", settings, replicas, STEPS, SAMPLES):
@@ -63,7 +63,7 @@ SAMPLING: dict[str, dict] = {
 
 @pytest.mark.parametrize("number, name", list(enumerate(SAMPLING)))
 def test_sampling_with_every_setting(tmp_path, number, name):
-    """By turns under the linear schedule and the cosine, whose first step divides by 30 where noise is predicted."""
+    """The linear and the cosine schedule in turn. The cosine's first step divides by 30 if noise is predicted."""
     schedule, bound = (("linear", 1e-4), ("cosine", 1e-3))[number % 2]
     settings = {**SMALL, "diffusion.schedule": schedule, **SAMPLING[name]}
     for config, seed, got in dump(tmp_path, "run_3", settings, [FEW, (*MOONS[:2], 7)], 3, SAMPLES):

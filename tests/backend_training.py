@@ -17,7 +17,7 @@ from thorough import THOROUGH
 BACKEND = os.environ["DUALDIFF_BACKEND"]
 BUILD, SOURCE = os.environ["DUALDIFF_BUILD"], os.environ["DUALDIFF_SOURCE"]
 STEPS, SAMPLES = 30, 40
-OWN = ["learning_rate", "weight_decay", "clip_norm", "diversity_weight"]  # what a replica may have of its own
+OWN = ["learning_rate", "weight_decay", "clip_norm", "diversity_weight"]  # what may differ between replicas
 # Name, points, seed. Their short batches, of 232, 188 and 120 points, come at different steps.
 DINO, MOONS, LINE = ("dino", 1000, 3), ("moons", 700, 5), ("line", 120, 0)
 
@@ -134,7 +134,7 @@ def test_thirty_steps(tmp_path, run):
 
 @pytest.mark.parametrize("run", runs_of(1))
 def test_thirty_smooth_steps(tmp_path, run):
-    """Without the flips only rounding is left. In a run this short the learning rate falls to 0 and the average is
+    """Without the flipped ReLUs only rounding remains. In a run this short the learning rate falls to 0 and the average is
     copied, warms up (from step 15) and reaches its bound (from step 20)."""
     settings = {"model.activation": "silu", "training.steps": STEPS + 5, "training.ema_start": 5, "training.ema_every": 5,
                 "training.ema_decay": .84}

@@ -56,7 +56,7 @@ def names_of(good):
 
 
 def changes(good, wanted):
-    """Each dataset and group whose name begins with one of `wanted`: removed, of another shape, type, or filled with what is no number.
+    """Each dataset and group whose name begins with one of `wanted`: removed, with another shape, with another type, or filled with NaN.
     Returns those that must be left out, and those that may be drawn."""
     bad, odd = {}, {}
     for name, shape in names_of(good):

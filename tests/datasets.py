@@ -1,4 +1,4 @@
-"""What the tests of datasets share: run dump_dataset, read its points, compare with distributions."""
+"""Functions for the tests of datasets: run dump_dataset, read its points, compare them with distributions."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ def points(name, n=100_000, seed=42, stream=0, **options):
     assert done.returncode == 0, done.stderr.decode()
     return np.frombuffer(done.stdout, np.float32).reshape(-1, 2).astype(np.float64)
 
-P = 1e-4  # where a right generator would fall once in 10,000 seeds
+P = 1e-4  # a correct generator fails with one seed in 10,000
 
 
 def uniform(values, low, high):

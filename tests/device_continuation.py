@@ -1,4 +1,4 @@
-"""Stopped and gone on with: on the CUDA backend bit-equal; from the CPU to CUDA and back within rounding."""
+"""A stopped training resumes: with the same bits on the CUDA backend; within rounding from the CPU to CUDA and back."""
 import os
 import sys
 
@@ -22,7 +22,7 @@ def command(out, backend):
 
 
 def stop_after(words, out, step):
-    """Interrupt once a checkpoint of at least that step stands; returns its step, which is less than all."""
+    """Interrupt as soon as there is a checkpoint of at least that step. Returns the checkpoint's step, which is below the last one."""
     checkpoint = out / "run_3/dino/seed_0.checkpoint"
 
     def reached():

@@ -51,7 +51,7 @@ CASES: dict[str, dict] = {
 
 
 def distance(a, b):
-    return float(np.linalg.norm(a - b) / max(np.linalg.norm(b), 1e-30))  # an expert that a hard gate leaves out has 0
+    return float(np.linalg.norm(a - b) / max(np.linalg.norm(b), 1e-30))  # the gradient of an expert that a hard gate never chooses is 0
 
 
 def dump(backend, run, replica, settings, directory):
@@ -113,7 +113,7 @@ def test_setting(tmp_path, name):
 
 @pytest.mark.parametrize("more", [{}, {**COURSE, "training.diversity_layer": "hidden"}], ids=["", "diversity inside"])
 def test_tf32(tmp_path, more):
-    """Factors of 10 bits: the CPU's result, but no nearer than that rounding."""
+    """TF32 rounds factors to 10 bits: the result differs from the CPU's by about that rounding, not by less."""
     far = compare("run_3", "dino:150:3", {**SMALL, **more, "training.precision": "tf32"}, tmp_path)
     print("| tf32 | " + " | ".join(f"{far.get(n, 0):.1e}" for n in COLUMNS) + " |")
     assert 1e-5 < far["gradient"] < 1e-2 and far["online"] < 1e-2 and far["samples"] < 1e-2

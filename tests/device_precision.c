@@ -1,5 +1,5 @@
-/* training.precision is an ensemble's own: two ensembles of one backend, one in TF32 and one in float32, whose calls
- * take turns, compute the bits that each computes alone; and TF32 is another result, as far off as its rounding. */
+/* Each ensemble has its training.precision: two ensembles of one backend, one in TF32 and one in float32, whose calls
+ * take turns, compute the same bits as each alone. The result of TF32 differs from float32 by about TF32's rounding. */
 #include <math.h>
 
 #include "small_run.h"
@@ -63,9 +63,9 @@ static void release(trained *t)
 static void check_equal(const small_run *s, const trained *a, const trained *b, const char *what)
 {
     size_t bytes = s->model.parameters * sizeof(float);
-    CHECK(!memcmp(a->gradient, b->gradient, bytes), "%s: gradients differ beside the other", what);
-    CHECK(!memcmp(a->online, b->online, bytes), "%s: parameters differ beside the other", what);
-    CHECK(!memcmp(a->x, b->x, sizeof a->x), "%s: samples differ beside the other", what);
+    CHECK(!memcmp(a->gradient, b->gradient, bytes), "%s: gradients differ when another ensemble runs in turn", what);
+    CHECK(!memcmp(a->online, b->online, bytes), "%s: parameters differ when another ensemble runs in turn", what);
+    CHECK(!memcmp(a->x, b->x, sizeof a->x), "%s: samples differ when another ensemble runs in turn", what);
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 /* Files of a small run with known contents (stored_run.h), for the Python tests of what readers see.
  *
  *   dump_store files DIR CONFIG [KEY=VALUE ...]    log.h5, result.h5, x.ckpt.h5, samples.{h5,csv,npy}
- *   dump_store watch LOG MILLISECONDS FROM [KEY=VALUE ...]  write a log step by step, with pauses; FROM > 0: go on
+ *   dump_store watch LOG MILLISECONDS FROM [KEY=VALUE ...]  write a log step by step, with pauses; FROM > 0: resume
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,13 +1,13 @@
 /* A library to preload that makes one call of the C library fail, or kills the process right before it:
  *
- *     FAULT_KIND=alloc|close|write|sync|rename|open|any   which calls count; any: all but alloc
+ *     FAULT_KIND=alloc|close|write|sync|rename|open|any   which calls count; any: all except alloc
  *     FAULT_AT=17                                          the 17th of them; 0: none
  *     FAULT_MODE=once|on|kill|torn                         that one fails, it and all after it, the process is killed
  *                                                          before it, or at a page's end within a write, where the
  *                                                          kernel looks for signals
  *     FAULT_COUNT=FILE                                     the number of calls is written there at the end
  *
- * faults.py builds and uses it. Programs that are started from the first one are left alone.
+ * faults.py builds and uses it. It does not affect programs that the first one starts.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -99,7 +99,7 @@ void *realloc(void *old, size_t size)
 
 int close(int descriptor)
 {
-    int result = REAL(close)(descriptor); /* it is closed also when this fails */
+    int result = REAL(close)(descriptor); /* the file is closed even if this fails */
     return struck(CLOSE) ? fail(EIO) : result;
 }
 

@@ -53,7 +53,7 @@ class Bench:
 
     def __init__(self, folder):
         if b"__asan_init" in Path(small_job.PROGRAM).read_bytes():
-            pytest.skip("the sanitizer brings a malloc of its own")
+            pytest.skip("the sanitizer replaces malloc")
         self.folder = folder
         self.preloaded = library(folder)
         self.finished = folder / "finished"
@@ -95,7 +95,7 @@ class Bench:
         shutil.copytree(start, self.work) if start else self.work.mkdir()
 
     def nothing_lost(self, name, start):
-        """What was there is there and whole; a training gets to the bits of the undisturbed one."""
+        """All earlier files exist and are complete; a training ends with the same bits as the undisturbed one."""
         if name in ("train", "resume"):
             small_job.run(train(self.work))
         if name != "analyze" and start:
@@ -107,7 +107,7 @@ class Bench:
             assert key in now and value.tobytes() == now[key].tobytes() if hasattr(value, "tobytes") else value == now[key], key
 
     def outcome(self, name, kind, at, mode):
-        """How the command ended: "held" (nothing was wrong), "told" (a message and a status), "library" (a crash, with a message
+        """How the command ended: "held" (no error), "told" (a message and a status), "library" (a crash, with a message
         and a status), "killed" where it was, or what must not be: "silent", "crash"."""
         start, words = self.commands()[name]
         self.prepare(start)

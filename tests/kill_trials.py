@@ -1,4 +1,4 @@
-"""Kill a job at random points until it gets to its end, and compare with a run that nobody disturbed."""
+"""Kill a job at random times until it finishes, and compare the result with an undisturbed run."""
 import random
 import shutil
 import signal
@@ -17,7 +17,7 @@ def results(out):
 
 
 def assert_readable(out):
-    """After a kill: whatever has a checkpoint's name is a whole one, and a log opens as it is."""
+    """After a kill: every file with the name of a checkpoint is complete, and a log can be opened."""
     for path in out.rglob("seed_*.checkpoint"):
         with h5py.File(path) as file:
             assert file.attrs["complete"] == 1
@@ -30,7 +30,7 @@ def assert_readable(out):
 
 
 def kill_until_done(tmp_path, kills, seed, numbers=(signal.SIGKILL,), threads=("1",), settings=None):
-    """Make `kills` kills in as many runs as that takes; every run must end equal to the undisturbed one. Signals and
+    """Kill the job `kills` times, in as many runs as needed; every run must end with the same result as the undisturbed one. Signals and
     threads change from one call of the program to the next."""
     chance = random.Random(seed)
     words = small_job.command(tmp_path / "whole", *JOB, settings=settings)

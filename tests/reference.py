@@ -116,7 +116,7 @@ class Schedule:
         return {"noise": noise, "x0": x0, "v": signal * noise - sigma * x0}[self.prediction]
 
     def pair(self, x, prediction, t):
-        """The x_0 and eps that a prediction at x_t says; t is one number or one for each."""
+        """The x_0 and eps that follow from a prediction at x_t; t is one number, or one for each point."""
         signal, sigma = (np.asarray(table[t])[..., None] for table in (self.signal, self.noise))
         if self.prediction == "noise":
             return (x - sigma * prediction) / signal, prediction
@@ -185,7 +185,7 @@ class Model:
             layers += [Layer(name, depth + 2 + 2 * i, widths[i], widths[i + 1], True, False)
                        for i in range(len(widths) - 1)]
             self.towers.append(layers)
-        # Of two experts the gate has one logit, of more one each.
+        # With two experts the gate has one logit, with more one for each.
         self.gates = 0 if experts == 1 or config["gate"] == "fixed" else 1 if experts == 2 else experts
         if self.gates:
             widths = [inputs, *config["gate_layers"], self.gates]
@@ -247,7 +247,7 @@ class Model:
         soft = self.soft(hidden[-1][-1] if self.gates else None, len(x))
         weight = soft
         if self.config["gate"] == "hard":
-            weight = np.eye(self.experts)[soft.argmax(axis=1)]  # the first of equals
+            weight = np.eye(self.experts)[soft.argmax(axis=1)]  # the first if several are equal
         prediction = sum(weight[:, [k]] * experts[k] for k in range(self.experts))
         gate = weight[:, :self.gates] if self.gates else None
         return prediction, {"hidden": hidden, "inputs": inputs, "experts": experts, "soft": soft, "weight": weight,
@@ -268,7 +268,7 @@ class Model:
         return [saved["inputs"][k][-1] for k in range(self.experts)]
 
     def backward(self, parameters, saved, d_prediction, d_representations=None):
-        """Gradient of every tensor from that of the prediction, and of the representations where there is one. A hard
+        """Gradient of every tensor, from the gradients of the prediction and (if given) of the representations. A hard
         gate's logits get it as if its weights were soft (Bengio, Leonard and Courville 2013)."""
         outputs = [saved["weight"][:, [k]] * d_prediction for k in range(self.experts)]
         if self.gates:

@@ -22,7 +22,7 @@ def analysed(tmp_path_factory):
 
 
 def test_bits(tmp_path):
-    """Whatever a flipped bit does, each file is either drawn or named."""
+    """Each file with a flipped bit is either drawn or named in the message."""
     paths = damage.planted(tmp_path / "runs", GOOD, {"good": lambda path: None} | damage.flips(GOOD, sized(300, 2000)) | damage.truncations(GOOD, sized(40, 100)))
     said = dualdiff("compare", tmp_path / "runs", "--reference", tmp_path / "reference", status=ERR_IO, timeout=1000)
     named = check_folder(tmp_path, paths, [name for name in paths if name.startswith("cut_")], said)

@@ -1,5 +1,5 @@
 """A hundred exact kills (with DUALDIFF_THOROUGH=1 more than five hundred): right before the n-th call that changes files, or at the end of a page
-within a write. Whatever is left, the same command gets to the bits of a run that nobody disturbed, and no file that was whole is lost."""
+within a write. After every kill the same command ends with the bits of an undisturbed run, and no complete file is lost."""
 import faults
 import pytest
 from thorough import sized

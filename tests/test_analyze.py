@@ -224,7 +224,7 @@ def test_information(both, fresh):
             information(np.repeat(np.arange(both.S), n), gate.ravel()), abs=1e-6)
         for i in range(both.S):
             assert both("by_timestep/information_region")[i, e] == pytest.approx(information(ends, gate[i]), abs=1e-6)
-    assert both("information/data_region").max() > .05  # not all of it is nothing
+    assert both("information/data_region").max() > .05  # not all of it is zero
 
 
 def test_weights_while_sampling(gated):
@@ -287,7 +287,7 @@ def test_trajectories_end_at_the_samples(both):
 
 
 def test_many_timesteps(variant):
-    """Ways are thinned, their ends kept; of each timestep fewer points are measured."""
+    """Fewer steps of each trajectory are kept, always with its ends; fewer points are measured at each timestep."""
     both = Run(variant("long")[0])
     x = both("trajectory/x")
     assert list(both("trajectory/step")) == [*range(0, 203, 3), 203]
@@ -301,7 +301,7 @@ def test_many_timesteps(variant):
 
 
 def test_damaged_log(circle, tmp_path):
-    """Timesteps that there are none of are told, not counted."""
+    """A logged timestep that does not exist is an error whose message names it."""
     path = tmp_path / "seed_7.h5"
     for wrong in 30000, 12, -2:
         path.write_bytes(circle[1])
@@ -314,7 +314,7 @@ def test_damaged_log(circle, tmp_path):
 
 
 def test_fixed_gate(variant):
-    """Weights are equal, and what is read from logged ones is left out."""
+    """The weights are equal, and everything that is computed from logged weights is left out."""
     path, _, said = variant("fixed")
     fixed, groups = Run(path), ("training", "information/sampling", "by_timestep/weight", "by_timestep/information", "by_region/weight_sampling")
     assert not any(name.startswith(f"analysis/{group}") for name in fixed.stored for group in groups)
@@ -368,7 +368,7 @@ def test_the_rest_stays_and_another_time_replaces(circle, tmp_path):
         assert same(without_analysis(path), before)
         assert same(contents(path), contents(circle[0]))
         sizes.append(path.stat().st_size)
-    assert sizes[3] - sizes[0] < 3 * 100_000  # what text leaves behind, not another analysis
+    assert sizes[3] - sizes[0] < 3 * 100_000  # a little text remains, but no second analysis
     subprocess.run([PROGRAM, "evaluate", path, "--threads", "1"], check=True, capture_output=True)
     assert "analysis/map/weight" in subprocess.run([PROGRAM, "info", path], check=True, capture_output=True, text=True).stdout
 
@@ -421,7 +421,7 @@ def test_points_from_a_file(tmp_path):
 
 
 def test_locked(circle, tmp_path):
-    """Two at once would lose one's work."""
+    """If two processes analysed one run at the same time, the work of one would be lost."""
     import fcntl
 
     path = tmp_path / "seed_7.h5"

@@ -88,7 +88,7 @@ def test_table_and_csv(files):
 
 
 def test_picture(files, tmp_path):
-    """Drawn again with bars of one height: how high the measured ones are is the machine's and the build's affair."""
+    """Drawn again with bars of one height: the height of the measured bars depends on the machine and the build."""
     result = json.loads(files[".json"].read_text())
     for row in result["rows"]:
         if row["share_of_peak"] is not None:
@@ -147,7 +147,7 @@ def test_verdicts_not_met(figures, failing):
 
 
 def test_which_bar_applies():
-    """Above 42 % of the peak of the threads that we use: 85 % of it, however many times the peer's that is."""
+    """Above 42 % of the peak of the threads that we use: 85 % of it, however much faster than the peer that is."""
     for peer, ours, bar, expected in ((.43, .86, "85 % of the peak", True), (.43, .84, "85 % of the peak", False),
                                       (.41, .83, "2 times the peer", True), (.41, .81, "2 times the peer", False)):
         cases = verdicts.verdicts(made_up(ours=ours, peer=peer))[1]
@@ -155,7 +155,7 @@ def test_which_bar_applies():
 
 
 def test_verdicts_on_a_device():
-    """No peak of the CPU's: ours against the peers, storing and the whole run are what is left."""
+    """Without the CPU's peak, only these lines remain: the comparison with the peers, storing, and the whole run."""
     result = {**made_up(), "peak": {}, "rows": [{**row, "share_of_peak": None} for row in made_up()["rows"]]}
     found, cases = verdicts.verdicts(result)
     assert [v["line"] for v in found] == [2, 5, 7] and found[0]["bar"] == "2 times"

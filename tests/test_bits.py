@@ -6,9 +6,9 @@ that should: make the table again, with a program that was built from the commit
     DUALDIFF_BUILD=build DUALDIFF_SOURCE=. .venv/bin/python tests/test_bits.py PROGRAM
 
 What the table depends on beyond the program's source:
-- the instruction set (DUALDIFF_ISA): sums have one order for each vector width, so each has rows of its own;
+- the instruction set (DUALDIFF_ISA): sums have one order for each vector width, so each instruction set has separate rows;
 - the compiler: it chooses where a product and a sum become one operation (-ffp-contract=fast in host/backend/cpu/kernels.c);
-- the C library: exp, log, sin, cos and pow of other versions may differ in the last bit, in the data already.
+- the C library: exp, log, sin, cos and pow of other versions may differ in the last bit, and so even the datasets differ.
 The number of threads is not among them.
 """
 import hashlib
@@ -30,7 +30,7 @@ SOURCE = Path(os.environ["DUALDIFF_SOURCE"])
 BUILD = Path(os.environ["DUALDIFF_BUILD"])
 TABLE = SOURCE / "tests/bits.json"
 
-# Every run on a dataset of its own, as far as the experiment's reach.
+# Every run on another dataset, as long as the experiment has enough of them.
 RUNS = {"run_0": "circle", "run_1": "dino", "run_2": "line", "run_3": "moons", "run_4": "dino", "run_5": "moons",
         "mode_capture": "twentyfive_gaussians"}
 THREADS = {"plain": [2], "avx2": [1, 2], "avx512": [1]}  # of each instruction set; the table is made with one

@@ -180,7 +180,7 @@ def test_wrong_override(tmp_path, assignment, fragments):
 
 
 def test_schedules_without_a_signal(tmp_path):
-    """Refused before training; the cure is one that works."""
+    """Refused before training; the advice in the message works."""
     done = program("train", CONFIG, "--set", "diffusion.beta_end=1", "--out", tmp_path / "out")
     fails(done, CONFIGURATION, "beta[99]", "lower beta_end")
     assert "timesteps" not in done.stderr
@@ -191,7 +191,7 @@ def test_schedules_without_a_signal(tmp_path):
 
 
 def test_override_that_is_no_toml(tmp_path):
-    """What was written is named, not a line of text that was not."""
+    """The message quotes what the user wrote, not generated text."""
     done = program("train", CONFIG, "--set", "diffusion.beta_end=.9", "--out", tmp_path / "out")
     fails(done, CONFIGURATION, "--set diffusion.beta_end=.9")
     assert "line" not in done.stderr
@@ -240,7 +240,7 @@ def test_wrong_points(tmp_path, name, contents, fragments):
     else:
         np.save(path, contents)
     before = bytes_of(tmp_path)
-    # the wrong set is named last: nothing is begun for the good one before all are known to be good
+    # the wrong set is named last: no training begins before all datasets are checked
     fails(train(tmp_path / "out", "--dataset", "line", source), DATA, *fragments)
     assert bytes_of(tmp_path) == before
 
@@ -274,7 +274,7 @@ def damage(good, kind):
         return b"not HDF5 at all\n" * 64
     if kind == "cut":
         return good[:len(good) // 2]
-    # Places whose damage HDF5 1.10 reports without leaking memory of its own (bytes 100 to 1000 make it leak).
+    # Places whose damage HDF5 1.10 reports without leaking its own memory (bytes 100 to 1000 make it leak).
     first, behind = {"no root": (48, 100), "no attributes": (1000, 4000)}[kind]
     return good[:first] + bytes(behind - first) + good[behind:]
 
@@ -298,7 +298,7 @@ def test_foreign_result(tmp_path, name):
 
 
 def test_parameters_that_make_no_points(finished, tmp_path):
-    """Damaged ones: no NaN is handed out, and nothing waits for ever."""
+    """Damaged files: the program gives no NaN as a result, and it never hangs."""
     path = tmp_path / "seed_0.h5"
     path.write_bytes(finished.read_bytes())
     with h5py.File(path, "a") as file:
@@ -346,7 +346,7 @@ def test_not_a_result(finished, unfinished, name):
 @pytest.mark.parametrize("kind", ["empty", "text", "cut", "no root", "no attributes", "foreign"])
 @pytest.mark.parametrize("name", ["seed_0.h5", "seed_0.checkpoint"])
 def test_training_over_a_damaged_file(tmp_path, unfinished, name, kind):
-    """It is named and left alone, and so is everything beside it."""
+    """The message names it; the program changes neither it nor any other file of the folder."""
     out = tmp_path / "out"
     shutil.copytree(unfinished, out)
     path = out / "run_3" / "dino" / name
@@ -452,7 +452,7 @@ def limit(size):
 
 
 def test_no_space_left(tmp_path, unfinished):
-    """Where a checkpoint was, it stays, and training goes on from it when there is space again."""
+    """An existing checkpoint stays, and training resumes from it when there is space again."""
     fails(train(tmp_path / "new", "--dataset", "dino", preexec_fn=limit(20000)), IO, "cannot be written")
     out = tmp_path / "out"
     shutil.copytree(unfinished, out)
@@ -476,7 +476,7 @@ def test_samples_to_a_full_device(finished, tmp_path):
     fails(done, IO, "standard output")
     done = program("sample", finished, "--out", tmp_path / "x.npy", "--n", "10000", preexec_fn=limit(1000))
     fails(done, IO, "x.npy")
-    assert "was there before" not in done.stderr  # nothing was
+    assert "was there before" not in done.stderr  # there was no earlier file
     assert not list(tmp_path.iterdir())
 
 
@@ -606,7 +606,7 @@ def test_the_last_good_checkpoint_is_kept(tmp_path):
 
 
 def test_last_update_spoils_the_network(tmp_path):
-    """The loss of the only step is finite; what its update leaves is not worth a result."""
+    """The loss of the only step is finite, but the parameters after its update are not: no result is written."""
     settings = {"training.learning_rate": "1e30", "training.steps": 1}
     fails(train(tmp_path, "--dataset", "dino", settings=settings), NUMERIC, "dino", "seed 0", "no result was written")
     assert not (tmp_path / "run_3/final_info.json").exists()
@@ -648,7 +648,7 @@ def test_final_info_grows_over_invocations(tmp_path):
 
 
 def test_final_info_is_made_again(tmp_path):
-    """A kill right after the last result leaves none; the next call, with nothing left to do, makes it."""
+    """A kill right after the last result leaves no final_info.json; the next call writes it, although all runs are finished."""
     words = command(tmp_path, "--dataset", "dino", settings=SHORT)
     run(words)
     before = final_info(tmp_path)
@@ -931,7 +931,7 @@ def test_bar_on_a_terminal(tmp_path, columns, bar):
 
 
 def test_what_was_written(finished, tmp_path):
-    """A quick command shows no progress; the last word names the file."""
+    """A quick command shows no progress; its last line names the file."""
     for more, said in (([], r"wrote x\.npy: 10 points in \d+\.\d s\n"), (["--quiet"], "")):
         done = program("sample", finished, "--n", 10, "--out", "x.npy", "--overwrite", *more, cwd=tmp_path)
         assert done.returncode == 0 and not done.stdout and re.fullmatch(said, done.stderr), done.stderr

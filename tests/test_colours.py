@@ -1,4 +1,4 @@
-"""Colours that tell runs and experts apart, for people with each kind of colour vision."""
+"""Runs and experts can be distinguished by their colours, with every kind of colour vision."""
 import os
 import sys
 from pathlib import Path
@@ -41,4 +41,4 @@ def test_gate_scale(vision):
 def test_ways_are_unique():
     ways = [drawing.way(i) for i in range(140)]
     assert len(set(map(str, ways))) == 140
-    assert len({str(way[1:]) for way in ways[:20]}) == 20, "lines and markers alone tell twenty runs apart"
+    assert len({str(way[1:]) for way in ways[:20]}) == 20, "twenty runs can be distinguished by lines and markers alone"

@@ -49,7 +49,7 @@ def runs(tmp_path):
 
 
 def test_warns_of_mixtures(tmp_path):
-    """Seeds of different settings under one name are averaged, but not without a word."""
+    """Seeds of different settings under one name are averaged, but with a warning."""
     for seed, batch in enumerate((256, 256, 64)):
         losses = {"kl_divergence": .5 + seed, "eval_loss": .5, "inference_time": 1.}
         write_result(tmp_path, "run_0", "dino", seed, losses, settings={"training.batch": batch})

@@ -1,5 +1,5 @@
-/* Configuration: defaults, overrides, printing and comparing, and what every kind of wrong input is
- * answered with; the files of configs/, and the parameter counts of the six runs. */
+/* Configuration: defaults, overrides, printing and comparing, and the message for every kind of wrong
+ * input; the files of configs/, and the parameter counts of the six runs. */
 #include <glob.h>
 #include <math.h>
 #include <stdio.h>
@@ -358,7 +358,7 @@ static void check_bounds_between_keys(void)
     config.training.diversity_distance = DD_DIVERSITY_L1;
     check_message("l1 of hidden layers", dd_config_validate(&config), DD_ERR_CONFIG,
                   (const char *const[4]){"\"l1\"", "\"hidden\"", "euclidean"});
-    /* What cannot be without any signal at the last timestep. */
+    /* Settings that are impossible without any signal at the last timestep. */
     static const refusal without_signal[] = {
         {"diffusion.timesteps=1", {"diffusion.terminal_snr", "2 timesteps"}},
         {"sampling.noise_factor=0.9", {"sampling.noise_factor = 0.9", "pure noise", "use 1"}},
@@ -374,7 +374,7 @@ static void check_bounds_between_keys(void)
         config.diffusion.terminal_snr = DD_TERMINAL_KEPT;
         CHECK_OK(dd_config_validate(&config));
     }
-    /* A gate without layers is no fault where no gate is learned, nor a beta range that is not used. */
+    /* A gate without layers is allowed if no gate is learned, and so is a wrong beta range that is not used. */
     config = defaults();
     config.model.gate_layers.count = 0;
     config.model.gate = DD_GATE_FIXED;
@@ -479,7 +479,7 @@ static void check_runs(void)
         CHECK_OK(dd_config_validate(&config));
         CHECK_OK(dd_model_create(&config.model, &model));
         CHECK(model.parameters == runs[i].parameters, "%s: %zu parameters", path, model.parameters);
-        /* The architecture aside, the runs differ in the diversity weight alone. */
+        /* Except for the architecture, the runs differ only in the diversity weight. */
         expected.model = config.model;
         expected.training.diversity_weight = runs[i].diversity_weight;
         CHECK(same(&config, &expected), "%s differs from the experiment", path);
@@ -528,7 +528,7 @@ static char *repeated(const char *before, const char *part, size_t n, const char
     return text;
 }
 
-/* What would lead the parser's recursion too deep is refused, with its line, and only that. */
+/* Text is refused if the parser's recursion would be too deep, with the number of the line; other text is not. */
 static void check_depth(void)
 {
     static const struct {

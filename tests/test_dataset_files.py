@@ -1,4 +1,4 @@
-"""A user's own points: every kind of file that is read, and what each kind of fault is answered with."""
+"""A user's own points: every kind of file that can be read, and the message for each kind of fault."""
 
 import io
 import struct
@@ -100,7 +100,7 @@ def test_npy_with_a_long_header(tmp_path):
 
 
 def test_same_points_same_checksum(tmp_path):
-    """Whatever the file, the set is known by its points."""
+    """The checksum of a dataset depends only on its points, not on the kind of file."""
     np.save(tmp_path / "a.npy", GOOD.astype(np.float32))
     np.savetxt(tmp_path / "b.csv", GOOD)
     last = [run(tmp_path / name).stderr.split()[-1] for name in ("a.npy", "b.csv")]

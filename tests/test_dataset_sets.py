@@ -117,7 +117,7 @@ def test_drawings(name):
     low, high = raw.min(axis=0), raw.max(axis=0)
     assert np.allclose(low, -high, atol=1.5e-3) and high.max() == 4 and high.min() > 2  # the rule of shapes.h
     p = points(name)
-    # Where each point is well apart from the others, its noise and share can be seen.
+    # If each point is far from all others, its noise and its share can be measured.
     distance = np.hypot(*(raw[:, None] - raw[None]).transpose(2, 0, 1)) + 9 * np.eye(len(raw))
     alone = raw[distance.min(axis=1) > 0.12][:40]
     counts, offsets = [], []

@@ -1,4 +1,4 @@
-"""The documents: wrapped at 100 columns, links and named files that exist, and no word that a reader must look up twice."""
+"""The documents: wrapped at 100 columns, links and named files that exist, and no word that is hard to understand."""
 import os
 import re
 from pathlib import Path

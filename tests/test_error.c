@@ -46,7 +46,7 @@ static void check_try(void)
 {
     int reached = 0;
     CHECK(fallible(DD_ERR_DATA, &reached) == DD_ERR_DATA && !reached, "DD_TRY returns at a failure");
-    CHECK(fallible(DD_OK, &reached) == DD_OK && reached, "DD_TRY goes on without one");
+    CHECK(fallible(DD_OK, &reached) == DD_OK && reached, "DD_TRY continues without an error");
 }
 
 static void check_closest(void)

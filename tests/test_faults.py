@@ -24,7 +24,7 @@ def test_kills(bench):
 
 
 def test_a_crash_is_told(bench, tmp_path):
-    """Whatever crashes: a message, and the status that the shell knows."""
+    """After every crash: a message, and the exit status of the signal."""
     words = small_job.command(tmp_path, *faults.JOB, settings=faults.TINY | {"training.steps": 1000000})
     code, errors = small_job.interrupt(words, small_job.appears(faults.result_of(tmp_path)), signal.SIGSEGV)
     assert code == -signal.SIGSEGV and errors.startswith("dualdiff: a crash."), errors

@@ -307,7 +307,7 @@ def test_weights_by_the_number_of_the_expert(run, engine):
 
 def reference_shapes(variant):
     """Names and shapes of the reference's state_dict at hidden width 16 and embedding width 8, in the order of dd_model.
-    With more than two experts the names go on, and the gate has an output for each."""
+    With more than two experts there are more names, and the gate has an output for each expert."""
     config, experts, gates = VARIANTS[variant][0], EXPERTS.get(variant, 2), GATES.get(variant, 1)
     layers = []
 
@@ -442,7 +442,7 @@ def test_reader_never_stops_the_writer(tmp_path):
             opened += 1
         except FileNotFoundError:
             continue
-        try:  # a reader that does not know of SWMR is refused, and does no harm
+        try:  # a reader without SWMR is refused and does not disturb the writer
             h5py.File(tmp_path / "log.h5", "r").close()
         except OSError:
             refused += 1

@@ -166,7 +166,7 @@ bounded = pytest.mark.skipif(small_job.sanitized(), reason="the sanitizers reser
 @bounded
 @pytest.mark.parametrize("keys", [{"hidden_width": 8192, "hidden_depth": 16, "experts": 8}, {"embedding_width": 4096}])
 def test_a_network_that_the_file_does_not_hold(run, keys):
-    """Memory is taken for what is there, not for what the configuration claims."""
+    """Memory is allocated for what the file contains, not for what its configuration claims."""
     with h5py.File(run, "r+") as file:
         text = file["config"][()].decode()
         for key, value in keys.items():

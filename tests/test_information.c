@@ -27,7 +27,7 @@ static void test_determined(void)
 }
 
 /* A binary symmetric channel: I = 1 - h(error). Counts in exact proportion, so only the correction, -1 / 2N nats,
- * remains beside it. */
+ * remains as a difference. */
 static void test_channel(void)
 {
     const uint32_t count[4] = {4500, 500, 500, 4500};

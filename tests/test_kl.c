@@ -140,7 +140,7 @@ static void check_errors(void)
     free(generated);
 }
 
-/* Entry i of the table is member i, under a name of its own; the tables of runs have each place once. */
+/* Entry i of the table is member i, and no two have the same name; each place occurs once in the tables of runs. */
 static void check_table(void)
 {
     dd_metrics m;

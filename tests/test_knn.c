@@ -160,7 +160,7 @@ int main(void)
         }
         for (uint32_t queries = 1; queries <= 17; queries++) /* blocks that are not full */
             check_set(s, s, queries, 40, 5, 0, queries);
-        for (int k = 30; k <= 35; k++) /* about where sorted neighbours give way to heaps */
+        for (int k = 30; k <= 35; k++) /* around the k at which heaps replace sorted neighbours */
             check_set(s, s, 300, 900, k, 0, 300);
         check_set(s, s, 6000, 5000, 5, 0, 100);
         check_set(s, s, 12001, 12001, 3, 1, 100);

@@ -1,6 +1,6 @@
-"""A folder of the sources is a layer: it includes what lies below it, never above, and nothing includes itself in a circle.
+"""A folder of the sources is a layer: it includes only layers below it, and no circle of files include each other.
 
-The layers have their order here and nowhere else; docs/architecture.md says what lives in each.
+Only this file states the order of the layers; docs/architecture.md says what each contains.
 """
 import os
 import re
@@ -34,7 +34,7 @@ def layer_of(path):
 
 
 def module_of(path):
-    """A module is a header and the source file of the same name: one of the two in a circle is both."""
+    """A module is a header and the source file of the same name: a circle through one of them is a circle of the module."""
     return path.rsplit(".", 1)[0]
 
 

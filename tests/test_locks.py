@@ -1,5 +1,5 @@
-"""Locks: one writer a run, on file systems with and without flock, with lock files deleted under way; and files that
-another program holds open are told apart from damaged ones."""
+"""Locks: each run has one writer, on file systems with and without flock, also if lock files are deleted meanwhile; and files
+that another program holds open are not reported as damaged."""
 import fcntl
 import os
 import re
@@ -95,7 +95,7 @@ def held(good, tmp_path):
 
 
 def test_a_file_that_a_notebook_holds_open(held, tmp_path):
-    """It is not called damaged, whoever reads it, and nothing replaces it."""
+    """No command calls the file damaged, and no command replaces it."""
     path, pid = held
     runs = tmp_path / "runs/tiny/dino"
     runs.mkdir(parents=True)
@@ -112,7 +112,7 @@ def test_a_file_that_a_notebook_holds_open(held, tmp_path):
 
 
 def test_a_file_that_is_marked_as_open(good, tmp_path):
-    """What a program that was killed in writing leaves in a file of the newer format."""
+    """A program that is killed while it writes leaves such a mark in a file of the newer format."""
     path = tmp_path / "marked.h5"
     subprocess.run([sys.executable, "-c", "import h5py, os, sys\nf = h5py.File(sys.argv[1], 'w', libver='latest')\n"
                     "f['x'] = 1\nf.close()\nf = h5py.File(sys.argv[1], 'a', libver='latest')\nf['y'] = 1\nf.flush()\n"
@@ -181,7 +181,7 @@ def test_one_writer(kind, tmp_path):
 
 
 def test_a_claim_with_a_flock(no_flock, tmp_path):
-    """One machine has flock, the other none: who has it still looks for a claim."""
+    """One machine has flock, the other does not: the one with flock also looks for a claim."""
     first = start(tmp_path, environment=no_flock(95))
     try:
         fails(program(*words_of_training(tmp_path, *ENDLESS)[1:]), CONFLICT, "another dualdiff is writing it", str(first.pid))
@@ -253,7 +253,7 @@ def test_a_claim_whose_process_is_hidden(no_flock, tmp_path):
 
 
 def test_a_claim_of_another_host(no_flock, left_claim, tmp_path):
-    """It cannot be judged from here: who has it since when, and the exact cure."""
+    """This machine cannot check the process: the message says who has the run since when, and what exactly to do."""
     number, change = left_claim
     change("host ", "host other-")
     done = program(*words_of_training(tmp_path)[1:], environment=no_flock(37))
@@ -275,7 +275,7 @@ def test_an_empty_claim_is_respected(no_flock, tmp_path):
 
 
 def test_many_at_a_stale_claim(no_flock, tmp_path):
-    """Of several that find it at once, one trains."""
+    """If several processes find it at the same time, only one trains."""
     first = start(tmp_path, environment=no_flock(37))
     stop(first, signal.SIGKILL)
     several = [subprocess.Popen(words_of_training(tmp_path, *ENDLESS), stderr=subprocess.PIPE, text=True,
@@ -334,7 +334,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 
 
 def test_a_lock_that_is_lost_while_measuring(tmp_path):
-    """What another process writes by then is not replaced."""
+    """Files that another process has written meanwhile are not replaced."""
     process = subprocess.Popen(words_of_training(tmp_path, "--set", "evaluation.samples=20000"), stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
         if "evaluating" in line:

@@ -1,5 +1,5 @@
-/* Several sets of samples measured together have the bits that the metrics' own functions give each of them, whatever
- * the number of threads, and a set that cannot be measured takes no other one's place. */
+/* Several sets of samples measured together have the same bits as each set measured alone by the metrics' functions,
+ * with any number of threads, and a set that cannot be measured does not affect the others. */
 #include "metrics/metrics.h"
 
 #include <math.h>

@@ -79,7 +79,7 @@ static void check_modes(void)
     }
 }
 
-/* A line of samples from one mode to another: all but the ends' 6 and 3 sigma. */
+/* A line of samples from one mode to another, without those within 6 and 3 sigma of its ends. */
 static void check_bridge(void)
 {
     enum { N = 1000 };
@@ -150,7 +150,7 @@ static void check_box(void)
     for (int i = 0; i < N; i++)
         x[2 * i] += 4.01f;
     m = measure(&t, x, N);
-    CHECK(m.total_variation == 1. && m.high_quality == 0., "beside the box: total variation %g", m.total_variation);
+    CHECK(m.total_variation == 1. && m.high_quality == 0., "outside the box: total variation %g", m.total_variation);
     free(x);
 }
 

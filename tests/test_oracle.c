@@ -1,6 +1,6 @@
 /* The exact denoiser against closed forms and direct sums: one Gaussian, a box, mixtures of everything, atoms that are
- * replaced by few, the far tails; and sampling where the whole chain is known, whatever is predicted, by all kinds of
- * steps. */
+ * replaced by few, the far tails; and sampling where the whole chain is known, for all kinds of predictions and steps.
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,14 +177,14 @@ static void check_box(void)
         for (int j = 0; j < 4; j++)
             for (int k = 0; k < 4; k++)
                 check_interval(x[i], .25, halves[j], sqrt(1. - noises[k] * noises[k]) + .2, noises[k]);
-    /* Without signal nothing but the noise is left; a box without extent is a point. */
+    /* Without signal only the noise remains; a box without extent is a point. */
     double mean, density = dd_interval(1.5, .25, 2., 0., 1., &mean);
     CHECK(fabs(mean - 1.5) < 1e-15 && fabs(density + .5 * 2.25 + .918938533204673) < 1e-14, "%g, %g", mean, density);
     dd_interval(1.5, .25, 0., .6, .8, &mean);
     CHECK(fabs(mean - (1.5 - .15) / .8) < 1e-14, "%g", mean);
 }
 
-/* Everything at once: three classes of Gaussians, thousands of close points, two boxes. */
+/* Everything together: three classes of Gaussians, thousands of close points, two boxes. */
 static void check_mixture(void)
 {
     enum { POINTS = 3000, OTHERS = 40, BOXES = 2, ATOMS = POINTS + OTHERS + BOXES };
@@ -296,7 +296,7 @@ static void sample(const dd_truth *t, const dd_config *c, const float *start, ui
     dd_schedule_free(&s);
 }
 
-/* An exact denoiser knows x_0 and eps; in which words it says so cannot matter. */
+/* An exact denoiser knows x_0 and eps, so the kind of prediction makes no difference. */
 static void check_predictions(void)
 {
     dd_atom atom[] = {

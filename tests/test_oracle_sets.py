@@ -1,4 +1,4 @@
-"""The exact denoiser of every generated set against quadrature of its definition in NumPy, written down here anew."""
+"""The exact denoiser of every generated set against quadrature in NumPy, with the set's definition written again here."""
 
 import os
 import subprocess

@@ -1,5 +1,5 @@
-"""Outputs of every command: whole, published once, under a temporary name of their own; links and modes are kept; and
-nothing of another kind is replaced."""
+"""Outputs of every command: they appear complete, after they had a temporary name that no other file has; links and modes are
+kept; and files of another kind are not replaced."""
 import os
 import shutil
 import subprocess
@@ -50,7 +50,7 @@ def runs(tmp_path_factory):
 
 @pytest.fixture
 def run(runs, tmp_path):
-    """A run's file that may be spoilt."""
+    """A run's file that the test may damage."""
     shutil.copytree(runs / "tiny", tmp_path / "runs" / "tiny")
     return tmp_path / "runs" / "tiny" / "line" / "seed_0.h5"
 

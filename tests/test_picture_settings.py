@@ -1,4 +1,4 @@
-"""What a user has set for matplotlib, Python and the locale does not reach the pictures, and their files appear whole."""
+"""A user's settings of matplotlib, Python and the locale do not change the pictures, and the files appear complete."""
 import os
 import signal
 import stat
@@ -40,7 +40,7 @@ def plain(tmp_path_factory):
 
 
 def hostile(folder):
-    """Settings of all kinds at once: files in the current folder, in the home, and variables."""
+    """Settings of all kinds together: files in the current folder, in the home, and variables."""
     for place in folder, folder / ".config" / "matplotlib":
         place.mkdir(parents=True, exist_ok=True)
         (place / "matplotlibrc").write_bytes(RC.encode() + b"# \xe9\n")
@@ -61,7 +61,7 @@ def test_settings_do_not_reach_the_pictures(tmp_path, plain):
 
 
 def test_another_python_keeps_its_packages(tmp_path, plain):
-    """PYTHONPATH says where numpy is; modules named like ours there are passed over."""
+    """PYTHONPATH says where numpy is; modules there with the same names as ours are ignored."""
     folder, pictures = plain
     for module in "runs", "drawing", "files", "progress":
         (tmp_path / f"{module}.py").write_text("raise SystemExit('the wrong module')\n")
@@ -102,7 +102,7 @@ def test_replaced_file(tmp_path):
 
 
 def test_two_writers_do_not_mix(tmp_path):
-    """Whole at every moment, and a user's own file with the name of a temporary one is left alone."""
+    """Complete at every moment; a user's file that has the name of a temporary one is not changed."""
     path, own = tmp_path / "page.html", tmp_path / "page.html.tmp"
     own.write_text("mine")
     contents = [letter * 300_000 for letter in (b"a", b"b")]

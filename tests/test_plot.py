@@ -1,4 +1,4 @@
-"""`dualdiff plot` on results written here: which pictures there are, what stands on them, and that they are not blank."""
+"""`dualdiff plot` on results written here: which pictures it makes, which text is on them, and that they are not blank."""
 import io
 import itertools
 import os
@@ -204,7 +204,7 @@ def variants(tmp_path_factory):
 
 
 def crowded(figure):
-    """Pairs of texts that lie over one another; of tick labels those that are words."""
+    """Pairs of texts that overlap; tick labels only if they are words."""
     figure.canvas.draw()
     ticks = {text for tick in figure.findobj(matplotlib.axis.Tick) for text in tick.findobj(matplotlib.text.Text)}
     texts = [text for text in figure.findobj(matplotlib.text.Text) if text.get_visible() and text.get_text() and (not text.axes or text.axes.axison)
@@ -331,7 +331,7 @@ def test_far_off(tmp_path, variants):
 
 
 def test_many_runs(tmp_path, variants):
-    """Twenty runs stand in rows, each can be told from the others, and a run that is twenty times as long has the same width."""
+    """Twenty runs are drawn in rows, each can be distinguished from the others, and a run that is twenty times as long has the same width."""
     pictures, analysis, _ = variants
     import drawing
     import runs
@@ -448,7 +448,7 @@ def test_log_without_sensible_numbers(tmp_path, variants, value):
 
 
 def test_descriptions_of_many(tmp_path, variants):
-    """Where much varies, what sets a run apart; keys that older files lack are what those runs did."""
+    """If many settings vary, the description has those in which a run differs; a key that an older file lacks has the value of that time."""
     import drawing
     import runs
 

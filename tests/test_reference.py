@@ -30,7 +30,7 @@ def test_philox_known_answers():
 
 def test_numbers_are_curands():
     """Output i of a cuRAND host generator of this kind is word i % 4 of the block with counter (index, subsequence),
-    index = q / 65536, subsequence = q % 65536, q = i / 4; the subsequence stands where a step does here. Its
+    index = q / 65536, subsequence = q % 65536, q = i / 4; the subsequence is in the place of our step. Its
     uniform numbers are ours to the bit, its normals within the rounding of logarithm, root and sine."""
     name = next((path for path in ("/usr/local/cuda/lib64/libcurand.so", ctypes.util.find_library("curand"))
                  if path and (os.path.exists(path) or not path.startswith("/"))), None)
@@ -105,8 +105,8 @@ def test_ancestral_sampling_is_the_posterior(kind, prediction):
 @pytest.mark.parametrize("steps, eta", [(0, 1.), (0, 0.), (7, .5), (1, 0.)])
 @pytest.mark.parametrize("terminal", ["kept", "zero"])
 def test_predictions_of_one_pair_give_one_step(terminal, steps, eta):
-    """Whichever way the pair is said; and where it is the noise with a factor, with that factor. Noise says nothing
-    of x_0 at the last timestep of a zero terminal signal-to-noise ratio, and then is left out."""
+    """The kind of prediction makes no difference, also with a factor on the noise. The noise says nothing
+    about x_0 at the last timestep of a zero terminal signal-to-noise ratio, and then is left out."""
     for factor in (1., .9) if terminal == "kept" else (1.,):
         results = []
         for prediction in PREDICTIONS if terminal == "kept" else PREDICTIONS[1:]:

@@ -147,7 +147,7 @@ static void check_tables(void)
                  "run,dataset,metric,unit,mean,sd,n\n\"a,\"\"b\"\"\",x,training_time,s,40.0,,1\n");
 }
 
-/* Modes stand above how many there are; what else is measured is shown when it is asked for, and only that. */
+/* Captured modes are shown with the number of modes. If the user names metrics, the table has only these. */
 static void check_modes(void)
 {
     dd_entry e[] = {entry("a", "dino", 0, 1.), entry("a", "line", 0, 1.), entry("b", "dino", 0, 1.),
@@ -190,7 +190,7 @@ static void check_modes(void)
     CHECK(dd_metric_number("coverge") == -1, "a metric that is not there");
 }
 
-/* Each value is seen with its spread, whatever else is in its column; a time that runs share has none. */
+/* Each value is shown with its spread, also if other values of its column are much larger; a shared time has none. */
 static void check_digits(void)
 {
     dd_entry e[] = {entry("bad", "dino", 0, 20.), entry("bad", "dino", 1, 24.8), entry("good", "dino", 0, .0134),

@@ -1,4 +1,4 @@
-"""`dualdiff report`: what the page holds, that it stands alone, and how headless Chromium lays it out."""
+"""`dualdiff report`: what the page contains, that it needs no other file, and how headless Chromium lays it out."""
 import base64
 import html
 import io

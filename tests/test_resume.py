@@ -1,4 +1,4 @@
-"""Stop anywhere and go on: the end is bit-equal to a run that nobody stopped."""
+"""Stop anywhere and resume: the result has the same bits as a run that was never stopped."""
 import signal
 import subprocess
 import time
@@ -56,7 +56,7 @@ def test_random_kills(tmp_path):
 
 
 def test_a_checkpoint_written_but_not_renamed_is_gone_on_from(tmp_path):
-    """Killed between two renames: one replica's newest state stands in .next. Both hold the same step."""
+    """Killed between two renames: one replica's newest state is in .next. Both hold the same step."""
     words = small_job.command(tmp_path, "--dataset", "dino", "--seeds", "0-1", settings=LONG)
     code, errors = small_job.interrupt(words, small_job.appears(log(tmp_path, 1)), signal.SIGINT)
     assert code == 130, errors
@@ -71,7 +71,7 @@ def test_a_checkpoint_written_but_not_renamed_is_gone_on_from(tmp_path):
 
 
 def test_kill_while_a_checkpoint_is_there_but_not_renamed(tmp_path):
-    """The same by a real kill, as soon as the first of four replicas has its new checkpoint beside the old."""
+    """The same by a real kill, as soon as the first of four replicas has its new checkpoint next to the old one."""
     words = small_job.command(tmp_path / "cut", "--dataset", "dino", "--seeds", "0-3", "--quiet")
     folder = tmp_path / "cut/run_3/dino"
     hits = 0
@@ -94,8 +94,8 @@ def test_kill_while_a_checkpoint_is_there_but_not_renamed(tmp_path):
 
 
 def test_a_newer_checkpoint_of_one_replica_alone(tmp_path):
-    """Killed when only seed 0 had written its newer checkpoint: both go on from the older one, and the logs are cut back
-    to it. A kill then leaves nothing newer than the log behind, so that seed 0 can go on alone, too."""
+    """Killed when only seed 0 had written its newer checkpoint: both resume from the older one, and the logs are cut back
+    to it. A kill then leaves nothing newer than the log behind, so that seed 0 can also resume alone."""
     settings = {"training.steps": 100000}
     words = small_job.command(tmp_path, "--dataset", "dino", "--seeds", "0-1", settings=settings)
     folder = tmp_path / "run_3/dino"

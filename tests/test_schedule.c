@@ -60,7 +60,7 @@ static long double known_beta(dd_beta_schedule kind, int t, int T)
     return (1 - fraction) * low + fraction * high;
 }
 
-/* By default: noise is predicted, every timestep weighs the same, and sampling takes all steps of Ho, Jain & Abbeel
+/* By default: noise is predicted, every timestep has the same weight, and sampling takes all steps of Ho, Jain & Abbeel
  * 2020, eq. 11 with the variance of eq. 7. */
 static void check_defaults(void)
 {
@@ -118,7 +118,7 @@ static void check_timesteps(void)
     dd_schedule_free(&s);
 }
 
-/* What the networks should say of (x_0, eps) at timestep t, by the definitions. */
+/* What the networks should predict for (x_0, eps) at timestep t, by the definitions. */
 static long double said(dd_prediction_kind kind, long double alpha_bar, long double point, long double eps)
 {
     return kind == DD_PREDICT_NOISE   ? eps
@@ -200,7 +200,7 @@ static void check_targets(void)
     }
 }
 
-/* A prediction that amounts to x_0 being off by d costs min(SNR, gamma) d^2, whatever is predicted. */
+/* A prediction whose x_0 is wrong by d costs min(SNR, gamma) d^2, for every kind of prediction. */
 static void check_min_snr(void)
 {
     for (int n = 0; n < KINDS * 3; n++) {

@@ -1,5 +1,5 @@
-/* x_T from training points: every point has its turn, the noise is N(0, I) and independent of the point, and it is the
- * x_T that sampling would otherwise start from. */
+/* x_T from training points: every point is used in turn, the noise is N(0, I) and independent of the point, and it is
+ * the x_T that sampling would otherwise start from. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +65,7 @@ static void check_distribution(void)
         chi2 += (count[i] - expected) * (count[i] - expected) / expected;
     CHECK(chi2 > 40 && chi2 < 170, "chi^2 of 96 degrees of freedom: %g", chi2); /* 13.9 each side of it */
 
-    /* Sample i is the same whatever n; another seed is another set. */
+    /* Sample i does not depend on n; another seed gives another set. */
     static float few[2 * 100], other[2 * 100];
     dd_draw_start(&s, &points, 5, 100, few);
     dd_draw_start(&s, &points, 6, 100, other);
@@ -80,7 +80,7 @@ static void check_distribution(void)
     dd_schedule_free(&s);
 }
 
-/* Without signal at the end nothing is left of the points: it is the noise alone, to the bit. */
+/* Without signal at the end x_T does not depend on the points: it is the noise alone, to the bit. */
 static void check_without_signal(void)
 {
     float xy[2] = {3, -4}, x[2 * 64];

@@ -1,5 +1,5 @@
-/* The store: what was written is read back to the bit; damaged, foreign and half-written files are told apart from
- * good ones; a full disk, a folder that cannot be written and a second writer are errors that leave everything as it
+/* The store: what was written is read back to the bit; damaged, foreign and half-written files are
+ * recognised; a full disk, a folder that cannot be written and a second writer are errors that leave everything as it
  * was. test_file_readers.py looks at the same files from outside. */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -97,7 +97,7 @@ static int there(const char *path)
             CHECK(strstr(dd_error_message(), parts_[i_]), "'%s' is not in '%s'", parts_[i_], dd_error_message());      \
     } while (0)
 
-/* In a process of its own: HDF5 1.10 loses memory over damaged files, which the address sanitizer would count. */
+/* In a separate process: HDF5 1.10 loses memory over damaged files, which the address sanitizer would count. */
 static void in_child(void (*check)(stored_run *r), stored_run *r)
 {
     fflush(stdout);
@@ -242,13 +242,13 @@ static void check_kills(stored_run *r)
         seen[steps[1] >= 0 ? 2 : there(in_folder("k.checkpoint.next")) ? 1 : 0]++;
         last = steps[0];
     }
-    printf("40 kills of a writer of checkpoints: %d left nothing beside, %d a half-written file, %d a whole one\n",
+    printf("40 kills of a writer of checkpoints: %d left no other file, %d a half-written file, %d a whole one\n",
            seen[0], seen[1], seen[2]);
 }
 
 /* ---- damage ---- */
 
-/* A file cut to any length is an error, or, beside its place, is ignored. */
+/* A file that was cut to any length is an error, or is ignored if it has a temporary name. */
 static void check_cut_checkpoint(stored_run *r)
 {
     const char *path = in_folder("t.checkpoint"), *next = in_folder("t.checkpoint.next");
@@ -329,7 +329,7 @@ static void check_cut_result(stored_run *r)
     free(whole.data);
 }
 
-/* The log of a killed writer, cut: it goes on from what is there, or says that it cannot. */
+/* The log of a killed writer, cut: the writer resumes from the rows that exist, or says that it cannot. */
 static void check_cut_log(stored_run *r)
 {
     const char *path = in_folder("kl.h5");
@@ -436,7 +436,7 @@ static void check_log(stored_run *r)
     CHECK(dd_log_chunk(&r->config.training) == 5, "%d", dd_log_chunk(&r->config.training));
     CHECK(dd_log_chunk(&(dd_training_config){.checkpoint_every = 1000}) == 50, "50");
     CHECK_OK(dd_log_create(path, &r->run, &r->model, 0, &log));
-    CHECK(there(path) && !left_over(folder), "the log has its name at once");
+    CHECK(there(path) && !left_over(folder), "the log has its name immediately");
     CHECK_OK(stored_run_append(r, log, 0, 10));
     r->block.steps = 3; /* not a chunk */
     r->block.first_step = 10;
@@ -582,7 +582,7 @@ static dd_status write_samples_to(stored_run *r, const char *path)
     return dd_samples_write(path, &r->run, x, NULL, 0, 5000);
 }
 
-/* At every limit a file stays as it was and nothing is left beside it. */
+/* At every limit a file stays as it was, and there is no other file next to it. */
 static void check_full(stored_run *r, const char *name, dd_status (*call)(stored_run *, const char *))
 {
     const char *path = in_folder(name);
@@ -629,10 +629,10 @@ static void check_full_log(stored_run *r)
         CHECK(h.step == 23, "%d", h.step);
         kept++;
     }
-    CHECK(kept > 2, "%d logs went on", kept);
+    CHECK(kept > 2, "%d logs continued", kept);
 }
 
-/* In a namespace of its own, with a small file system mounted on `mount_point`. */
+/* In a separate namespace, with a small file system mounted on `mount_point`. */
 static int in_small_file_system(const char *mount_point)
 {
     if (unshare(CLONE_NEWNS) && unshare(CLONE_NEWUSER | CLONE_NEWNS))

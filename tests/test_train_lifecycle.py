@@ -36,7 +36,7 @@ def words_of(out, settings, *more):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A run of LONG that nobody disturbed."""
+    """An undisturbed run of LONG."""
     out = tmp_path_factory.mktemp("whole")
     small_job.run(words_of(out, LONG))
     return result(out)
@@ -382,7 +382,7 @@ def test_evaluation_on_points_that_cannot_be_measured(whole):
 def failing_malloc(tmp_path_factory):
     """A library to preload: an allocation of exactly FAIL_SIZE bytes fails."""
     if small_job.sanitized():
-        pytest.skip("the sanitizers have an allocator of their own")
+        pytest.skip("the sanitizers have another allocator")
     folder = tmp_path_factory.mktemp("malloc")
     (folder / "fail.c").write_text("""
         #include <errno.h>

@@ -74,7 +74,7 @@ static void check_points(const dd_truth *t, uint32_t n)
         CHECK(fabs(count[i] - expected) < 4.5 * sd + .002 * expected + 1e-6,
               "%s: region %d has %d points of %.1f +- %.1f", t->name, i, count[i], expected, sd);
     }
-    CHECK(alone || t->regions > 100, "%s: no region stands alone", t->name);
+    CHECK(alone || t->regions > 100, "%s: no region is far from the others", t->name);
     /* The atoms' moments are the points'. */
     for (int i = 0; i < t->atoms; i++)
         for (int c = 0; c < 2; c++) {
@@ -152,7 +152,7 @@ static void check_regions_of_points(void)
     check_nearest("rings", 2.25 + .16, 0., 0., 0., 2.); /* where the polyline closes */
 }
 
-/* Inside two boxes at once, the nearer centre has the point. */
+/* A point inside two boxes belongs to the one with the nearer centre. */
 static void check_tie(void)
 {
     dd_region region[] = {{.kind = DD_REGION_BOX, .centre = {0., 0.}, .size = {2., 2.}},

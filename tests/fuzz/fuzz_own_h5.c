@@ -1,6 +1,6 @@
 /* The program's own files, damaged: everything that reads one reads it or refuses it.
  *
- * Half of the mutations repair the checksum of the part of the file that they changed, as somebody who forges a file
+ * Half of the mutations repair the checksum of the part of the file that they changed, as someone who forges a file
  * would; the others are what happens to files by themselves. */
 #include <hdf5.h>
 #include <string.h>

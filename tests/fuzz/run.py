@@ -3,7 +3,7 @@
 
 Prints a line for each: CPU time, inputs tried, new seeds, and what was found. A finding is an input that crashes, leaks past
 a bound, or takes more than 100 s (on two busy cores 25 s are not enough); it is kept in BUILD/findings/NAME and can be run
-alone: BUILD/tests/fuzz/NAME FILE. Findings whose first frame is in libhdf5 are counted apart: no check of ours mends that
+alone: BUILD/tests/fuzz/NAME FILE. Findings whose first frame is in libhdf5 are counted separately: no check of ours can repair that
 library, and in the program they end with a message (host/cli/main.c). The exit status is 1 if there is another. Seeds that were
 found stay in BUILD/corpus and serve the next call.
 """

@@ -1,7 +1,7 @@
 /* Looks at every access of kernels that were compiled with -fsanitize=thread: the compiler then calls the
  * functions at the end of this file (and no thread sanitizer is linked). Found are reads of memory that nobody
  * wrote, accesses outside of device, pinned and shared memory, and races: two threads touch the same bytes, one
- * of them writes, and no barrier stands between them, whatever order they happened to run in.
+ * of them writes, and no barrier separates them, in whatever order they ran.
  *
  * Time is counted in intervals: a number that grows with every block, barrier and __syncwarp. A thread's
  * accesses carry its warp's interval. Two accesses are ordered if the earlier one's interval is over for the
@@ -212,7 +212,8 @@ static void record_read(Shadow &s, uint8_t mask)
         if ((s.reader & ~several_in_warp) != warp)
             s.reader = several;
         else if (s.read_interval < interval)
-            s.reader = (uint16_t)self; /* the others' reads are over for all of this warp, and it stands for them */
+            s.reader =
+                (uint16_t)self; /* the others' reads are over for all of this warp, and this thread represents them */
     } else if (s.reader / warpSize != warp) {
         s.reader = several;
     } else if (s.reader != self) {

@@ -1,5 +1,5 @@
-/* Where threads meet: barriers of a block, exchanges of a warp. Everyone who is expected must come, to the
- * same place in the source; a thread that has returned is missed like any other.
+/* Where threads meet: barriers of a block, exchanges of a warp. All expected threads must arrive, at the
+ * same place in the source; a thread that has returned counts as missing.
  */
 #include <cstdio>
 #include <cstring>
@@ -163,7 +163,7 @@ static void check_same(const Visit &v, int other)
         fail_exchange(v, thread_text(other) + " " + whereabouts(other) + " with another mask or in another place");
 }
 
-/* All lanes of the mask are there: compute what each gets, and let them go on. */
+/* All lanes of the mask are there: compute what each gets, and let them continue. */
 static void complete_exchange(int warp, unsigned mask)
 {
     Visit *lanes = visit + warp * warpSize;

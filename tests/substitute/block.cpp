@@ -122,7 +122,7 @@ void wait_as(State state)
     fiber_leave();
 }
 
-/* Threads that can go on run before threads that have not begun, except where the order is random. */
+/* Threads that can continue run before threads that have not begun, except where the order is random. */
 static bool resume_first()
 {
     return ready_count && (order() != SUBSTITUTE_RANDOM || random_below(2));

@@ -22,9 +22,9 @@ struct Block {
 };
 extern Block block;
 
-/* The waiting thread may go on, after those that were made ready before it. */
+/* The waiting thread may continue, after those that were made ready before it. */
 void make_ready(int thread);
-/* The running thread waits, as `state` says, until somebody makes it ready. */
+/* The running thread waits, as `state` says, until another thread makes it ready. */
 void wait_as(State state);
 /* Fault: some threads wait for others that will never come. */
 void report_deadlock();

@@ -1,4 +1,4 @@
-/* Stands in for cuBLAS's header of this name: products of float32 matrices, column-major, with the real library's
+/* Replaces cuBLAS's header of this name: products of float32 matrices, column-major, with the real library's
  * checks of its arguments (blas.cpp).
  */
 #ifndef SUBSTITUTE_CUBLAS_H

@@ -48,7 +48,7 @@ const struct SharedModule {
 /* Dynamic shared memory of the block, 16-byte aligned. `extern __shared__` cannot be had in plain C++. */
 void *dynamic_shared();
 
-/* Where in the source a barrier or exchange stands; two threads must meet at the same place. */
+/* Where in the source a barrier or exchange is; two threads must meet at the same place. */
 struct Place {
     const char *file;
     int line;

@@ -1,4 +1,4 @@
-/* Stands in for the CUDA Toolkit's header of this name: a C++ compiler then compiles the cuda/ sources,
+/* Replaces the CUDA Toolkit's header of this name: a C++ compiler then compiles the cuda/ sources,
  * and the runtime of this folder runs their kernels on the CPU, checking what a GPU's sanitizers check
  * (README.md). Only what is declared here exists; what does behaves as the toolkit documents it, and is
  * stricter where the toolkit leaves a use undefined.
@@ -40,7 +40,7 @@ cudaError_t cudaFree(void *pointer);
 cudaError_t cudaMallocHost(void **pointer, size_t size);
 cudaError_t cudaHostAlloc(void **pointer, size_t size, unsigned int flags);
 cudaError_t cudaFreeHost(void *pointer);
-/* Not the toolkit's. [begin, begin + size) of a device allocation is an array of its own, and what lies between the
+/* Not the toolkit's. [begin, begin + size) of a device allocation is a separate array, and what lies between the
  * arrays of an allocation is out of bounds. For programs that cut an allocation up (#ifdef DUALDIFF_SUBSTITUTE). */
 void substitute_array(const void *begin, size_t size);
 cudaError_t cudaMemcpy(void *to, const void *from, size_t count, cudaMemcpyKind kind);

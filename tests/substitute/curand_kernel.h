@@ -1,4 +1,4 @@
-/* Stands in for cuRAND's device header of this name: the generator Philox4x32-10 (Salmon, Moraes, Dror & Shaw, SC
+/* Replaces cuRAND's device header of this name: the generator Philox4x32-10 (Salmon, Moraes, Dror & Shaw, SC
  * 2011) with the library's state and numbers. test_curand.cpp compares them with the real library.
  */
 #ifndef SUBSTITUTE_CURAND_KERNEL_H

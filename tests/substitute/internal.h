@@ -55,7 +55,7 @@ std::string function_name(const void *function);
  * has them. False if the symbol table is missing. */
 bool find_shared_variables(char *(*anchor)(), std::vector<MemoryRange> *ranges);
 
-/* ", at reduce.cu:57": where in the source an instruction stands, if addr2line knows; else "". */
+/* ", at reduce.cu:57": where in the source an instruction is, if addr2line knows; else "". */
 std::string source_line(const void *instruction);
 
 /* ---- memory (memory.cpp) ---- */

@@ -1,4 +1,4 @@
-/* For the tests of the substitute runtime: launching in few words, and running a fault in a process of its own. */
+/* For the tests of the substitute runtime: launching in few words, and running a fault in a separate process. */
 #ifndef SUBSTITUTE_LAUNCHING_H
 #define SUBSTITUTE_LAUNCHING_H
 

@@ -1,4 +1,4 @@
-/* Device and pinned memory. Every allocation has pages of its own and ends at a guard page (to within its 16-byte
+/* Device and pinned memory. Every allocation has separate pages and ends at a guard page (to within its 16-byte
  * alignment; the bytes between are watched). Device memory is out of reach while no queued work runs, and
  * device addresses are never used twice, so that a stale pointer is found.
  */

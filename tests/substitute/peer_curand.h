@@ -1,4 +1,4 @@
-/* The real cuRAND, for test_curand.cpp: in a file of its own, since its header and the substitute's name the same
+/* The real cuRAND, for test_curand.cpp: in a separate file, because its header and the substitute's name the same
  * things. */
 #ifndef SUBSTITUTE_PEER_CURAND_H
 #define SUBSTITUTE_PEER_CURAND_H

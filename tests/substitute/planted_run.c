@@ -1,5 +1,5 @@
 /* Everything that the CUDA backend does, on a small network, against the CPU backend. test_planted.py runs it with a
- * libdualdiff_cuda.so beside it that has a fault planted. Exit status 0: the two agree; else the first difference or
+ * libdualdiff_cuda.so next to it that has a fault planted. Exit status 0: the two agree; else the first difference or
  * error is printed. With an argument the diversity loss is that of the experts' hidden layers. */
 #include <math.h>
 

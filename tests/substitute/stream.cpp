@@ -1,4 +1,4 @@
-/* Streams and events. Nothing that is put into a stream runs before somebody waits for it, so that a
+/* Streams and events. Nothing that is put into a stream runs before the host waits for it, so that a
  * program which forgets to wait reads poison.
  */
 #include "stream.h"

@@ -36,7 +36,7 @@ void substitute_fail_call(uint64_t n, int error);
 
 /* The fault that stopped the device, "" if none. As on a GPU, every later call returns its error. */
 const char *substitute_fault(void);
-/* Forget the fault and all queued work, so that a test can go on with the next. */
+/* Forget the fault and all queued work, so that a test can continue with the next. */
 void substitute_recover(void);
 /* 1: say nothing on standard error. */
 void substitute_set_quiet(int quiet);

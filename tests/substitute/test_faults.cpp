@@ -586,7 +586,7 @@ int main()
     EVERYWHERE("the output overlaps an input", product_in_place);
 
     expect_none("host_pointer_in_struct", host_pointer_in_struct<NONE>);
-    if (checked) /* nobody else sees it */
+    if (checked) /* only this build finds it */
         expect_fault("host_pointer_in_struct", host_pointer_in_struct<FAULT>, "reads from: host memory");
     return check_report();
 }

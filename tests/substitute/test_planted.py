@@ -93,9 +93,9 @@ FAULTS = {
 
 
 def build(directory, file, old, new, compiled=None):
-    """libdualdiff_cuda.so with the text replaced, and the program beside it."""
+    """libdualdiff_cuda.so with the text replaced, and the program next to it."""
     text = (CUDA / file).read_text()
-    assert text.count(old) == 1, f"{file} has changed: plant this fault anew"
+    assert text.count(old) == 1, f"{file} has changed: plant this fault again"
     (directory / file).write_text(text.replace(old, new))
     if compiled:
         shutil.copy(CUDA / compiled, directory)

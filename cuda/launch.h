@@ -209,7 +209,7 @@ typedef struct dd_cuda_ring {
     int capacity, gates;
     float *loss, *mse, *diversity, *grad_norm;
     float *gate;       /* NULL without a gate */
-    int16_t *timestep; /* likewise */
+    int16_t *timestep; /* the same */
 } dd_cuda_ring;
 
 typedef struct dd_cuda_step {
@@ -274,7 +274,7 @@ typedef struct dd_cuda_reverse {
     dd_cuda_embedding embedding;
     dd_cuda_schedule schedule;
     const float *predicted; /* [R][B][2] at timestep[i] */
-    const float *gate_out;  /* [R][B][gates] likewise */
+    const float *gate_out;  /* [R][B][gates], the same */
     float *x;               /* [R][B][2] */
     float *gate;            /* [R][S][B][gates] */
     float *embedded;        /* [R][B][3 * width] */

@@ -1,4 +1,4 @@
-"""More of what test_damaged_pictures.py samples: some dozens of damaged files of a run and of an analysed one, through all three commands. With
+"""The same as test_damaged_pictures.py with more cases: dozens of damaged files of a run and of an analysed run, with all three commands. With
 DUALDIFF_THOROUGH=1 thousands."""
 import subprocess
 

@@ -1,4 +1,4 @@
-"""A training job small enough to run to its end in a second or two, through the program itself."""
+"""A training job that is small enough to finish in a second or two; it runs the program."""
 import os
 import re
 import signal
@@ -27,7 +27,7 @@ def sanitized():
 
 
 def command(out, *more, settings=None, config=CONFIG):
-    """The train command; `settings` changes SMALL. One thread, because machines that test are busy."""
+    """The train command; `settings` changes SMALL. One thread, because the machine runs other tests at the same time."""
     chosen = {**SMALL, **(settings or {})}
     threads = [] if "--threads" in more else ["--threads", "1"]
     sets = [word for key, value in chosen.items() for word in ("--set", f"{key}={value}")]
@@ -43,7 +43,7 @@ def run(words, expect=0, timeout=120, **options):
 
 
 def appears(path):
-    """A condition: `path` is there, and not the file that is there now. A log does when training (again) begins."""
+    """A condition: there is a new file `path`, not the one that is there now. A log is new when training begins or resumes."""
     def number():
         return os.stat(path).st_ino if os.path.exists(path) else None
 
@@ -74,7 +74,7 @@ def interrupt(words, after, number):
 
 
 def contents(path):
-    """Every dataset of a result but those that measure time."""
+    """Every dataset of a result except measured times."""
     found = {}
     with h5py.File(path) as file:
         assert file.attrs["kind"] == "result", path

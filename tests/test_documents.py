@@ -1,4 +1,5 @@
-"""The documents: wrapped at 100 columns, links and named files that exist, and no word that is hard to understand."""
+"""The documents: wrapped at 100 columns, links and named files that exist, and no word that is hard to understand; the last
+also in the code."""
 import os
 import re
 from pathlib import Path
@@ -7,6 +8,7 @@ import pytest
 
 SOURCE = Path(os.environ["DUALDIFF_SOURCE"])
 FOLDERS = ("docs", "results", "bench", "cuda", "python", "tests", "host")
+CODE = (".c", ".h", ".cpp", ".cu", ".cuh", ".py", ".sh", ".toml")
 WIDTH = 100
 # Idioms of this project's older documents, and what to write instead.
 FORBIDDEN = {
@@ -46,10 +48,13 @@ def too_wide(path, text):
             if len(line) > WIDTH and not cannot_be_wrapped(line)]
 
 
-def words(path, text):
-    plain = re.sub(r"`[^`\n]*`", "", outside_code(text))
-    return [f"{path}:{number}: '{found[0]}'; write: {better}" for number, line in enumerate(plain.split("\n"), 1)
+def forbidden(path, text):
+    return [f"{path}:{number}: '{found[0]}'; write: {better}" for number, line in enumerate(text.split("\n"), 1)
             for word, better in FORBIDDEN.items() for found in re.finditer(rf"\b(?:{word})\b", line, re.IGNORECASE)]
+
+
+def words(path, text):
+    return forbidden(path, re.sub(r"`[^`\n]*`", "", outside_code(text)))
 
 
 def broken_links(path, text, root):
@@ -82,6 +87,12 @@ DOCUMENTS = documents(SOURCE)
 def test_document(path):
     found = faults(path, DOCUMENTS[path])
     assert not found, "\n".join(found)
+
+
+def test_words_of_the_code():
+    paths = [path for folder in (*FOLDERS, "configs") for path in sorted((SOURCE / folder).rglob("*")) if path.suffix in CODE]
+    found = [line for path in paths if path.name != "test_documents.py" for line in forbidden(path.relative_to(SOURCE), path.read_text(encoding="utf-8"))]
+    assert len(paths) > 300 and not found, "\n".join(found)
 
 
 def test_the_documents_are_found():

@@ -58,7 +58,7 @@ def pictures(tmp_path_factory):
     for seed in 3, 4:
         make(out, "run_0", "dino", seed, 1.0 + 0.1 * seed, gated=False)
         make(out, "run_1", "dino", seed, 0.5 + 0.1 * seed, gated=True)
-    make(out, "_a$b$ rather long name of a run that goes on", "dino", 3, -0.25, gated=True, more=0.3)
+    make(out, "_a$b$ rather long name of a run that is long", "dino", 3, -0.25, gated=True, more=0.3)
     make(out, "run_0", "my data", 0, 0.125, gated=False)
     plot(out, "--out", out / "pictures" / "here")
     return out / "pictures" / "here"

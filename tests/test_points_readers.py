@@ -1,4 +1,4 @@
-"""Files of points as people have them: what tools write, and what power cuts and wrong exports leave."""
+"""Files of points that users have: written by common tools, or damaged by power cuts and wrong exports."""
 
 import gzip
 import os
@@ -86,7 +86,7 @@ def test_first_row_of_the_same_kind(tmp_path, text):
 
 
 def test_whole_numbers_that_count_down_are_a_point(tmp_path):
-    """1,0 is how no tool names columns; among decimals alone it is asked about, as all whole numbers are."""
+    """No tool names columns 1,0, so this row is a point. If all other rows have decimals, the user must say what it is, as with other whole numbers."""
     same(written(tmp_path, "1,0\n3,4\n5,6\n"), [[1, 0], [3, 4], [5, 6]])
     refused(written(tmp_path, "1,0\n3.5,4.5\n5.5,6.5\n"), DATA, "row 1, '1,0'", "--header no", "--header yes")
     same(written(tmp_path, "NA,NA\n3,4\n5,6\n"), [[3, 4], [5, 6]], header="yes")
@@ -184,7 +184,7 @@ def test_wide_encodings(tmp_path, encoding, text):
 
 
 def test_what_fills_memory(tmp_path):
-    """A thousand times more than the file has, as no points compress."""
+    """The content is a thousand times larger than the file: points do not compress so well."""
     text = written(tmp_path, gzip.compress(b"1.5,2\n3.5,4\n" * 4_000_000), "points.csv.gz")
     refused(text, DATA, str(text), "memory", "gunzip")
     np.savez_compressed(tmp_path / "zeros.npz", np.zeros((5_000_000, 2), np.float32))
@@ -192,7 +192,7 @@ def test_what_fills_memory(tmp_path):
 
 
 def test_values_in_another_file(tmp_path):
-    """A file from elsewhere must not have others of this computer read; a pipe would be waited for without end."""
+    """A file from elsewhere must not make the program read other files of this computer; a read from a pipe would never end."""
     os.mkfifo(tmp_path / "pipe")
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("xy", shape=(8, 2), dtype="i1", external=[(str(tmp_path / "pipe"), 0, 16)])
@@ -200,7 +200,7 @@ def test_values_in_another_file(tmp_path):
 
 
 def test_links_to_other_files(tmp_path):
-    """One to a file in the same folder is followed, to another folder, to a pipe or to nothing not."""
+    """A link to a file in the same folder is followed; a link to another folder, a pipe or a missing file is not."""
     other = tmp_path / "other"
     other.mkdir()
     for folder in tmp_path, other:
@@ -218,7 +218,7 @@ def test_links_to_other_files(tmp_path):
 
 
 def test_virtual_datasets(tmp_path):
-    """Made of other files: all must be there, and hold as much as is claimed."""
+    """A virtual dataset consists of other files: all must exist, and contain as many rows as it claims."""
     with h5py.File(tmp_path / "b.h5", "w") as file:
         file["xy"] = GOOD
     os.mkfifo(tmp_path / "pipe")
@@ -406,7 +406,7 @@ def children_memory():
 
 
 def test_damaged_hdf5():
-    """On these the HDF5 library crashes, or takes 8 GB."""
+    """With these files the HDF5 library crashes or takes 8 GB."""
     for name in ["user_h5_segv_1.h5", "user_h5_slow_4GB.h5"]:
         refused(case(f"{name}:/samples/x"), IO, name, "damaged")
     refused(case("user_h5_segv_1.h5"), IO, "user_h5_segv_1.h5", "damaged")
@@ -414,7 +414,7 @@ def test_damaged_hdf5():
 
 
 def test_size_without_values(tmp_path):
-    """A damaged size would be read as so many zeros."""
+    """Without the check, a damaged size would be read as zeros."""
     path = tmp_path / "set.h5"
     with h5py.File(path, "w") as file:
         file.create_dataset("x", shape=(2**28, 2), chunks=(1000, 2), dtype="f4", compression="gzip")[:4] = GOOD

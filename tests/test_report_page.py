@@ -84,7 +84,7 @@ def pictures_of(text):
 
 
 def test_images(page):
-    """Each decodes, has its size and words for who cannot see it; PNG pictures have twice the pixels that they take; one animation moves."""
+    """Each can be decoded, and has its size and a description for those who cannot see it; PNG pictures have twice the pixels that they take; one animation moves."""
     moving, kinds = 0, set()
     for attributes, kind, content in pictures_of(page):
         width, height = int(attributes["width"]), int(attributes["height"])
@@ -119,7 +119,7 @@ def test_opens_with_the_outcome(page):
 
 
 def test_best_in_bold(page):
-    """The runs' best; floor and oracle are at the bottom and do not take part."""
+    """The best run is bold; floor and oracle are at the bottom and never bold."""
     table = re.search(r'<div class="wide"[^>]*aria-label="Runs and metrics".*?</table>', page, re.DOTALL).group()
     heads = [re.sub("<small>.*?</small>|<[^>]*>", "", cell) for cell in re.findall(r"<th scope=\"col\".*?</th>", table)]
     rows = [[re.search(r'scope="row">([^<]*)', row).group(1), *re.findall(r'<td class="number">(.*?)</td>', row)] for row in re.findall(r"<tr.*?</tr>", table)[1:]]
@@ -169,7 +169,7 @@ def test_tables(page):
 
 
 def test_a_folder_with_another_encoding(tmp_path):
-    """What is no UTF-8 in its name is replaced; its numbers are there."""
+    """Bytes of a name that are not UTF-8 are replaced; the run's numbers are there."""
     path = write_result(tmp_path, "run_x", "dino", 0, {"kl_divergence": 1.25})
     os.rename(os.fsencode(path.parents[1]), os.fsencode(tmp_path) + b"/run_\xe9")
     report(tmp_path)
@@ -230,7 +230,7 @@ addEventListener("load", () => {
 @pytest.mark.skipif(not CHROMIUM, reason="no Chromium: Debian's package chromium")
 @pytest.mark.parametrize("width", [360, 400, 820, 1400])
 def test_layout(page, tmp_path, width):
-    """On a phone, a tablet and a desktop: nothing cut off, nothing over something else, no network asked for."""
+    """On a phone, a tablet and a desktop: nothing is cut off, nothing overlaps, and no network is needed."""
     frame = tmp_path / "frame.html"
     frame.write_text(f'<!doctype html><meta charset="utf-8"><body style="margin:0"><script>{LOOK}</script>'
                      f'<iframe style="border:0;width:{width}px;height:900px" srcdoc="{html.escape(page)}"></iframe>')

@@ -139,7 +139,7 @@ def test_a_half_written_checkpoint_is_passed_over(tmp_path):
 
 
 def test_replicas_of_other_steps_train_apart(tmp_path):
-    """Seed 0 was stopped early; the ensemble 0-2 takes it on from there, and all end as if undisturbed."""
+    """Seed 0 was stopped early; the ensemble 0-2 resumes it, and all end as if undisturbed."""
     words = small_job.command(tmp_path / "grown", "--dataset", "dino", settings=LONG)
     code, errors = small_job.interrupt(words, small_job.appears(log(tmp_path / "grown")), signal.SIGINT)
     assert code == 130, errors

@@ -149,7 +149,7 @@ def test_gate_and_experts(tmp_path):
 
 
 def test_a_run_that_diverged(tmp_path):
-    """Its numbers do not widen the table, and its KL divergence not the picture of the others."""
+    """Its numbers do not make the table wider, and its KL divergence does not compress the picture of the others."""
     for run, kl, far in ("base", .5, .25), ("diverged", 2.5e7, 123456789.):
         for seed in range(2):
             write(tmp_path, run, "dino", seed, kl + .1 * seed, sliced_wasserstein=far)
@@ -159,7 +159,7 @@ def test_a_run_that_diverged(tmp_path):
 
 
 def test_two_standard_errors(tmp_path):
-    """On either side of the bound."""
+    """A difference just above and just below the bound."""
     for run, mean in ("base", 0.), ("near", .19), ("far", .21):
         for seed, side in enumerate((-1, 1)):
             write(tmp_path, run, "line", seed, 1 + mean + side * .1 / np.sqrt(2))  # sd .1, so a difference's error is .1
@@ -169,7 +169,7 @@ def test_two_standard_errors(tmp_path):
 
 
 def test_continues_elsewhere(made, tmp_path):
-    """Rows of runs that are gone stay, a run that is there replaces its row, and the same input gives the same files."""
+    """Rows of deleted runs stay, a run that exists replaces its row, and the same input gives the same files."""
     out = tmp_path / "out"
     out.mkdir()
     before = (made / "out" / "study.csv").read_text()
@@ -215,7 +215,7 @@ def test_protocol(tmp_path):
 
 
 def test_keys_that_came_later(monkeypatch):
-    """A run that an older program stored lacks them, and did what is the first choice of each now."""
+    """A run of an older program lacks these settings; their first choice is what that program did."""
     monkeypatch.syspath_prepend(RESULTS.parent / "python")
     import runs
 
@@ -271,7 +271,7 @@ def test_picture_of_several_bases(made, monkeypatch):
 
 
 def test_one_far_off(tmp_path, monkeypatch):
-    """A configuration that failed does not press the others together: its value is written at the edge."""
+    """A configuration that failed does not compress the picture of the others: its value is written at the edge."""
     for run, kl in ("a", .3), ("b", .32), ("c", .29), ("d", .33), ("failed", 9.):
         write(tmp_path, run, "dino", 0, kl)
     study(tmp_path, "--out", tmp_path / "out")

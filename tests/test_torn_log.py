@@ -1,4 +1,4 @@
-"""A log that a power cut has torn: the checkpoint alone determines training, so the run resumes to the same bits, and what of the log is lost is told."""
+"""A log that a power cut has damaged: the checkpoint alone determines training, so the run resumes to the same bits, and what of the log is lost is told."""
 import shutil
 import signal
 
@@ -66,7 +66,7 @@ def flip(path, name, row):
 
 
 def same_but(path, whole, lost):
-    """Equal results, but for the rows that are lost: {name: (first, count)}."""
+    """Equal results, except for the lost rows: {name: (first, count)}."""
     one, other = small_job.contents(path), small_job.contents(whole)
     assert one.keys() == other.keys()
     for name, (first, count) in lost.items():

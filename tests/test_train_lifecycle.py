@@ -1,4 +1,4 @@
-"""A training run from its start to its end as a batch system, a daemon or a closing terminal sees it."""
+"""A training run from start to end, under a batch system, as a daemon, and in a terminal that closes."""
 import json
 import os
 import re
@@ -44,7 +44,7 @@ def whole(tmp_path_factory):
 
 @pytest.fixture
 def start():
-    """Start a command; what still runs at the end of the test is killed."""
+    """Start a command; it is killed if it still runs at the end of the test."""
     processes = []
 
     def started(words, **options):
@@ -283,7 +283,7 @@ def test_a_run_resumes_from_an_older_programs_checkpoint(tmp_path, stopped, whol
 
 @pytest.mark.parametrize("every", [7, 1])
 def test_checkpoints_may_come_at_other_steps_when_a_run_resumes(tmp_path, stopped, whole, every):
-    """Logs are then written in other chunks."""
+    """Logs then have other chunks."""
     out = copy_of(stopped, tmp_path)
     words = words_of(out, {**LONG, "training.checkpoint_every": every})
     code, errors = small_job.interrupt(words, small_job.appears(result(out)), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""How much the slow tests try: an evenly spread sample, or with DUALDIFF_THOROUGH=1 in the environment the whole, for hours."""
+"""How much the slow tests try: an evenly spread sample, or, with DUALDIFF_THOROUGH=1 in the environment, everything, which takes hours."""
 import os
 
 THOROUGH = os.environ.get("DUALDIFF_THOROUGH", "0") not in ("", "0")

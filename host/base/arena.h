@@ -37,7 +37,7 @@ void *dd_arena_take(dd_arena *arena, size_t count, size_t size);
  * free(); NULL: out of memory. */
 void *dd_arena_allocate(dd_arena *arena);
 
-/* One array in an allocation of its own, with the same alignment and filled with zeros. */
+/* One array in a separate allocation, with the same alignment and filled with zeros. */
 void *dd_aligned_zeros(size_t count, size_t size);
 
 #endif

@@ -124,7 +124,7 @@ static dd_status take_flock(dd_lock *l, bool *missing)
 
 /* ---- the mark on the folder ---- */
 
-/* The byte offset, below 2^62, that stands for the file's name (FNV-1a; two names in a folder get different places). */
+/* The byte offset, below 2^62, that represents the file's name (FNV-1a; two names in a folder get different places). */
 static struct flock place_of(const char *target, short type)
 {
     const char *slash = strrchr(target, '/'), *name = slash ? slash + 1 : target;

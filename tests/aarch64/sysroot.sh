@@ -1,6 +1,6 @@
 #!/bin/sh
 # Unpack Debian's arm64 libraries that the program needs into a folder, without root and without a change to the
-# packages of this machine: apt works on lists and a package database of its own.
+# packages of this machine: apt uses separate lists and a separate package database.
 #
 #     tests/aarch64/sysroot.sh DIR
 set -eu

@@ -34,7 +34,7 @@ struct MemoryRange {
 extern std::recursive_mutex mutex;
 
 /* Every function of the API begins with one: locks, counts, and says what it must return if it may not
- * go on (the fault's error, or the failure a test asked for). */
+ * continue (the fault's error, or the failure a test asked for). */
 struct Entry {
     std::lock_guard<std::recursive_mutex> guard;
     cudaError_t error;

@@ -94,7 +94,7 @@ typedef struct dd_kernels {
      * output[(k / 16) * output_panel + 16 * o + k % 16]. rows a multiple of 16. */
     void (*transpose)(const float *panel, int rows, float *output, size_t output_panel);
 
-    /* sine[i] = sin(x * frequency[i]), cosine likewise, i < count (a multiple of 16). The frequency is
+    /* sine[i] = sin(x * frequency[i]), cosine[i] = cos of the same, i < count (a multiple of 16). The frequency is
      * the float64 sum of its two parts, and the angle is reduced without rounding the product. */
     void (*sine_cosine)(float x, const float *frequency, const float *frequency_low, int count, float *sine,
                         float *cosine);

@@ -85,7 +85,7 @@ static void take_scratch(const dd_ensemble *e, const dd_cpu_workspace *w, thread
     DD_TAKE(arena, s->time_row, (size_t)w->activations.rows);
 }
 
-/* Each thread has memory of its own, so that no two threads write to the same cache line. */
+/* Each thread has separate memory, so that no two threads write to the same cache line. */
 static dd_status scratch_create(const dd_ensemble *e, const dd_cpu_workspace *w, thread_scratch *s)
 {
     dd_arena arena = {0};

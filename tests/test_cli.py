@@ -381,7 +381,7 @@ def test_log_of_a_checkpoint_is_missing(tmp_path, unfinished):
     ({"data.seed": 43}, ["other points", "data.seed", "43"]),
     ({"data.points": 501}, ["501", "500"]),
 ])
-def test_going_on_with_another_configuration(finished, unfinished, settings, fragments):
+def test_resuming_with_another_configuration(finished, unfinished, settings, fragments):
     for out, steps in ((finished.parents[2], 120), (unfinished, 100000)):
         before = bytes_of(out)
         done = train(out, "--dataset", "dino", settings={"training.steps": steps, **settings})
@@ -518,7 +518,7 @@ def test_samples_do_not_replace_a_run(finished):
     assert finished.read_bytes() == before
 
 
-def test_a_signal_ends_what_cannot_go_on(finished):
+def test_a_signal_ends_what_cannot_resume(finished):
     process = subprocess.Popen([PROGRAM, "sample", finished, "--n", "100000000"], stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE)
     process.send_signal(signal.SIGTERM)
@@ -547,7 +547,7 @@ def test_more_runs_than_open_files(tmp_path):
     fails(train(tmp_path, "--dataset", "dino", "--seeds", "0-40", preexec_fn=few), USAGE, "open files", "ulimit -n")
 
 
-def test_a_pipe_that_closes_is_no_error_to_speak_of(finished):
+def test_a_closed_pipe_needs_no_message(finished):
     done = subprocess.run(f"'{PROGRAM}' sample '{finished}' --n 100000 --quiet | head -1", shell=True, capture_output=True, text=True,
                           timeout=60)
     assert done.stdout == "x1,x2,gate\n" and not done.stderr
@@ -882,7 +882,7 @@ def test_messages_of_training(tmp_path):
     assert not run(command(tmp_path / "b", "--dataset", "dino", "--quiet", settings=SHORT))
 
 
-def test_no_word_of_a_gpu_that_is_not_there(tmp_path):
+def test_no_message_about_a_missing_gpu(tmp_path):
     """Training begins without the reason why it is on the CPU; --version says it."""
     words = command(tmp_path, "--dataset", "dino", settings=SHORT)
     words[words.index("--backend") + 1] = "auto"

@@ -295,7 +295,7 @@ def test_many_at_a_stale_claim(no_flock, tmp_path):
 # ---- deleted lock files ----
 
 
-def test_deleting_the_lock_file_lets_nobody_in(kind, tmp_path):
+def test_a_deleted_lock_file_admits_no_second_writer(kind, tmp_path):
     first = start(tmp_path, environment=kind)
     try:
         files = [path for path in (tmp_path / "tiny/dino").iterdir() if path.suffix in (".lock", ".claim")]

@@ -154,7 +154,7 @@ def work(thing):
     return thing * 2
 
 
-def test_what_goes_wrong_costs_itself_alone():
+def test_one_failure_does_not_affect_the_others():
     things = ["a", "crash", "b", "hang", "memory", "wrong", "c", "crash", "d"]
     answers = list(workers.in_parallel(things, work, limit=3))
     assert len(answers) == len(things)

@@ -23,7 +23,7 @@ def checkpoint_step(out, seed=0):
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_signal_leaves_a_checkpoint_and_the_same_command_goes_on(tmp_path, name):
+def test_signal_leaves_a_checkpoint_and_the_same_command_resumes(tmp_path, name):
     job = ["--dataset", "dino"]
     words = small_job.command(tmp_path / "stopped", *job, settings=LONG)
     code, errors = small_job.interrupt(words, small_job.appears(log(tmp_path / "stopped")), small_job.SIGNALS[name])
@@ -40,7 +40,7 @@ def test_signal_leaves_a_checkpoint_and_the_same_command_goes_on(tmp_path, name)
     {"model.experts": 4, "model.gate": "hard", "diffusion.prediction": "x0", "training.min_snr_gamma": 5},
     {"model.gate": "fixed", "training.diversity_weight": 0.1, "training.diversity_course": "cosine"},
 ], ids=["four experts", "hard gate", "fixed gate"])
-def test_other_gates_go_on_to_the_same_end(tmp_path, settings):
+def test_other_gates_resume_to_the_same_end(tmp_path, settings):
     job, settings = ["--dataset", "dino"], {**LONG, **settings}
     words = small_job.command(tmp_path / "stopped", *job, settings=settings)
     code, errors = small_job.interrupt(words, small_job.appears(log(tmp_path / "stopped")), signal.SIGINT)
@@ -55,7 +55,7 @@ def test_random_kills(tmp_path):
                                        settings={"training.steps": 500}) == 12
 
 
-def test_a_checkpoint_written_but_not_renamed_is_gone_on_from(tmp_path):
+def test_a_checkpoint_written_but_not_renamed_resumes(tmp_path):
     """Killed between two renames: one replica's newest state is in .next. Both hold the same step."""
     words = small_job.command(tmp_path, "--dataset", "dino", "--seeds", "0-1", settings=LONG)
     code, errors = small_job.interrupt(words, small_job.appears(log(tmp_path, 1)), signal.SIGINT)
@@ -119,7 +119,7 @@ def test_a_newer_checkpoint_of_one_replica_alone(tmp_path):
     assert code == 130 and "resuming from step" in errors, errors
 
 
-def test_a_half_written_checkpoint_is_passed_over(tmp_path):
+def test_a_half_written_checkpoint_is_ignored(tmp_path):
     settings = {"training.steps": 5000}
     words = small_job.command(tmp_path / "cut", "--dataset", "dino", settings=settings)
     code, errors = small_job.interrupt(words, small_job.appears(log(tmp_path / "cut")), signal.SIGINT)

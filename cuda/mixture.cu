@@ -21,8 +21,8 @@ typedef struct row_outputs {
 static __device__ inline void load_outputs(const dd_cuda_mixture &m, int r, int row, int lane, row_outputs &out)
 {
     int members = m.expert.members;
-    size_t at =
-        (size_t)blockIdx.y * m.rows + row; /* with r, sm_86 to sm_89 need two registers more, and so a block less */
+    /* blockIdx.y is r. With r, sm_86 to sm_89 take two more registers, so that one block less fits. */
+    size_t at = (size_t)blockIdx.y * m.rows + row;
 #pragma unroll
     for (int i = 0; i < DD_MAX_EXPERTS; i++) {
         if (i < m.gates) {

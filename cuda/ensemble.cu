@@ -93,7 +93,7 @@ static void plan_replicas(dd_ensemble *e, arena *a)
     size_t replicas = (size_t)e->replicas;
     const dd_cuda_layout *l = &e->layout;
     for (int s = 0; s < e->sets; s++)
-        take(a, 2 * (size_t)e->data[s]->n, &e->data_xy[s]);
+        take(a, 2 * (size_t)e->data[s]->n, &e->data_x[s]);
     take(a, replicas, &e->replica);
     take(a, replicas, &e->points);
     take(a, replicas, &e->points_evaluated);
@@ -283,7 +283,7 @@ static dd_status upload_schedule(const dd_ensemble *e)
 static dd_status upload_data(const dd_ensemble *e)
 {
     for (int s = 0; s < e->sets; s++)
-        DD_TRY(upload(e, e->data_xy[s], e->data[s]->xy, 2 * (size_t)e->data[s]->n * sizeof(float)));
+        DD_TRY(upload(e, e->data_x[s], e->data[s]->x, 2 * (size_t)e->data[s]->n * sizeof(float)));
     size_t replicas = (size_t)e->replicas;
     dd_cuda_points *points = (dd_cuda_points *)calloc(replicas, sizeof *points);
     if (!points)
@@ -291,7 +291,7 @@ static dd_status upload_data(const dd_ensemble *e)
     for (size_t r = 0; r < replicas; r++)
         for (int s = 0; s < e->sets; s++)
             if (e->data[s] == e->data_of[r]) {
-                points[r].xy = e->data_xy[s];
+                points[r].x = e->data_x[s];
                 points[r].n = e->data[s]->n;
             }
     dd_status status = upload(e, e->points, points, replicas * sizeof *points);
@@ -358,8 +358,8 @@ static dd_status list_data(dd_ensemble *e, const dd_ensemble_spec *spec)
     size_t replicas = (size_t)e->replicas;
     e->data = (const dd_points **)calloc(replicas, sizeof *e->data);
     e->data_of = (const dd_points **)calloc(replicas, sizeof *e->data_of);
-    e->data_xy = (float **)calloc(replicas, sizeof *e->data_xy);
-    if (!e->data || !e->data_of || !e->data_xy)
+    e->data_x = (float **)calloc(replicas, sizeof *e->data_x);
+    if (!e->data || !e->data_of || !e->data_x)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %d replicas", e->replicas);
     for (size_t r = 0; r < replicas; r++) {
         e->data_of[r] = spec->replica[r].data;
@@ -434,7 +434,7 @@ extern "C" void dd_cuda_destroy(dd_ensemble *e)
         cudaFree(e->memory);
     free(e->data);
     free(e->data_of);
-    free(e->data_xy);
+    free(e->data_x);
     free(e);
 }
 

@@ -77,7 +77,7 @@ struct dd_ensemble {
     char *memory; /* the one allocation on the device; it contains all that follows */
     float *state[DD_STATE_PARTS];
     float *gradient;
-    float **data_xy; /* [sets] host array of device pointers */
+    float **data_x; /* [sets] host array of device pointers */
     dd_cuda_replica *replica;
     dd_cuda_points *points, *points_evaluated;
     dd_cuda_counter *counter;

@@ -61,24 +61,24 @@ static dd_status place_points(dd_ensemble *e, const dd_points *const *points, dd
         table[r].n = points[r]->n;
         for (int s = 0; s < e->sets; s++)
             if (e->data[s] == points[r])
-                table[r].xy = e->data_xy[s];
-        if (!table[r].xy && first_with(points, r) == r)
+                table[r].x = e->data_x[s];
+        if (!table[r].x && first_with(points, r) == r)
             floats += 2 * (size_t)points[r]->n;
     }
     DD_TRY(dd_cuda_grow(&e->guests, floats * sizeof(float)));
     float *next = (float *)e->guests.at;
     for (int r = 0; r < e->replicas; r++) {
-        if (table[r].xy)
+        if (table[r].x)
             continue;
         int first = first_with(points, r);
         if (first < r) {
-            table[r].xy = table[first].xy;
+            table[r].x = table[first].x;
             continue;
         }
         size_t count = 2 * (size_t)points[r]->n;
         DD_CUDA(
-            cudaMemcpyAsync(next, points[r]->xy, count * sizeof(float), cudaMemcpyHostToDevice, e->context->stream));
-        table[r].xy = next;
+            cudaMemcpyAsync(next, points[r]->x, count * sizeof(float), cudaMemcpyHostToDevice, e->context->stream));
+        table[r].x = next;
         next += count;
     }
     DD_CUDA(cudaMemcpyAsync(e->points_evaluated, table, replicas * sizeof *table, cudaMemcpyHostToDevice,

@@ -24,7 +24,7 @@ static __device__ void gather_row(const dd_cuda_gather &g, int r, int row, bool 
     int t = 0;
     if (real) {
         uint4 word = dd_cuda_draw(g.replica[r].seed, purpose, step, place);
-        const float *xy = g.points[r].xy + 2 * (size_t)index;
+        const float *xy = g.points[r].x + 2 * (size_t)index;
         float2 noise = dd_cuda_normal2(word.x, word.y);
         t = (int)dd_cuda_below(word.z, (uint32_t)s.timesteps);
         x0 = sum_of_products(s.signal[t], xy[0], s.noise[t], noise.x);

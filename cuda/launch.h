@@ -24,9 +24,9 @@ typedef struct dd_cuda_replica {
     double learning_rate, weight_decay, clip_norm, diversity_weight;
 } dd_cuda_replica;
 
-/* A replica's points: xy (n, 2). */
+/* A replica's points: x (n, 2). */
 typedef struct dd_cuda_points {
-    const float *xy;
+    const float *x;
     uint32_t n;
 } dd_cuda_points;
 

@@ -23,7 +23,7 @@ int main(int argc, char **argv)
         return status;
     }
     fprintf(stderr, "%s %" PRIu32 " %d %016" PRIx64 "\n", points.name, points.n, points.generated, points.checksum);
-    size_t written = fwrite(points.xy, 2 * sizeof *points.xy, points.n, stdout);
+    size_t written = fwrite(points.x, 2 * sizeof *points.x, points.n, stdout);
     status = written == points.n && !fflush(stdout) ? DD_OK : DD_ERR_IO;
     dd_points_free(&points);
     return status;

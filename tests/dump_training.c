@@ -108,7 +108,7 @@ int main(int argc, char **argv)
         char name[16];
         snprintf(name, sizeof name, "%d", r);
         group[r] = H5Gcreate2(file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-        put_floats(group[r], "points", 2, points[r].n, 2, points[r].xy);
+        put_floats(group[r], "points", 2, points[r].n, 2, points[r].x);
         need(dd_ensemble_get(e, r, DD_STATE_ONLINE, state));
         put_floats(group[r], "initial", 1, P, 0, state);
         dd_draw_start(&schedule, &points[r], seed[r], n, given + 2 * N * (size_t)r);

@@ -20,7 +20,7 @@ static uint32_t equal(const dd_points *a, const dd_points *b, uint32_t n)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < 2 * n; i++)
-        count += a->xy[i] == b->xy[i];
+        count += a->x[i] == b->x[i];
     return count;
 }
 
@@ -29,7 +29,7 @@ static void check_determinism(const char *name)
     enum { N = 5000, FEWER = 1000 };
     dd_points a = make(name, N, 42, DD_STREAM_TRAIN), again = make(name, N, 42, DD_STREAM_TRAIN);
     CHECK(a.n == N && a.generated && !strcmp(a.name, name), "%s: %u points named %s", name, a.n, a.name);
-    CHECK(!memcmp(a.xy, again.xy, 2 * N * sizeof *a.xy), "%s: not the same twice", name);
+    CHECK(!memcmp(a.x, again.x, 2 * N * sizeof *a.x), "%s: not the same twice", name);
     CHECK(a.checksum == again.checksum, "%s: checksum", name);
 
     dd_points heldout = make(name, N, 42, DD_STREAM_HELDOUT), seed = make(name, N, 43, DD_STREAM_TRAIN);
@@ -45,10 +45,10 @@ static void check_determinism(const char *name)
         CHECK(equal(&a, &fewer, FEWER) == 2 * FEWER, "%s: points depend on n", name);
     CHECK(a.checksum != fewer.checksum, "%s: checksum does not see n", name);
     for (uint32_t i = 0; i < 2 * N; i++)
-        CHECK(isfinite(a.xy[i]), "%s: coordinate %u is %g", name, i, a.xy[i]);
+        CHECK(isfinite(a.x[i]), "%s: coordinate %u is %g", name, i, a.x[i]);
 
     dd_points_free(&a);
-    CHECK(!a.xy && !a.n, "freed");
+    CHECK(!a.x && !a.n, "freed");
     dd_points_free(&again);
     dd_points_free(&heldout);
     dd_points_free(&seed);
@@ -96,7 +96,7 @@ static void check_checksum(void)
     for (size_t i = 0; i < 4; i++)
         sum = (sum ^ bytes[i]) * 1099511628211u;
     for (size_t i = 0; i < 3 * 2 * sizeof(float); i++)
-        sum = (sum ^ ((const unsigned char *)points.xy)[i]) * 1099511628211u;
+        sum = (sum ^ ((const unsigned char *)points.x)[i]) * 1099511628211u;
     CHECK(sum == points.checksum, "checksum %016llx", (unsigned long long)points.checksum);
     dd_points_free(&points);
 }

@@ -48,12 +48,12 @@ static void check_wasserstein(void)
     for (uint32_t i = 0; i < N; i++) {
         /* twice, in another order */
         for (uint32_t copy = 0; copy < 2; copy++) {
-            moved[2 * (2 * (N - 1 - i) + copy)] = p.xy[2 * i] + .75f;
-            moved[2 * (2 * (N - 1 - i) + copy) + 1] = p.xy[2 * i + 1] - .5f;
+            moved[2 * (2 * (N - 1 - i) + copy)] = p.x[2 * i] + .75f;
+            moved[2 * (2 * (N - 1 - i) + copy) + 1] = p.x[2 * i + 1] - .5f;
         }
     }
-    CHECK(wasserstein(p.xy, N, p.xy, N) == 0., "a set and itself: %g", wasserstein(p.xy, N, p.xy, N));
-    double d = wasserstein(p.xy, N, moved, 2 * N), back = wasserstein(moved, 2 * N, p.xy, N);
+    CHECK(wasserstein(p.x, N, p.x, N) == 0., "a set and itself: %g", wasserstein(p.x, N, p.x, N));
+    double d = wasserstein(p.x, N, moved, 2 * N), back = wasserstein(moved, 2 * N, p.x, N);
     CHECK(fabs(d - cost_of_moving(.75, -.5)) < 1e-6, "moved: %.9g, exactly %.9g", d, cost_of_moving(.75, -.5));
     CHECK(d == back, "not symmetric: %.17g, %.17g", d, back);
     free(moved);
@@ -106,12 +106,12 @@ static void check_density_of_truth(void)
     enum { N = 5000 };
     dd_points real = fresh("line", N, 1), generated = fresh("line", N, 2);
     double density, coverage;
-    CHECK_OK(dd_density_coverage(real.xy, N, generated.xy, N, &density, &coverage));
+    CHECK_OK(dd_density_coverage(real.x, N, generated.x, N, &density, &coverage));
     CHECK(fabs(density - 1.) < .05 && fabs(coverage - .96875) < .012, "truth: density %g, coverage %g", density,
           coverage);
     for (uint32_t i = 0; i < N; i++)
-        generated.xy[2 * i] = fabsf(generated.xy[2 * i]); /* the left half is missing */
-    CHECK_OK(dd_density_coverage(real.xy, N, generated.xy, N, &density, &coverage));
+        generated.x[2 * i] = fabsf(generated.x[2 * i]); /* the left half is missing */
+    CHECK_OK(dd_density_coverage(real.x, N, generated.x, N, &density, &coverage));
     CHECK(coverage > .49 && coverage < .53 && fabs(density - 1.) < .05, "half missing: density %g, coverage %g",
           density, coverage);
     dd_points_free(&real);
@@ -146,9 +146,9 @@ static void check_mmd(void)
     double mean = 0.;
     for (int i = 0; i < N; i++)
         for (int j = 0; j < i; j++)
-            mean += kernel(hypot((double)p.xy[2 * i] - p.xy[2 * j], (double)p.xy[2 * i + 1] - p.xy[2 * j + 1]));
+            mean += kernel(hypot((double)p.x[2 * i] - p.x[2 * j], (double)p.x[2 * i + 1] - p.x[2 * j + 1]));
     mean /= N * (N - 1) / 2.;
-    mmd = dd_mmd_squared(p.xy, N, p.xy, N);
+    mmd = dd_mmd_squared(p.x, N, p.x, N);
     CHECK(fabs(mmd + 2. / N * (1. - mean)) < 1e-7, "itself: %.9g, exactly %.9g", mmd, -2. / N * (1. - mean));
     dd_points_free(&p);
 }
@@ -201,7 +201,7 @@ static void check_all(void)
     dd_metrics m, with_truth;
     CHECK_OK(dd_pool_create(1, &pool));
     CHECK_OK(dd_points_open("moons", 12000, 42, DD_STREAM_TRAIN, &points));
-    CHECK_OK(measure(pool, &points, samples.xy, samples.n, &evaluation, &m));
+    CHECK_OK(measure(pool, &points, samples.x, samples.n, &evaluation, &m));
     CHECK(isnan(m.training_time) && isnan(m.eval_loss) && isnan(m.heldout_loss) && isnan(m.inference_time),
           "what samples do not tell");
     CHECK(isnan(m.modes) && isnan(m.modes_captured) && m.high_quality > .99 && m.off_support == 0. &&
@@ -212,14 +212,14 @@ static void check_all(void)
           m.coverage);
     CHECK(fabs(m.mmd_squared) < .002 && m.sliced_wasserstein < .05, "MMD^2 %g, sliced Wasserstein %g", m.mmd_squared,
           m.sliced_wasserstein);
-    CHECK(m.mean_distance == dd_mean_distance(samples.xy, samples.n), "mean distance %g", m.mean_distance);
+    CHECK(m.mean_distance == dd_mean_distance(samples.x, samples.n), "mean distance %g", m.mean_distance);
     dd_kl kl;
-    CHECK_OK(dd_kl_divergence(NULL, points.xy, points.n, samples.xy, samples.n, 5, &kl));
+    CHECK_OK(dd_kl_divergence(NULL, points.x, points.n, samples.x, samples.n, 5, &kl));
     CHECK(m.kl_divergence == kl.bits && m.kl_zero_distances == 0., "KL %g, alone %g", m.kl_divergence, kl.bits);
 
     with_truth = m;
     points.generated = 0; /* a user's file with the same points */
-    CHECK_OK(measure(pool, &points, samples.xy, samples.n, &evaluation, &m));
+    CHECK_OK(measure(pool, &points, samples.x, samples.n, &evaluation, &m));
     for (int i = 0; i < DD_METRICS; i++) {
         double value = *dd_metric(&m, i), before = *dd_metric(&with_truth, i);
         int of_truth = i >= dd_metric_number("modes") && i <= dd_metric_number("total_variation");
@@ -227,11 +227,11 @@ static void check_all(void)
               dd_metric_table[i].name, value, before);
     }
     /* Too few for what compares all pairs, not for the KL estimate. */
-    CHECK_OK(measure(pool, &points, samples.xy, 1, &(dd_evaluation_config){.samples = 1, .k = 1}, &m));
+    CHECK_OK(measure(pool, &points, samples.x, 1, &(dd_evaluation_config){.samples = 1, .k = 1}, &m));
     CHECK(isfinite(m.kl_divergence) && isfinite(m.sliced_wasserstein) && isnan(m.coverage) && isnan(m.density) &&
               isnan(m.mmd_squared) && isnan(m.mean_distance),
           "one sample: KL %g, coverage %g", m.kl_divergence, m.coverage);
-    CHECK(measure(pool, &points, samples.xy, 4, &evaluation, &m) == DD_ERR_DATA, "4 samples, k = 5");
+    CHECK(measure(pool, &points, samples.x, 4, &evaluation, &m) == DD_ERR_DATA, "4 samples, k = 5");
     dd_points_free(&points);
     dd_points_free(&samples);
     dd_pool_destroy(pool);

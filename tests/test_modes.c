@@ -190,7 +190,7 @@ static void check_generated(void)
             continue;
         }
         CHECK_OK(dd_points_open(name, N, 3, DD_STREAM_HELDOUT, &points));
-        dd_modes m = measure(&t, points.xy, N);
+        dd_modes m = measure(&t, points.x, N);
         double cells = t.countable ? t.regions : DD_CELLS * DD_CELLS + 1;
         double chance = sqrt(cells / (2. * M_PI * N));
         CHECK(t.countable ? m.captured == t.regions : isnan(m.captured), "%s: %g of %d modes", name, m.captured,

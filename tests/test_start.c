@@ -20,7 +20,7 @@ static void place(int i, float xy[2])
 static void check_distribution(void)
 {
     static float xy[2 * POINTS], x[2 * N];
-    dd_points points = {.n = POINTS, .xy = xy};
+    dd_points points = {.n = POINTS, .x = xy};
     dd_config c;
     dd_schedule s;
     dd_config_defaults(&c);
@@ -84,7 +84,7 @@ static void check_distribution(void)
 static void check_without_signal(void)
 {
     float xy[2] = {3, -4}, x[2 * 64];
-    dd_points points = {.n = 1, .xy = xy};
+    dd_points points = {.n = 1, .x = xy};
     dd_config c;
     dd_schedule s;
     dd_config_defaults(&c);

@@ -51,7 +51,7 @@ static void check_points(const dd_truth *t, uint32_t n)
     double mean[2] = {0., 0.}, square[2] = {0., 0.}, moment[2] = {0., 0.}, spread[2] = {0., 0.};
     CHECK_OK(dd_points_open(t->name, n, 3, DD_STREAM_HELDOUT, &p));
     for (uint32_t i = 0; i < n; i++) {
-        double x[2] = {p.xy[2 * (size_t)i], p.xy[2 * (size_t)i + 1]}, distance;
+        double x[2] = {p.x[2 * (size_t)i], p.x[2 * (size_t)i + 1]}, distance;
         int region = dd_truth_nearest(t, x, &distance);
         int sigmas = t->region[region].kind == DD_REGION_GAUSSIAN || t->region[region].kind == DD_REGION_CURVE;
         count[region]++;

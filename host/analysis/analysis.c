@@ -19,10 +19,10 @@ static dd_status open_fresh(dd_scene *s, const dd_points *points)
                               s->stored->header.config.data.seed, DD_STREAM_HELDOUT, &s->fresh);
     s->fresh = *points;
     s->fresh.path = NULL;
-    s->fresh.xy = malloc(2 * (size_t)points->n * sizeof *points->xy);
-    if (!s->fresh.xy)
+    s->fresh.x = malloc(2 * (size_t)points->n * sizeof *points->x);
+    if (!s->fresh.x)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %u points", points->n);
-    memcpy(s->fresh.xy, points->xy, 2 * (size_t)points->n * sizeof *points->xy);
+    memcpy(s->fresh.x, points->x, 2 * (size_t)points->n * sizeof *points->x);
     return DD_OK;
 }
 

@@ -16,8 +16,8 @@ static void bounds(const dd_points *points, double low[2], double high[2])
         low[c] = INFINITY;
         high[c] = -INFINITY;
         for (uint32_t i = 0; i < points->n; i++) {
-            low[c] = fmin(low[c], points->xy[2 * (size_t)i + (size_t)c]);
-            high[c] = fmax(high[c], points->xy[2 * (size_t)i + (size_t)c]);
+            low[c] = fmin(low[c], points->x[2 * (size_t)i + (size_t)c]);
+            high[c] = fmax(high[c], points->x[2 * (size_t)i + (size_t)c]);
         }
     }
 }

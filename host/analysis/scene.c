@@ -57,7 +57,7 @@ const float *dd_scene_point(const dd_scene *scene, uint64_t i)
     dd_permutation order;
     uint32_t n = scene->fresh.n;
     dd_permutation_init(&order, scene->stored->header.seed, DD_DRAW_EVAL_ORDER, 0, n);
-    return scene->fresh.xy + 2 * (size_t)dd_permutation_at(&order, (uint32_t)(i % n));
+    return scene->fresh.x + 2 * (size_t)dd_permutation_at(&order, (uint32_t)(i % n));
 }
 
 dd_status dd_scene_predict(const dd_scene *scene, const float *x, uint32_t n, int t, float *weight, float *expert,

@@ -167,10 +167,10 @@ static dd_status print_dataset(const dd_generator_info *g)
         printf("%-10s none to count: its points fill an area or lie along curves\n", "modes");
     DD_TRY(dd_points_open(g->name, POINTS, 0, DD_STREAM_TRAIN, &points));
     for (int axis = 0; axis < 2; axis++) {
-        float least = points.xy[axis], most = points.xy[axis];
+        float least = points.x[axis], most = points.x[axis];
         for (int i = 0; i < POINTS; i++) {
-            least = fminf(least, points.xy[2 * i + axis]);
-            most = fmaxf(most, points.xy[2 * i + axis]);
+            least = fminf(least, points.x[2 * i + axis]);
+            most = fmaxf(most, points.x[2 * i + axis]);
         }
         printf("x%d         from %.2f to %.2f (of %d points)\n", axis + 1, least, most, POINTS);
     }

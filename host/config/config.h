@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 
-enum { DD_MAX_HEAD = 4, DD_MAX_EXPERTS = 8 };
+enum { DD_MAX_HEAD = 4, DD_MAX_EXPERTS = 8, DD_MAX_DIMENSIONS = 128 };
 
 typedef enum dd_activation { DD_RELU, DD_GELU, DD_SILU, DD_TANH } dd_activation;
 

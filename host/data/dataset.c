@@ -18,22 +18,25 @@ static dd_status generate(const dd_generator_info *generator, const dd_source *s
 {
     points->n = s->n;
     points->generated = true;
-    points->xy = malloc(2 * (size_t)s->n * sizeof *points->xy);
-    if (!points->xy)
+    dd_columns_plain(&points->columns, 2);
+    points->x = malloc(2 * (size_t)s->n * sizeof *points->x);
+    if (!points->x)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %u points", s->n);
     for (uint32_t i = 0; i < s->n; i++) {
         double xy[2];
         generator->make(s, i, xy);
-        points->xy[2 * (size_t)i] = (float)xy[0];
-        points->xy[2 * (size_t)i + 1] = (float)xy[1];
+        points->x[2 * (size_t)i] = (float)xy[0];
+        points->x[2 * (size_t)i + 1] = (float)xy[1];
     }
     return DD_OK;
 }
 
 static uint64_t checksum(const dd_points *points)
 {
+    int dimensions = points->columns.count;
     uint64_t sum = dd_fnv1a(DD_FNV1A_START, &points->n, sizeof points->n);
-    return dd_fnv1a(sum, points->xy, 2 * (size_t)points->n * sizeof *points->xy);
+    sum = dd_fnv1a(sum, points->x, (size_t)dimensions * (size_t)points->n * sizeof *points->x);
+    return dimensions == 2 ? sum : dd_fnv1a(sum, &dimensions, sizeof dimensions);
 }
 
 dd_status dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points)

@@ -2,12 +2,12 @@
  *
  *     dd_points points = {0};
  *     DD_TRY(dd_points_open("dino", 100000, 42, DD_STREAM_TRAIN, &points));
- *     ... points.xy[2 * i], points.xy[2 * i + 1] ...
+ *     ... points.x[2 * i], points.x[2 * i + 1] ...
  *     dd_points_free(&points);
  *
- * Generated sets (generators.h lists them) are computed in float64 and stored as float32, without standardisation; sets/
- * has a file for each, which defines it. Point i depends only on (seed, stream, i); for moons also on the number of
- * points. This layer never trains, measures or prints, and keeps no points between calls.
+ * Generated sets (generators.h lists them) are computed in float64 and stored as float32, without standardisation;
+ * sets/ has a file for each, which defines it. Point i depends only on (seed, stream, i); for moons also on the number
+ * of points. This layer never trains, measures or prints, and keeps no points between calls.
  */
 #ifndef DD_DATASET_H
 #define DD_DATASET_H

@@ -17,9 +17,9 @@ int dd_header_row_parse(const char *word, dd_header_row *header)
 
 void dd_points_free(dd_points *points)
 {
-    free(points->xy);
+    free(points->x);
     free(points->path);
-    points->xy = NULL;
+    points->x = NULL;
     points->path = NULL;
     points->n = 0;
 }

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "data/columns.h"
+
 /* What the first row of a CSV is. AUTO: a header if it has no number, else a point; if it could be both, DD_ERR_DATA
  * asks the user. */
 typedef enum dd_header_row { DD_HEADER_ROW_AUTO, DD_HEADER_ROW_YES, DD_HEADER_ROW_NO } dd_header_row;
@@ -19,11 +21,13 @@ typedef struct dd_reading {
 } dd_reading;
 
 typedef struct dd_points {
-    char name[64];     /* generator's name, the file's stem, or stdin */
-    uint32_t n;        /* points */
-    float *xy;         /* (n, 2) */
+    char name[64]; /* generator's name, the file's stem, or stdin */
+    uint32_t n;    /* points */
+    dd_columns columns;
+    float *x;          /* (n, columns.count) */
     bool generated;    /* made by name; else read from a file */
-    uint64_t checksum; /* FNV-1a over n and the bytes of xy: two sets with equal sums count as the same */
+    uint64_t checksum; /* FNV-1a over n and the bytes of x, and over D if it is not 2: two sets with equal sums count as
+                          the same */
     char *path;        /* absolute, with the part after the colon; NULL unless it is a file that can be read again */
 } dd_points;
 

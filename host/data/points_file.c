@@ -241,7 +241,8 @@ dd_status dd_points_read(const char *name, const dd_reading *reading, dd_points 
     if (!status && rows.n < LEAST_POINTS)
         status = dd_fail(DD_ERR_DATA, "%s: %zu point%s; at least %d are needed", rows.name, rows.n,
                          dd_plural((long long)rows.n), LEAST_POINTS);
-    points->xy = rows.value;
+    dd_columns_plain(&points->columns, rows.columns);
+    points->x = rows.value;
     points->n = (uint32_t)rows.n;
     return status;
 }

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "data/points.h"
 
-/* Read the file called `name` into points->xy and points->n. */
+/* Read the file called `name` into points. */
 DD_CHECKED dd_status dd_points_read(const char *name, const dd_reading *reading, dd_points *points);
 
 /* The part after the colon in FILE:/path/in/file, FILE:dataset or FILE.npz:array; NULL if the name has none. A colon

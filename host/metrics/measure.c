@@ -65,7 +65,7 @@ static void note_failure(measuring *m, int set, item what, dd_status status)
 static dd_status measure_kl(const measuring *m, const sample_set *s)
 {
     dd_kl kl;
-    DD_TRY(dd_kl_divergence(NULL, s->points->xy, s->points->n, s->x, m->n, m->k, &kl));
+    DD_TRY(dd_kl_divergence(NULL, s->points->x, s->points->n, s->x, m->n, m->k, &kl));
     s->metrics->kl_divergence = kl.bits;
     s->metrics->kl_zero_distances = kl.zero_distances;
     return DD_OK;
@@ -104,7 +104,7 @@ static dd_status measure_item(const measuring *m, item what, sample_set *s)
             s->mmd_real = dd_mmd_within(s->real, s->real_n);
         break;
     case WASSERSTEIN:
-        return dd_sliced_wasserstein(s->points->xy, s->points->n, s->x, m->n, &s->metrics->sliced_wasserstein);
+        return dd_sliced_wasserstein(s->points->x, s->points->n, s->x, m->n, &s->metrics->sliced_wasserstein);
     case DENSITY:
         return dd_density_coverage(s->real, s->real_n, s->generated, m->generated_n, &s->metrics->density,
                                    &s->metrics->coverage);
@@ -144,7 +144,7 @@ static dd_status begin_set(const measuring *m, sample_set *s)
         return dd_fail(DD_ERR_NUMERIC, "a sample is NaN or infinite: nothing can be measured");
     dd_thin(s->x, m->n, DD_MOST_COMPARED, s->generated);
     /* Use as many real points as generated ones, because coverage grows with generated / real. */
-    s->real_n = dd_thin(s->points->xy, s->points->n, m->generated_n, s->real);
+    s->real_n = dd_thin(s->points->x, s->points->n, m->generated_n, s->real);
     return DD_OK;
 }
 

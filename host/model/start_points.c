@@ -11,7 +11,7 @@ void dd_draw_start(const dd_schedule *s, const dd_points *points, uint64_t seed,
     for (uint32_t i = 0; i < n; i++) {
         dd_philox(seed, DD_DRAW_SAMPLE, (uint32_t)s->timesteps, i, word);
         dd_normal2(word[0], word[1], normal);
-        const float *xy = points->xy + 2 * (size_t)dd_below(word[2], points->n);
+        const float *xy = points->x + 2 * (size_t)dd_below(word[2], points->n);
         for (int c = 0; c < 2; c++)
             start[2 * (size_t)i + (size_t)c] = dd_noised(s, s->timesteps - 1, xy[c], normal[c]);
     }

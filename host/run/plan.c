@@ -185,7 +185,7 @@ static void warn_of_scale(const dd_job *job, const dd_points *points)
 {
     double largest = 0;
     for (size_t i = 0; i < 2 * (size_t)points->n; i++)
-        largest = fmax(largest, fabs((double)points->xy[i]));
+        largest = fmax(largest, fabs((double)points->x[i]));
     if (largest > 20 || largest < .2)
         dd_tell(job,
                 "warning: %s: the largest coordinate is %.3g; the networks are made for points within a few units "
@@ -237,7 +237,7 @@ static dd_status open_named(dd_plan *plan, char (*name)[DD_NAME])
                                  DD_STREAM_TRAIN, points));
         memcpy(points->name, name[d], DD_NAME);
         warn_of_scale(job, points);
-        dd_status measurable = dd_check_measurable(points->xy, points->n, c->evaluation.k);
+        dd_status measurable = dd_check_measurable(points->x, points->n, c->evaluation.k);
         if (measurable) {
             dd_fail_context("%s", job->dataset[d]);
             return measurable;

@@ -89,7 +89,7 @@ static void write_training_points(dd_h5_file *f, const dd_points *points)
         f->status = f->status ? f->status : dd_fail(DD_ERR_MEMORY, "out of memory for %u points", kept);
     for (uint32_t i = 0; i < kept && !f->status; i++) {
         index[i] = kept_point(i, kept, points->n);
-        memcpy(x + 2 * i, points->xy + 2 * (size_t)index[i], 2 * sizeof *x);
+        memcpy(x + 2 * i, points->x + 2 * (size_t)index[i], 2 * sizeof *x);
     }
     dd_h5_group(f, "/data");
     dd_h5_whole_scale(f, "/data/point", kept, index, "number of the point in the training set, from 0");

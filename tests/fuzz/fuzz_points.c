@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (points.n < 2 || !memchr(points.name, '\0', sizeof points.name))
             abort();
         for (size_t i = 0; i < 2 * (size_t)points.n; i++)
-            if (!isfinite(points.xy[i]))
+            if (!isfinite(points.x[i]))
                 abort();
         dd_points_free(&points);
     }

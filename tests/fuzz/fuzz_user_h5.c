@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     snprintf(name, sizeof name, "%s:/xy", path);
     if (!dd_points_open(name, 0, 0, DD_STREAM_TRAIN, &points)) {
         for (size_t i = 0; i < 2 * (size_t)points.n; i++)
-            if (!isfinite(points.xy[i]))
+            if (!isfinite(points.x[i]))
                 abort();
         dd_points_free(&points);
     }

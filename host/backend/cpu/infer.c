@@ -131,7 +131,7 @@ static void evaluate_task(void *argument, const dd_team *team)
             for (int i = 0; i < count; i++) {
                 uint32_t row = (uint32_t)(chunk * CHUNK + i), point = dd_permutation_at(&order, batch.first + row);
                 dd_cpu_draw d = dd_cpu_draw_row(p->e->schedule, p->seed, p->purpose, (uint32_t)b, row,
-                                                p->points->xy + 2 * (size_t)point);
+                                                p->points->x + 2 * (size_t)point);
                 memcpy(l->x + 2 * i, d.x, sizeof d.x);
                 memcpy(l->target + 2 * i, d.target, sizeof d.target);
                 l->t[i] = d.t;

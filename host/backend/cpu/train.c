@@ -206,7 +206,7 @@ static void draw_rows(const step_view *v)
         if (r < v->n) {
             uint32_t point = dd_permutation_at(&order, batch.first + (uint32_t)r);
             d = dd_cpu_draw_row(v->e->schedule, spec->seed, DD_DRAW_TRAIN, (uint32_t)v->step, (uint32_t)r,
-                                spec->data->xy + 2 * (size_t)point);
+                                spec->data->x + 2 * (size_t)point);
         }
         w->x[2 * r] = d.x[0];
         w->x[2 * r + 1] = d.x[1];

@@ -22,6 +22,7 @@ typedef struct stored_run {
     dd_config config;
     dd_model model;
     dd_schedule schedule;
+    dd_columns columns;
     dd_run run;
     float *state[DD_STATE_PARTS]; /* [parameters] */
     float *row;                   /* memory of a block */
@@ -44,10 +45,12 @@ static inline dd_status stored_run_create(stored_run *r, const char *path, int o
         DD_TRY(dd_config_set(&r->config, override[i]));
     DD_TRY(dd_model_create(&r->config.model, &r->model));
     DD_TRY(dd_schedule_create(&r->config, &r->schedule));
+    dd_columns_plain(&r->columns, 2);
     r->run = (dd_run){.config = &r->config,
                       .config_name = "run_x",
                       .dataset = "d\xC3\xADno", /* UTF-8 in every name */
                       .points = 1000,
+                      .columns = &r->columns,
                       .data_checksum = 0xfedcba9876543210u,
                       .seed = 18446744073709551615u,
                       .replicas = 2,

@@ -98,12 +98,14 @@ def test_root_attributes(run, kind):
     with h5py.File(run[1] / f"{kind}.h5") as file:
         attributes = dict(file.attrs)
         config = file["config"].asstr()[()]
+        names = file["data/coordinate"].attrs["names"]
+    assert list(names) == ["x1", "x2"]
     commit = attributes.pop("git_commit")
     assert isinstance(commit, str) and commit
     assert re.fullmatch(r"\d+\.\d+\.\d+", attributes.pop("program_version"))
     expected = dict(schema_version=1, kind={"x.ckpt": "checkpoint"}.get(kind, kind), backend="cpu", device="a processor",
                     threads=3, config_name="run_x", dataset="díno", seed=2**64 - 1, points=1000, replicas=2,
-                    data_checksum="fedcba9876543210")
+                    data_checksum="fedcba9876543210", dimensions=2)
     if kind == "x.ckpt":
         expected |= dict(step=15, complete=1)
     assert attributes == expected

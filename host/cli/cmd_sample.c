@@ -51,10 +51,11 @@ const dd_command dd_command_sample = {
 static dd_status sample(const char *path, const dd_loaded *s, const dd_points *training, uint64_t seed, uint32_t n,
                         const char *out, dd_progress_view *view)
 {
-    float *x = malloc((2 + (size_t)s->model.gates) * (size_t)n * sizeof *x);
+    size_t dimensions = (size_t)s->header.columns.count;
+    float *x = malloc((dimensions + (size_t)s->model.gates) * (size_t)n * sizeof *x);
     if (!x)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
-    float *gate = s->model.gates ? x + 2 * (size_t)n : NULL;
+    float *gate = s->model.gates ? x + dimensions * (size_t)n : NULL;
     dd_status status = dd_loaded_sample(path, s, training, seed, n, &(dd_samples){.x = x});
     if (!status && gate)
         status = dd_ensemble_predict(s->ensemble, DD_STATE_EMA, x, n, 0, &(dd_prediction){.gate = gate});
@@ -64,7 +65,7 @@ static dd_status sample(const char *path, const dd_loaded *s, const dd_points *t
         run.seed = seed;
         status = dd_samples_write(out, &run, x, gate, s->model.gates, n);
     } else if (!status) {
-        status = dd_samples_print(stdout, x, gate, s->model.gates, n)
+        status = dd_samples_print(stdout, &s->header.columns, x, gate, s->model.gates, n)
                      ? DD_OK
                      : dd_fail(DD_ERR_IO, "standard output cannot be written");
     }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "base/error.h"
 #include "base/text_file.h"
 
@@ -384,19 +385,6 @@ static dd_status print_markdown_metric(FILE *out, const grid *g, int metric)
 
 /* ---- CSV ---- */
 
-/* Quoted where RFC 4180 requires it. */
-static void print_csv_name(FILE *out, const char *name)
-{
-    if (!strpbrk(name, ",\"\r\n")) {
-        fputs(name, out);
-        return;
-    }
-    fputc('"', out);
-    for (; *name; name++)
-        fprintf(out, *name == '"' ? "\"%c" : "%c", *name);
-    fputc('"', out);
-}
-
 static void print_csv(FILE *out, const grid *g)
 {
     fputs("run,dataset,metric,unit,mean,sd,n\n", out);
@@ -410,9 +398,9 @@ static void print_csv(FILE *out, const grid *g)
         dd_float_text(s.mean, mean);
         if (s.n > 1 && !timed_together(g, run, dataset, metric))
             dd_float_text(s.sd, sd);
-        print_csv_name(out, g->run[run]);
+        dd_print_csv_field(out, g->run[run]);
         fputc(',', out);
-        print_csv_name(out, g->dataset[dataset]);
+        dd_print_csv_field(out, g->dataset[dataset]);
         fprintf(out, ",%s,%s,%s,%s,%d\n", dd_metric_table[metric].name, dd_metric_table[metric].unit, mean, sd, s.n);
     }
 }

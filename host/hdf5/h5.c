@@ -203,6 +203,24 @@ void dd_h5_text_attribute(dd_h5_file *f, const char *at, const char *name, const
     H5Oclose(object);
 }
 
+void dd_h5_names_attribute(dd_h5_file *f, const char *at, const char *name, const char *first, size_t stride, int count)
+{
+    hid_t object = open_object(f, at);
+    if (object < 0)
+        return;
+    const char *value[DD_H5_NAMES];
+    for (int i = 0; i < count; i++)
+        value[i] = first + (size_t)i * stride;
+    hid_t type = text_type(), space = H5Screate_simple(1, (const hsize_t[1]){(hsize_t)count}, NULL);
+    hid_t id = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    dd_h5_check(f, id >= 0 && H5Awrite(id, type, value) >= 0, name);
+    if (id >= 0)
+        H5Aclose(id);
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Oclose(object);
+}
+
 void dd_h5_integer_attribute(dd_h5_file *f, const char *at, const char *name, unsigned long long value)
 {
     hid_t object = open_object(f, at);
@@ -424,6 +442,35 @@ dd_status dd_h5_read_text_attribute(hid_t file, const char *path, const char *na
     dd_status status = dd_h5_read_exact_attribute(file, path, name, out, size);
     dd_clean_line(out);
     return status;
+}
+
+/* Whether a dataspace has one dimension of `count` elements; closes it. */
+static bool is_list(hid_t space, int count)
+{
+    bool is = space >= 0 && H5Sget_simple_extent_ndims(space) == 1 && H5Sget_simple_extent_npoints(space) == count;
+    if (space >= 0)
+        H5Sclose(space);
+    return is;
+}
+
+dd_status dd_h5_read_names_attribute(hid_t file, const char *path, const char *at, const char *name, char *first,
+                                     size_t stride, int count)
+{
+    char *value[DD_H5_NAMES] = {0};
+    hid_t id = H5Aopen_by_name(file, at, name, H5P_DEFAULT, H5P_DEFAULT), type = text_type();
+    bool ok = id >= 0 && is_list(H5Aget_space(id), count) && H5Aread(id, type, value) >= 0;
+    for (int i = 0; i < count; i++) {
+        snprintf(first + (size_t)i * stride, stride, "%s", value[i] ? value[i] : "");
+        dd_clean_line(first + (size_t)i * stride);
+        H5free_memory(value[i]);
+    }
+    if (id >= 0)
+        H5Aclose(id);
+    H5Tclose(type);
+    H5Eclear2(H5E_DEFAULT);
+    return ok ? DD_OK
+              : dd_fail(DD_ERR_IO, "%s: damaged: the attribute '%s' of %s is missing, or is not %d texts", path, name,
+                        at, count);
 }
 
 dd_status dd_h5_read_integer_attribute(hid_t file, const char *path, const char *name, unsigned long long *out)

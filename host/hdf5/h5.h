@@ -89,6 +89,10 @@ void dd_h5_text(dd_h5_file *f, const char *name, const char *text, const char *l
 /* Attributes of the object `at` ("/" for the file). */
 void dd_h5_text_attribute(dd_h5_file *f, const char *at, const char *name, const char *value);
 void dd_h5_integer_attribute(dd_h5_file *f, const char *at, const char *name, unsigned long long value);
+/* A list of at most DD_H5_NAMES texts: the i-th begins `stride` bytes after the one before. */
+enum { DD_H5_NAMES = 128 };
+void dd_h5_names_attribute(dd_h5_file *f, const char *at, const char *name, const char *first, size_t stride,
+                           int count);
 
 /* Reading; `path` is for messages. Sizes are [rank]. The text of an attribute is shortened to `size` bytes with its NUL
  * and made safe for a terminal (dd_clean_line). "exact" keeps control characters, for names and paths that the program
@@ -97,6 +101,10 @@ DD_CHECKED dd_status dd_h5_read_text_attribute(hid_t file, const char *path, con
 DD_CHECKED dd_status dd_h5_read_exact_attribute(hid_t file, const char *path, const char *name, char *out, size_t size);
 DD_CHECKED dd_status dd_h5_read_integer_attribute(hid_t file, const char *path, const char *name,
                                                   unsigned long long *out);
+/* The same list; each text is shortened to `stride` bytes with its NUL, and made safe for a terminal. DD_ERR_IO also
+ * when there are not `count` texts. */
+DD_CHECKED dd_status dd_h5_read_names_attribute(hid_t file, const char *path, const char *at, const char *name,
+                                                char *first, size_t stride, int count);
 char *dd_h5_read_text(hid_t file, const char *name); /* malloc'ed; NULL if it is not there */
 DD_CHECKED dd_status dd_h5_read_double(hid_t file, const char *path, const char *name, double *out); /* a scalar */
 DD_CHECKED dd_status dd_h5_size(hid_t file, const char *path, const char *name, int rank, hsize_t size[DD_H5_RANK]);

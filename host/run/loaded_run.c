@@ -142,7 +142,7 @@ dd_status dd_loaded_sample(const char *path, const dd_loaded *s, const dd_points
                            dd_samples *samples)
 {
     DD_TRY(sample(path, s, training, seed, n, samples));
-    return dd_all_finite(samples->x, 2 * (size_t)n)
+    return dd_all_finite(samples->x, (size_t)s->header.columns.count * n)
                ? DD_OK
                : dd_fail(DD_ERR_NUMERIC,
                          "%s: its network generates points that are NaN or infinite; its parameters are damaged, or "
@@ -156,6 +156,7 @@ dd_run dd_loaded_run(const dd_loaded *s)
                     .config_name = s->header.config_name,
                     .dataset = s->header.dataset,
                     .points = s->header.points,
+                    .columns = &s->header.columns,
                     .data_checksum = s->header.data_checksum,
                     .dataset_path = s->header.dataset_path,
                     .reading = s->header.reading,

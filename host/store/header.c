@@ -31,6 +31,7 @@ void dd_write_header(dd_h5_file *f, const dd_run *run, dd_file_kind kind)
     }
     dd_h5_integer_attribute(f, "/", "seed", run->seed);
     dd_h5_integer_attribute(f, "/", "replicas", (unsigned long long)run->replicas);
+    dd_write_columns(f, run->columns);
     char *config = dd_config_print(run->config);
     if (config)
         dd_h5_text(f, "/config", config, "resolved configuration (TOML)");
@@ -119,6 +120,7 @@ static dd_status read_header(hid_t file, const char *path, dd_header *h)
     h->seed = (uint64_t)number;
     DD_TRY(dd_h5_read_integer_attribute(file, path, "replicas", &number));
     h->replicas = (int)number;
+    DD_TRY(dd_read_columns(file, path, &h->columns));
     DD_TRY(read_config(file, path, &h->config));
     h->step = h->config.training.steps;
     if (h->kind == DD_FILE_LOG) {
@@ -199,6 +201,12 @@ dd_status dd_header_matches(const dd_header *header, const dd_run *run, const ch
                          "%s belongs to another configuration; use --name %s, or another --out, to have both. What "
                          "differs:\n%s",
                          path, name, difference);
+    } else if (header->columns.count != run->columns->count) {
+        status =
+            dd_fail(DD_ERR_CONFLICT,
+                    "%s was trained on points of %d dimensions; these have %d; use --name %s, or another --out, to "
+                    "have both",
+                    path, header->columns.count, run->columns->count, name);
     } else if (header->points != run->points || header->data_checksum != run->data_checksum) {
         status = dd_fail(
             DD_ERR_CONFLICT,
@@ -221,6 +229,7 @@ dd_run dd_run_of(const dd_config *config, const char *config_name, const dd_poin
                     .config_name = config_name,
                     .dataset = points->name,
                     .points = points->n,
+                    .columns = &points->columns,
                     .data_checksum = points->checksum,
                     .dataset_path = points->path,
                     .seed = seed,

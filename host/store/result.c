@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "base/text_file.h"
 #include "store/run_file.h"
 
@@ -28,29 +29,31 @@ static void write_metrics(dd_h5_file *f, const dd_metrics *metrics)
     }
 }
 
-static void write_points(dd_h5_file *f, const char *name, const float *xy, hsize_t n, const char *long_name)
+static void write_points(dd_h5_file *f, const char *name, const float *x, hsize_t n, hsize_t dimensions,
+                         const char *long_name)
 {
     dd_h5_dataset(f,
                   &(dd_h5_spec){.name = name,
                                 .type = H5T_NATIVE_FLOAT,
                                 .rank = 2,
-                                .size = {n, 2},
+                                .size = {n, dimensions},
                                 .dimension = {"/samples/sample", "/samples/coordinate"},
                                 .units = "1",
                                 .long_name = long_name},
-                  xy);
+                  x);
 }
 
 /* `points`: a text that says what the samples are. */
-static void write_samples(dd_h5_file *f, const char *points, const float *x, const float *initial_noise,
-                          const float *gate, int gates, hsize_t n)
+static void write_samples(dd_h5_file *f, const char *points, const dd_columns *columns, const float *x,
+                          const float *initial_noise, const float *gate, int gates, hsize_t n)
 {
+    hsize_t dimensions = (hsize_t)columns->count;
     dd_h5_group(f, "/samples");
     dd_h5_index_scale(f, "/samples/sample", n, "generated point");
-    dd_h5_index_scale(f, "/samples/coordinate", 2, "coordinate of a point");
-    write_points(f, "/samples/x", x, n, points);
+    dd_h5_index_scale(f, "/samples/coordinate", dimensions, "coordinate of a point");
+    write_points(f, "/samples/x", x, n, dimensions, points);
     if (initial_noise)
-        write_points(f, "/samples/initial_noise", initial_noise, n, "x_T that sampling started from");
+        write_points(f, "/samples/initial_noise", initial_noise, n, dimensions, "x_T that sampling started from");
     if (!gate)
         return;
     if (gates > 1)
@@ -84,21 +87,20 @@ static void write_training_points(dd_h5_file *f, const dd_points *points)
 {
     uint32_t kept = points->n < DD_STORED_POINTS ? points->n : DD_STORED_POINTS;
     int *index = malloc(kept * sizeof *index);
-    float *x = malloc(2 * (size_t)kept * sizeof *x);
+    size_t dimensions = (size_t)points->columns.count;
+    float *x = malloc(dimensions * kept * sizeof *x);
     if (!index || !x)
         f->status = f->status ? f->status : dd_fail(DD_ERR_MEMORY, "out of memory for %u points", kept);
     for (uint32_t i = 0; i < kept && !f->status; i++) {
         index[i] = kept_point(i, kept, points->n);
-        memcpy(x + 2 * i, points->x + 2 * (size_t)index[i], 2 * sizeof *x);
+        memcpy(x + dimensions * i, points->x + dimensions * (size_t)index[i], dimensions * sizeof *x);
     }
-    dd_h5_group(f, "/data");
     dd_h5_whole_scale(f, "/data/point", kept, index, "number of the point in the training set, from 0");
-    dd_h5_index_scale(f, "/data/coordinate", 2, "coordinate of a point");
     dd_h5_dataset(f,
                   &(dd_h5_spec){.name = "/data/x",
                                 .type = H5T_NATIVE_FLOAT,
                                 .rank = 2,
-                                .size = {kept, 2},
+                                .size = {kept, dimensions},
                                 .dimension = {"/data/point", "/data/coordinate"},
                                 .units = "1",
                                 .long_name = kept == points->n ? "training points, all of them"
@@ -137,7 +139,7 @@ dd_status dd_result_write_samples(const char *path, const dd_run *run, const dd_
     DD_TRY(dd_output_open(&out, path));
     dd_h5_create_output(&f, &out, H5F_LIBVER_V18);
     dd_write_header(&f, run, DD_FILE_RESULT);
-    write_samples(&f, points, r->x, r->initial_noise, r->gate, r->gates, r->samples);
+    write_samples(&f, points, run->columns, r->x, r->initial_noise, r->gate, r->gates, r->samples);
     if (r->training)
         write_training_points(&f, r->training);
     dd_h5_group(&f, "/metrics");
@@ -164,7 +166,7 @@ dd_status dd_result_write(const char *path, const dd_run *run, const dd_model *m
     H5Fclose(log);
     if (r->sample_gate)
         write_sample_gate(&f, r->sample_gate, model->gates, r->sampling, r->samples);
-    write_samples(&f, from_network, r->x, r->initial_noise, r->gate, model->gates, r->samples);
+    write_samples(&f, from_network, run->columns, r->x, r->initial_noise, r->gate, model->gates, r->samples);
     if (r->training)
         write_training_points(&f, r->training);
     dd_h5_group(&f, "/metrics");
@@ -266,8 +268,9 @@ dd_status dd_result_read_samples(const char *path, float **x, uint32_t *n)
     *x = NULL;
     DD_TRY(open_result(path, &header, &file));
     *n = (uint32_t)header.config.evaluation.samples;
-    *x = malloc(2 * (size_t)*n * sizeof **x);
-    dd_status status = *x ? dd_h5_read_floats(file, path, "/samples/x", 2, (const hsize_t[2]){*n, 2}, *x)
+    size_t dimensions = (size_t)header.columns.count;
+    *x = malloc(dimensions * *n * sizeof **x);
+    dd_status status = *x ? dd_h5_read_floats(file, path, "/samples/x", 2, (const hsize_t[2]){*n, dimensions}, *x)
                           : dd_fail(DD_ERR_MEMORY, "%s: out of memory for %u samples", path, *n);
     if (status) {
         free(*x);
@@ -279,33 +282,48 @@ dd_status dd_result_read_samples(const char *path, float **x, uint32_t *n)
 
 /* ---- samples in a separate file ---- */
 
-bool dd_samples_print(FILE *file, const float *x, const float *gate, int gates, uint32_t n)
+static void print_names(FILE *file, const dd_columns *columns, int weights)
 {
-    int columns = gate ? gates : 0;
-    fprintf(file, "x1,x2%s", columns == 1 ? ",gate" : "");
-    for (int k = 1; k <= columns && columns > 1; k++)
+    for (int c = 0; c < columns->count; c++) {
+        fputs(c ? "," : "", file);
+        dd_print_csv_field(file, columns->column[c].name);
+    }
+    fputs(weights == 1 ? ",gate" : "", file);
+    for (int k = 1; k <= weights && weights > 1; k++)
         fprintf(file, ",gate%d", k);
     fputc('\n', file);
-    for (size_t i = 0; i < n && !ferror(file); i++) {
-        fprintf(file, "%.9g,%.9g", (double)x[2 * i], (double)x[2 * i + 1]);
-        for (size_t k = 0; k < (size_t)columns; k++)
-            fprintf(file, ",%.9g", (double)gate[i * (size_t)columns + k]);
-        fputc('\n', file);
-    }
+}
+
+static void print_row(FILE *file, const float *x, int dimensions, const float *gate, int weights)
+{
+    for (int c = 0; c < dimensions; c++)
+        fprintf(file, c ? ",%.9g" : "%.9g", (double)x[c]);
+    for (int k = 0; k < weights; k++)
+        fprintf(file, ",%.9g", (double)gate[k]);
+    fputc('\n', file);
+}
+
+bool dd_samples_print(FILE *file, const dd_columns *columns, const float *x, const float *gate, int gates, uint32_t n)
+{
+    int weights = gate ? gates : 0;
+    size_t dimensions = (size_t)columns->count;
+    print_names(file, columns, weights);
+    for (size_t i = 0; i < n && !ferror(file); i++)
+        print_row(file, x + i * dimensions, columns->count, weights ? gate + i * (size_t)weights : NULL, weights);
     return !ferror(file);
 }
 
 /* Version 1.0 of numpy.lib.format: magic, version, length, and a header padded to a multiple of 64. */
-static void write_npy_points(FILE *file, const float *x, uint32_t n)
+static void write_npy_points(FILE *file, const float *x, uint32_t n, int dimensions)
 {
     enum { LENGTH = DD_NPY_HEADER };
     static const unsigned char magic[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, LENGTH, 0};
     char header[LENGTH + 1], shape[LENGTH];
-    snprintf(shape, sizeof shape, "{'descr': '<f4', 'fortran_order': False, 'shape': (%u, 2), }", n);
+    snprintf(shape, sizeof shape, "{'descr': '<f4', 'fortran_order': False, 'shape': (%u, %d), }", n, dimensions);
     snprintf(header, sizeof header, "%-*s\n", LENGTH - 1, shape);
     fwrite(magic, 1, sizeof magic, file);
     fwrite(header, 1, LENGTH, file);
-    fwrite(x, 2 * sizeof *x, n, file);
+    fwrite(x, (size_t)dimensions * sizeof *x, n, file);
 }
 
 static dd_status write_h5(const char *path, const dd_run *run, const float *x, const float *gate, int gates, uint32_t n)
@@ -315,11 +333,12 @@ static dd_status write_h5(const char *path, const dd_run *run, const float *x, c
     DD_TRY(dd_output_open(&out, path));
     dd_h5_create_output(&f, &out, H5F_LIBVER_V18);
     dd_write_header(&f, run, DD_FILE_SAMPLES);
-    write_samples(&f, from_network, x, NULL, gate, gates, n);
+    write_samples(&f, from_network, run->columns, x, NULL, gate, gates, n);
     return dd_output_close(&out, dd_h5_close(&f));
 }
 
 typedef struct points {
+    const dd_columns *columns;
     const float *x, *gate;
     int gates;
     uint32_t n;
@@ -329,14 +348,14 @@ typedef struct points {
 static dd_status print_points(FILE *file, const void *data)
 {
     const points *p = data;
-    dd_samples_print(file, p->x, p->gate, p->gates, p->n);
+    dd_samples_print(file, p->columns, p->x, p->gate, p->gates, p->n);
     return DD_OK;
 }
 
 static dd_status write_npy(FILE *file, const void *data)
 {
     const points *p = data;
-    write_npy_points(file, p->x, p->n);
+    write_npy_points(file, p->x, p->n, p->columns->count);
     return DD_OK;
 }
 
@@ -344,7 +363,7 @@ dd_status dd_samples_write(const char *path, const dd_run *run, const float *x, 
                            uint32_t n)
 {
     const char *ending = strrchr(path, '.');
-    points p = {x, gate, gates, n};
+    points p = {run->columns, x, gate, gates, n};
     if (ending && !strcmp(ending, ".csv"))
         return dd_text_file_write(path, print_points, &p);
     if (ending && !strcmp(ending, ".npy"))

@@ -5,8 +5,13 @@
 #include "hdf5/h5.h"
 #include "store/store.h"
 
-/* Root attributes and /config. */
+/* Root attributes, /config and /data/coordinate. */
 void dd_write_header(dd_h5_file *f, const dd_run *run, dd_file_kind kind);
+
+/* The attribute `dimensions`, and /data/coordinate with the columns' names. Files of older programs have neither: their
+ * points have the columns x1 and x2. DD_ERR_IO when the two do not agree. */
+void dd_write_columns(dd_h5_file *f, const dd_columns *columns);
+DD_CHECKED dd_status dd_read_columns(hid_t file, const char *path, dd_columns *columns);
 
 /* One vector as a group of tensors <parent>/<group>/<tensor name>, with dimension scales in <parent>, which
  * are made with the first vector under it. */

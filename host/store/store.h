@@ -38,12 +38,13 @@ enum { DD_SCHEMA_VERSION = 1 };
 /* The run that a file belongs to. Written into each file (root attributes and /config) and read back. */
 typedef struct dd_run {
     const dd_config *config;
-    const char *config_name;  /* stem of the configuration file */
-    const char *dataset;      /* dd_points.name */
-    uint32_t points;          /* size of the training set */
-    uint64_t data_checksum;   /* dd_points.checksum */
-    const char *dataset_path; /* dd_points.path: where the points can be read again; NULL or "": they cannot */
-    dd_reading reading;       /* how */
+    const char *config_name;   /* stem of the configuration file */
+    const char *dataset;       /* dd_points.name */
+    uint32_t points;           /* size of the training set */
+    const dd_columns *columns; /* of its points */
+    uint64_t data_checksum;    /* dd_points.checksum */
+    const char *dataset_path;  /* dd_points.path: where the points can be read again; NULL or "": they cannot */
+    dd_reading reading;        /* how */
     uint64_t seed;
     int replicas; /* number of replicas in its ensemble */
     const char *backend, *device;
@@ -67,6 +68,7 @@ typedef struct dd_header {
     char config_name[64], dataset[64];
     char program_version[32], git_commit[48], backend[16], device[128];
     uint32_t points;
+    dd_columns columns;
     uint64_t data_checksum, seed;
     char dataset_path[DD_DATASET_PATH]; /* "" if there is none: generated points, standard input, or an older program */
     dd_reading reading;                 /* of the file there */
@@ -136,8 +138,8 @@ DD_CHECKED dd_status dd_checkpoint_read(const char *path, const dd_model *model,
 typedef struct dd_result {
     dd_metrics metrics;
     uint32_t samples;            /* n */
-    const float *x;              /* [n][2] */
-    const float *initial_noise;  /* [n][2] */
+    const float *x;              /* [n][D], D = run->columns->count */
+    const float *initial_noise;  /* [n][D] */
     const dd_schedule *sampling; /* the timesteps of sampling; only with a gate */
     const float *gate;           /* [n][gates] EMA gate at t = 0 on x; NULL without a gate */
     int gates;                   /* weights per point; only for dd_result_write_samples */
@@ -169,7 +171,7 @@ DD_CHECKED dd_status dd_result_add_metrics(const char *path, const dd_metrics *m
 DD_CHECKED dd_status dd_result_read_parameters(const char *path, const dd_model *model, dd_state_part part,
                                                float *parameters);
 DD_CHECKED dd_status dd_result_read_metrics(const char *path, dd_metrics *metrics);
-/* *x is malloc'ed, (*n, 2); [evaluation] says how many. */
+/* *x is malloc'ed, (*n, D): [evaluation] says how many, and the file's columns say D. */
 DD_CHECKED dd_status dd_result_read_samples(const char *path, float **x, uint32_t *n);
 
 /* ---- samples in a separate file (`dualdiff sample --out`) ---- */
@@ -178,12 +180,13 @@ DD_CHECKED dd_status dd_result_read_samples(const char *path, float **x, uint32_
  * user's own file. */
 enum { DD_NPY_HEADER = 192 - 10 };
 
-/* Write samples in the format of the file's ending: .h5, .csv or .npy. x (n, 2), gate (n, gates) or NULL (an .npy
- * contains only x). */
+/* Write samples in the format of the file's ending: .h5, .csv or .npy. x (n, D), gate (n, gates) or NULL (an .npy
+ * contains only x); D = run->columns->count. */
 DD_CHECKED dd_status dd_samples_write(const char *path, const dd_run *run, const float *x, const float *gate, int gates,
                                       uint32_t n);
 
-/* Write CSV with a header: x1, x2 and the weights (one: gate; more: gate1 ..). Returns false when the stream failed. */
-bool dd_samples_print(FILE *file, const float *x, const float *gate, int gates, uint32_t n);
+/* Write CSV with a header: the columns' names and the weights (one: gate; more: gate1 ..). Returns false when the
+ * stream failed. */
+bool dd_samples_print(FILE *file, const dd_columns *columns, const float *x, const float *gate, int gates, uint32_t n);
 
 #endif

@@ -50,6 +50,7 @@ static void resume(const char *path, const dd_header *h, const dd_model *model)
                   .config_name = h->config_name,
                   .dataset = h->dataset,
                   .points = h->points,
+                  .columns = &h->columns,
                   .data_checksum = h->data_checksum,
                   .seed = h->seed,
                   .replicas = 1,

@@ -66,8 +66,9 @@ static __device__ inline void store_gradient(const dd_cuda_diversity &d, int r, 
         gradient[0] = weight * px;
         gradient[1] = weight * py;
     }
+    const float p[2] = {px, py};
     if (d.gates)
-        dd_gate_gradient(d.gates, d.soft + at * d.members, d.expert_out + 2 * at * d.members, px, py,
+        dd_gate_gradient(d.gates, d.soft + at * d.members, d.expert_out + 2 * at * d.members, p, 2,
                          d.gate_gradient + at * d.gates);
 }
 

@@ -32,11 +32,23 @@ def uniform(word):
     return word.astype(np.float32) * np.float32(2.3283064e-10) + np.float32(1.1641532e-10)
 
 
-def normals(words):
-    """(n, 2) from words 0 and 1 by Box-Muller, in float32."""
+def normals_of(words):
+    """(n, 2) from two words (n, 2) by Box-Muller, in float32."""
     radius = np.sqrt(np.float32(-2) * np.log(uniform(words[:, 0])))
     angle = words[:, 1].astype(np.float32) * np.float32(1.4629180792671596e-9) + np.float32(7.3145903963357980e-10)
     return np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1).astype(np.float32)
+
+
+def normals(seed, purpose, step, index, dimensions):
+    """(n, dimensions), one for each coordinate: the first two are words 0 and 1 of a point's block, then there are four
+    in each further block, whose number is in the upper half of the index."""
+    index = np.asarray(index, dtype=np.uint64)
+    words = [philox(seed, purpose, step, index)[:, :2]]
+    for block in range(1, 1 + (dimensions + 1) // 4):
+        words.append(philox(seed, purpose, step, index + np.uint64(block << 32)))
+    words = np.concatenate(words, axis=1)[:, :2 * ((dimensions + 1) // 2)]
+    pairs = [normals_of(words[:, i:i + 2]) for i in range(0, words.shape[1], 2)]
+    return np.concatenate(pairs, axis=1)[:, :dimensions]
 
 
 @functools.lru_cache(maxsize=8)
@@ -169,19 +181,19 @@ class Layer:
 
 
 class Model:
-    """config: the [model] section as a dictionary."""
+    """config: the [model] section as a dictionary; dimensions: coordinates of a point."""
 
-    def __init__(self, config):
-        self.config = config
+    def __init__(self, config, dimensions=2):
+        self.config, self.dimensions = config, dimensions
         self.activation = config["activation"]
-        inputs, hidden, depth = 3 * config["embedding_width"], config["hidden_width"], config["hidden_depth"]
+        inputs, hidden, depth = (dimensions + 1) * config["embedding_width"], config["hidden_width"], config["hidden_depth"]
         experts = config["experts"]
         self.towers = []
         for e in range(experts):
             name = "network" if experts == 1 else f"expert{e + 1}"
             layers = [Layer(name, "0", inputs, hidden, False, False)]
             layers += [Layer(name, f"{i}.ff", hidden, hidden, True, True) for i in range(1, depth + 1)]
-            widths = [hidden, *config["expert_head"], 2]
+            widths = [hidden, *config["expert_head"], dimensions]
             layers += [Layer(name, depth + 2 + 2 * i, widths[i], widths[i + 1], True, False)
                        for i in range(len(widths) - 1)]
             self.towers.append(layers)
@@ -221,15 +233,15 @@ class Model:
     def embed(self, x, t):
         half = self.config["embedding_width"] // 2
         frequency = 10000. ** (-np.arange(half) / (half - 1))
-        scales = [self.config["input_scale"]] * 2 + [self.config["time_scale"]]
+        scales = [self.config["input_scale"]] * self.dimensions + [self.config["time_scale"]]
         parts = []
-        for value, scale in zip((x[:, 0], x[:, 1], t), scales):
+        for value, scale in zip((*np.transpose(x), t), scales):
             angle = np.asarray(value, dtype=float)[:, None] * (scale * frequency)
             parts += [np.sin(angle), np.cos(angle)]
         return np.concatenate(parts, axis=1)
 
     def forward(self, parameters, x, t):
-        """Prediction (n, 2) and everything the backward pass needs. The hidden values of a layer are its
+        """Prediction (n, D) and everything the backward pass needs. The hidden values of a layer are its
         outputs before the activation."""
         embedded = self.embed(x, t)
         hidden, inputs = [], []
@@ -324,7 +336,7 @@ def losses(prediction, target, weight=1., diversity_weight=0., distance="euclide
     n = len(prediction)
     weight = np.broadcast_to(weight, n)[:, None]
     error = prediction - target
-    mse, d_prediction, d_representations = (weight * error ** 2).mean(), weight * error / n, None
+    mse, d_prediction, d_representations = (weight * error ** 2).mean(), 2 * weight * error / error.size, None
     if representations is None:
         diversity, slope = mean_distance(prediction, distance, scale)
         d_prediction = d_prediction - diversity_weight * slope
@@ -339,11 +351,11 @@ def losses(prediction, target, weight=1., diversity_weight=0., distance="euclide
 # ---- training ----
 
 class Trainer:
-    """One replica. config: dictionaries by section; points (n, 2) float32."""
+    """One replica. config: dictionaries by section; points (n, D) float32."""
 
     def __init__(self, config, points, seed):
         self.t, self.points, self.seed = config["training"], points, seed
-        self.model = Model(config["model"])
+        self.model = Model(config["model"], points.shape[1])
         self.schedule = Schedule.of(config)
         self.parameters = self.model.initial(seed)
         self.ema = {name: value.copy() for name, value in self.parameters.items()}
@@ -356,7 +368,7 @@ class Trainer:
         rows = min(self.t["batch"], len(points) - first)
         x0 = points[permutation(self.seed, order_purpose, epoch, len(points))[first:first + rows]]
         words = philox(self.seed, purpose, number, np.arange(rows))
-        noise = normals(words)
+        noise = normals(self.seed, purpose, number, np.arange(rows), points.shape[1])
         t = (words[:, 2].astype(np.uint64) * np.uint64(self.schedule.T) >> np.uint64(32)).astype(int)
         return self.schedule.noised(x0, noise, t), t, self.schedule.target(x0, noise, t)
 
@@ -420,23 +432,24 @@ class Trainer:
 
 
 def start_from_data(schedule, points, seed, n):
-    """x_T (n, 2) in float32 as training makes it: drawn points, noised to the last timestep."""
+    """x_T (n, D) in float32 as training makes it: drawn points, noised to the last timestep."""
     words = philox(seed, SAMPLE, schedule.T, np.arange(n))
     which = (words[:, 2].astype(np.uint64) * np.uint64(len(points)) >> np.uint64(32)).astype(int)
-    return schedule.noised(points[which], normals(words), np.full(n, schedule.T - 1))
+    noise = normals(seed, SAMPLE, schedule.T, np.arange(n), points.shape[1])
+    return schedule.noised(points[which], noise, np.full(n, schedule.T - 1))
 
 
 def sample(model, schedule, parameters, seed, n, start=None):
-    """Points (n, 2), x_T, and gates (S, n, gates) or None, all steps in float64. start: x_T, else drawn."""
+    """Points (n, D), x_T, and gates (S, n, gates) or None, all steps in float64. start: x_T, else drawn."""
     index = np.arange(n)
     if start is None:
-        start = normals(philox(seed, SAMPLE, schedule.T, index))
+        start = normals(seed, SAMPLE, schedule.T, index, model.dimensions)
     x = start = start.astype(float)
     gates = []
     for i in reversed(range(len(schedule.timestep))):
         t = schedule.timestep[i]
         prediction, saved = model.forward(parameters, x, np.full(n, t))
-        z = normals(philox(seed, SAMPLE, t, index))
+        z = normals(seed, SAMPLE, t, index, model.dimensions)
         x = schedule.reverse(x, prediction, i, z)
         gates.append(saved["gate"])
     return x, start, None if gates[0] is None else np.stack(gates[::-1])

@@ -161,7 +161,7 @@ def fresh(both):
     points = datasets.points("circle", T * n, 42, stream=1).astype(np.float32)
     order = reference.permutation(both.seed, reference.EVAL_ORDER, 0, T * n)
     x0 = points[order].reshape(T, n, 2)
-    noise = np.stack([reference.normals(reference.philox(both.seed, reference.HELDOUT, t, np.arange(n))) for t in range(T)])
+    noise = np.stack([reference.normals(both.seed, reference.HELDOUT, t, np.arange(n), 2) for t in range(T)])
     x = np.stack([both.schedule.noised(x0[t], noise[t], np.full(n, t)) for t in range(T)])
     weight, _, implied = zip(*(both.predict(x[t], t) for t in range(T)))
     return {"x0": x0, "noise": noise, "weight": np.stack(weight), "implied": np.stack(implied)}
@@ -277,7 +277,7 @@ def test_trajectories_end_at_the_samples(both):
         place = both.S - 1 - done
         t = both.schedule.timestep[place]
         weight, experts, _ = both.predict(x[done], t)
-        z = reference.normals(reference.philox(both.seed, reference.SAMPLE, t, np.arange(n)))
+        z = reference.normals(both.seed, reference.SAMPLE, t, np.arange(n), 2)
         close(x[done + 1], both.schedule.reverse(x[done].astype(float), (weight[..., None] * experts).sum(axis=1), place, z))
         close(both("trajectory/weight")[done], weight)
         if both.gated:

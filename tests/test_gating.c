@@ -11,7 +11,7 @@ static uint32_t drawn;
 static float draw(void)
 {
     float normal[2];
-    dd_draw_normals(6, DD_DRAW_DATA, 0, drawn++, normal);
+    dd_draw_normals(6, DD_DRAW_DATA, 0, drawn++, 2, normal);
     return normal[0];
 }
 
@@ -141,22 +141,33 @@ static void check_unfold(void)
         CHECK(weight[i] == stored[i], "%d: %g", i, (double)weight[i]);
 }
 
-/* Of p . sum_k weight_k expert_k. */
-static void check_gradient(void)
+static long double product(int dimensions, const float *p, const float *q)
 {
+    long double sum = 0;
+    for (int c = 0; c < dimensions; c++)
+        sum += (long double)p[c] * q[c];
+    return sum;
+}
+
+/* Of p . sum_k weight_k expert_k. */
+static void check_gradient(int dimensions)
+{
+    enum { MOST = 7 };
     for (int experts = 2; experts <= DD_MAX_EXPERTS; experts++) {
         int gates = dd_gates(experts, DD_GATE_LEARNED);
         double worst = 0;
         for (int n = 0; n < 100; n++) {
-            float logit[DD_MAX_EXPERTS], expert[2 * DD_MAX_EXPERTS], soft[DD_MAX_EXPERTS], gradient[DD_MAX_EXPERTS];
-            float px = draw(), py = draw();
+            float logit[DD_MAX_EXPERTS], expert[MOST * DD_MAX_EXPERTS], soft[DD_MAX_EXPERTS], gradient[DD_MAX_EXPERTS];
+            float p[MOST];
             long double moved[DD_MAX_EXPERTS], weight[DD_MAX_EXPERTS];
-            for (int k = 0; k < 2 * experts; k++)
+            for (int c = 0; c < dimensions; c++)
+                p[c] = draw();
+            for (int k = 0; k < dimensions * experts; k++)
                 expert[k] = draw();
             for (int k = 0; k < gates; k++)
                 moved[k] = logit[k] = 2 * draw();
             dd_gate_soft(experts, gates, logit, soft);
-            dd_gate_gradient(gates, soft, expert, px, py, gradient);
+            dd_gate_gradient(gates, soft, expert, p, dimensions, gradient);
             for (int k = 0; k < gates; k++) {
                 const long double h = 1e-6l;
                 long double difference = 0;
@@ -164,14 +175,13 @@ static void check_gradient(void)
                     moved[k] = logit[k] + side * h;
                     known(experts, gates, moved, weight);
                     for (int j = 0; j < experts; j++)
-                        difference +=
-                            side * weight[j] * (px * (long double)expert[2 * j] + py * expert[2 * j + 1]) / (2 * h);
+                        difference += side * weight[j] * product(dimensions, p, expert + j * dimensions) / (2 * h);
                 }
                 moved[k] = logit[k];
                 worst = fmax(worst, fabs((double)(gradient[k] - difference)));
             }
         }
-        CHECK(worst < 2e-6, "%d experts: %g", experts, worst);
+        CHECK(worst < 1e-6 * dimensions, "%d experts, %d dimensions: %g", experts, dimensions, worst);
     }
 }
 
@@ -182,6 +192,8 @@ int main(void)
     check_extremes();
     check_hard();
     check_unfold();
-    check_gradient();
+    check_gradient(1);
+    check_gradient(2);
+    check_gradient(7);
     return check_report();
 }

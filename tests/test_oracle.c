@@ -356,10 +356,10 @@ static void check_moments(void)
     dd_atom atom = {{.7, -1.3}, {.5, .1}, {0., 0.}, 1.};
     dd_truth t = truth_of(&atom, 1);
     static float x[2 * N], start[2 * N], xy[2 * N];
-    dd_points points = {.n = N, .x = xy};
+    dd_points points = {.n = N, .x = xy, .columns.count = 2};
     for (uint32_t i = 0; i < N; i++) {
         float z[2];
-        dd_draw_normals(9, DD_DRAW_DATA, 0, i, z);
+        dd_draw_normals(9, DD_DRAW_DATA, 0, i, 2, z);
         for (uint32_t c = 0; c < 2; c++)
             xy[2 * i + c] = (float)(atom.centre[c] + atom.sigma[c] * (double)z[c]);
     }

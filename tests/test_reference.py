@@ -54,8 +54,19 @@ def test_numbers_are_curands():
     assert np.array_equal(words, generate(curand.curandGenerate, np.uint32))
     assert np.array_equal(ref.uniform(words), generate(curand.curandGenerateUniform, np.float32))
     normals = generate(curand.curandGenerateNormal, np.float32, ctypes.c_float(0), ctypes.c_float(1))
-    assert np.abs(ref.normals(words[:, :2]) - normals[:, :2]).max() < 2e-6
+    assert np.abs(ref.normals_of(words[:, :2]) - normals[:, :2]).max() < 2e-6
     curand.curandDestroyGenerator(generator)
+
+
+def test_normals_of_many_coordinates():
+    """A point of more coordinates has those of fewer and new ones; all are N(0, 1) and independent."""
+    most, n = ref.normals(5, ref.TRAIN, 7, np.arange(4000), 23), 4000
+    assert np.array_equal(most[:, :2], ref.normals_of(ref.philox(5, ref.TRAIN, 7, np.arange(n))[:, :2]))
+    for dimensions in range(1, 23):
+        assert np.array_equal(ref.normals(5, ref.TRAIN, 7, np.arange(n), dimensions), most[:, :dimensions])
+    assert len(np.unique(most)) > most.size * .99
+    covariance = most.T @ most / n
+    assert np.abs(covariance - np.eye(23)).max() < 5.5 * np.sqrt(2 / n)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 64, 1000, 4097])
@@ -176,7 +187,7 @@ def test_start_from_data():
     s = ref.Schedule(100, "linear")
     points = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32) * 10 + 50
     x = ref.start_from_data(s, points, 3, 4000)
-    noise = ref.normals(ref.philox(3, ref.SAMPLE, 100, np.arange(4000)))
+    noise = ref.normals(3, ref.SAMPLE, 100, np.arange(4000), 2)
     said = (x - s.noise[99] * noise) / s.signal[99]
     nearest = np.abs(said[:, None] - points).sum(axis=2).argmin(axis=1)
     assert np.allclose(said, points[nearest], rtol=1e-4)
@@ -195,8 +206,8 @@ def small(run, activation):
     return config
 
 
-def small_trainer(config, chance):
-    return ref.Trainer(config, chance.normal(size=(50, 2)).astype(np.float32), seed=3)
+def small_trainer(config, chance, dimensions=2):
+    return ref.Trainer(config, chance.normal(size=(50, dimensions)).astype(np.float32), seed=3)
 
 
 def difference(value, i, loss, h=1e-6):
@@ -210,9 +221,9 @@ def difference(value, i, loss, h=1e-6):
     return (above - below) / (2 * h)
 
 
-def check_gradient(config, step, entries, chance, tolerance, leave_out=()):
+def check_gradient(config, step, entries, chance, tolerance, leave_out=(), dimensions=2):
     """Central differences of the loss at random entries of every tensor."""
-    trainer = small_trainer(config, chance)
+    trainer = small_trainer(config, chance, dimensions)
     gradient = trainer.gradient(step)["gradient"]
     for name, value in trainer.parameters.items():
         g = gradient[name].reshape(-1)
@@ -259,6 +270,12 @@ SETTINGS: dict[str, dict] = {
                    "training.diversity_weight": .2, "training.diversity_distance": "log", "training.diversity_scale": .3,
                    "training.diversity_course": "cosine", "training.steps": 4},
 }
+
+
+@pytest.mark.parametrize("dimensions", [1, 3, 10])
+def test_gradients_of_other_dimensions(dimensions):
+    config = changed(small("run_4", "silu"), {"training.diversity_weight": .3})
+    check_gradient(config, 1, 6, np.random.default_rng(6), 1e-5, dimensions=dimensions)
 
 
 def changed(config, settings):

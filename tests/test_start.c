@@ -20,7 +20,7 @@ static void place(int i, float xy[2])
 static void check_distribution(void)
 {
     static float xy[2 * POINTS], x[2 * N];
-    dd_points points = {.n = POINTS, .x = xy};
+    dd_points points = {.n = POINTS, .x = xy, .columns.count = 2};
     dd_config c;
     dd_schedule s;
     dd_config_defaults(&c);
@@ -39,7 +39,7 @@ static void check_distribution(void)
         float z[2];
         which = which < 0 ? 0 : which >= POINTS ? POINTS - 1 : which;
         count[which]++;
-        dd_draw_normals(5, DD_DRAW_SAMPLE, T, (uint64_t)i, z);
+        dd_draw_normals(5, DD_DRAW_SAMPLE, T, (uint64_t)i, 2, z);
         double eps[2];
         for (int c2 = 0; c2 < 2; c2++) {
             eps[c2] = (x[2 * i + c2] - signal * xy[2 * which + c2]) / noise;
@@ -84,7 +84,7 @@ static void check_distribution(void)
 static void check_without_signal(void)
 {
     float xy[2] = {3, -4}, x[2 * 64];
-    dd_points points = {.n = 1, .x = xy};
+    dd_points points = {.n = 1, .x = xy, .columns.count = 2};
     dd_config c;
     dd_schedule s;
     dd_config_defaults(&c);
@@ -95,16 +95,46 @@ static void check_without_signal(void)
     int differ = 0;
     for (int i = 0; i < 64; i++) {
         float z[2];
-        dd_draw_normals(1, DD_DRAW_SAMPLE, (uint32_t)s.timesteps, (uint64_t)i, z);
+        dd_draw_normals(1, DD_DRAW_SAMPLE, (uint32_t)s.timesteps, (uint64_t)i, 2, z);
         differ += x[2 * i] != z[0] || x[2 * i + 1] != z[1];
     }
     CHECK(!differ, "%d of 64 samples", differ);
     dd_schedule_free(&s);
 }
 
+/* Five coordinates: which words their normals come from, and that an odd number leaves the last one unused. */
+static void check_dimensions(void)
+{
+    enum { D = 5, FEW = 20 };
+    float point[3 * D], x[FEW * D];
+    dd_points points = {.n = 3, .x = point, .columns.count = D};
+    dd_config c;
+    dd_schedule s;
+    dd_config_defaults(&c);
+    CHECK_OK(dd_schedule_create(&c, &s));
+    for (int i = 0; i < 3 * D; i++)
+        point[i] = (float)(i * i) - 50;
+    dd_draw_start(&s, &points, 8, FEW, x);
+    int last = s.timesteps - 1, differ = 0;
+    for (int i = 0; i < FEW; i++) {
+        uint32_t first[4], second[4];
+        float z[6];
+        dd_philox(8, DD_DRAW_SAMPLE, (uint32_t)s.timesteps, (uint64_t)i, first);
+        dd_philox(8, DD_DRAW_SAMPLE, (uint32_t)s.timesteps, (uint64_t)i + 0x100000000, second);
+        dd_normal2(first[0], first[1], z);
+        dd_normal2(second[0], second[1], z + 2);
+        dd_normal2(second[2], second[3], z + 4);
+        for (int k = 0; k < D; k++)
+            differ += x[i * D + k] != dd_noised(&s, last, point[D * (int)dd_below(first[2], 3) + k], z[k]);
+    }
+    CHECK(!differ, "%d of %d coordinates", differ, FEW * D);
+    dd_schedule_free(&s);
+}
+
 int main(void)
 {
     check_distribution();
+    check_dimensions();
     check_without_signal();
     return check_report();
 }

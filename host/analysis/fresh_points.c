@@ -7,6 +7,7 @@
 #include "analysis/parts.h"
 #include "base/arena.h"
 #include "base/pool.h"
+#include "model/noised_point.h"
 
 enum { SHOWN = 4000 }; /* points that are stored for pictures */
 
@@ -61,13 +62,8 @@ static void draw(pass *p, int t)
     const dd_schedule *schedule = &p->s->stored->schedule;
     for (uint32_t i = 0; i < p->s->per_timestep; i++) {
         const float *xy = dd_scene_point(p->s, (uint64_t)t * p->s->per_timestep + i);
-        float noise[2];
-        dd_draw_normals(p->s->stored->header.seed, DD_DRAW_HELDOUT, (uint32_t)t, i, noise);
-        for (int c = 0; c < 2; c++) {
-            size_t at = 2 * (size_t)i + (size_t)c;
-            p->x[at] = dd_noised(schedule, t, xy[c], noise[c]);
-            p->target[at] = dd_target(schedule, t, xy[c], noise[c]);
-        }
+        dd_noise_point(schedule, t, p->s->stored->header.seed, DD_DRAW_HELDOUT, (uint32_t)t, i, 2, xy,
+                       p->x + 2 * (size_t)i, p->target + 2 * (size_t)i);
         p->region[i] = dd_regions_of(&p->s->regions, xy);
     }
 }

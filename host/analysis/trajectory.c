@@ -66,7 +66,7 @@ static dd_status follow(const dd_scene *s, trajectory *t)
         if (done % t->stride == 0 || done == steps)
             store_row(s, t, done, timestep);
         for (uint32_t i = 0; i < (uint32_t)t->n && done < steps; i++)
-            dd_reverse_step(schedule, place, s->stored->header.seed, i, t->mixture + 2 * (size_t)i,
+            dd_reverse_step(schedule, place, s->stored->header.seed, i, 2, t->mixture + 2 * (size_t)i,
                             t->now + 2 * (size_t)i);
         dd_pool_tell(dd_backend_pool(s->stored->backend), done + 1, steps + 1);
     }

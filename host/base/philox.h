@@ -13,14 +13,23 @@
  * What each draw means (word 0..3 of one block):
  *   purpose              step          index     words
  *   DD_DRAW_INIT         tensor number element/4 one uniform per element
- *   DD_DRAW_TRAIN        training step batch row 0,1: two normals (noise); 2: timestep
+ *   DD_DRAW_TRAIN        training step batch row 0,1: normals (noise); 2: timestep
  *   DD_DRAW_EVALUATE     batch number  batch row as TRAIN, for the pass over the training set
  *   DD_DRAW_HELDOUT      batch number  batch row as TRAIN, for the pass over the held-out set
- *   DD_DRAW_SAMPLE       t             sample    0,1: two normals added at step t; start x_T: t = T,
+ *   DD_DRAW_SAMPLE       t             sample    0,1: normals added at step t; start x_T: t = T,
  *                                               2: and its training point (model/start_points.h)
  *   DD_DRAW_PERMUTATION  epoch         0..1      round keys of the epoch's permutation (permutation.h)
  *   DD_DRAW_EVAL_ORDER   0             0..1      round keys of the evaluation pass's permutation
  *   DD_DRAW_DATA         stream        point     what the dataset's generator says (generator_*.c)
+ *   DD_DRAW_SHAPE        -             -         a random set's distribution
+ *   DD_DRAW_FEATURES     -             -         directions of the Fourier features (model/model.h)
+ *   DD_DRAW_SPLIT        0             row       which rows of a file are held out
+ *   DD_DRAW_DIRECTIONS   -             -         directions of the sliced Wasserstein distance
+ *
+ * A point of D coordinates has D normals for its noise. Rows and samples are fewer than 2^32, so the upper half of the
+ * index is free, and it numbers the further blocks of a point:
+ *   coordinates 0, 1           block `index`, words 0, 1
+ *   coordinates 4k-2 .. 4k+1   block `index` + (k << 32), k >= 1: words 0, 1 the first two, words 2, 3 the others
  */
 #ifndef DD_PHILOX_H
 #define DD_PHILOX_H
@@ -40,7 +49,11 @@ typedef enum dd_purpose {
     DD_DRAW_SAMPLE = 5,
     DD_DRAW_PERMUTATION = 6,
     DD_DRAW_EVAL_ORDER = 7,
-    DD_DRAW_DATA = 8
+    DD_DRAW_DATA = 8,
+    DD_DRAW_SHAPE = 9,
+    DD_DRAW_FEATURES = 10,
+    DD_DRAW_SPLIT = 11,
+    DD_DRAW_DIRECTIONS = 12
 } dd_purpose;
 
 /* Ten rounds on counter c[4] with key k[2]; the result replaces c. */
@@ -92,12 +105,28 @@ static inline void dd_normal2(uint32_t word0, uint32_t word1, float normal[2])
     normal[1] = radius * cosf(v);
 }
 
-/* The two normals of a block whose first two words are meant for them (the table above). */
-static inline void dd_draw_normals(uint64_t seed, dd_purpose purpose, uint32_t step, uint64_t index, float normal[2])
+/* The normals of coordinates 2 * pair and 2 * pair + 1 of a row or sample; index < 2^32. */
+static inline void dd_draw_pair(uint64_t seed, dd_purpose purpose, uint32_t step, uint64_t index, int pair,
+                                float normal[2])
 {
     uint32_t word[4];
-    dd_philox(seed, purpose, step, index, word);
-    dd_normal2(word[0], word[1], normal);
+    uint64_t block = (uint64_t)((pair + 1) / 2);
+    int first = pair > 0 && pair % 2 == 0 ? 2 : 0;
+    dd_philox(seed, purpose, step, index + (block << 32), word);
+    dd_normal2(word[first], word[first + 1], normal);
+}
+
+/* The normals of all coordinates of a row or sample, [dimensions]. An odd number leaves the last one unused. */
+static inline void dd_draw_normals(uint64_t seed, dd_purpose purpose, uint32_t step, uint64_t index, int dimensions,
+                                   float *normal)
+{
+    for (int c = 0; c < dimensions; c += 2) {
+        float pair[2];
+        dd_draw_pair(seed, purpose, step, index, c / 2, pair);
+        normal[c] = pair[0];
+        if (c + 1 < dimensions)
+            normal[c + 1] = pair[1];
+    }
 }
 
 /* An integer in [0, bound), by multiplication and shift (bias below bound / 2^32). */

@@ -66,20 +66,29 @@ static inline DD_HOST_DEVICE void dd_gate_use(dd_gate_kind kind, int experts, fl
         weight[k] = 0.f * weight[k] + (k == best ? 1.f : 0.f);
 }
 
-/* Gradient at the logits [gates] from the soft weights, the experts' outputs [experts][2] and the gradient (px, py) at
- * their mixture; experts >= 2. */
-static inline DD_HOST_DEVICE void dd_gate_gradient(int gates, const float *soft, const float *expert, float px,
-                                                   float py, float *gradient)
+/* Gradient at the logits [gates] from the soft weights, the experts' outputs [experts][dimensions] and the gradient p
+ * [dimensions] at their mixture; experts >= 2. A sum over coordinates starts with the first coordinate's term: a sum
+ * from 0 would turn the -0 of rows beyond a batch's end into +0, and the optimiser keeps zeros. */
+static inline DD_HOST_DEVICE void dd_gate_gradient(int gates, const float *soft, const float *expert, const float *p,
+                                                   int dimensions, float *gradient)
 {
     if (gates == 1) {
-        gradient[0] = (px * (expert[0] - expert[2]) + py * (expert[1] - expert[3])) * soft[0] * soft[1];
+        float sum = p[0] * (expert[0] - expert[dimensions]);
+        for (int c = 1; c < dimensions; c++)
+            sum += p[c] * (expert[c] - expert[dimensions + c]);
+        gradient[0] = sum * soft[0] * soft[1];
         return;
     }
     float mean = 0.f;
+    for (int k = 0; k < gates; k++) {
+        const float *own = expert + k * dimensions;
+        gradient[k] = p[0] * own[0];
+        for (int c = 1; c < dimensions; c++)
+            gradient[k] += p[c] * own[c];
+        mean += soft[k] * gradient[k];
+    }
     for (int k = 0; k < gates; k++)
-        mean += soft[k] * (px * expert[2 * k] + py * expert[2 * k + 1]);
-    for (int k = 0; k < gates; k++)
-        gradient[k] = soft[k] * (px * expert[2 * k] + py * expert[2 * k + 1] - mean);
+        gradient[k] = soft[k] * (gradient[k] - mean);
 }
 
 #endif

@@ -6,8 +6,8 @@
 #include "data/dataset.h"
 #include "model/schedule.h"
 
-/* x_T (n, 2) of one replica, made as in training: points drawn at random and noised to the last timestep. Sample i uses
- * the normals that would otherwise be its x_T, and the point that word 2 of the same block selects. */
+/* x_T (n, D) of one replica, made as in training: points drawn at random and noised to the last timestep. Sample i uses
+ * the normals that would otherwise be its x_T, and the point that word 2 of their first block selects. */
 void dd_draw_start(const dd_schedule *schedule, const dd_points *points, uint64_t seed, uint32_t n, float *start);
 
 /* The same into new memory, which the caller frees. */

@@ -277,7 +277,7 @@ static void start_chunk(const sampling *s, uint32_t first, int count, double *x)
     float z[2];
     for (int i = 0; i < count; i++) {
         size_t place = 2 * ((size_t)first + (size_t)i);
-        dd_draw_normals(s->seed, DD_DRAW_SAMPLE, (uint32_t)s->oracle->schedule->timesteps, first + (uint32_t)i, z);
+        dd_draw_normals(s->seed, DD_DRAW_SAMPLE, (uint32_t)s->oracle->schedule->timesteps, first + (uint32_t)i, 2, z);
         if (s->start)
             memcpy(z, s->start + place, sizeof z);
         for (int c = 0; c < 2; c++) {
@@ -298,7 +298,7 @@ static void step_back(const sampling *s, const lens *l, int step, uint32_t first
     float z[2];
     for (int i = 0; i < count; i++) {
         if (noisy)
-            dd_draw_normals(s->seed, DD_DRAW_SAMPLE, (uint32_t)t, first + (uint32_t)i, z);
+            dd_draw_normals(s->seed, DD_DRAW_SAMPLE, (uint32_t)t, first + (uint32_t)i, 2, z);
         for (int c = 0; c < 2; c++) {
             double *at = &x[2 * i + c];
             *at = schedule->keep[step] * *at - schedule->remove[step] * prediction(l, t, c, *at, noise[2 * i + c]) +

@@ -199,7 +199,7 @@ static void sample_chunk(const pass *p, lane *l, int chunk)
         memcpy(l->x, p->x_in + 2 * (size_t)base, 2 * (size_t)count * sizeof *l->x);
     else
         for (int i = 0; i < count; i++)
-            dd_draw_normals(p->seed, DD_DRAW_SAMPLE, (uint32_t)s->timesteps, base + (uint32_t)i, l->x + 2 * i);
+            dd_draw_normals(p->seed, DD_DRAW_SAMPLE, (uint32_t)s->timesteps, base + (uint32_t)i, 2, l->x + 2 * i);
     if (p->initial_noise)
         memcpy(p->initial_noise + 2 * (size_t)base, l->x, 2 * (size_t)count * sizeof(float));
     for (int step = s->steps - 1; step >= 0 && !dd_cancelled(); step--) {
@@ -208,7 +208,7 @@ static void sample_chunk(const pass *p, lane *l, int chunk)
         run_lane(p, l, count);
         for (int i = 0; i < count; i++) {
             dd_cpu_output out = dd_cpu_output_row(&p->e->layout, &l->activations, i);
-            dd_reverse_step(s, step, p->seed, base + (uint32_t)i, out.mixture, l->x + 2 * i);
+            dd_reverse_step(s, step, p->seed, base + (uint32_t)i, 2, out.mixture, l->x + 2 * i);
             put_gate(p, &out, (size_t)step * p->n + base + (size_t)i);
         }
     }

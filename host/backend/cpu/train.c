@@ -281,19 +281,19 @@ static void output_gradient(const step_view *v, int r)
     float *gradient[DD_MAX_TOWERS];
     for (int t = 0; t < layout->towers; t++)
         gradient[t] = w->activations.gradient[t][layout->tower[t].layers - 1] + DD_PANEL * (size_t)r;
-    float px = 0.f, py = 0.f;
+    float p[2] = {0.f, 0.f};
     if (r < v->n) {
         float n = (float)v->n, pull = (float)(v->diversity * 2. / ((double)n * n));
-        px = w->weight[r] * (w->predicted_x[r] - w->target_x[r]) / n - pull * w->slope_x[r];
-        py = w->weight[r] * (w->predicted_y[r] - w->target_y[r]) / n - pull * w->slope_y[r];
+        p[0] = w->weight[r] * (w->predicted_x[r] - w->target_x[r]) / n - pull * w->slope_x[r];
+        p[1] = w->weight[r] * (w->predicted_y[r] - w->target_y[r]) / n - pull * w->slope_y[r];
     }
     dd_cpu_output out = dd_cpu_output_row(layout, &w->activations, r);
     for (int e = 0; e < experts; e++) {
-        gradient[e][0] = out.weight[e] * px;
-        gradient[e][1] = out.weight[e] * py;
+        gradient[e][0] = out.weight[e] * p[0];
+        gradient[e][1] = out.weight[e] * p[1];
     }
     if (layout->model->gates)
-        dd_gate_gradient(layout->model->gates, out.soft, out.expert[0], px, py, gradient[experts]);
+        dd_gate_gradient(layout->model->gates, out.soft, out.expert[0], p, 2, gradient[experts]);
 }
 
 static void phase_backward(const step_view *v)

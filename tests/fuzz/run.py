@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Build the fuzzers and run them for 15 s each, with DUALDIFF_THOROUGH=1 for a minute; --seconds 7200 for hours.
+"""Build the fuzzers and run them for 10 s each, with DUALDIFF_THOROUGH=1 for a minute; --seconds 7200 for hours.
 
 Prints a line for each: CPU time, inputs tried, new seeds, and what was found. A finding is an input that crashes, leaks past
 a bound, or takes more than 100 s (on two busy cores 25 s are not enough); it is kept in BUILD/findings/NAME and can be run
@@ -77,7 +77,7 @@ def fuzz(name, folder, seconds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=int, default=sized(15, 60), help="for each fuzzer (default: 15, with DUALDIFF_THOROUGH=1 60)")
+    parser.add_argument("--seconds", type=int, default=sized(10, 60), help="for each fuzzer (default: 10, with DUALDIFF_THOROUGH=1 60)")
     parser.add_argument("--only", action="append", help="the name of one, for instance fuzz_config")
     parser.add_argument("--build", type=Path, default=SOURCE / "build/fuzz", help="where they are built (default: build/fuzz)")
     options = parser.parse_args()

@@ -20,6 +20,15 @@ def points(name, n=100_000, seed=42, stream=0, **options):
     assert done.returncode == 0, done.stderr.decode()
     return np.frombuffer(done.stdout, np.float32).reshape(-1, 2).astype(np.float64)
 
+def columns(name, choice="", drop=False, header="auto", **options):
+    """A file of any width as --columns and --drop-incomplete read it: names, points (n, D) in float64, and the note."""
+    done = subprocess.run([PROGRAM, str(name), "columns", choice, "drop" if drop else "keep", header], capture_output=True, timeout=60, **options)
+    message = done.stderr.decode()
+    assert done.returncode == 0, message
+    *names, note = message.split("\n")[:-1]
+    return names, np.frombuffer(done.stdout, np.float32).reshape(-1, len(names)).astype(float), note
+
+
 P = 1e-4  # a correct generator fails with one seed in 10,000
 
 

@@ -1,29 +1,57 @@
 /* dump_dataset NAME|FILE N SEED STREAM [auto|yes|no]: the points as raw float32 (n, 2) on standard output, "name n
- * generated checksum" on standard error; or the message there and the status as exit code. */
+ * generated checksum" on standard error; or the message there and the status as exit code.
+ *
+ * dump_dataset FILE columns CHOICE keep|drop [auto|yes|no]: a file of any width as --columns CHOICE and
+ * --drop-incomplete read it: (n, D), and on standard error the names of the columns and the note, one a line.
+ */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "data/dataset.h"
+#include "data/points_file.h"
+
+static dd_header_row header_row(int argc, char **argv)
+{
+    dd_header_row header = DD_HEADER_ROW_AUTO;
+    return argc == 6 && dd_header_row_parse(argv[5], &header) ? DD_HEADER_ROW_AUTO : header;
+}
+
+static dd_status open_points(char **argv, dd_header_row header, dd_points *points)
+{
+    dd_reading reading = {.header = header};
+    return dd_points_open_as(argv[1], &reading, (uint32_t)strtoul(argv[2], NULL, 10), strtoull(argv[3], NULL, 10),
+                             (dd_stream)atoi(argv[4]), points);
+}
+
+static dd_status read_columns(char **argv, dd_header_row header, dd_points *points)
+{
+    dd_reading reading = {.header = header, .drop_incomplete = !strcmp(argv[4], "drop")};
+    snprintf(reading.columns, sizeof reading.columns, "%s", argv[3]);
+    return dd_points_read(argv[1], &reading, points);
+}
 
 int main(int argc, char **argv)
 {
     if (argc != 5 && argc != 6)
         return DD_ERR_USAGE;
-    dd_points points;
-    dd_reading reading = {DD_HEADER_ROW_AUTO};
-    if (argc == 6 && strcmp(argv[5], "auto"))
-        reading.header = strcmp(argv[5], "yes") ? DD_HEADER_ROW_NO : DD_HEADER_ROW_YES;
-    int status = dd_points_open_as(argv[1], &reading, (uint32_t)strtoul(argv[2], NULL, 10), strtoull(argv[3], NULL, 10),
-                                   (dd_stream)atoi(argv[4]), &points);
+    dd_points points = {0};
+    bool by_columns = !strcmp(argv[2], "columns");
+    int status = (by_columns ? read_columns : open_points)(argv, header_row(argc, argv), &points);
     if (status) {
         fprintf(stderr, "%s\n", dd_error_message());
         return status;
     }
-    fprintf(stderr, "%s %" PRIu32 " %d %016" PRIx64 "\n", points.name, points.n, points.generated, points.checksum);
-    size_t written = fwrite(points.x, 2 * sizeof *points.x, points.n, stdout);
+    for (int c = 0; c < points.columns.count && by_columns; c++)
+        fprintf(stderr, "%s\n", points.columns.column[c].name);
+    if (by_columns)
+        fprintf(stderr, "%s\n", points.note);
+    else
+        fprintf(stderr, "%s %" PRIu32 " %d %016" PRIx64 "\n", points.name, points.n, points.generated, points.checksum);
+    size_t written = fwrite(points.x, (size_t)points.columns.count * sizeof *points.x, points.n, stdout);
     status = written == points.n && !fflush(stdout) ? DD_OK : DD_ERR_IO;
     dd_points_free(&points);
     return status;

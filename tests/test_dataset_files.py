@@ -54,16 +54,16 @@ def test_csv_as_tools_write_it(tmp_path):
     [
         ("1,2\n3,nan\n", ["row 2, column 2: NaN"]),
         ("1,2\ninf,2\n", ["row 2, column 1: infinite"]),
-        ("x,y\n1,2\n3,-inf\n", ["row 3, column 2: infinite"]),
+        ("x,y\n1,2\n3,-inf\n", ["row 3, column 2 ('y'): infinite"]),
         ("1,2\n3,1e300\n", ["row 2, column 2", "too large"]),
-        ("1,2\n3,4,5\n", ["row 2 has 3 columns", "2 (x and y)"]),
+        ("1,2\n3,4,5\n", ["row 2 has 3 columns; row 1 has 2"]),
         ("1,2\n3\n", ["row 2 has 1 column;"]),
         ("1,2\n3,,4\n", ["row 2 has 3 columns"]),
-        ("1\n2\n", ["row 1 has 1 column;"]),
-        ("x,y\nx,y\n", ["row 2: 'x,y' is not two numbers"]),
-        ("1,2\n3,four\n", ["row 2: '3,four' is not two numbers"]),
-        ("1,2\n3,4m\n", ["row 2", "not two numbers"]),
-        ("1,two\n3,4\n", ["row 1", "not two numbers"]),
+        ("1\n2\n", ["1 column (x1); networks learn points of two columns"]),
+        ("x,y\nx,y\n", ["row 2, column 1 ('x'): 'x' is not a number"]),
+        ("1,2\n3,four\n", ["row 2, column 2: 'four' is not a number", "leave it out: --columns 1"]),
+        ("1,2\n3,4m\n", ["row 2, column 2: '4m' is not a number"]),
+        ("1,two\n3,4\n", ["row 1", "not a row of numbers", "--header yes", "--header no"]),
         ("x,y\n1,2\n", ["1 point; at least 2"]),
         ("", ["0 points"]),
     ],
@@ -117,10 +117,12 @@ def test_same_points_same_checksum(tmp_path):
         (np.array([["2020-01-01", "2020-01-02"]], "M8[D]"), ["type '<M8[D]'"]),
         (np.array([[1.5, None]], object), ["Python objects"]),
         (np.zeros(3, dtype=[("x", "<f4"), ("y", "<f4")]), ["fields", "structured_to_unstructured"]),
-        (GOOD.T.copy(), ["shape (2, 4);", "(n, 2)", "save points.T"]),
-        (GOOD.ravel(), ["shape (8,)"]),
+        (GOOD.T.copy(), ["4 columns", "--columns 1,2", "exchanged", "points.T"]),
+        (GOOD.ravel(), ["1 column (x1); networks learn points of two columns"]),
         (np.zeros((3, 2, 2)), ["shape (3, 2, 2)"]),
-        (np.zeros((3, 3)), ["shape (3, 3)"]),
+        (np.zeros((3, 3)), ["column 1 is 0 in every row"]),
+        (np.arange(9).reshape(3, 3), ["3 columns (x1, x2, x3)", "--columns 1,2"]),
+        (np.zeros((3, 0)), ["shape (3, 0)"]),
         (np.zeros(()), ["shape ()"]),
         (np.zeros((0, 2)), ["0 points"]),
         (np.zeros((1, 2)), ["1 point;"]),
@@ -179,7 +181,7 @@ def test_bad_hdf5(tmp_path):
         file["good"] = GOOD
         file["nan"] = np.array([[0, 1], [np.nan, 1]])
         file["flat"] = GOOD.ravel()
-        file["wide"] = np.zeros((3, 3))
+        file["wide"] = np.arange(9).reshape(3, 3)
         file["deep"] = np.zeros((3, 2, 1))
         file["scalar"] = 3.0
         file["text"] = np.array([[b"a", b"b"], [b"c", b"d"]])
@@ -187,14 +189,16 @@ def test_bad_hdf5(tmp_path):
         file["group/x"] = 1
         file.create_dataset("endless", shape=(2**60, 2), chunks=(1024, 2), dtype="f4")
     refused(f"{path}:/nan", DATA, f"{path}:/nan", "row 2, column 1: NaN")
-    for name in ["flat", "wide", "deep", "scalar"]:
-        refused(f"{path}:/{name}", DATA, f"{path}:/{name}", "points have shape (n, 2)")
+    for name in ["deep", "scalar"]:
+        refused(f"{path}:/{name}", DATA, f"{path}:/{name}", "points have shape (n, D)")
+    refused(f"{path}:/flat", DATA, f"{path}:/flat", "1 column (x1)")
+    refused(f"{path}:/wide", DATA, f"{path}:/wide", "3 columns", "--columns 1,2")
     refused(f"{path}:/text", DATA, "does not hold numbers")
     refused(f"{path}:/one", DATA, "1 point;")
     refused(f"{path}:/endless", MEMORY, "1152921504606846976 rows")
     refused(f"{path}:/none", DATA, "no dataset /none", "h5ls")
-    refused(f"{path}:/group", DATA, "no dataset of shape (n, 2) in /group")
-    refused(path, DATA, "name one of its datasets", f"{path}:/endless", "/endless, /good, /nan, /one")
+    refused(f"{path}:/group", DATA, "no dataset of shape (n, D) in /group")
+    refused(path, DATA, "name one of its datasets", f"{path}:/endless", "/endless, /good, /nan, /one, /wide")
     refused(f"{tmp_path}/none.h5:/good", IO, "none.h5")
     whole = path.read_bytes()
     for damaged in [whole[: len(whole) // 2], b"", b"not HDF5 at all" * 100]:

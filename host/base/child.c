@@ -111,8 +111,11 @@ dd_status dd_child_start(dd_child *child, const dd_child_limits *limits, dd_stat
     *child = (dd_child){.limits = *limits};
     if (!pipe2(data, O_CLOEXEC) && !pipe2(end, O_CLOEXEC) && (child->data = fdopen(data[0], "rb")))
         child->pid = fork();
-    if (child->pid == 0 && child->data)
+    if (child->pid == 0 && child->data) {
+        close(data[0]); /* else a write would never fail, but wait forever, once the parent has stopped reading */
+        close(end[0]);
         run_child(limits, work, user, data[1], end[1]);
+    }
     if (child->pid <= 0) {
         dd_status status = dd_fail(DD_ERR_IO, "cannot start a process: %s", strerror(errno));
         if (child->data) {

@@ -6,6 +6,8 @@
 #ifndef DD_COLUMNS_H
 #define DD_COLUMNS_H
 
+#include <stddef.h>
+
 #include "config/config.h"
 
 enum { DD_COLUMN_NAME = 64 };
@@ -22,5 +24,12 @@ typedef struct dd_columns {
 
 /* Columns of points that have no names of their own: x1, x2, ... */
 void dd_columns_plain(dd_columns *columns, int count);
+
+/* The first `length` bytes of `text` as the name of a column: cut at the end of a character, with '?' for each byte of
+ * a control character and for each byte that is not UTF-8. */
+void dd_column_name(dd_column *column, const char *text, size_t length);
+
+/* The names of column[0..count) as "a, b, c", or as "a, b, ... (120 columns)" if there is no room. Returns out. */
+const char *dd_columns_list(const dd_column *column, int count, char *out, size_t size);
 
 #endif

@@ -39,9 +39,27 @@ static uint64_t checksum(const dd_points *points)
     return dimensions == 2 ? sum : dd_fnv1a(sum, &dimensions, sizeof dimensions);
 }
 
+/* Networks, metrics and pictures of other dimensions do not exist yet. */
+static dd_status check_plane(const char *name, const dd_points *points)
+{
+    char list[300];
+    int count = points->columns.count;
+    if (count == 2)
+        return DD_OK;
+    return dd_fail(DD_ERR_DATA, "%s: %d column%s (%s); networks learn points of two columns%s%s", name, count,
+                   dd_plural(count), dd_columns_list(points->columns.column, count, list, sizeof list),
+                   count > 2 ? ": choose two, for instance --columns 1,2" : "", dd_transposed_hint(points->n, count));
+}
+
+static dd_status read_file(const char *name, const dd_reading *reading, dd_points *points)
+{
+    DD_TRY(dd_points_read(name, reading, points));
+    return check_plane(strcmp(name, "-") ? name : "standard input", points);
+}
+
 dd_status dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points)
 {
-    return dd_points_open_as(name, &(dd_reading){DD_HEADER_ROW_AUTO}, n, seed, stream, points);
+    return dd_points_open_as(name, &(dd_reading){.header = DD_HEADER_ROW_AUTO}, n, seed, stream, points);
 }
 
 dd_status dd_points_open_as(const char *name, const dd_reading *reading, uint32_t n, uint64_t seed, dd_stream stream,
@@ -51,7 +69,7 @@ dd_status dd_points_open_as(const char *name, const dd_reading *reading, uint32_
     dd_points_name(name, points->name);
     const dd_generator_info *generator = dd_generator_find(name);
     dd_source source = {seed, (uint32_t)stream, n, generator ? generator->drawing : NULL};
-    dd_status status = generator ? generate(generator, &source, points) : dd_points_read(name, reading, points);
+    dd_status status = generator ? generate(generator, &source, points) : read_file(name, reading, points);
     points->path = generator ? NULL : dd_points_path(name);
     if (status) {
         dd_points_free(points);

@@ -1,4 +1,4 @@
-/* Datasets: 2-D points, made by name or read from a user's file.
+/* Datasets: points made by name or read from a user's file.
  *
  *     dd_points points = {0};
  *     DD_TRY(dd_points_open("dino", 100000, 42, DD_STREAM_TRAIN, &points));
@@ -24,11 +24,13 @@ typedef enum dd_stream {
 /* Make a set (if `name` is a generator's name) or read it (if `name` is a path). `n`, `seed` and `stream` are for
  * generators. Files:
  *   .csv, .tsv, .txt, .dat, also with .gz, and "-" for standard input: numbers separated by comma, semicolon, tab or
- *       blanks, in quotes or not, with a header or not, decimal commas where semicolon or tab separates; of a CSV of
- *       `dualdiff sample`, its columns of gating weights are passed over
+ *       blanks, in quotes or not, with a header that names the columns or not, decimal commas where semicolon or tab
+ *       separates
  *   .npy, and FILE.npz or FILE.npz:array: floating point or integers of any size and byte order, C or Fortran order
  *   FILE:/path/to/dataset or FILE:dataset of an HDF5 file with any ending (netCDF-4, MATLAB 7.3)
- * A NaN, an infinite value or a row of another width is DD_ERR_DATA with the row's number. A name that is neither a
+ * The gating weights of `dualdiff sample` are left out. Of a file, two columns must be chosen: others are DD_ERR_DATA.
+ * A missing or infinite value, text in a chosen column, a column with the same value in each row, or a row of another
+ * width is DD_ERR_DATA with the row's number. A name that is neither a
  * generator nor a file is DD_ERR_IO with the closest generators. A damaged HDF5 file is DD_ERR_IO, also one on which
  * the HDF5 library crashes. */
 DD_CHECKED dd_status dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points);

@@ -15,9 +15,13 @@ typedef enum dd_header_row { DD_HEADER_ROW_AUTO, DD_HEADER_ROW_YES, DD_HEADER_RO
 extern const char *const dd_header_row_names[];
 int dd_header_row_parse(const char *word, dd_header_row *header);
 
+enum { DD_COLUMN_CHOICE = 4096, DD_POINTS_NOTE = 512 };
+
 /* The user's choices for reading a file. */
 typedef struct dd_reading {
     dd_header_row header;
+    bool drop_incomplete;           /* leave out rows in which a value is missing; else such a row is DD_ERR_DATA */
+    char columns[DD_COLUMN_CHOICE]; /* --columns as given (points_choice.h); "": all */
 } dd_reading;
 
 typedef struct dd_points {
@@ -28,7 +32,8 @@ typedef struct dd_points {
     bool generated;    /* made by name; else read from a file */
     uint64_t checksum; /* FNV-1a over n and the bytes of x, and over D if it is not 2: two sets with equal sums count as
                           the same */
-    char *path;        /* absolute, with the part after the colon; NULL unless it is a file that can be read again */
+    char note[DD_POINTS_NOTE]; /* what was left out of a file, for the user; "" if nothing */
+    char *path; /* absolute, with the part after the colon; NULL unless it is a file that can be read again */
 } dd_points;
 
 /* Free the memory of a set; it then has no points. */

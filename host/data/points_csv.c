@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,8 +25,10 @@ typedef struct csv {
     size_t line;          /* the number of the current one; messages call it a row */
     char separator;       /* ' ': any blanks; 0: not known yet */
     bool begun;           /* the first row has been read */
-    bool index_column;    /* the header begins with a column without a name, as pandas' index has */
-    int gates;            /* columns after x and y that the header of `dualdiff sample` names */
+    char *names;          /* the text of the header, which is split when the first row of numbers shows how */
+    size_t names_length;
+    int columns;       /* of every row; 0 until the first row of numbers */
+    size_t first_line; /* of that row */
     size_t comma,
         point; /* the first line with a decimal comma, and the first with a decimal point where a comma is allowed */
     /* The first row, if its numbers could also be names of columns. Each doubt ends when another row looks the same. */
@@ -158,8 +161,10 @@ static bool next_field(csv *c, const char **p, const char *end, field *f)
 
 typedef struct row {
     const char *begin, *end;
-    double value[DD_MOST_COLUMNS];
+    double value[DD_MOST_FILE_COLUMNS];
+    bool number[DD_MOST_FILE_COLUMNS];
     int columns, numbers, empty, quoted, whole; /* whole: number of fields with digits only */
+    bool trailing; /* a separator without a field ends the row; it may stand for an empty field or for nothing */
 } row;
 
 static bool is_whole(const field *f)
@@ -180,11 +185,16 @@ static void split(csv *c, const char *begin, const char *end, row *r)
     r->begin = begin;
     r->end = end;
     r->columns = r->numbers = r->empty = r->quoted = r->whole = 0;
+    r->trailing = false;
     while (next_field(c, &p, end, &f)) {
-        if (f.begin == f.end && p > end && r->columns == c->rows->columns)
-            break; /* only a separator after the last column */
-        if (f.number && r->columns < DD_MOST_COLUMNS)
+        if (f.begin == f.end && !f.quoted && p > end && r->columns && (!c->columns || r->columns == c->columns)) {
+            r->trailing = true;
+            break;
+        }
+        if (r->columns < DD_MOST_FILE_COLUMNS) {
             r->value[r->columns] = f.value;
+            r->number[r->columns] = f.number;
+        }
         r->columns++;
         r->numbers += f.number;
         r->quoted += f.quoted;
@@ -269,34 +279,28 @@ static dd_status check_characters(const csv *c, const char *begin, const char *e
     return DD_OK;
 }
 
+static const char decimal_commas[] = "; decimal commas are read where a semicolon or tab separates the columns";
+
 static dd_status wrong_width(const csv *c, const row *r)
 {
-    const char *hint = "";
-    if (r->columns == c->rows->columns + 1 && c->index_column)
-        hint = "; the first one has no name, as an index has: save without it (pandas: to_csv(FILE, index=False); R: "
-               "row.names = FALSE)";
-    else if (c->separator == ',' && r->columns == 2 * c->rows->columns && r->whole == 0)
-        hint = "; decimal commas are read where a semicolon or tab separates the columns";
-    if (c->gates)
-        return dd_fail(DD_ERR_DATA, "%s: row %zu has %d column%s; points have %d here (x, y and %d gating weight%s)",
-                       c->rows->name, c->line, r->columns, dd_plural(r->columns), c->rows->columns + c->gates, c->gates,
-                       dd_plural(c->gates));
-    return dd_fail(DD_ERR_DATA, "%s: row %zu has %d column%s; points have %d (x and y)%s", c->rows->name, c->line,
-                   r->columns, dd_plural(r->columns), c->rows->columns, hint);
+    return dd_fail(DD_ERR_DATA, "%s: row %zu has %d column%s; row %zu has %d%s", c->rows->name, c->line, r->columns,
+                   dd_plural(r->columns), c->first_line, c->columns,
+                   c->separator == ',' && r->columns == 2 * c->columns ? decimal_commas : "");
 }
 
 static dd_status not_numbers(const csv *c, const row *r, const char *hint)
 {
     int shown = r->end - r->begin < 60 ? (int)(r->end - r->begin) : 60;
-    return dd_fail(DD_ERR_DATA, "%s: row %zu: '%.*s' is not two numbers%s", c->rows->name, c->line, shown, r->begin,
-                   hint);
+    return dd_fail(DD_ERR_DATA, "%s: row %zu: '%.*s' is not a row of numbers%s", c->rows->name, c->line, shown,
+                   r->begin, hint);
 }
 
 /* ---- the first row: numbers, or names of columns ---- */
 
-static const char name_them[] = "; if it names the columns, say --header yes";
-static const char missing_values[] =
-    ": these are missing values; leave the row out (if they name the columns, say --header yes)";
+static const char name_them[] = "; if it names the columns, say --header yes; if it is a point, --header no";
+static const char missing_values[] = ": these are missing values; leave the row out (--drop-incomplete does that; if "
+                                     "they name the columns, say --header "
+                                     "yes)";
 
 static bool is_year(double value)
 {
@@ -376,17 +380,18 @@ static bool is_like_number(const field *f)
     return p < f->end && isdigit((unsigned char)*p);
 }
 
-/* Texts that programs write for a missing value. ("nan" is a number; it is refused later.) */
+/* Texts that programs write for a missing value, and no text. ("nan" is a number, which the table finds.) */
 static bool is_missing(const field *f)
 {
     static const char *const words[] = {"NA", "N/A", "#N/A", "<NA>", "NULL", "None", "missing", "-", "?", "."};
     size_t n = (size_t)(f->end - f->begin);
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    for (size_t i = 0; i < sizeof words / sizeof *words && n; i++)
         if (strlen(words[i]) == n && !strncasecmp(f->begin, words[i], n))
             return true;
-    return false;
+    return !n;
 }
 
+/* Fields that are empty or say that a value is missing. */
 static int count_missing(csv *c, const row *r)
 {
     const char *p = r->begin;
@@ -394,7 +399,7 @@ static int count_missing(csv *c, const row *r)
     field f;
     while (next_field(c, &p, r->end, &f))
         count += is_missing(&f);
-    return count;
+    return count - r->trailing;
 }
 
 static bool has_like_number(csv *c, const row *r)
@@ -407,45 +412,196 @@ static bool has_like_number(csv *c, const row *r)
     return false;
 }
 
-/* Number of columns with gating weights in the header of a CSV of `dualdiff sample`, which can be read as points; 0 for
- * any other header. */
-static int gate_columns(const row *r)
+/* Whether an unsure first row is one: it has words, and no number. */
+static dd_status decide_header(csv *c, const row *r, bool *is_header)
 {
-    static const char ours[] = "x1,x2,gate";
-    size_t n = sizeof ours - 1;
-    return (size_t)(r->end - r->begin) >= n && !memcmp(r->begin, ours, n) ? r->columns - 2 : 0;
+    int missing = count_missing(c, r);
+    bool drop = c->rows->reading && c->rows->reading->drop_incomplete;
+    *is_header = !r->numbers && r->empty < r->columns;
+    if (*is_header && r->columns > 1 && missing == r->columns) {
+        *is_header = false;
+        return drop ? DD_OK : not_numbers(c, r, missing_values);
+    }
+    bool mixed = r->numbers && r->numbers + missing < r->columns;
+    if (!mixed && !(*is_header && has_like_number(c, r)))
+        return DD_OK;
+    DD_TRY(check_characters(c, r->begin, r->end));
+    return not_numbers(c, r, name_them);
+}
+
+static dd_status keep_names(csv *c, const row *r)
+{
+    c->names_length = (size_t)(r->end - r->begin);
+    c->names = malloc(c->names_length + 1);
+    if (!c->names)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    memcpy(c->names, r->begin, c->names_length);
+    c->separator = 0; /* a title line may have another separator, or none */
+    c->comma = c->point = 0;
+    return check_characters(c, r->begin, r->end);
 }
 
 /* Whether the first row is a header. */
 static dd_status read_first_row(csv *c, const row *r, bool *is_header)
 {
-    *is_header =
-        c->header == DD_HEADER_ROW_YES || (c->header == DD_HEADER_ROW_AUTO && !r->numbers && r->empty < r->columns);
+    *is_header = c->header == DD_HEADER_ROW_YES;
     c->begun = true;
-    if (*is_header && c->header == DD_HEADER_ROW_AUTO && r->columns > 1 && count_missing(c, r) == r->columns)
-        return not_numbers(c, r, missing_values);
-    if (*is_header && c->header == DD_HEADER_ROW_AUTO && has_like_number(c, r)) {
-        DD_TRY(check_characters(c, r->begin, r->end));
-        return not_numbers(c, r, name_them);
+    if (c->header == DD_HEADER_ROW_AUTO)
+        DD_TRY(decide_header(c, r, is_header));
+    if (*is_header)
+        return keep_names(c, r);
+    bool all_numbers = r->columns <= DD_MOST_FILE_COLUMNS && r->numbers == r->columns;
+    return c->header == DD_HEADER_ROW_AUTO && all_numbers ? doubt_first_row(c, r) : DD_OK;
+}
+
+/* ---- the names of the columns ---- */
+
+/* The field's text as a name; in quotes, a quote is doubled. */
+static void name_of_field(const field *f, dd_column *column)
+{
+    char text[4 * DD_COLUMN_NAME];
+    size_t n = 0;
+    for (const char *p = f->begin; p < f->end && n < sizeof text; p++) {
+        text[n++] = *p;
+        p += f->quoted && *p == '"' && p + 1 < f->end && p[1] == '"';
     }
-    if (*is_header) {
-        const char *p = r->begin;
-        field f;
-        c->index_column = next_field(c, &p, r->end, &f) && f.begin == f.end;
-        c->gates = gate_columns(r);
-        c->separator = 0; /* a title line may have another separator, or none */
-        return check_characters(c, r->begin, r->end);
+    dd_column_name(column, text, n);
+}
+
+/* The fields of the header, at most DD_MOST_FILE_COLUMNS; returns how many it has. */
+static int split_names(csv *c, dd_column *column)
+{
+    csv names = *c; /* its marks of decimal commas are not those of the numbers */
+    const char *p = c->names, *end = c->names + c->names_length;
+    int count = 0;
+    field f;
+    while (next_field(&names, &p, end, &f)) {
+        if (count < DD_MOST_FILE_COLUMNS)
+            name_of_field(&f, &column[count]);
+        count++;
     }
-    if (c->header == DD_HEADER_ROW_NO || r->columns != c->rows->columns)
-        return DD_OK;
-    if (r->numbers && r->numbers < r->columns) {
-        DD_TRY(check_characters(c, r->begin, r->end));
-        return not_numbers(c, r, name_them);
-    }
-    return doubt_first_row(c, r);
+    return count;
+}
+
+static dd_status index_column(const csv *c, int width)
+{
+    char option[32] = "";
+    if (width > 1)
+        snprintf(option, sizeof option, width > 2 ? " --columns 2-%d" : " --columns 2", width);
+    return dd_fail(DD_ERR_DATA,
+                   "%s: row 1: the first column has no name, as an index has; leave it out:%s, or save without it "
+                   "(pandas: to_csv(FILE, index=False); R: row.names = FALSE)",
+                   c->rows->name, option);
+}
+
+/* The header has other columns than the row of numbers: a title, or names that cannot be assigned. */
+static dd_status other_width(csv *c, int names, int width)
+{
+    if (c->separator == ',' && width == 2 * names && names > 1)
+        return dd_fail(DD_ERR_DATA, "%s: row %zu has %d columns; the header names %d%s", c->rows->name, c->line, width,
+                       names, decimal_commas);
+    if (names > 1)
+        snprintf(c->rows->note, sizeof c->rows->note,
+                 "the names of the header were not used: it has %d, and row %zu has %d columns", names, c->line, width);
+    return dd_rows_begin(c->rows, width, NULL);
+}
+
+/* The first row of numbers says how many columns there are, and how to split the header. */
+static dd_status begin_table(csv *c, const row *r)
+{
+    dd_column *column = c->names ? calloc(DD_MOST_FILE_COLUMNS, sizeof *column) : NULL;
+    if (c->names && !column)
+        return dd_fail(DD_ERR_MEMORY, "out of memory");
+    int names = column ? split_names(c, column) : 0, width = r->columns;
+    bool trailing = names > 1 && names <= DD_MOST_FILE_COLUMNS && !*column[names - 1].name;
+    if (r->trailing && names == width + 1 && !trailing)
+        width++; /* the last value is missing */
+    names -= trailing && names == width + 1;
+    dd_status status;
+    if (names && names != width)
+        status = other_width(c, names, width);
+    else if (names && !*column[0].name && !(c->rows->reading && *c->rows->reading->columns))
+        status = index_column(c, width);
+    else
+        status = dd_rows_begin(c->rows, width, names ? column : NULL);
+    free(column);
+    c->columns = width;
+    c->first_line = c->line;
+    return status;
 }
 
 /* ---- lines ---- */
+
+/* The field of column `number` of a row. */
+static field field_of(csv *c, const row *r, int number)
+{
+    const char *p = r->begin;
+    field f = {.begin = r->end, .end = r->end};
+    for (int i = 0; i <= number && next_field(c, &p, r->end, &f); i++)
+        ;
+    return f;
+}
+
+/* " --columns a,b" for those of the row that are numbers, unless the user chose. */
+static void numeric_columns(const csv *c, const row *r, char *option, size_t size)
+{
+    int source[DD_MAX_DIMENSIONS], count = 0;
+    bool chosen = c->rows->reading && *c->rows->reading->columns;
+    for (int i = 0; i < c->rows->columns.count && !chosen; i++)
+        if (r->number[c->rows->source[i]])
+            source[count++] = c->rows->source[i];
+    dd_columns_option(&c->rows->file, source, count, option, size);
+}
+
+static dd_status not_a_number(const csv *c, const row *r, int column, const field *f)
+{
+    char what[160], cure[700], option[500];
+    int shown = f->end - f->begin < 60 ? (int)(f->end - f->begin) : 60;
+    numeric_columns(c, r, option, sizeof option);
+    snprintf(what, sizeof what, "'%.*s' is not a number", shown, f->begin);
+    snprintf(cure, sizeof cure, "if the column is text, leave it out%s%s", *option ? ":" : "", option);
+    return dd_rows_bad_value(c->rows, c->line, column, what, cure);
+}
+
+static dd_status missing_value(const csv *c, int column, const field *f)
+{
+    char what[160];
+    int shown = f->end - f->begin < 60 ? (int)(f->end - f->begin) : 60;
+    if (f->begin == f->end)
+        snprintf(what, sizeof what, "an empty field");
+    else
+        snprintf(what, sizeof what, "'%.*s' is a missing value", shown, f->begin);
+    return dd_rows_bad_value(c->rows, c->line, column, what, dd_rows_drop);
+}
+
+/* Some fields are not numbers. That matters only in a chosen column. */
+static dd_status read_others(csv *c, row *r)
+{
+    bool drop = c->rows->reading && c->rows->reading->drop_incomplete;
+    for (int i = 0; i < c->rows->columns.count; i++) {
+        int number = c->rows->source[i];
+        if (r->number[number])
+            continue;
+        DD_TRY(check_characters(c, r->begin, r->end));
+        field f = field_of(c, r, number);
+        if (!is_missing(&f))
+            return not_a_number(c, r, i, &f);
+        if (!drop)
+            return missing_value(c, i, &f);
+        r->value[number] = NAN;
+    }
+    return DD_OK;
+}
+
+/* Many columns in the first row: text of another kind, or a file with old line endings. */
+static dd_status check_width(const csv *c, const row *r)
+{
+    if (r->columns <= DD_MOST_FILE_COLUMNS)
+        return DD_OK;
+    DD_TRY(check_characters(c, r->begin, r->end));
+    return dd_fail(DD_ERR_DATA, "%s: row %zu has %d columns; a file may have at most %d", c->rows->name, c->line,
+                   r->columns, DD_MOST_FILE_COLUMNS);
+}
 
 static dd_status read_row(csv *c, const char *begin, const char *end)
 {
@@ -454,16 +610,21 @@ static dd_status read_row(csv *c, const char *begin, const char *end)
     if (!c->separator)
         c->separator = find_separator(begin, end);
     split(c, begin, end, &r);
-    if (!c->begun) {
+    if (!c->begun)
         DD_TRY(read_first_row(c, &r, &is_header));
-        if (is_header)
-            return DD_OK;
+    if (is_header)
+        return DD_OK;
+    if (!c->columns) {
+        DD_TRY(check_width(c, &r));
+        DD_TRY(begin_table(c, &r));
+        split(c, begin, end, &r);
     }
-    int columns = c->rows->columns + c->gates;
-    if (r.columns != columns || r.numbers != r.columns) {
+    if (r.columns != c->columns) {
         DD_TRY(check_characters(c, begin, end));
-        return r.columns != columns ? wrong_width(c, &r) : not_numbers(c, &r, "");
+        return wrong_width(c, &r);
     }
+    if (r.numbers != r.columns)
+        DD_TRY(read_others(c, &r));
     if (c->comma && c->point)
         return dd_fail(DD_ERR_DATA, "%s: row %zu has a decimal comma and row %zu a decimal point; use one of them",
                        c->rows->name, c->comma, c->point);
@@ -491,7 +652,8 @@ static dd_status read_line(csv *c, const char *begin, const char *end)
         text++;
     if (text == end)
         return DD_OK;
-    if (*text == '#') /* a comment, as NumPy writes headers */
+    bool missing = end - text >= 4 && !strncasecmp(text, "#N/A", 4);
+    if (*text == '#' && !missing) /* a comment, as NumPy writes headers */
         return check_characters(c, text, end);
     if (names_separator(c, begin, end))
         return DD_OK;
@@ -579,9 +741,9 @@ static dd_status read_all(csv *c, gzFile file, char *buffer)
     return status ? status : check_doubt(c);
 }
 
-dd_status dd_points_read_csv(const char *path, const dd_reading *reading, dd_rows *rows)
+dd_status dd_points_read_csv(const char *path, dd_rows *rows)
 {
-    csv c = {.rows = rows, .header = reading ? reading->header : DD_HEADER_ROW_AUTO};
+    csv c = {.rows = rows, .header = rows->reading ? rows->reading->header : DD_HEADER_ROW_AUTO};
     int descriptor = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
     if (descriptor < 0)
         return dd_fail(DD_ERR_IO, "%s: %s", rows->name, strerror(errno));
@@ -595,6 +757,7 @@ dd_status dd_points_read_csv(const char *path, const dd_reading *reading, dd_row
         dd_fail(DD_ERR_MEMORY, "out of memory");
     }
     free(buffer);
+    free(c.names);
     if (file)
         gzclose(file);
     else

@@ -1,4 +1,4 @@
-/* Chooses the reader for a file, and keeps the table that all readers fill. */
+/* Chooses the reader for a file, and makes points of the table that it fills. */
 #include "data/points_file.h"
 
 #include <errno.h>
@@ -17,69 +17,6 @@
 #include "base/names.h"
 #include "data/generators.h"
 
-enum { LEAST_POINTS = 2 };
-
-/* ---- the table ---- */
-
-dd_status dd_rows_extend(dd_rows *rows, size_t n)
-{
-    size_t width = (size_t)rows->columns * sizeof *rows->value, needed = rows->n + n;
-    if (needed > rows->room) {
-        size_t room = n > 1 ? needed : rows->room ? 2 * rows->room : 4096;
-        float *longer = needed > UINT32_MAX ? NULL : realloc(rows->value, room * width);
-        if (!longer)
-            return dd_fail(DD_ERR_MEMORY, "%s: out of memory for %zu rows", rows->name, needed);
-        rows->value = longer;
-        rows->room = room;
-    }
-    rows->n = needed;
-    return DD_OK;
-}
-
-dd_status dd_rows_put(dd_rows *rows, size_t row, size_t place, int column, double value)
-{
-    float narrow = (float)value;
-    if (!isfinite(narrow))
-        return dd_fail(DD_ERR_DATA, "%s: row %zu, column %d: %s; every coordinate must be a finite number", rows->name,
-                       place, column + 1, isnan(narrow) ? "NaN" : "infinite, or too large for float32");
-    rows->value[row * (size_t)rows->columns + (size_t)column] = narrow;
-    return DD_OK;
-}
-
-dd_status dd_rows_add(dd_rows *rows, size_t place, const double *value)
-{
-    DD_TRY(dd_rows_extend(rows, 1));
-    for (int c = 0; c < rows->columns; c++)
-        DD_TRY(dd_rows_put(rows, rows->n - 1, place, c, value[c]));
-    return DD_OK;
-}
-
-dd_status dd_rows_check_compression(const dd_rows *rows, uint64_t size, uint64_t there)
-{
-    enum { MOST = 200, HARMLESS = 32 << 20 };
-    if (size < HARMLESS || size / MOST <= there)
-        return DD_OK;
-    return dd_fail(
-        DD_ERR_DATA,
-        "%s: decompresses to more than %llu MB from %llu kB, which a table of points never does: the file is damaged, "
-        "or made to fill the memory. If it is neither, give the decompressed file (gunzip, unzip)",
-        rows->name, (unsigned long long)(size >> 20), (unsigned long long)(there >> 10));
-}
-
-dd_status dd_rows_wrong_shape(const dd_rows *rows, const char *what, int rank, const unsigned long long *size,
-                              const char *transpose)
-{
-    char shape[256] = "()";
-    for (int i = 0, at = 0; i < rank && at < (int)sizeof shape - 32; i++)
-        at += snprintf(shape + at, sizeof shape - (size_t)at, "%s%llu%s", i ? ", " : "(", size[i],
-                       i < rank - 1 ? ""
-                       : rank == 1  ? ",)"
-                                    : ")");
-    bool transposed = rank == 2 && size[0] == (unsigned)rows->columns;
-    return dd_fail(DD_ERR_DATA, "%s: %s of shape %s; points have shape (n, %d)%s%s", rows->name, what, shape,
-                   rows->columns, transposed ? "; these seem to be transposed: " : "", transposed ? transpose : "");
-}
-
 /* ---- names ---- */
 
 static bool has_ending(const char *path, size_t n, const char *ending)
@@ -88,7 +25,7 @@ static bool has_ending(const char *path, size_t n, const char *ending)
     return n > m && !strncasecmp(path + n - m, ending, m);
 }
 
-typedef enum kind { UNKNOWN, TEXT, NPY, NPZ, HDF5 } kind;
+typedef enum kind { UNKNOWN, TEXT, NPY, NPZ, HDF5, PARQUET } kind;
 
 static const struct {
     const char *ending;
@@ -121,7 +58,7 @@ static kind kind_by_content(const char *path)
         const char *start;
         size_t n;
         kind kind;
-    } magic[] = {{"\x89HDF\r\n\x1a\n", 8, HDF5}, {"\x93NUMPY", 6, NPY}, {"PK\3\4", 4, NPZ}};
+    } magic[] = {{"\x89HDF\r\n\x1a\n", 8, HDF5}, {"\x93NUMPY", 6, NPY}, {"PK\3\4", 4, NPZ}, {"PAR1", 4, PARQUET}};
     char start[8] = {0};
     int file = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = file < 0 ? -1 : pread(file, start, sizeof start, 0);
@@ -186,27 +123,37 @@ static dd_status unknown_kind(const char *path)
                    path);
 }
 
-static dd_status read_plain(const char *path, const dd_reading *reading, dd_rows *rows)
+static dd_status parquet(const char *path)
+{
+    return dd_fail(DD_ERR_DATA,
+                   "%s: a Parquet file, which dualdiff does not read; convert it: python3 -c \"import pandas; "
+                   "pandas.read_parquet('%s').to_csv('points.csv', index=False)\"",
+                   path, path);
+}
+
+static dd_status read_plain(const char *path, dd_rows *rows)
 {
     struct stat status;
     if (!strcmp(path, "-"))
-        return dd_points_read_csv(path, reading, rows);
+        return dd_points_read_csv(path, rows);
     if (stat(path, &status) || access(path, R_OK))
         return cannot_open(path);
     if (S_ISDIR(status.st_mode))
         return dd_fail(DD_ERR_IO, "%s: a folder; name a file in it", path);
     if (!S_ISREG(status.st_mode)) /* a pipe, as the shell's <(COMMAND) makes them */
-        return dd_points_read_csv(path, reading, rows);
+        return dd_points_read_csv(path, rows);
     kind k = kind_by_ending(path, strlen(path));
     switch (k ? k : kind_by_content(path)) {
     case TEXT:
-        return dd_points_read_csv(path, reading, rows);
+        return dd_points_read_csv(path, rows);
     case NPY:
         return dd_points_read_npy(path, rows);
     case NPZ:
         return dd_points_read_npz(path, NULL, rows);
     case HDF5:
         return dd_points_read_hdf5(path, NULL, rows);
+    case PARQUET:
+        return parquet(path);
     default:
         return unknown_kind(path);
     }
@@ -233,16 +180,34 @@ static dd_status read_inner(const char *name, const char *inner, dd_rows *rows)
     return status;
 }
 
+/* Points in float32, with a note of what was left out. */
+static dd_status take_rows(const dd_rows *rows, dd_points *points)
+{
+    size_t count = rows->n * (size_t)rows->columns.count;
+    char dropped[64] = "";
+    points->x = malloc(count * sizeof *points->x);
+    if (!points->x)
+        return dd_fail(DD_ERR_MEMORY, "%s: out of memory for %zu rows", rows->name, rows->n);
+    for (size_t i = 0; i < count; i++)
+        points->x[i] = (float)rows->value[i];
+    points->n = (uint32_t)rows->n;
+    points->columns = rows->columns;
+    if (rows->dropped)
+        snprintf(dropped, sizeof dropped, "left out %zu incomplete row%s of %zu", rows->dropped,
+                 dd_plural((long long)rows->dropped), rows->n + rows->dropped);
+    snprintf(points->note, sizeof points->note, "%s%s%s", dropped, *dropped && *rows->note ? "; " : "", rows->note);
+    return DD_OK;
+}
+
 dd_status dd_points_read(const char *name, const dd_reading *reading, dd_points *points)
 {
-    dd_rows rows = {.name = strcmp(name, "-") ? name : "standard input", .columns = DD_POINT_COLUMNS};
+    dd_rows rows = {.name = strcmp(name, "-") ? name : "standard input", .reading = reading};
     const char *inner = dd_points_inner_path(name);
-    dd_status status = inner ? read_inner(name, inner, &rows) : read_plain(name, reading, &rows);
-    if (!status && rows.n < LEAST_POINTS)
-        status = dd_fail(DD_ERR_DATA, "%s: %zu point%s; at least %d are needed", rows.name, rows.n,
-                         dd_plural((long long)rows.n), LEAST_POINTS);
-    dd_columns_plain(&points->columns, rows.columns);
-    points->x = rows.value;
-    points->n = (uint32_t)rows.n;
+    dd_status status = inner ? read_inner(name, inner, &rows) : read_plain(name, &rows);
+    if (!status)
+        status = dd_rows_end(&rows);
+    if (!status)
+        status = take_rows(&rows, points);
+    dd_rows_free(&rows);
     return status;
 }

@@ -15,7 +15,7 @@
 
 typedef struct job {
     const char *path, *dataset;
-    const dd_rows *rows; /* name and columns */
+    const dd_rows *rows; /* for its name */
 } job;
 
 /* Whether a link to another file may be followed. */
@@ -26,7 +26,7 @@ typedef struct followed {
 
 /* ---- in the child: which datasets there are ---- */
 
-/* Whether `set` contains numbers in `columns` columns; *size becomes its size. */
+/* The rank of `set`; *size becomes its size. */
 static int rank_and_size(hid_t set, unsigned long long size[H5S_MAX_RANK])
 {
     hsize_t extent[H5S_MAX_RANK] = {0};
@@ -48,7 +48,7 @@ static bool holds_numbers(hid_t set)
 
 typedef struct list {
     const char *folder; /* path of the searched group, without a slash at its end */
-    int columns, count;
+    int count;
     char text[800];
 } list;
 
@@ -61,7 +61,7 @@ static herr_t add_to_list(hid_t group, const char *name, const H5L_info_t *info,
     hid_t set = H5Dopen2(group, name, H5P_DEFAULT);
     if (set < 0)
         return 0; /* a group, or a link to nothing */
-    if (rank_and_size(set, size) == 2 && size[1] == (unsigned)l->columns && holds_numbers(set)) {
+    if (rank_and_size(set, size) == 2 && size[1] <= DD_MOST_FILE_COLUMNS && holds_numbers(set)) {
         size_t at = strlen(l->text);
         if (at + strlen(l->folder) + strlen(name) + 8 < sizeof l->text)
             snprintf(l->text + at, sizeof l->text - at, "%s%s/%s", l->count ? ", " : "", l->folder, name);
@@ -74,27 +74,34 @@ static herr_t add_to_list(hid_t group, const char *name, const H5L_info_t *info,
 /* group: the file, or a group in it whose path is `folder`. */
 static dd_status say_which(hid_t group, const char *folder, const job *j)
 {
-    list l = {.folder = folder, .columns = j->rows->columns};
+    list l = {.folder = folder};
     H5Lvisit(group, H5_INDEX_NAME, H5_ITER_NATIVE, add_to_list, &l);
     if (!l.count)
-        return dd_fail(DD_ERR_DATA, "%s: no dataset of shape (n, %d) in %s; `h5ls -r %s` lists what there is", j->path,
-                       l.columns, *folder ? folder : "it", j->path);
+        return dd_fail(DD_ERR_DATA, "%s: no dataset of shape (n, D) in %s; `h5ls -r %s` lists what there is", j->path,
+                       *folder ? folder : "it", j->path);
     return dd_fail(DD_ERR_DATA, "%s: name one of its datasets: %s:%.*s%s%s", j->path, j->path,
                    (int)strcspn(l.text, ","), l.text, l.count > 1 ? "; there is: " : "", l.count > 1 ? l.text : "");
 }
 
 /* ---- in the child: values ---- */
 
-enum { BLOCK = 1 << 15 }; /* rows in one message to the parent */
+/* What the child sends before the rows. */
+typedef struct table {
+    uint64_t n;
+    int rank, width;
+} table;
+
+enum { BLOCK = 1 << 16 }; /* numbers in one message to the parent */
 
 /* If chunks are many times larger than a block, they stay in memory while they are in use, so that each is decompressed
  * only once. */
-static hid_t keep_chunks(hid_t set)
+static hid_t keep_chunks(hid_t set, const table *t)
 {
     hsize_t chunk[2] = {0};
     hid_t access = H5Dget_access_plist(set), created = H5Dget_create_plist(set), type = H5Dget_type(set);
     if (H5Pget_layout(created) == H5D_CHUNKED && H5Pget_chunk(created, 2, chunk) == 2) {
-        double bytes = 1.1 * (double)chunk[0] * (double)(chunk[1] < 2 ? 2 : chunk[1]) * (double)H5Tget_size(type);
+        double wide = (double)(chunk[1] < (hsize_t)t->width ? (hsize_t)t->width : chunk[1]);
+        double bytes = 1.1 * (double)chunk[0] * wide * (double)H5Tget_size(type);
         if (bytes > 1 << 20 && bytes < 4e9)
             H5Pset_chunk_cache(access, H5D_CHUNK_CACHE_NSLOTS_DEFAULT, (size_t)bytes, 1.);
     }
@@ -103,10 +110,11 @@ static hid_t keep_chunks(hid_t set)
     return access;
 }
 
-static dd_status send_block(hid_t set, hid_t space, const job *j, hsize_t first, hsize_t n, double *values, int pipe)
+static dd_status send_block(hid_t set, hid_t space, const job *j, const table *t, hsize_t first, hsize_t n,
+                            double *values, int pipe)
 {
-    hsize_t start[2] = {first, 0}, count[2] = {n, (hsize_t)j->rows->columns};
-    hid_t memory = H5Screate_simple(2, count, NULL);
+    hsize_t start[2] = {first, 0}, count[2] = {n, (hsize_t)t->width};
+    hid_t memory = H5Screate_simple(t->rank, count, NULL);
     bool ok = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
               H5Dread(set, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, values) >= 0;
     H5Sclose(memory);
@@ -116,14 +124,15 @@ static dd_status send_block(hid_t set, hid_t space, const job *j, hsize_t first,
     return DD_OK;
 }
 
-static dd_status send_rows(hid_t set, const job *j, uint64_t n, int pipe)
+static dd_status send_rows(hid_t set, const job *j, const table *t, int pipe)
 {
-    double *values = malloc((size_t)BLOCK * (size_t)j->rows->columns * sizeof *values);
+    hsize_t block = BLOCK / (hsize_t)t->width;
+    double *values = malloc((size_t)block * (size_t)t->width * sizeof *values);
     hid_t space = H5Dget_space(set);
     dd_status status = values ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
-    dd_child_write(pipe, &n, sizeof n);
-    for (hsize_t first = 0; first < n && !status; first += BLOCK)
-        status = send_block(set, space, j, first, n - first < BLOCK ? n - first : BLOCK, values, pipe);
+    dd_child_write(pipe, t, sizeof *t);
+    for (hsize_t first = 0; first < t->n && !status; first += block)
+        status = send_block(set, space, j, t, first, t->n - first < block ? t->n - first : block, values, pipe);
     free(values);
     return status;
 }
@@ -173,7 +182,7 @@ static int64_t size_of_sources(hid_t created, const job *j)
 
 /* Compare the stated size with the bytes that are stored: a damaged size may be anything, and HDF5 reads values that
  * were never written as zeros. No filter makes points a thousand times smaller. */
-static dd_status check_values(hid_t set, const job *j, uint64_t values)
+static dd_status check_values(hid_t set, const job *j, const table *t)
 {
     enum { MOST_COMPRESSION = 2000 };
     hid_t created = H5Dget_create_plist(set), type = H5Dget_type(set);
@@ -185,10 +194,10 @@ static dd_status check_values(hid_t set, const job *j, uint64_t values)
     H5Pclose(created);
     if (sources < 0)
         return DD_ERR_DATA;
-    if (values <= there * ratio / size)
+    if (t->n <= there * ratio / size / (uint64_t)t->width)
         return DD_OK;
     return dd_fail(DD_ERR_IO, "%s: damaged, or not filled yet: fewer values are stored than its %llu rows have",
-                   j->rows->name, (unsigned long long)(values / (unsigned)j->rows->columns));
+                   j->rows->name, (unsigned long long)t->n);
 }
 
 /* The file names another file as the place of its values. Any file of this computer could be read as numbers, and
@@ -201,15 +210,13 @@ static bool is_elsewhere(hid_t set)
     return files > 0;
 }
 
-static dd_status check_dataset(hid_t set, const job *j, uint64_t *n)
+static dd_status check_dataset(hid_t set, const job *j, table *t)
 {
     unsigned long long size[H5S_MAX_RANK] = {0};
     int rank = rank_and_size(set, size);
     if (!holds_numbers(set))
         return dd_fail(DD_ERR_DATA, "%s: the dataset does not hold numbers", j->rows->name);
-    if (rank != 2 || size[1] != (unsigned)j->rows->columns)
-        return dd_rows_wrong_shape(j->rows, "a dataset", rank, size,
-                                   "store the transposed array (MATLAB stores its own so)");
+    DD_TRY(dd_rows_check_shape(j->rows, "a dataset", rank, size));
     if (is_elsewhere(set))
         return dd_fail(DD_ERR_DATA,
                        "%s: its values are stored in another file (external storage), which dualdiff does not read; "
@@ -217,9 +224,8 @@ static dd_status check_dataset(hid_t set, const job *j, uint64_t *n)
                        j->rows->name);
     if (size[0] > UINT32_MAX)
         return dd_fail(DD_ERR_MEMORY, "%s: out of memory for %llu rows", j->rows->name, size[0]);
-    DD_TRY(check_values(set, j, size[0] * size[1]));
-    *n = size[0];
-    return DD_OK;
+    *t = (table){size[0], rank, rank == 2 ? (int)size[1] : 1};
+    return check_values(set, j, t);
 }
 
 /* HDF5 calls this before it follows a link to another file. A file in the same folder is allowed; any other could be
@@ -275,18 +281,18 @@ static dd_status no_dataset(hid_t file, const job *j)
 
 static dd_status send_dataset(hid_t file, const job *j, int pipe)
 {
-    uint64_t n;
+    table t;
     followed f = {.job = j};
     hid_t set = open_dataset(file, &f);
     if (f.status)
         return f.status;
     if (set < 0)
         return no_dataset(file, j);
-    DD_TRY(check_dataset(set, j, &n));
-    hid_t access = keep_chunks(set);
+    DD_TRY(check_dataset(set, j, &t));
+    hid_t access = keep_chunks(set, &t);
     H5Dclose(set);
     set = H5Dopen2(file, j->dataset, access);
-    return send_rows(set, j, n, pipe);
+    return send_rows(set, j, &t, pipe);
 }
 
 static dd_status in_child(void *user, int pipe)
@@ -303,12 +309,13 @@ static dd_status in_child(void *user, int pipe)
 /* Receive the rows; there may be fewer than the child announced. */
 static dd_status receive(dd_child *child, dd_rows *rows)
 {
-    uint64_t n;
-    double row[DD_MOST_COLUMNS];
-    size_t width = (size_t)rows->columns * sizeof *row;
-    if (!dd_child_read(child, &n, sizeof n))
+    table t;
+    double row[DD_MOST_FILE_COLUMNS];
+    if (!dd_child_read(child, &t, sizeof t))
         return DD_OK;
-    for (uint64_t i = 0; i < n && dd_child_read(child, row, width); i++)
+    rows->announced = t.n;
+    DD_TRY(dd_rows_begin(rows, t.width, NULL));
+    for (uint64_t i = 0; i < t.n && dd_child_read(child, row, (size_t)t.width * sizeof *row); i++)
         DD_TRY(dd_rows_add(rows, (size_t)i + 1, row));
     return DD_OK;
 }

@@ -130,9 +130,7 @@ static dd_status parse_header(const source *s, const dd_rows *rows, const char *
     l->fortran = !strncmp(order, "True", 4);
     if (!parse_shape(shape, l))
         return not_npy(s, "malformed header");
-    if (l->rank != 2 || l->shape[1] != (unsigned)rows->columns)
-        return dd_rows_wrong_shape(rows, "an array", l->rank, l->shape, "save points.T");
-    return DD_OK;
+    return dd_rows_check_shape(rows, "an array", l->rank, l->shape);
 }
 
 static dd_status read_header(source *s, const dd_rows *rows, layout *l)
@@ -198,12 +196,23 @@ static double decode(const unsigned char *bytes, const layout *l)
     return value;
 }
 
+/* Where the values of each of the file's columns go in a row of the table; -1: nowhere. */
+static void find_places(const dd_rows *rows, int place[DD_MOST_FILE_COLUMNS])
+{
+    for (int c = 0; c < rows->file.width; c++)
+        place[c] = -1;
+    for (int c = 0; c < rows->columns.count; c++)
+        place[rows->source[c]] = c;
+}
+
 /* All values in the order of the file: row after row, or column after column. */
-static dd_status read_values(source *s, const layout *l, dd_rows *rows)
+static dd_status read_values(source *s, const layout *l, uint64_t n, uint64_t width, dd_rows *rows)
 {
     enum { BLOCK = 8192 };
     unsigned char bytes[BLOCK * 8];
-    uint64_t n = l->shape[0], width = l->shape[1], count = n * width;
+    int place[DD_MOST_FILE_COLUMNS];
+    uint64_t count = n * width, chosen = (uint64_t)rows->columns.count;
+    find_places(rows, place);
     for (uint64_t done = 0; done < count;) {
         size_t block = count - done < BLOCK ? (size_t)(count - done) : BLOCK;
         bool failed;
@@ -211,8 +220,8 @@ static dd_status read_values(source *s, const layout *l, dd_rows *rows)
             return failed ? read_failed(s) : dd_fail(DD_ERR_DATA, "%s: it became shorter while it was read", s->name);
         for (size_t i = 0; i < block; i++, done++) {
             uint64_t row = l->fortran ? done % n : done / width, column = l->fortran ? done / n : done % width;
-            DD_TRY(
-                dd_rows_put(rows, (size_t)row, (size_t)row + 1, (int)column, decode(bytes + i * (size_t)l->size, l)));
+            if (place[column] >= 0)
+                rows->value[row * chosen + (uint64_t)place[column]] = decode(bytes + i * (size_t)l->size, l);
         }
     }
     return DD_OK;
@@ -222,14 +231,17 @@ static dd_status read_array(source *s, dd_rows *rows)
 {
     layout l = {0};
     DD_TRY(read_header(s, rows, &l));
-    uint64_t n = l.shape[0], width = l.shape[1], there = s->left / (unsigned)l.size;
+    uint64_t n = l.shape[0], width = l.rank == 2 ? l.shape[1] : 1, there = s->left / (unsigned)l.size;
     if (n > there / width) { /* the first row with a missing value; in Fortran order it may be missing in any column */
         uint64_t row = l.fortran ? there % n : there / width;
         return dd_fail(DD_ERR_DATA, "%s: truncated: the header says %llu rows, row %llu is missing", s->name,
                        l.shape[0], (unsigned long long)row + 1);
     }
+    rows->announced = n;
+    DD_TRY(dd_rows_begin(rows, (int)width, NULL));
     DD_TRY(dd_rows_extend(rows, (size_t)n));
-    return read_values(s, &l, rows);
+    DD_TRY(read_values(s, &l, n, width, rows));
+    return dd_rows_check(rows);
 }
 
 dd_status dd_points_read_npy(const char *path, dd_rows *rows)

@@ -236,6 +236,8 @@ static dd_status open_named(dd_plan *plan, char (*name)[DD_NAME])
         DD_TRY(dd_points_open_as(job->dataset[d], &job->reading, (uint32_t)c->data.points, c->data.seed,
                                  DD_STREAM_TRAIN, points));
         memcpy(points->name, name[d], DD_NAME);
+        if (*points->note)
+            dd_tell(job, "%s: %s", job->dataset[d], points->note);
         warn_of_scale(job, points);
         dd_status measurable = dd_check_measurable(points->x, points->n, c->evaluation.k);
         if (measurable) {

@@ -5,6 +5,7 @@ import subprocess
 import h5py
 import numpy as np
 import pytest
+import small_job
 from datasets import PROGRAM, columns
 
 USAGE, DATA = 2, 4  # exit codes: error.h
@@ -70,7 +71,7 @@ def test_names_that_do_not_fit_the_rows(tmp_path):
     refused(written(tmp_path, "a,b\n1,2,3.5\n4,5,7\n"), DATA, "no column 'a'", "x1, x2, x3", choice="a,b")
 
 
-@pytest.mark.parametrize("width", [1, 3, 40, 128])
+@pytest.mark.parametrize("width", [1, 3, 128])
 def test_any_width(tmp_path, width):
     values = np.random.default_rng(width).normal(size=(50, width)).astype(np.float32)
     names = [f"x{i + 1}" for i in range(width)]
@@ -260,3 +261,83 @@ def test_an_index_can_be_chosen(tmp_path):
 def test_parquet(tmp_path):
     path = written(tmp_path, b"PAR1" + bytes(100) + b"PAR1", "table.parquet")
     refused(path, DATA, "Parquet", f"pandas.read_parquet('{path}').to_csv(")
+
+
+# ---- arrays with names ----
+
+
+def test_names_in_hdf5(tmp_path):
+    """The attribute `names`, of the scale `coordinate` beside the dataset or of the dataset itself."""
+    values = [[1, 2, 3.5], [4, 5, 7]]
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for group in "own", "scale", "short", "numbers":
+            file[f"{group}/x"] = values
+        file["own/x"].attrs["names"] = ["a", "größe", "b\x1b"]
+        file["scale/coordinate"] = [0, 1, 2]
+        file["scale/coordinate"].attrs["names"] = ["a", "b", "c"]
+        file["short/x"].attrs["names"] = ["a", "b"]
+        file["numbers/x"].attrs["names"] = [1, 2, 3]
+        file["linked/x"] = values
+        file["linked/coordinate"] = h5py.ExternalLink("b.h5", "/coordinate")
+    for group, names in [("own", ["a", "größe", "b?"]), ("scale", ["a", "b", "c"])] + [(other, ["x1", "x2", "x3"]) for other in ("short", "numbers", "linked")]:
+        read(f"{tmp_path}/a.h5:{group}/x", names, values)
+    read(f"{tmp_path}/a.h5:/scale/x", ["c", "a"], [[3.5, 1], [7, 4]], choice="c,a")
+
+
+# ---- the command line ----
+
+SETTINGS = {"training.steps": 20, "evaluation.samples": 20, "sampling.start": "data"}
+
+
+def program(*words, expect=0):
+    """What it prints, with its messages."""
+    done = subprocess.run([small_job.PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == expect, done.stderr
+    return done.stdout + done.stderr
+
+
+def train(tmp_path, *words, expect=0):
+    return small_job.run(small_job.command(tmp_path / "runs", *map(str, words), settings=SETTINGS), expect=expect)
+
+
+def table(rows=80):
+    """Three columns of numbers, one of text, and one incomplete row."""
+    x = np.random.default_rng(3).normal(size=(rows, 3)).astype(np.float32)
+    lines = [f"{a!r},{b!r},{place},{c!r}" for (a, b, c), place in zip(x.astype(float).tolist(), ["Rome", "Bonn"] * rows)]
+    return x, "\n".join(['"mass, kg",b,city,"c d"', *lines[:5], "1,2,Bonn,", *lines[5:]]) + "\n"
+
+
+def test_train_on_two_columns_of_a_wide_table(tmp_path):
+    """From the file to the samples: the choice and the names go with the run, and every command reads the file again."""
+    x, text = table()
+    path = written(tmp_path, text)
+    chosen = ["--columns", "c d,1", "--drop-incomplete"]
+    assert "column 3 ('city'): 'Rome' is not a number" in train(tmp_path, "--dataset", path, expect=DATA)
+    assert "3 columns (mass, kg, b, c d)" in train(tmp_path, "--dataset", path, "--columns", "1-2,4", "--drop-incomplete", expect=DATA)
+    assert "row 7, column 4 ('c d'): an empty field" in train(tmp_path, "--dataset", path, *chosen[:2], expect=DATA)
+    assert f"{path}: left out 1 incomplete row of 81" in train(tmp_path, "--dataset", path, *chosen)
+    run = tmp_path / "runs/run_3/table/seed_0.h5"
+    with h5py.File(run) as file:
+        assert np.array_equal(file["data/x"], x[:, [2, 0]])
+        assert file["data/coordinate"].attrs["names"].tolist() == ["c d", "mass, kg"]
+        assert file.attrs["dataset_columns"] == "c d,1" and file.attrs["dataset_drop"] == "incomplete rows"
+    assert "columns    c d, mass, kg" in program("info", run)
+    for words in ["evaluate", run], ["analyze", run], ["sample", run, "--n", 10, "--out", tmp_path / "points.csv"]:
+        program(*words)
+    assert (tmp_path / "points.csv").read_text().startswith('c d,"mass, kg",gate\n')
+    program("evaluate", run, "--dataset", tmp_path / "points.csv")
+    assert "(not the points" not in program("evaluate", run, "--dataset", path, *chosen)
+    assert "(not the points" not in program("evaluate", run, "--dataset", f"{run}:/data/x")
+    program("analyze", run, "--dataset", path, expect=DATA)
+    program("analyze", run, "--dataset", path, *chosen)
+    program("sample", run, "--dataset", path, *chosen, "--n", 10)
+    train(tmp_path, "--dataset", path, *chosen)
+    assert "trained on other points" in train(tmp_path, "--dataset", path, "--columns", "c d,b", "--drop-incomplete", expect=6)
+
+
+def test_options(tmp_path):
+    path = written(tmp_path, "a,b\n1,2\n3,4\n")
+    for option in ["--columns", "a,b"], ["--drop-incomplete"]:
+        assert f"{option[0]} needs a file" in train(tmp_path, *option, expect=USAGE)
+    assert "--columns needs a value" in train(tmp_path, "--dataset", path, "--columns", "", expect=USAGE)
+    assert "longer than 4095 letters" in train(tmp_path, "--dataset", path, "--columns", "a," * 3000, expect=USAGE)

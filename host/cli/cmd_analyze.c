@@ -14,7 +14,7 @@
 
 static const dd_option options[] = {
     {"dataset", "NAME|FILE", false, "the points the run was trained on; needed if they were a FILE that was moved."},
-    DD_HEADER_OPTION,
+    DD_READING_OPTIONS,
     DD_BACKEND_OPTION,
     {"threads", "N", false, "threads of the CPU backend. Default: 0, one for each core that this process may use."},
     DD_OPTION_QUIET,
@@ -24,7 +24,7 @@ const dd_command dd_command_analyze = {
     .name = "analyze",
     .summary = "measure what the gate and the experts of a stored run do",
     .synopsis =
-        "RUN.h5... [--dataset NAME|FILE] [--header yes|no|auto] [--backend " DD_BACKENDS "] [--threads N] [--quiet]",
+        "RUN.h5... [--dataset NAME|FILE] " DD_READING_SYNOPSIS "[--backend " DD_BACKENDS "] [--threads N] [--quiet]",
     .description =
         "For finished runs with several experts, computes the following with the averaged parameters and stores it in "
         "the run's file (group /analysis; an old one is replaced, and the rest of the file is not changed):\n\n"

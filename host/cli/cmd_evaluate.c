@@ -34,7 +34,7 @@ static const dd_option options[] = {
     {"complete", NULL, false,
      "measure the stored samples, and add the metrics that are missing in RUN.h5. The only other options allowed are "
      "--dataset (if the run needs it), --threads, --backend and --quiet."},
-    DD_HEADER_OPTION,
+    DD_READING_OPTIONS,
     DD_BACKEND_OPTION,
     {"threads", "N", false,
      "threads of the CPU backend, and of the metrics with any backend. Default: 0, one for each core that this process "
@@ -45,8 +45,8 @@ static const dd_option options[] = {
 const dd_command dd_command_evaluate = {
     .name = "evaluate",
     .summary = "recompute the metrics of a stored run",
-    .synopsis = "RUN.h5 [--dataset NAME|FILE] [--header yes|no|auto] [--config CONFIG] [--set KEY=VALUE ...] [--out "
-                "DIR] [--overwrite] [--complete] "
+    .synopsis = "RUN.h5 [--dataset NAME|FILE] " DD_READING_SYNOPSIS
+                "[--config CONFIG] [--set KEY=VALUE ...] [--out DIR] [--overwrite] [--complete] "
                 "[--backend " DD_BACKENDS "] [--threads N] [--quiet]",
     .description = "Computes the metrics of a finished run (all except training_time) from its stored parameters, and "
                    "prints them next to the stored ones; docs/metrics.md defines them. With the points it was trained "

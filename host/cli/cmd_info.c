@@ -112,6 +112,16 @@ static bool print_untrained(hid_t file, const dd_header *h, const char *path)
     return known;
 }
 
+/* Names that are not just x1, x2, ... */
+static void print_columns(const dd_columns *columns)
+{
+    dd_columns plain;
+    char list[400];
+    dd_columns_plain(&plain, columns->count);
+    if (memcmp(&plain, columns, sizeof plain) != 0)
+        printf("columns    %s\n", dd_columns_list(columns->column, columns->count, list, sizeof list));
+}
+
 static dd_status print_file(const char *path, dd_header *h)
 {
     static const char *const kinds[] = {"log of a run that is not finished", "checkpoint", "result", "samples"};
@@ -121,6 +131,7 @@ static dd_status print_file(const char *path, dd_header *h)
     printf("%s: %s\n\n", path, kinds[h->kind]);
     printf("run        %s on %s (%u point%s), seed %llu\n", h->config_name, h->dataset, h->points, dd_plural(h->points),
            (unsigned long long)h->seed);
+    print_columns(&h->columns);
     dd_status status = DD_OK;
     int untrained = print_untrained(file, h, path);
     if (!untrained)

@@ -27,7 +27,7 @@ static const dd_option options[] = {
     {"dataset", "FILE", false,
      "the points that the run was trained on; needed if sampling starts from them (sampling.start) and they are a file "
      "that was moved."},
-    DD_HEADER_OPTION,
+    DD_READING_OPTIONS,
     DD_BACKEND_OPTION,
     {"threads", "N", false, "threads of the CPU backend. Default: 0, one for each core that this process may use."},
     DD_OPTION_QUIET,
@@ -36,9 +36,10 @@ static const dd_option options[] = {
 const dd_command dd_command_sample = {
     .name = "sample",
     .summary = "generate points from a stored run",
-    .synopsis = "RUN.h5 [--n N] [--seed S] [--out FILE.h5|.csv|.npy] [--overwrite] [--dataset FILE] [--header "
-                "yes|no|auto] [--backend " DD_BACKENDS "] "
-                "[--threads N] [--quiet]",
+    .synopsis =
+        "RUN.h5 [--n N] [--seed S] [--out FILE.h5|.csv|.npy] [--overwrite] [--dataset FILE] " DD_READING_SYNOPSIS
+        "[--backend " DD_BACKENDS "] "
+        "[--threads N] [--quiet]",
     .description = "Generates points with the averaged parameters of a finished run, as its [sampling] "
                    "says. Point i depends on the seed and i alone, so a larger N begins with the same points.",
     .least_words = 1,

@@ -15,10 +15,11 @@
 
 static const dd_option options[] = {
     {"dataset", "NAME|FILE", true,
-     "what to train on: a generated set (`dualdiff datasets` lists them), or a file of 2-D points (.csv, .tsv, .txt, "
+     "what to train on: a generated set (`dualdiff datasets` lists them), or a file of points, two columns of numbers "
+     "(.csv, .tsv, .txt, "
      "also with .gz, .npy, .npz, FILE.h5:/path, or - for text on standard input). Each of several gives its own run. "
      "Default: the experiment's four: circle, dino, line and moons."},
-    DD_HEADER_OPTION,
+    DD_READING_OPTIONS,
     {"seeds", "LIST", false,
      "seeds to train, for instance 0-4 or 1,5,7. Each seed gives its own run; they are trained together. Default: 0."},
     {"set", "KEY=VALUE", true,
@@ -38,7 +39,7 @@ static const dd_option options[] = {
 const dd_command dd_command_train = {
     .name = "train",
     .summary = "train a configuration on datasets, measure and store the result",
-    .synopsis = "CONFIG [--dataset NAME|FILE ...] [--header yes|no|auto] [--seeds LIST] [--set KEY=VALUE ...] "
+    .synopsis = "CONFIG [--dataset NAME|FILE ...] " DD_READING_SYNOPSIS "[--seeds LIST] [--set KEY=VALUE ...] "
                 "[--backend " DD_BACKENDS "] "
                 "[--threads N] [--out DIR] [--name NAME] [--quiet]",
     .description =
@@ -117,7 +118,7 @@ dd_status dd_cmd_train(int argc, char **argv)
     static const uint64_t first_seed[] = {0};
     dd_args args;
     dd_config config;
-    dd_reading reading = {DD_HEADER_ROW_AUTO};
+    dd_reading reading = {.header = DD_HEADER_ROW_AUTO};
     char name[64];
     const char **datasets = NULL, *experiment[DD_MOST_GENERATORS];
     uint64_t *seeds = NULL;

@@ -146,12 +146,27 @@ dd_status dd_read_config(const dd_args *args, dd_config *config)
     return dd_override_config(args, config);
 }
 
+static dd_status check_reading_options(const dd_args *args)
+{
+    static const char *const options[] = {"header", "columns", "drop-incomplete"};
+    for (int i = 0; i < 3; i++)
+        if (dd_args_has(args, options[i]) && !dd_args_has(args, "dataset"))
+            return dd_fail(DD_ERR_USAGE, "%s: --%s needs a file; name it with --dataset", args->command->name,
+                           options[i]);
+    return DD_OK;
+}
+
 dd_status dd_reading_option(const dd_args *args, dd_reading *reading)
 {
-    const char *word = dd_args_value(args, "header", NULL);
-    if (word && !dd_args_has(args, "dataset"))
-        return dd_fail(DD_ERR_USAGE, "%s: --header needs a file; name it with --dataset", args->command->name);
+    const char *word = dd_args_value(args, "header", NULL), *columns = dd_args_value(args, "columns", NULL);
+    DD_TRY(check_reading_options(args));
     if (word && dd_header_row_parse(word, &reading->header))
         return dd_fail(DD_ERR_USAGE, "%s: --header %s: must be yes, no or auto", args->command->name, word);
+    if (columns && strlen(columns) >= sizeof reading->columns)
+        return dd_fail(DD_ERR_USAGE, "%s: --columns: longer than %zu letters; choose by number, for instance 1-5,9",
+                       args->command->name, sizeof reading->columns - 1);
+    if (columns)
+        snprintf(reading->columns, sizeof reading->columns, "%s", columns);
+    reading->drop_incomplete |= dd_args_has(args, "drop-incomplete");
     return DD_OK;
 }

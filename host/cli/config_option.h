@@ -39,13 +39,21 @@ typedef struct dd_config_names {
 DD_CHECKED dd_status dd_config_names_read(dd_config_names *names);
 void dd_config_names_free(dd_config_names *names);
 
-/* The option of commands that read a file of points, for their tables. */
-#define DD_HEADER_OPTION                                                                                               \
+/* The options of commands that read a file of points, for their tables and their synopses. */
+#define DD_READING_OPTIONS                                                                                             \
+    {"header", "yes|no|auto", false,                                                                                   \
+     "whether the first row of a CSV names the columns. Default: auto, which means yes if the row has no "             \
+     "number; if its numbers could be names (0,1 or 2020,2021), the command asks for yes or no."},                     \
+        {"columns", "LIST", false,                                                                                     \
+         "the columns of the file to use, in this order: names, or numbers from 1, with commas between, and ranges "   \
+         "of numbers (a,c or 1,3-5). A name goes before a number. Default: all, but the gating weights that "          \
+         "`dualdiff sample` writes."},                                                                                 \
     {                                                                                                                  \
-        "header", "yes|no|auto", false,                                                                                \
-            "whether the first row of a CSV names the columns. Default: auto, which means yes if the row has no "      \
-            "number; if its numbers could be names (0,1 or 2020,2021), the command asks for yes or no."                \
+        "drop-incomplete", NULL, false,                                                                                \
+            "leave out rows of the file in which a value is missing (an empty field, NaN, NA and the like). Without "  \
+            "it, such a row is an error."                                                                              \
     }
+#define DD_READING_SYNOPSIS "[--header yes|no|auto] [--columns LIST] [--drop-incomplete] "
 
 /* The option of commands that compute with a network, for their tables. */
 #define DD_BACKEND_OPTION                                                                                              \
@@ -55,7 +63,8 @@ void dd_config_names_free(dd_config_names *names);
             "cuda:0 is the first of those that CUDA_VISIBLE_DEVICES leaves visible, cuda:1 the second."                \
     }
 
-/* Set how files are read from --header; without it, reading is not changed. DD_ERR_USAGE for an unknown word. */
+/* Set how files are read from these options; what is not given is not changed. DD_ERR_USAGE for an unknown word, or
+ * without --dataset. */
 DD_CHECKED dd_status dd_reading_option(const dd_args *args, dd_reading *reading);
 
 #endif

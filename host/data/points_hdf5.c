@@ -85,10 +85,11 @@ static dd_status say_which(hid_t group, const char *folder, const job *j)
 
 /* ---- in the child: values ---- */
 
-/* What the child sends before the rows. */
+/* What the child sends before the rows; if `named`, the names follow, dd_column[width]. */
 typedef struct table {
     uint64_t n;
     int rank, width;
+    bool named;
 } table;
 
 enum { BLOCK = 1 << 16 }; /* numbers in one message to the parent */
@@ -124,13 +125,39 @@ static dd_status send_block(hid_t set, hid_t space, const job *j, const table *t
     return DD_OK;
 }
 
-static dd_status send_rows(hid_t set, const job *j, const table *t, int pipe)
+static bool has_names(hid_t set, const char *object, const table *t, dd_column *column)
 {
+    return H5Aexists_by_name(set, object, "names", H5P_DEFAULT) > 0 &&
+           !dd_h5_read_names_attribute(set, "", object, "names", column->name, sizeof *column, t->width);
+}
+
+/* The list of names that files of this program have: the attribute `names` of the scale `coordinate` in the dataset's
+ * group, or of the dataset itself. */
+static bool read_names(hid_t file, hid_t set, const job *j, const table *t, dd_column *column)
+{
+    char scale[512];
+    H5L_info_t link;
+    const char *slash = strrchr(j->dataset, '/');
+    int folder = slash ? (int)(slash + 1 - j->dataset) : 0;
+    if (t->width > DD_H5_NAMES ||
+        snprintf(scale, sizeof scale, "%.*scoordinate", folder, j->dataset) >= (int)sizeof scale)
+        return false;
+    bool beside = H5Lexists(file, scale, H5P_DEFAULT) > 0 && H5Lget_info(file, scale, &link, H5P_DEFAULT) >= 0 &&
+                  link.type == H5L_TYPE_HARD;
+    return (beside && has_names(file, scale, t, column)) || has_names(set, ".", t, column);
+}
+
+static dd_status send_rows(hid_t file, hid_t set, const job *j, table *t, int pipe)
+{
+    dd_column names[DD_H5_NAMES];
     hsize_t block = BLOCK / (hsize_t)t->width;
     double *values = malloc((size_t)block * (size_t)t->width * sizeof *values);
     hid_t space = H5Dget_space(set);
     dd_status status = values ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory");
+    t->named = read_names(file, set, j, t, names);
     dd_child_write(pipe, t, sizeof *t);
+    if (t->named)
+        dd_child_write(pipe, names, (size_t)t->width * sizeof *names);
     for (hsize_t first = 0; first < t->n && !status; first += block)
         status = send_block(set, space, j, t, first, t->n - first < block ? t->n - first : block, values, pipe);
     free(values);
@@ -224,7 +251,7 @@ static dd_status check_dataset(hid_t set, const job *j, table *t)
                        j->rows->name);
     if (size[0] > UINT32_MAX)
         return dd_fail(DD_ERR_MEMORY, "%s: out of memory for %llu rows", j->rows->name, size[0]);
-    *t = (table){size[0], rank, rank == 2 ? (int)size[1] : 1};
+    *t = (table){.n = size[0], .rank = rank, .width = rank == 2 ? (int)size[1] : 1};
     return check_values(set, j, t);
 }
 
@@ -292,7 +319,7 @@ static dd_status send_dataset(hid_t file, const job *j, int pipe)
     hid_t access = keep_chunks(set, &t);
     H5Dclose(set);
     set = H5Dopen2(file, j->dataset, access);
-    return send_rows(set, j, &t, pipe);
+    return send_rows(file, set, j, &t, pipe);
 }
 
 static dd_status in_child(void *user, int pipe)
@@ -306,15 +333,28 @@ static dd_status in_child(void *user, int pipe)
 
 /* ---- in the parent ---- */
 
+/* Take over the names, as text that can be shown. */
+static bool receive_names(dd_child *child, const table *t, dd_column *column)
+{
+    if (!t->named || !dd_child_read(child, column, (size_t)t->width * sizeof *column))
+        return false;
+    for (int c = 0; c < t->width; c++) {
+        dd_column sent = column[c];
+        dd_column_name(&column[c], sent.name, strnlen(sent.name, sizeof sent.name - 1));
+    }
+    return true;
+}
+
 /* Receive the rows; there may be fewer than the child announced. */
 static dd_status receive(dd_child *child, dd_rows *rows)
 {
     table t;
+    dd_column names[DD_H5_NAMES];
     double row[DD_MOST_FILE_COLUMNS];
     if (!dd_child_read(child, &t, sizeof t))
         return DD_OK;
     rows->announced = t.n;
-    DD_TRY(dd_rows_begin(rows, t.width, NULL));
+    DD_TRY(dd_rows_begin(rows, t.width, receive_names(child, &t, names) ? names : NULL));
     for (uint64_t i = 0; i < t.n && dd_child_read(child, row, (size_t)t.width * sizeof *row); i++)
         DD_TRY(dd_rows_add(rows, (size_t)i + 1, row));
     return DD_OK;

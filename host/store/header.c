@@ -8,7 +8,18 @@
 #include "store/run_file.h"
 #include "version.h"
 
+static const char dropped[] = "incomplete rows"; /* the attribute dataset_drop */
 static const char *const kind_names[] = {"log", "checkpoint", "result", "samples"};
+
+/* How the file of points is read. What the user did not choose is left out. */
+static void write_reading(dd_h5_file *f, const dd_reading *reading)
+{
+    dd_h5_text_attribute(f, "/", "dataset_header", dd_header_row_names[reading->header]);
+    if (*reading->columns)
+        dd_h5_text_attribute(f, "/", "dataset_columns", reading->columns);
+    if (reading->drop_incomplete)
+        dd_h5_text_attribute(f, "/", "dataset_drop", dropped);
+}
 
 void dd_write_header(dd_h5_file *f, const dd_run *run, dd_file_kind kind)
 {
@@ -27,7 +38,7 @@ void dd_write_header(dd_h5_file *f, const dd_run *run, dd_file_kind kind)
     dd_h5_text_attribute(f, "/", "data_checksum", checksum);
     if (run->dataset_path && *run->dataset_path && strlen(run->dataset_path) < DD_DATASET_PATH) {
         dd_h5_text_attribute(f, "/", "dataset_path", run->dataset_path);
-        dd_h5_text_attribute(f, "/", "dataset_header", dd_header_row_names[run->reading.header]);
+        write_reading(f, &run->reading);
     }
     dd_h5_integer_attribute(f, "/", "seed", run->seed);
     dd_h5_integer_attribute(f, "/", "replicas", (unsigned long long)run->replicas);
@@ -85,17 +96,29 @@ static dd_status read_name(hid_t file, const char *path, const char *attribute, 
     return DD_OK;
 }
 
+static dd_status read_reading(hid_t file, const char *path, dd_reading *reading)
+{
+    char header[8], drop[sizeof dropped + 1];
+    DD_TRY(dd_h5_read_text_attribute(file, path, "dataset_header", header, sizeof header));
+    if (dd_header_row_parse(header, &reading->header))
+        return dd_fail(DD_ERR_IO, "%s: damaged: the attribute dataset_header is '%s'", path, header);
+    if (H5Aexists(file, "dataset_columns") > 0)
+        DD_TRY(dd_h5_read_exact_attribute(file, path, "dataset_columns", reading->columns, sizeof reading->columns));
+    if (H5Aexists(file, "dataset_drop") <= 0)
+        return DD_OK;
+    DD_TRY(dd_h5_read_text_attribute(file, path, "dataset_drop", drop, sizeof drop));
+    reading->drop_incomplete = !strcmp(drop, dropped);
+    return reading->drop_incomplete ? DD_OK
+                                    : dd_fail(DD_ERR_IO, "%s: damaged: the attribute dataset_drop is '%s'", path, drop);
+}
+
 /* Runs on generated points and runs of older programs do not have it. */
 static dd_status read_dataset_path(hid_t file, const char *path, dd_header *h)
 {
-    char header[8];
     if (H5Aexists(file, "dataset_path") <= 0)
         return DD_OK;
     DD_TRY(dd_h5_read_exact_attribute(file, path, "dataset_path", h->dataset_path, sizeof h->dataset_path));
-    DD_TRY(dd_h5_read_text_attribute(file, path, "dataset_header", header, sizeof header));
-    if (dd_header_row_parse(header, &h->reading.header))
-        return dd_fail(DD_ERR_IO, "%s: damaged: the attribute dataset_header is '%s'", path, header);
-    return DD_OK;
+    return read_reading(file, path, &h->reading);
 }
 
 static dd_status read_header(hid_t file, const char *path, dd_header *h)

@@ -267,7 +267,7 @@ def test_parquet(tmp_path):
 
 
 def test_names_in_hdf5(tmp_path):
-    """The attribute `names`, of the scale `coordinate` beside the dataset or of the dataset itself."""
+    """The attribute `names`, of the scale `coordinate` next to the dataset or of the dataset itself."""
     values = [[1, 2, 3.5], [4, 5, 7]]
     with h5py.File(tmp_path / "a.h5", "w") as file:
         for group in "own", "scale", "short", "numbers":

@@ -164,7 +164,7 @@ typedef struct row {
     double value[DD_MOST_FILE_COLUMNS];
     bool number[DD_MOST_FILE_COLUMNS];
     int columns, numbers, empty, quoted, whole; /* whole: number of fields with digits only */
-    bool trailing; /* a separator without a field ends the row; it may stand for an empty field or for nothing */
+    bool trailing; /* a separator without a field ends the row; it may mean an empty field, or nothing */
 } row;
 
 static bool is_whole(const field *f)

@@ -142,9 +142,9 @@ static bool read_names(hid_t file, hid_t set, const job *j, const table *t, dd_c
     if (t->width > DD_H5_NAMES ||
         snprintf(scale, sizeof scale, "%.*scoordinate", folder, j->dataset) >= (int)sizeof scale)
         return false;
-    bool beside = H5Lexists(file, scale, H5P_DEFAULT) > 0 && H5Lget_info(file, scale, &link, H5P_DEFAULT) >= 0 &&
-                  link.type == H5L_TYPE_HARD;
-    return (beside && has_names(file, scale, t, column)) || has_names(set, ".", t, column);
+    bool is_there = H5Lexists(file, scale, H5P_DEFAULT) > 0 && H5Lget_info(file, scale, &link, H5P_DEFAULT) >= 0 &&
+                    link.type == H5L_TYPE_HARD;
+    return (is_there && has_names(file, scale, t, column)) || has_names(set, ".", t, column);
 }
 
 static dd_status send_rows(hid_t file, hid_t set, const job *j, table *t, int pipe)

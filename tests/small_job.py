@@ -26,6 +26,10 @@ def sanitized():
         return re.search("DD_SANITIZE:BOOL=(ON|1|TRUE)", cache.read()) is not None
 
 
+# Enough steps to stop a training in the middle. A step takes three times as long under the sanitizers.
+LONG = 800 if sanitized() else 2500
+
+
 def command(out, *more, settings=None, config=CONFIG):
     """The train command; `settings` changes SMALL. One thread, because the machine runs other tests at the same time."""
     chosen = {**SMALL, **(settings or {})}

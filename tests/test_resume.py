@@ -10,7 +10,7 @@ import kill_trials
 import small_job
 
 
-LONG = {"training.steps": 2500}  # long enough to be stopped in the middle of it
+LONG = {"training.steps": small_job.LONG}
 
 
 def log(out, seed=0):
@@ -29,7 +29,7 @@ def test_signal_leaves_a_checkpoint_and_the_same_command_resumes(tmp_path, name)
     code, errors = small_job.interrupt(words, small_job.appears(log(tmp_path / "stopped")), small_job.SIGNALS[name])
     assert code == 130 and "run the same command to resume" in errors
     step = checkpoint_step(tmp_path / "stopped")
-    assert 0 < step < 2500
+    assert 0 < step < small_job.LONG
     assert f"resuming from step {step}" in small_job.run(words)
     small_job.run(small_job.command(tmp_path / "whole", *job, settings=LONG))
     small_job.assert_equal_results(log(tmp_path / "stopped"), log(tmp_path / "whole"))
@@ -44,7 +44,7 @@ def test_other_gates_resume_to_the_same_end(tmp_path, settings):
     job, settings = ["--dataset", "dino"], {**LONG, **settings}
     words = small_job.command(tmp_path / "stopped", *job, settings=settings)
     code, errors = small_job.interrupt(words, small_job.appears(log(tmp_path / "stopped")), signal.SIGINT)
-    assert code == 130 and 0 < checkpoint_step(tmp_path / "stopped") < 2500, errors
+    assert code == 130 and 0 < checkpoint_step(tmp_path / "stopped") < small_job.LONG, errors
     assert "resuming from step" in small_job.run(words)
     small_job.run(small_job.command(tmp_path / "whole", *job, settings=settings))
     small_job.assert_equal_results(log(tmp_path / "stopped"), log(tmp_path / "whole"))
@@ -66,7 +66,7 @@ def test_a_checkpoint_written_but_not_renamed_resumes(tmp_path):
     step = checkpoint_step(tmp_path)
     errors = small_job.run(words)
     assert errors.count("resuming from step") == 1 and f"resuming from step {step}" in errors
-    assert "2500/2500 x 2 networks" in errors, "in one ensemble"
+    assert f"{small_job.LONG}/{small_job.LONG} x 2 networks" in errors, "in one ensemble"
     assert not checkpoint.exists() and not unnamed.exists()
 
 
@@ -120,7 +120,7 @@ def test_a_newer_checkpoint_of_one_replica_alone(tmp_path):
 
 
 def test_a_half_written_checkpoint_is_ignored(tmp_path):
-    settings = {"training.steps": 5000}
+    settings = {"training.steps": 2 * small_job.LONG}
     words = small_job.command(tmp_path / "cut", "--dataset", "dino", settings=settings)
     code, errors = small_job.interrupt(words, small_job.appears(log(tmp_path / "cut")), signal.SIGINT)
     assert code == 130, errors

@@ -9,7 +9,7 @@ import pytest
 import damage
 import small_job
 
-LONG = {"training.steps": 2500}
+LONG = {"training.steps": small_job.LONG}
 
 
 def log(out):

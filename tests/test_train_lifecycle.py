@@ -17,7 +17,7 @@ import small_job
 from small_job import PROGRAM, SOURCE
 
 DATA, IO, CONFLICT, MEMORY, STOPPED = 4, 5, 6, 8, 130
-LONG = {"training.steps": 2500, "training.checkpoint_every": 100000}  # no checkpoint but one that is asked for
+LONG = {"training.steps": small_job.LONG, "training.checkpoint_every": 100000}  # no checkpoint but one that is asked for
 SHORT = {"training.steps": 60}
 ENDLESS = {"training.steps": 1000000}
 
@@ -170,7 +170,8 @@ def test_a_signal_asks_for_a_checkpoint_alone(tmp_path, whole, start, name):
 
 
 def test_a_checkpoint_that_is_asked_for_in_the_last_block(tmp_path, start):
-    process = start(words_of(tmp_path, {"training.steps": 40, "training.batch": 20000, "data.points": 20000}))
+    batch = 4000 if small_job.sanitized() else 20000  # a block of some seconds
+    process = start(words_of(tmp_path, {"training.steps": 40, "training.batch": batch, "data.points": batch}))
     wait_for(process, result(tmp_path).exists)
     process.send_signal(signal.SIGUSR1)
     errors = process.communicate(timeout=120)[1]

@@ -183,7 +183,7 @@ int main(int argc, char **argv)
     for (int i = 5; i < argc; i++)
         need(dd_config_set(&s.config, argv[i]));
     need(dd_config_validate(&s.config));
-    need(dd_model_create(&s.config.model, &s.model));
+    need(dd_model_create(&s.config.model, 2, &s.model));
     need(dd_schedule_create(&s.config, &s.schedule));
     need(dd_points_open("dino", POINTS, s.config.data.seed, DD_STREAM_TRAIN, &s.points));
     need(dd_backend_open(argv[2], s.threads, &s.backend));

@@ -395,6 +395,10 @@ static dd_status fill(dd_ensemble *e, const dd_ensemble_spec *spec)
 
 extern "C" dd_status dd_cuda_create(void *context, const dd_ensemble_spec *spec, dd_ensemble **out)
 {
+    if (spec->model->dimensions != 2)
+        return dd_fail(DD_ERR_BACKEND,
+                       "the CUDA backend can only learn points of two dimensions, and these have %d; use --backend cpu",
+                       spec->model->dimensions);
     dd_ensemble *e = (dd_ensemble *)calloc(1, sizeof *e);
     if (!e)
         return dd_fail(DD_ERR_MEMORY, "out of memory");

@@ -170,6 +170,31 @@ static void check_replica(const small_run *s, const char *backend, int which)
     outcome_free(&alone);
 }
 
+/* A set of points that does not fit the network is refused, where it would be trained on and where it would be
+ * evaluated. */
+static void check_refusals(const small_run *s, const char *name)
+{
+    const dd_replica replica = small_replica(s, 0);
+    const dd_ensemble_spec spec = small_spec(s, &replica, 1);
+    dd_points wide = s->points[0];
+    dd_columns_plain(&wide.columns, 3);
+    dd_replica other = replica;
+    other.data = &wide;
+    dd_ensemble_spec unfit = spec;
+    unfit.replica = &other;
+    dd_backend *backend = NULL;
+    dd_ensemble *e = NULL;
+    double loss;
+    CHECK_OK(dd_backend_open(name, 1, &backend));
+    CHECK(dd_ensemble_create(backend, &unfit, &e) == DD_ERR_INTERNAL && !e, "trained on points that do not fit");
+    CHECK_OK(dd_ensemble_create(backend, &spec, &e));
+    CHECK(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, (const dd_points *const[]){&wide}, &loss) ==
+              DD_ERR_INTERNAL,
+          "evaluated on points that do not fit");
+    dd_ensemble_destroy(e);
+    dd_backend_close(backend);
+}
+
 int main(int argc, char **argv)
 {
     const char *backend = argc > 1 ? argv[1] : "cpu";
@@ -177,6 +202,7 @@ int main(int argc, char **argv)
     small_run_create(&s);
     for (int which = 0; which < SMALL_DATASETS; which++)
         check_replica(&s, backend, which);
+    check_refusals(&s, backend);
     /* Four weights a point, and a target that is no noise. */
     small_run_set(&s, "model.experts=4");
     small_run_set(&s, "diffusion.prediction=x0");

@@ -29,7 +29,7 @@ def dump(tmp, run, settings, replicas, steps=STEPS, samples=SAMPLES):
     path = tmp / "dump.h5"
     subprocess.run([os.path.join(BUILD, "tests", "dump_training"), BACKEND, os.path.join(SOURCE, "configs", f"{run}.toml"),
                     path, str(steps), str(samples), ",".join(":".join(map(str, replica)) for replica in replicas), *words],
-                   check=True, timeout=600)
+                   check=True, timeout=600, stderr=subprocess.PIPE)
     with h5py.File(path) as file:
         for number, (_, _, seed, *own) in enumerate(replicas):
             mine = {**config, "training": {**config["training"], **dict(zip(OWN, own))}}
@@ -167,7 +167,7 @@ def test_points_far_out(tmp_path):
 
 
 def check_sampling(config, seed, got, bound):
-    model, schedule, samples = ref.Model(config["model"]), ref.Schedule.of(config), len(got["initial_noise"])
+    model, schedule, samples = ref.Model(config["model"], got["points"].shape[1]), ref.Schedule.of(config), len(got["initial_noise"])
     start = None
     if config["sampling"]["start"] == "data":
         start = ref.start_from_data(schedule, got["points"], seed, samples)
@@ -201,3 +201,45 @@ def test_sampling_under_every_schedule(tmp_path, schedule):
                 "model.hidden_width": 32, "training.batch": 64}
     for config, seed, got in dump(tmp_path, "run_1", settings, [DINO], 3):
         check_sampling(config, seed, got, 1e-3 if schedule == "cosine" else 1e-4)
+
+
+NARROW = {"model.activation": "silu", "model.hidden_width": 40, "model.embedding_width": 12, "model.expert_head": [24],
+          "model.gate_layers": [24, 20], "diffusion.timesteps": 30, "training.batch": 48}
+
+
+def points_of(tmp, dimensions, n=110):
+    """Dependent coordinates, as bytes of float32."""
+    chance, path = np.random.default_rng(dimensions), tmp / f"points_{dimensions}.f32"
+    mixed = chance.normal(size=(n, dimensions)) @ chance.normal(size=(dimensions, dimensions)) / np.sqrt(dimensions)
+    mixed.astype(np.float32).tofile(path)
+    return path
+
+
+@pytest.mark.skipif(BACKEND != "cpu", reason="the CUDA backend learns points of two dimensions")
+@pytest.mark.parametrize("dimensions, start", [(1, "data"), (2, "normal"), (3, "normal"), (10, "data"), (17, "normal"), (64, "data")])
+def test_other_dimensions(tmp_path, dimensions, start):
+    """Experts' outputs of one panel of 16, of two and of four. The last batch of an epoch has 14 points."""
+    settings = {**NARROW, "training.steps": 20, "training.diversity_weight": .2, "sampling.start": start}
+    for config, seed, got in dump(tmp_path, "run_3", settings, [(points_of(tmp_path, dimensions), 110, 4)], 10, 20):
+        assert got["points"].shape == (110, dimensions)
+        check_training(config, seed, got, losses=1e-5, parameters=1e-5, moments=1e-4)
+        check_sampling(config, seed, got, 1e-4)
+
+
+@pytest.mark.skipif(BACKEND != "cpu", reason="the CUDA backend learns points of two dimensions")
+@pytest.mark.parametrize("kind", ["squared", "l1", "rbf", "log", "hidden"])
+def test_distances_in_other_dimensions(tmp_path, kind):
+    settings = {**NARROW, "model.experts": 4, "training.diversity_weight": .2, "training.diversity_scale": .7,
+                "training.diversity_layer": "hidden" if kind == "hidden" else "output",
+                "training.diversity_distance": "euclidean" if kind == "hidden" else kind}
+    for config, seed, got in dump(tmp_path, "run_1", settings, [(points_of(tmp_path, 5), 110, 4)], 1, 20):
+        trainer = ref.Trainer(config, got["points"], seed)
+        check_gradient(trainer, got["gradient"], 0)
+        assert distance(got["diversity"], [trainer.gradient(0)["diversity"]]) < 1e-5
+
+
+@pytest.mark.skipif(BACKEND == "cpu", reason="the CPU backend learns points of any dimension")
+def test_a_backend_refuses_other_dimensions(tmp_path):
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        list(dump(tmp_path, "run_1", NARROW, [(points_of(tmp_path, 3), 110, 4)], 1, 1))
+    assert "of two dimensions, and these have 3; use --backend cpu" in failed.value.stderr.decode()

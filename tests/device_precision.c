@@ -73,7 +73,7 @@ int main(void)
     small_run s;
     small_run_create(&s);
     s.config.model.activation = DD_SILU;
-    CHECK_OK(dd_model_create(&s.config.model, &s.model));
+    CHECK_OK(dd_model_create(&s.config.model, 2, &s.model));
     trained whole[2], rounded[2], both[2], reversed[2];
     work(DD_FLOAT32, DD_FLOAT32, 1, &s, whole);
     work(DD_TF32, DD_TF32, 1, &s, rounded);

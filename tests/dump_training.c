@@ -5,7 +5,8 @@
  * the losses of both evaluations, samples and predictions.
  *
  * REPLICA is NAME:POINTS:SEED, or with its own hyperparameters in place of the configuration's
- * NAME:POINTS:SEED:learning_rate:weight_decay:clip_norm:diversity_weight. */
+ * NAME:POINTS:SEED:learning_rate:weight_decay:clip_norm:diversity_weight. NAME may be a file FILE.f32 of so many points
+ * of any dimensions, as bytes of float32. All replicas have points of the same dimensions. */
 #include <hdf5.h>
 #include <hdf5_hl.h>
 #include <stdio.h>
@@ -39,6 +40,32 @@ static void put_floats(hid_t group, const char *name, int rank, hsize_t a, hsize
     put(group, name, H5T_NATIVE_FLOAT, rank, a, b, 0, data);
 }
 
+/* The points (count, D) of a file of float32; D follows from its length. */
+static void read_floats(const char *path, uint32_t count, dd_points *points)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file || fseek(file, 0, SEEK_END) || ftell(file) < (long)(count * sizeof(float))) {
+        fprintf(stderr, "dump_training: %s cannot be read\n", path);
+        exit(1);
+    }
+    size_t numbers = (size_t)ftell(file) / sizeof(float);
+    rewind(file);
+    *points = (dd_points){.n = count, .x = malloc(numbers * sizeof(float))};
+    dd_columns_plain(&points->columns, (int)(numbers / count));
+    if (fread(points->x, sizeof(float), numbers, file) != numbers)
+        exit(1);
+    fclose(file);
+}
+
+static void open_points(const char *name, uint32_t count, dd_points *points)
+{
+    const char *dot = strrchr(name, '.');
+    if (dot && !strcmp(dot, ".f32"))
+        read_floats(name, count, points);
+    else
+        need(dd_points_open(name, count, 42, DD_STREAM_TRAIN, points));
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 7) {
@@ -54,7 +81,6 @@ int main(int argc, char **argv)
     for (int i = 7; i < argc; i++)
         need(dd_config_set(&c, argv[i]));
     need(dd_config_validate(&c));
-    need(dd_model_create(&c.model, &model));
     need(dd_schedule_create(&c, &schedule));
     need(dd_backend_open(argv[1], 2, &backend));
     int steps = atoi(argv[4]), replicas = 0;
@@ -76,7 +102,7 @@ int main(int argc, char **argv)
             fprintf(stderr, "dump_training: %s is no replica\n", item);
             return 2;
         }
-        need(dd_points_open(name, count, 42, DD_STREAM_TRAIN, &points[replicas]));
+        open_points(name, count, &points[replicas]);
         passes[replicas] = &points[replicas];
         seed[replicas] = number;
         replica[replicas] = (dd_replica){.seed = number,
@@ -86,6 +112,7 @@ int main(int argc, char **argv)
                                          .clip_norm = clip,
                                          .diversity_weight = diversity};
     }
+    need(dd_model_create(&c.model, points[0].columns.count, &model));
     dd_ensemble_spec spec = {
         .model = &model, .schedule = &schedule, .training = &c.training, .replicas = replicas, .replica = replica};
     dd_ensemble *e;
@@ -94,13 +121,13 @@ int main(int argc, char **argv)
     need(dd_train_log_create(e, steps, &log));
 
     size_t R = (size_t)replicas, P = model.parameters, N = n, G = (size_t)model.gates, K = (size_t)model.experts;
-    size_t S = (size_t)steps, B = (size_t)c.training.batch, D = (size_t)schedule.steps;
+    size_t S = (size_t)steps, B = (size_t)c.training.batch, T = (size_t)schedule.steps, D = (size_t)model.dimensions;
     float *state = malloc(P * sizeof *state), *first = malloc(R * P * sizeof *first),
           *last = malloc(R * P * sizeof *last);
-    float *x = malloc(2 * R * N * sizeof *x), *start = malloc(2 * R * N * sizeof *start);
-    float *given = malloc(2 * R * N * sizeof *given), *mixture = malloc(2 * R * N * sizeof *mixture);
-    float *sample_gate = G ? malloc(R * D * N * G * sizeof *sample_gate) : NULL;
-    float *gate = G ? malloc(R * N * G * sizeof *gate) : NULL, *expert = malloc(2 * R * N * K * sizeof *expert);
+    float *x = malloc(R * N * D * sizeof *x), *start = malloc(R * N * D * sizeof *start);
+    float *given = malloc(R * N * D * sizeof *given), *mixture = malloc(R * N * D * sizeof *mixture);
+    float *sample_gate = G ? malloc(R * T * N * G * sizeof *sample_gate) : NULL;
+    float *gate = G ? malloc(R * N * G * sizeof *gate) : NULL, *expert = malloc(R * N * K * D * sizeof *expert);
     double loss[MOST], heldout[MOST];
 
     hid_t file = H5Fcreate(argv[3], H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), group[MOST];
@@ -108,10 +135,10 @@ int main(int argc, char **argv)
         char name[16];
         snprintf(name, sizeof name, "%d", r);
         group[r] = H5Gcreate2(file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-        put_floats(group[r], "points", 2, points[r].n, 2, points[r].x);
+        put_floats(group[r], "points", 2, points[r].n, D, points[r].x);
         need(dd_ensemble_get(e, r, DD_STATE_ONLINE, state));
         put_floats(group[r], "initial", 1, P, 0, state);
-        dd_draw_start(&schedule, &points[r], seed[r], n, given + 2 * N * (size_t)r);
+        dd_draw_start(&schedule, &points[r], seed[r], n, given + N * D * (size_t)r);
     }
     need(dd_ensemble_gradient(e, 0, first));
     need(dd_ensemble_train(e, 0, steps, log));
@@ -141,15 +168,15 @@ int main(int argc, char **argv)
         put_floats(group[r], "grad_norm", 1, S, 0, log->grad_norm + at * S);
         put(group[r], "eval_loss", H5T_NATIVE_DOUBLE, 1, 1, 0, 0, &loss[r]);
         put(group[r], "heldout_loss", H5T_NATIVE_DOUBLE, 1, 1, 0, 0, &heldout[r]);
-        put_floats(group[r], "x", 2, N, 2, x + 2 * at * N);
-        put_floats(group[r], "initial_noise", 2, N, 2, start + 2 * at * N);
-        put_floats(group[r], "predicted", 2, N, 2, mixture + 2 * at * N);
-        put_floats(group[r], "experts", 2, N, 2 * K, expert + 2 * at * N * K);
-        put(group[r], "sample_timestep", H5T_NATIVE_INT, 1, D, 0, 0, schedule.timestep);
+        put_floats(group[r], "x", 2, N, D, x + at * N * D);
+        put_floats(group[r], "initial_noise", 2, N, D, start + at * N * D);
+        put_floats(group[r], "predicted", 2, N, D, mixture + at * N * D);
+        put_floats(group[r], "experts", 2, N, K * D, expert + at * N * K * D);
+        put(group[r], "sample_timestep", H5T_NATIVE_INT, 1, T, 0, 0, schedule.timestep);
         if (G) {
             put(group[r], "gate", H5T_NATIVE_FLOAT, 3, S, B, G, log->gate + at * S * B * G);
             put(group[r], "timestep", H5T_NATIVE_INT16, 2, S, B, 0, log->timestep + at * S * B);
-            put(group[r], "sample_gate", H5T_NATIVE_FLOAT, 3, D, N, G, sample_gate + at * D * N * G);
+            put(group[r], "sample_gate", H5T_NATIVE_FLOAT, 3, T, N, G, sample_gate + at * T * N * G);
             put_floats(group[r], "predicted_gate", 2, N, G, gate + at * N * G);
         }
         H5Gclose(group[r]);

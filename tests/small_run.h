@@ -33,7 +33,7 @@ static inline void small_run_create(small_run *s)
     s->config.training.steps = 60;
     s->config.training.diversity_weight = .1;
     s->config.training.ema_start = 10;
-    CHECK_OK(dd_model_create(&s->config.model, &s->model));
+    CHECK_OK(dd_model_create(&s->config.model, 2, &s->model));
     CHECK_OK(dd_schedule_create(&s->config, &s->schedule));
     for (int i = 0; i < SMALL_DATASETS; i++)
         CHECK_OK(dd_points_open(names[i], sizes[i], 42, DD_STREAM_TRAIN, &s->points[i]));
@@ -44,7 +44,7 @@ static inline void small_run_set(small_run *s, const char *assignment)
 {
     dd_schedule_free(&s->schedule);
     CHECK_OK(dd_config_set(&s->config, assignment));
-    CHECK_OK(dd_model_create(&s->config.model, &s->model));
+    CHECK_OK(dd_model_create(&s->config.model, 2, &s->model));
     CHECK_OK(dd_schedule_create(&s->config, &s->schedule));
 }
 

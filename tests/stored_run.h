@@ -43,7 +43,7 @@ static inline dd_status stored_run_create(stored_run *r, const char *path, int o
         DD_TRY(dd_config_set(&r->config, small[i]));
     for (int i = 0; i < overrides; i++)
         DD_TRY(dd_config_set(&r->config, override[i]));
-    DD_TRY(dd_model_create(&r->config.model, &r->model));
+    DD_TRY(dd_model_create(&r->config.model, 2, &r->model));
     DD_TRY(dd_schedule_create(&r->config, &r->schedule));
     dd_columns_plain(&r->columns, 2);
     r->run = (dd_run){.config = &r->config,

@@ -301,7 +301,8 @@ static void check_refused_bases(const char *folder)
         {"one.toml",
          "base = 'two.toml'\n",
          DD_ERR_CONFIG,
-         {"/three.toml: line 3, column 1: base: a circle of bases: ", "/one.toml is itself based on ", "/three.toml; remove"}},
+         {"/three.toml: line 3, column 1: base: a circle of bases: ", "/one.toml is itself based on ",
+          "/three.toml; remove"}},
         {"wrong.toml",
          "base = 'below/typo.toml'\n[training]\nsteps = 0\n",
          DD_ERR_CONFIG,
@@ -477,7 +478,7 @@ static void check_runs(void)
         dd_model model;
         CHECK_OK(dd_config_read(path, &config));
         CHECK_OK(dd_config_validate(&config));
-        CHECK_OK(dd_model_create(&config.model, &model));
+        CHECK_OK(dd_model_create(&config.model, 2, &model));
         CHECK(model.parameters == runs[i].parameters, "%s: %zu parameters", path, model.parameters);
         /* Except for the architecture, the runs differ only in the diversity weight. */
         expected.model = config.model;
@@ -509,7 +510,7 @@ static void check_all_files(void)
         check_complete(found.gl_pathv[i]);
         CHECK_OK(dd_config_read(found.gl_pathv[i], &config));
         CHECK_OK(dd_config_validate(&config));
-        CHECK_OK(dd_model_create(&config.model, &model));
+        CHECK_OK(dd_model_create(&config.model, 2, &model));
         CHECK_OK(dd_schedule_create(&config, &schedule));
         dd_schedule_free(&schedule);
     }

@@ -294,6 +294,80 @@ static void check_distances(const dd_kernels *k, dd_diversity_kind kind, float s
     CHECK(!touched, "%s distance %d: rows beyond %d..%d", k->name, (int)kind, first, last);
 }
 
+/* The distance of two points of D coordinates, in long double, added to sum[0]; its gradient at the first one to
+ * sum[1 ..] and, without signs, to size. */
+static void add_distance(dd_diversity_kind kind, long double scale, int dimensions, const float *p, const float *q,
+                         size_t stride, long double *sum, long double *size)
+{
+    long double square = 0, length = 0, slope[2];
+    for (int c = 0; c < dimensions; c++) {
+        long double apart = (long double)p[c * stride] - q[c * stride];
+        square += apart * apart;
+        length += fabsl(apart);
+    }
+    /* Turned until it lies along the first axis, any difference is one of the plane. */
+    long double distance = pair(kind, scale, sqrtl(square), 0, slope);
+    sum[0] += kind == DD_DIVERSITY_L1 ? length : distance;
+    for (int c = 0; c < dimensions; c++) {
+        long double apart = (long double)p[c * stride] - q[c * stride];
+        long double along = kind == DD_DIVERSITY_L1 ? (apart > 0) - (apart < 0)
+                            : square > 0            ? slope[0] * apart / sqrtl(square)
+                                                    : 0;
+        sum[1 + c] += along;
+        size[c] += fabsl(along);
+    }
+}
+
+/* Rows [first, last) of 37 points of `dimensions` coordinates that lie about `spread` apart. */
+static void check_wide(const dd_kernels *k, dd_diversity_kind kind, int dimensions, float scale, float spread,
+                       int first, int last)
+{
+    enum { N = 37, STRIDE = 48 };
+    static float p[DD_MAX_DIMENSIONS * STRIDE], slope[DD_MAX_DIMENSIONS * STRIDE];
+    float distance[N];
+    for (int i = 0; i < dimensions * STRIDE; i++) {
+        p[i] = i % STRIDE == 9 ? p[i - 4] : spread * draw(); /* points 5 and 9 are equal */
+        slope[i] = -77;
+    }
+    p[30] = p[6];
+    for (int i = 0; i < N; i++)
+        distance[i] = -77;
+    k->distances_wide(kind, scale, p, STRIDE, dimensions, N, first, last, distance, slope);
+    double worst = 0;
+    int touched = 0;
+    for (int i = 0; i < STRIDE; i++) {
+        long double sum[1 + DD_MAX_DIMENSIONS] = {0}, size[DD_MAX_DIMENSIONS] = {0};
+        for (int j = 0; j < N; j++)
+            add_distance(kind, scale, dimensions, p + i, p + j, STRIDE, sum, size);
+        if (i < first || i >= last) {
+            touched += i < N && distance[i] != -77;
+            for (int c = 0; c < dimensions; c++)
+                touched += slope[c * STRIDE + i] != -77;
+            continue;
+        }
+        worst = far(worst, distance[i], (double)sum[0]);
+        for (int c = 0; c < dimensions; c++)
+            worst = fmax(worst, fabs((double)(slope[c * STRIDE + i] - sum[1 + c])) / (1 + (double)size[c]));
+    }
+    CHECK(worst < 2e-6, "%s distance %d of %d dimensions, spread %g: %g", k->name, (int)kind, dimensions,
+          (double)spread, worst);
+    CHECK(!touched, "%s distance %d of %d dimensions: rows beyond %d..%d", k->name, (int)kind, dimensions, first, last);
+}
+
+static void check_all_wide(const dd_kernels *k)
+{
+    static const int dimensions[] = {1, 3, 16, 17, 64, DD_MAX_DIMENSIONS};
+    for (int kind = DD_DIVERSITY_EUCLIDEAN; kind <= DD_DIVERSITY_LOG; kind++)
+        for (int i = 0; i < 6; i++) {
+            check_wide(k, (dd_diversity_kind)kind, dimensions[i], .7f, 1, 0, 37);
+            check_wide(k, (dd_diversity_kind)kind, dimensions[i], 1, .02f, 5, 33);
+        }
+    float p[2 * 16] = {0}, distance[3], slope[2 * 16];
+    p[17] = NAN;
+    k->distances_wide(DD_DIVERSITY_EUCLIDEAN, 1, p, 16, 2, 3, 0, 3, distance, slope);
+    CHECK(isnan(distance[0]) && isnan(distance[1]), "%s wide distance of NaN: %g", k->name, (double)distance[0]);
+}
+
 static void check_all_distances(const dd_kernels *k)
 {
     static const float scales[] = {1, .3f, 5}, spreads[] = {1, .02f, 40};
@@ -517,6 +591,7 @@ static void check_kernels(const dd_kernels *k)
     check_transpose(k);
     check_sines(k);
     check_all_distances(k);
+    check_all_wide(k);
     check_hidden_diversity(k);
     check_adamw(k);
     check_squares(k);

@@ -16,8 +16,9 @@
  *     DD_TRY(dd_ensemble_get(ensemble, 0, DD_STATE_EMA, parameters));
  *
  * The unit of work is an ensemble: R replicas of one architecture, each with its own seed, training set and scalar
- * hyperparameters. Arrays are [replica][...]. On the CPU the bits of a replica's numbers depend neither on the other
- * replicas nor on the number of threads. On a GPU the number of replicas may change the order of sums in products.
+ * hyperparameters. All points have the D coordinates of the model. Arrays are [replica][...]. On the CPU the bits of a
+ * replica's numbers depend neither on the other replicas nor on the number of threads. On a GPU the number of replicas
+ * may change the order of sums in products.
  *
  * Nothing random is stored: every draw is a function of (seed, purpose, step, index) (philox.h), and everything that
  * depends on the step's number is a function of it (recipe.h). So the state of training is four vectors and a step
@@ -89,7 +90,7 @@ typedef struct dd_ensemble_spec {
 } dd_ensemble_spec;
 
 /* Set up memory, packed data and step-0 state: parameters from the seeds, average = parameters,
- * moments 0. */
+ * moments 0. DD_ERR_BACKEND: the backend cannot train networks of that many dimensions. */
 DD_CHECKED dd_status dd_ensemble_create(dd_backend *backend, const dd_ensemble_spec *spec, dd_ensemble **ensemble);
 void dd_ensemble_destroy(dd_ensemble *ensemble);
 
@@ -114,7 +115,7 @@ typedef struct dd_train_log {
     int replicas, capacity, batch, gates;
     int first_step, steps; /* filled by dd_ensemble_train */
     float *loss;           /* total: MSE - diversity_weight at this step * diversity */
-    float *mse;            /* mean over the batch's 2 * rows entries, weighted by dd_schedule.weight */
+    float *mse;            /* mean over the batch's D * rows entries, weighted by dd_schedule.weight */
     float *diversity;      /* mean distance over all rows^2 pairs (config.h: between what) */
     float *grad_norm;      /* global norm before clipping */
     float *gate;           /* [gates] used weights, per point; NULL without a gate */
@@ -152,19 +153,19 @@ DD_CHECKED dd_status dd_ensemble_evaluate(dd_ensemble *ensemble, dd_state_part p
  * at timestep t come from DD_DRAW_SAMPLE (step t, index i); those of x_T from t = T. seed [R]. Each output may be
  * NULL. */
 typedef struct dd_samples {
-    const float *start;   /* [R][n][2] x_T (dd_draw_start); input */
-    float *x;             /* [R][n][2] the samples */
-    float *initial_noise; /* [R][n][2] x_T */
+    const float *start;   /* [R][n][D] x_T (dd_draw_start); input */
+    float *x;             /* [R][n][D] the samples */
+    float *initial_noise; /* [R][n][D] x_T */
     float *gate;          /* [R][S][n][gates] weights used at timestep[i] of the schedule */
 } dd_samples;
 
 DD_CHECKED dd_status dd_ensemble_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n,
                                         dd_samples *samples);
 
-/* The networks at given points x [R][n][2], all at timestep t. Each output may be NULL. */
+/* The networks at given points x [R][n][D], all at timestep t. Each output may be NULL. */
 typedef struct dd_prediction {
-    float *mixture; /* [R][n][2] noise, x_0 or v: the schedule's prediction */
-    float *expert;  /* [R][n][experts][2] each expert alone */
+    float *mixture; /* [R][n][D] noise, x_0 or v: the schedule's prediction */
+    float *expert;  /* [R][n][experts][D] each expert alone */
     float *gate;    /* [R][n][gates] used weights; must be NULL without a gate */
 } dd_prediction;
 

@@ -10,11 +10,22 @@ static dd_ensemble_head *head_of(dd_ensemble *ensemble)
     return (dd_ensemble_head *)ensemble;
 }
 
+static dd_status check_points(const dd_model *model, const dd_points *points)
+{
+    if (points->columns.count != model->dimensions)
+        return dd_fail(DD_ERR_INTERNAL, "points of %d dimensions for a network of %d", points->columns.count,
+                       model->dimensions);
+    return DD_OK;
+}
+
 dd_status dd_ensemble_create(dd_backend *backend, const dd_ensemble_spec *spec, dd_ensemble **ensemble)
 {
     *ensemble = NULL;
     if (spec->replicas < 1)
         return dd_fail(DD_ERR_INTERNAL, "an ensemble of %d replicas", spec->replicas);
+    for (int r = 0; r < spec->replicas; r++)
+        if (spec->replica[r].data)
+            DD_TRY(check_points(spec->model, spec->replica[r].data));
     DD_TRY(backend->ops->create(backend->context, spec, ensemble));
     dd_ensemble_head *head = head_of(*ensemble);
     head->ops = backend->ops;
@@ -126,7 +137,10 @@ dd_status dd_ensemble_gradient(dd_ensemble *ensemble, int step, float *gradient)
 dd_status dd_ensemble_evaluate(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose,
                                const dd_points *const *points, double *loss)
 {
-    return head_of(ensemble)->ops->evaluate(ensemble, part, purpose, points, loss);
+    const dd_ensemble_head *head = head_of(ensemble);
+    for (int r = 0; r < head->replicas; r++)
+        DD_TRY(check_points(head->model, points[r]));
+    return head->ops->evaluate(ensemble, part, purpose, points, loss);
 }
 
 dd_status dd_ensemble_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n,

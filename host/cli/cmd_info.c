@@ -40,7 +40,7 @@ static dd_status print_network(const dd_config *c)
 {
     dd_model m;
     dd_schedule s;
-    DD_TRY(dd_model_create(&c->model, &m));
+    DD_TRY(dd_model_create(&c->model, 2, &m));
     DD_TRY(dd_schedule_create(c, &s));
     for (int t = 0; t < m.towers; t++) {
         size_t parameters = 0;

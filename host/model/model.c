@@ -64,7 +64,7 @@ static void add_expert(dd_model *m, int number)
         snprintf(text, sizeof text, "%d.ff", i);
         add_layer(m, tower, text, c->hidden_width, c->hidden_width, true, true);
     }
-    add_head(m, tower, c->hidden_depth + 2, c->hidden_width, c->expert_head, 2);
+    add_head(m, tower, c->hidden_depth + 2, c->hidden_width, c->expert_head, m->dimensions);
 }
 
 static void add_gate(dd_model *m)
@@ -79,11 +79,15 @@ static void add_gate(dd_model *m)
     add_head(m, tower, 2, c->gate_layers.width[0], rest, m->gates);
 }
 
-dd_status dd_model_create(const dd_model_config *config, dd_model *model)
+dd_status dd_model_create(const dd_model_config *config, int dimensions, dd_model *model)
 {
     memset(model, 0, sizeof *model);
+    if (dimensions < 1 || dimensions > DD_MAX_DIMENSIONS)
+        return dd_fail(DD_ERR_INTERNAL, "a model of %d dimensions", dimensions);
     model->config = *config;
-    model->input_width = 3 * config->embedding_width;
+    model->dimensions = dimensions;
+    model->x_width = dimensions * config->embedding_width;
+    model->input_width = model->x_width + config->embedding_width;
     model->experts = config->experts;
     model->gates = dd_gates(config->experts, config->gate);
     if (config->hidden_depth > DD_MAX_DEPTH || config->experts > DD_MAX_EXPERTS || config->experts < 1)

@@ -3,15 +3,16 @@
  * embedded input, and each tensor's place in a flat parameter vector.
  *
  *     dd_model model;
- *     DD_TRY(dd_model_create(&config.model, &model));
- *     const dd_tensor *t = &model.tensor[0];               // "gating_network.0.weight", (256, 384)
+ *     DD_TRY(dd_model_create(&config.model, 2, &model));
+ *     const dd_tensor *t = &model.tensor[0];               // "expert1.0.weight", (256, 384)
  *     float *w = parameters + t->offset;                   // [rows][cols], row = output
  *
- * Input of every tower, [3 * embedding_width]: [emb(x1; input_scale) | emb(x2; input_scale) |
- * emb(t; time_scale)], emb(s; c) = sines then cosines of c * s * 10000^(-i / (E/2 - 1)), i = 0..E/2-1.
+ * A point has D coordinates. Input of every tower, [(D + 1) * embedding_width]: [emb(x1; input_scale) | ... |
+ * emb(xD; input_scale) | emb(t; time_scale)], emb(s; c) = sines then cosines of c * s * 10000^(-i / (E/2 - 1)), i =
+ * 0..E/2-1.
  *
  * A layer is y = [x +] W act(x) + b: `activate` says whether act is applied to its input, `residual` whether x is
- * added. Experts are towers 0..experts-1 with two outputs; a learned gate is the last tower, with one output for two
+ * added. Experts are towers 0..experts-1 with D outputs; a learned gate is the last tower, with one output for two
  * experts and K for K > 2 (gating.h). The prediction is the sum of the experts' outputs, weighted by the gate.
  *
  * Tensor names and shapes are the reference's (a PyTorch state_dict), so its model class loads them. This layer holds
@@ -61,7 +62,9 @@ typedef struct dd_tower {
 
 typedef struct dd_model {
     dd_model_config config;
-    int input_width; /* 3 * embedding_width */
+    int dimensions;  /* D, coordinates of a point */
+    int x_width;     /* numbers of the embedded point: D * embedding_width */
+    int input_width; /* x_width + embedding_width: the point, then the timestep */
     int experts;
     int gates; /* outputs of the gate, and stored weights per point: dd_gates */
     int towers;
@@ -71,7 +74,8 @@ typedef struct dd_model {
     size_t parameters; /* length of the flat vector */
 } dd_model;
 
-DD_CHECKED dd_status dd_model_create(const dd_model_config *config, dd_model *model);
+/* DD_ERR_CONFIG: too many experts or layers; DD_ERR_INTERNAL: dimensions is not 1 .. DD_MAX_DIMENSIONS. */
+DD_CHECKED dd_status dd_model_create(const dd_model_config *config, int dimensions, dd_model *model);
 
 /* Initial parameters of a seed, [parameters]: tensor number i, element e (row-major) is
  * (2 u - 1) / sqrt(fan_in) with u = word e % 4 of DD_DRAW_INIT block (step i, index e / 4). */

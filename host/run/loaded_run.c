@@ -36,7 +36,7 @@ dd_status dd_loaded_open(const char *path, const dd_config *config, const char *
     DD_TRY(dd_header_read(path, &s->header));
     if (config)
         s->header.config = *config;
-    DD_TRY(dd_model_create(&s->header.config.model, &s->model));
+    DD_TRY(dd_model_create(&s->header.config.model, s->header.columns.count, &s->model));
     DD_TRY(dd_schedule_create(&s->header.config, &s->schedule));
     dd_status status = dd_backend_open(backend, threads, &s->backend);
     if (!status)

@@ -332,7 +332,7 @@ dd_status dd_plan_create(dd_backend *backend, const dd_job *job, dd_plan *plan)
 {
     *plan = (dd_plan){.job = job, .backend = backend};
     DD_TRY(allow_files(job->datasets * job->seeds));
-    DD_TRY(dd_model_create(&job->config->model, &plan->model));
+    DD_TRY(dd_model_create(&job->config->model, 2, &plan->model));
     DD_TRY(dd_schedule_create(job->config, &plan->schedule));
     plan->points = calloc((size_t)job->datasets, sizeof *plan->points);
     plan->work = calloc((size_t)job->datasets * (size_t)job->seeds, sizeof *plan->work);

@@ -125,7 +125,7 @@ static dd_status step_of(const char *path, const dd_run *run, bool leftover, int
 
     dd_model model;
     double training_time;
-    DD_TRY(dd_model_create(&header.config.model, &model));
+    DD_TRY(dd_model_create(&header.config.model, header.columns.count, &model));
     float *memory = malloc(DD_STATE_PARTS * model.parameters * sizeof *memory);
     if (!memory)
         return dd_fail(DD_ERR_MEMORY, "out of memory");

@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     dd_config_defaults(&config);
     if (!dd_config_parse(text, "fuzz.toml", &config)) {
         check_round_trip(&config);
-        if (!dd_config_validate(&config) && !dd_model_create(&config.model, &model) &&
+        if (!dd_config_validate(&config) && !dd_model_create(&config.model, 2, &model) &&
             !dd_schedule_create(&config, &schedule))
             dd_schedule_free(&schedule);
     }

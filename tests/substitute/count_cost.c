@@ -31,7 +31,7 @@ int main(int argc, char **argv)
     for (int i = 4; i < argc; i++)
         need(dd_config_set(&config, argv[i]));
     need(dd_config_validate(&config));
-    need(dd_model_create(&config.model, &model));
+    need(dd_model_create(&config.model, 2, &model));
     need(dd_schedule_create(&config, &schedule));
     need(dd_points_open("dino", (uint32_t)config.data.points, config.data.seed, DD_STREAM_TRAIN, &points));
     int replicas = atoi(argv[2]), steps = atoi(argv[3]);

@@ -127,7 +127,7 @@ int main(int argc, char **argv)
     small_run_set(&s, "diffusion.timesteps=10");
     if (argc > 1)
         s.config.training.diversity_layer = DD_DIVERSITY_OF_HIDDEN;
-    TRY(dd_model_create(&s.config.model, &s.model));
+    TRY(dd_model_create(&s.config.model, 2, &s.model));
     outcome cuda = run(&s, "cuda"), cpu = run(&s, "cpu");
     size_t p = REPLICAS * s.model.parameters, row = (size_t)(s.config.training.batch * s.model.gates);
     compare("gradients", cuda.gradient, cpu.gradient, p, 1e-5);

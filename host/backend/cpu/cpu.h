@@ -7,6 +7,7 @@
  *   layout.c    packed parameters
  *   hidden_diversity.c  the diversity loss of hidden layers
  *   kernels.c   vector code
+ *   kernels_wide.c  vector code for points of other than two coordinates
  */
 #ifndef DD_CPU_H
 #define DD_CPU_H
@@ -31,6 +32,7 @@ typedef struct dd_cpu_replica {
 
 /* Time embedding of all T timesteps and the frequencies of the coordinates, made once. */
 typedef struct dd_cpu_embedding {
+    int dimensions;                   /* coordinates of a point */
     int half;                         /* embedding_width / 2 */
     int half_padded;                  /* to 16 */
     float *frequency, *frequency_low; /* [half_padded] of a coordinate, scale included, in two parts */
@@ -53,6 +55,12 @@ struct dd_ensemble {
 };
 
 /* ---- network.c ---- */
+
+/* Where element (row, column) of a matrix in panels lies. */
+static inline size_t dd_cpu_place(size_t stride, int row, int column)
+{
+    return (size_t)(column / DD_PANEL) * stride + DD_PANEL * (size_t)row + (size_t)(column % DD_PANEL);
+}
 
 /* Buffers of the towers for `rows` rows (a multiple of 16); matrices in panels of stride `stride`. */
 typedef struct dd_cpu_activations {
@@ -90,7 +98,7 @@ void dd_cpu_time_table_fill(const dd_cpu_layout *layout, const dd_kernels *kerne
                             dd_cpu_time_table *table);
 int dd_cpu_time_table_panels(const dd_cpu_layout *layout);
 
-/* Embed coordinates x[2 * i] of rows [first, last) into activations->embedded. */
+/* Embed the points x [rows][dimensions] of rows [first, last) into activations->embedded. */
 void dd_cpu_embed(const dd_cpu_embedding *embedding, const dd_kernels *kernels, const float *x, int first, int last,
                   float *scratch, dd_cpu_activations *activations);
 
@@ -105,25 +113,15 @@ void dd_cpu_forward(const dd_cpu_layout *layout, const dd_kernels *kernels, cons
 void dd_cpu_backward(const dd_cpu_layout *layout, const dd_kernels *kernels, const float *transposed,
                      float *const *along, int first, int last, dd_cpu_activations *activations);
 
-/* Row r of the towers' outputs: each expert's prediction, its weight (gating.h) before and after the gate is made hard,
+/* A row of the towers' outputs: each expert's prediction, its weight (gating.h) before and after the gate is made hard,
  * and the mixture. */
 typedef struct dd_cpu_output {
-    float expert[DD_MAX_EXPERTS][2];
-    float soft[DD_MAX_EXPERTS], weight[DD_MAX_EXPERTS];
-    float mixture[2];
+    float soft[DD_MAX_EXPERTS], weight[DD_MAX_EXPERTS]; /* [experts] */
+    float mixture[DD_MAX_DIMENSIONS];                   /* [D] */
+    float expert[DD_MAX_EXPERTS * DD_MAX_DIMENSIONS];   /* [experts][D] */
 } dd_cpu_output;
 
-dd_cpu_output dd_cpu_output_row(const dd_cpu_layout *layout, const dd_cpu_activations *activations, int row);
-
-/* A point of a batch: its coordinates noised to timestep t, and the target of the prediction. */
-typedef struct dd_cpu_draw {
-    float x[2], target[2];
-    int32_t t;
-} dd_cpu_draw;
-
-/* Row `row` of batch `batch` (of step, or of an evaluation pass) from point xy. */
-dd_cpu_draw dd_cpu_draw_row(const dd_schedule *schedule, uint64_t seed, dd_purpose purpose, uint32_t batch,
-                            uint32_t row, const float xy[2]);
+void dd_cpu_output_row(const dd_cpu_layout *layout, const dd_cpu_activations *activations, int row, dd_cpu_output *out);
 
 /* ---- hidden_diversity.c ---- */
 

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/cancel.h"
 #include "base/permutation.h"
+#include "model/noised_point.h"
 #include "model/recipe.h"
 #include "model/reverse_step.h"
 
@@ -19,10 +20,10 @@ enum { CHUNK = 128 };
 /* What one thread works with. */
 typedef struct lane {
     dd_cpu_activations activations;
-    float *scratch; /* [2 * half_padded] one row's sines and cosines */
-    float x[2 * CHUNK];
-    float target[2 * CHUNK];
-    int32_t t[CHUNK];
+    float *scratch;    /* [2 * half_padded] one row's sines and cosines */
+    float *x, *target; /* [CHUNK][D] */
+    int32_t *t;        /* [CHUNK] */
+    void *memory;      /* of the arrays */
 } lane;
 
 /* One replica's pass over points, shared by all threads. */
@@ -33,6 +34,7 @@ typedef struct pass {
     dd_cpu_time_table table; /* all T timesteps */
     lane *lanes;             /* [threads] */
     int threads;
+    size_t dimensions; /* D */
     uint64_t seed;
     uint32_t n;
     int replica; /* current position */
@@ -51,25 +53,43 @@ static void pass_free(pass *p)
 {
     for (int i = 0; i < p->threads && p->lanes; i++) {
         dd_cpu_activations_free(&p->lanes[i].activations);
-        free(p->lanes[i].scratch);
+        free(p->lanes[i].memory);
     }
     free(p->lanes);
     dd_cpu_time_table_free(&p->table);
 }
 
+static void take_lane(const dd_ensemble *e, lane *l, dd_arena *arena)
+{
+    size_t numbers = (size_t)e->layout.model->dimensions * CHUNK;
+    DD_TAKE(arena, l->scratch, 2 * (size_t)e->embedding.half_padded);
+    DD_TAKE(arena, l->x, numbers);
+    DD_TAKE(arena, l->target, numbers);
+    DD_TAKE(arena, l->t, CHUNK);
+}
+
+/* Each lane has separate memory, so that no two threads write to the same cache line. */
+static dd_status lane_create(const dd_ensemble *e, lane *l)
+{
+    dd_arena arena = {0};
+    DD_TRY(dd_cpu_activations_create(&e->layout, CHUNK, false, &l->activations));
+    take_lane(e, l, &arena);
+    l->memory = dd_arena_allocate(&arena);
+    if (!l->memory)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for sampling");
+    take_lane(e, l, &arena);
+    return DD_OK;
+}
+
 static dd_status pass_create(const dd_ensemble *e, pass *p)
 {
-    *p = (pass){.e = e, .kernels = e->context->kernels};
+    *p = (pass){.e = e, .kernels = e->context->kernels, .dimensions = (size_t)e->layout.model->dimensions};
     DD_TRY(dd_cpu_time_table_create(&e->layout, e->embedding.time_rows, &p->table));
     p->lanes = calloc((size_t)dd_pool_threads(e->context->pool), sizeof *p->lanes);
     dd_status status = p->lanes ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for sampling");
     p->threads = dd_pool_threads(e->context->pool);
-    for (int i = 0; i < p->threads && !status; i++) {
-        status = dd_cpu_activations_create(&e->layout, CHUNK, false, &p->lanes[i].activations);
-        p->lanes[i].scratch = dd_aligned_zeros(2 * (size_t)e->embedding.half_padded, sizeof *p->lanes[i].scratch);
-        if (!status && !p->lanes[i].scratch)
-            status = dd_fail(DD_ERR_MEMORY, "out of memory for sampling");
-    }
+    for (int i = 0; i < p->threads && !status; i++)
+        status = lane_create(e, &p->lanes[i]);
     if (status)
         pass_free(p);
     return status;
@@ -88,10 +108,9 @@ static void pass_select(pass *p, int replica, dd_state_part part)
 static void run_lane(const pass *p, lane *l, int count)
 {
     int padded = dd_pad(count);
-    for (int i = count; i < padded; i++) {
-        l->x[2 * i] = l->x[2 * i + 1] = 0.f;
+    memset(l->x + p->dimensions * (size_t)count, 0, p->dimensions * (size_t)(padded - count) * sizeof *l->x);
+    for (int i = count; i < padded; i++)
         l->t[i] = 0;
-    }
     dd_cpu_embed(&p->e->embedding, p->kernels, l->x, 0, padded, l->scratch, &l->activations);
     dd_cpu_forward(&p->e->layout, p->kernels, p->parameters, &p->table, l->t, 0, padded, &l->activations);
 }
@@ -114,6 +133,33 @@ static void tell(const pass *p, const dd_team *team, int done, int share)
 
 /* ---- evaluation ---- */
 
+/* Draw the rows of a chunk of batch b. */
+static void draw_chunk(const pass *p, lane *l, const dd_permutation *order, int b, const dd_batch *batch, int chunk)
+{
+    int count = chunk_rows(batch->rows, chunk);
+    for (int i = 0; i < count; i++) {
+        uint32_t row = (uint32_t)(chunk * CHUNK + i), point = dd_permutation_at(order, batch->first + row);
+        size_t place = p->dimensions * (size_t)i;
+        l->t[i] = dd_draw_point(p->e->schedule, p->seed, p->purpose, (uint32_t)b, row, (int)p->dimensions,
+                                p->points->x + p->dimensions * point, l->x + place, l->target + place);
+    }
+}
+
+/* Add the squared errors of the noise that the lane's first `count` predictions imply. */
+static void add_squares(const pass *p, const lane *l, int count, double *square)
+{
+    dd_cpu_output out;
+    for (int i = 0; i < count; i++) {
+        const float *target = l->target + p->dimensions * (size_t)i;
+        float scale = p->e->schedule->noise_error[l->t[i]];
+        dd_cpu_output_row(&p->e->layout, &l->activations, i, &out);
+        for (size_t c = 0; c < p->dimensions; c++) {
+            float error = scale * (out.mixture[c] - target[c]);
+            *square += (double)error * error;
+        }
+    }
+}
+
 static void evaluate_task(void *argument, const dd_team *team)
 {
     const pass *p = argument;
@@ -128,25 +174,11 @@ static void evaluate_task(void *argument, const dd_team *team)
         double square = 0;
         for (int chunk = 0; chunk < chunks(batch.rows); chunk++) {
             int count = chunk_rows(batch.rows, chunk);
-            for (int i = 0; i < count; i++) {
-                uint32_t row = (uint32_t)(chunk * CHUNK + i), point = dd_permutation_at(&order, batch.first + row);
-                dd_cpu_draw d = dd_cpu_draw_row(p->e->schedule, p->seed, p->purpose, (uint32_t)b, row,
-                                                p->points->x + 2 * (size_t)point);
-                memcpy(l->x + 2 * i, d.x, sizeof d.x);
-                memcpy(l->target + 2 * i, d.target, sizeof d.target);
-                l->t[i] = d.t;
-            }
+            draw_chunk(p, l, &order, b, &batch, chunk);
             run_lane(p, l, count);
-            for (int i = 0; i < count; i++) {
-                dd_cpu_output out = dd_cpu_output_row(&p->e->layout, &l->activations, i);
-                float scale = p->e->schedule->noise_error[l->t[i]];
-                for (int c = 0; c < 2; c++) {
-                    float error = scale * (out.mixture[c] - l->target[2 * i + c]);
-                    square += (double)error * error;
-                }
-            }
+            add_squares(p, l, count, &square);
         }
-        p->batch_loss[b] = square / (2. * batch.rows);
+        p->batch_loss[b] = square / ((double)p->dimensions * batch.rows);
         tell(p, team, b - first + 1, last - first);
     }
 }
@@ -194,26 +226,29 @@ static void sample_chunk(const pass *p, lane *l, int chunk)
 {
     const dd_schedule *s = p->e->schedule;
     uint32_t base = (uint32_t)chunk * CHUNK;
-    int count = chunk_rows(p->n, chunk);
+    int count = chunk_rows(p->n, chunk), dimensions = (int)p->dimensions;
+    size_t place = p->dimensions * base, bytes = p->dimensions * (size_t)count * sizeof(float);
+    dd_cpu_output out;
     if (p->x_in)
-        memcpy(l->x, p->x_in + 2 * (size_t)base, 2 * (size_t)count * sizeof *l->x);
+        memcpy(l->x, p->x_in + place, bytes);
     else
         for (int i = 0; i < count; i++)
-            dd_draw_normals(p->seed, DD_DRAW_SAMPLE, (uint32_t)s->timesteps, base + (uint32_t)i, 2, l->x + 2 * i);
+            dd_draw_normals(p->seed, DD_DRAW_SAMPLE, (uint32_t)s->timesteps, base + (uint32_t)i, dimensions,
+                            l->x + dimensions * i);
     if (p->initial_noise)
-        memcpy(p->initial_noise + 2 * (size_t)base, l->x, 2 * (size_t)count * sizeof(float));
+        memcpy(p->initial_noise + place, l->x, bytes);
     for (int step = s->steps - 1; step >= 0 && !dd_cancelled(); step--) {
         for (int i = 0; i < count; i++)
             l->t[i] = s->timestep[step];
         run_lane(p, l, count);
         for (int i = 0; i < count; i++) {
-            dd_cpu_output out = dd_cpu_output_row(&p->e->layout, &l->activations, i);
-            dd_reverse_step(s, step, p->seed, base + (uint32_t)i, 2, out.mixture, l->x + 2 * i);
+            dd_cpu_output_row(&p->e->layout, &l->activations, i, &out);
+            dd_reverse_step(s, step, p->seed, base + (uint32_t)i, dimensions, out.mixture, l->x + dimensions * i);
             put_gate(p, &out, (size_t)step * p->n + base + (size_t)i);
         }
     }
     if (p->x_out)
-        memcpy(p->x_out + 2 * (size_t)base, l->x, 2 * (size_t)count * sizeof(float));
+        memcpy(p->x_out + place, l->x, bytes);
 }
 
 static void sample_task(void *argument, const dd_team *team)
@@ -236,9 +271,9 @@ dd_status dd_cpu_sample(dd_ensemble *e, dd_state_part part, const uint64_t *seed
     for (int r = 0; r < e->head.replicas && !status; r++) {
         size_t place = (size_t)r * n;
         p.seed = seed[r];
-        p.x_in = samples->start ? samples->start + 2 * place : NULL;
-        p.x_out = samples->x ? samples->x + 2 * place : NULL;
-        p.initial_noise = samples->initial_noise ? samples->initial_noise + 2 * place : NULL;
+        p.x_in = samples->start ? samples->start + p.dimensions * place : NULL;
+        p.x_out = samples->x ? samples->x + p.dimensions * place : NULL;
+        p.initial_noise = samples->initial_noise ? samples->initial_noise + p.dimensions * place : NULL;
         p.gate = samples->gate ? samples->gate + place * (size_t)(e->schedule->steps * e->layout.model->gates) : NULL;
         pass_select(&p, r, part);
         dd_pool_run(e->context->pool, sample_task, &p);
@@ -254,22 +289,24 @@ static void predict_task(void *argument, const dd_team *team)
 {
     const pass *p = argument;
     lane *l = &p->lanes[team->rank];
-    int experts = p->e->layout.model->experts, first, last;
+    size_t dimensions = p->dimensions, outputs = dimensions * (size_t)p->e->layout.model->experts;
+    dd_cpu_output out;
+    int first, last;
     dd_team_share(team, chunks(p->n), &first, &last);
     for (int chunk = first; chunk < last; chunk++) {
         size_t base = (size_t)chunk * CHUNK;
         int count = chunk_rows(p->n, chunk);
-        memcpy(l->x, p->x_in + 2 * base, 2 * (size_t)count * sizeof(float));
+        memcpy(l->x, p->x_in + dimensions * base, dimensions * (size_t)count * sizeof(float));
         for (int i = 0; i < count; i++)
             l->t[i] = p->t;
         run_lane(p, l, count);
         for (int i = 0; i < count; i++) {
-            dd_cpu_output out = dd_cpu_output_row(&p->e->layout, &l->activations, i);
             size_t at = base + (size_t)i;
+            dd_cpu_output_row(&p->e->layout, &l->activations, i, &out);
             if (p->mixture_out)
-                memcpy(p->mixture_out + 2 * at, out.mixture, sizeof out.mixture);
+                memcpy(p->mixture_out + dimensions * at, out.mixture, dimensions * sizeof(float));
             if (p->expert_out)
-                memcpy(p->expert_out + 2 * at * (size_t)experts, out.expert, 2 * (size_t)experts * sizeof(float));
+                memcpy(p->expert_out + outputs * at, out.expert, outputs * sizeof(float));
             put_gate(p, &out, at);
         }
     }
@@ -284,9 +321,10 @@ dd_status dd_cpu_predict(dd_ensemble *e, dd_state_part part, const float *x, uin
     p.t = t;
     for (int r = 0; r < e->head.replicas; r++) {
         size_t place = (size_t)r * n;
-        p.x_in = x + 2 * place;
-        p.mixture_out = prediction->mixture ? prediction->mixture + 2 * place : NULL;
-        p.expert_out = prediction->expert ? prediction->expert + 2 * place * (size_t)e->layout.model->experts : NULL;
+        size_t numbers = p.dimensions * place;
+        p.x_in = x + numbers;
+        p.mixture_out = prediction->mixture ? prediction->mixture + numbers : NULL;
+        p.expert_out = prediction->expert ? prediction->expert + numbers * (size_t)e->layout.model->experts : NULL;
         p.gate = prediction->gate ? prediction->gate + place * (size_t)e->layout.model->gates : NULL;
         pass_select(&p, r, part);
         dd_pool_run(e->context->pool, predict_task, &p);

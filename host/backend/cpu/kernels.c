@@ -9,38 +9,14 @@
 #include <math.h>
 #include <string.h>
 
-#define CONCAT_(a, b) a##b
-#define CONCAT(a, b) CONCAT_(a, b)
-#define STRING_(a) #a
-#define STRING(a) STRING_(a)
-#define INLINE static inline __attribute__((always_inline))
+#include "backend/cpu/instruction_set.h"
+#include "backend/cpu/kernels_wide.h"
+#include "backend/cpu/vector_math.h"
 
-/* Lanes of a register, panels of a tile, and the tile heights that make up 16 rows. */
-#if defined(__AVX512F__)
-enum { LANES = 16, TILE_PANELS = 2 };
-#define FOR_TILES(apply) apply(0, 8) apply(8, 8)
-#define ISA_NAME "AVX-512"
-#elif defined(__AVX2__)
-enum { LANES = 8, TILE_PANELS = 1 };
-#define FOR_TILES(apply) apply(0, 6) apply(6, 6) apply(12, 4)
-#define ISA_NAME "AVX2"
-#elif defined(__aarch64__)
-enum { LANES = 4, TILE_PANELS = 1 };
-#define FOR_TILES(apply) apply(0, 6) apply(6, 6) apply(12, 4)
-#define ISA_NAME "NEON"
-#else
-enum { LANES = 4, TILE_PANELS = 1 };
-#define FOR_TILES(apply)                                                                                               \
-    apply(0, 2) apply(2, 2) apply(4, 2) apply(6, 2) apply(8, 2) apply(10, 2) apply(12, 2) apply(14, 2)
-#define ISA_NAME "plain"
-#endif
-
-enum { PARTS = DD_PANEL / LANES, MAX_TILE_ROWS = 8 };
+enum { MAX_TILE_ROWS = 8 };
 
 /* Depth of one pass over a tile: this slice of a panel fits the first-level cache. */
 enum { DEPTH_BLOCK = 128 };
-
-#include "backend/cpu/vector_math.h"
 
 typedef struct tile {
     vf part[MAX_TILE_ROWS][TILE_PANELS][PARTS];
@@ -312,29 +288,7 @@ static void sine_cosine(float x, const float *frequency, const float *frequency_
     }
 }
 
-/* d(p, q) from the squared length |p - q|^2; its gradient at p is slope * (p - q). inverse = 1 / scale^2. */
-INLINE vf square_distance(const dd_diversity_kind kind, float inverse, vf square, vf *slope)
-{
-    vf distance;
-    if (kind == DD_DIVERSITY_SQUARED) {
-        *slope = broadcast(2.f);
-        return square;
-    }
-    if (kind == DD_DIVERSITY_RBF) {
-        vf kernel = exp_vector(square * (-.5f * inverse));
-        *slope = kernel * inverse;
-        return 1.f - kernel;
-    }
-    if (kind == DD_DIVERSITY_LOG) {
-        *slope = 2.f * inverse / (1.f + square * inverse);
-        return log1p_lanes(square * inverse);
-    }
-    distance = root(square);
-    *slope = where_positive(square, 1.f / distance);
-    return distance;
-}
-
-/* The same, and its gradient (along x, along y), for a difference dx, dy. */
+/* The distance and its gradient (along x, along y) for a difference dx, dy. */
 INLINE vf pair_distance(const dd_diversity_kind kind, float inverse, vf dx, vf dy, vf *along_x, vf *along_y)
 {
     if (kind == DD_DIVERSITY_L1) {
@@ -346,14 +300,6 @@ INLINE vf pair_distance(const dd_diversity_kind kind, float inverse, vf dx, vf d
     *along_x = dx * slope;
     *along_y = dy * slope;
     return distance;
-}
-
-INLINE float lane_sum(const float lane[DD_PANEL])
-{
-    float total = 0.f;
-    for (int l = 0; l < DD_PANEL; l++)
-        total += lane[l];
-    return total;
 }
 
 INLINE void distances_of(const dd_diversity_kind kind, float scale, const float *x, const float *y, int n, int first,
@@ -451,6 +397,7 @@ const dd_kernels CONCAT(dd_kernels_, DD_ISA) = {
     .transpose = transpose,
     .sine_cosine = sine_cosine,
     .distances = distances,
+    .distances_wide = CONCAT(dd_distances_wide_, DD_ISA),
     .gram_distances = gram_distances,
     .hidden_gradient = hidden_gradient,
 };

@@ -1,4 +1,5 @@
-/* The CPU backend's inner loops. One source (kernels.c) is compiled once per instruction set; at run time the program
+/* The CPU backend's inner loops. The sources (kernels.c,
+ * kernels_wide.c) are compiled once per instruction set; at run time the program
  * takes the table of the best one that the processor has. docs/cpu-backend.md explains the design.
  *
  * Layout. Every matrix is stored in panels of 16 columns, with one cache line per row: element (r, c) of a matrix with
@@ -14,9 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/cpu/panel.h"
 #include "config/config.h"
-
-enum { DD_PANEL = 16 };
 
 /* output = [residual +] input W^T + start, activated = act(output).
  * input (rows, depth), weight: panel p at weight + p * weight_panel, row k of it the weights of input k
@@ -102,6 +102,10 @@ typedef struct dd_kernels {
      * p_j). x, y padded to 16 with anything finite. */
     void (*distances)(dd_diversity_kind kind, float scale, const float *x, const float *y, int n, int first, int last,
                       float *distance, float *slope_x, float *slope_y);
+    /* The same in any number of dimensions: coordinate c of p_i is p[c * stride + i], padded like x, and of the sum's
+     * gradient slope[c * stride + i]. */
+    void (*distances_wide)(dd_diversity_kind kind, float scale, const float *p, size_t stride, int dimensions, int n,
+                           int first, int last, float *distance, float *slope);
 
     /* The same for vectors h with known inner products. gram (rows, n) in panels, square [n] = |h_j|^2. For each of
      * rows [first, last): distance[i] += sum over j of d(h_i, h_j). The row of gram becomes c_ij, where the gradient of

@@ -50,7 +50,7 @@ dd_status dd_cpu_layout_create(const dd_model *model, dd_cpu_layout *layout)
 {
     memset(layout, 0, sizeof *layout);
     layout->model = model;
-    layout->x_width = dd_pad(2 * model->config.embedding_width);
+    layout->x_width = dd_pad(model->x_width);
     layout->t_width = dd_pad(model->config.embedding_width);
     layout->towers = model->towers;
     for (int t = 0; t < model->towers; t++)
@@ -68,7 +68,7 @@ void dd_cpu_layout_free(dd_cpu_layout *layout)
 static void for_each_place(const dd_cpu_layout *layout, void (*visit)(size_t flat, size_t packed, void *user),
                            void *user)
 {
-    int x_inputs = 2 * layout->model->config.embedding_width;
+    int x_inputs = layout->model->x_width;
     for (int t = 0; t < layout->towers; t++)
         for (int i = 0; i < layout->tower[t].layers; i++) {
             const dd_cpu_layer *l = &layout->tower[t].layer[i];

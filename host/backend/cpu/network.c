@@ -51,8 +51,7 @@ static void embed_timesteps(const dd_kernels *kernels, const time_tables *tables
     for (int t = 0; t < timesteps; t++) {
         kernels->sine_cosine((float)t, tables->high, tables->low, e->half_padded, tables->sine, tables->cosine);
         for (int c = 0; c < 2 * e->half; c++)
-            e->time[(size_t)(c / DD_PANEL) * e->time_panel + DD_PANEL * (size_t)t + (size_t)(c % DD_PANEL)] =
-                c < e->half ? tables->sine[c] : tables->cosine[c - e->half];
+            e->time[dd_cpu_place(e->time_panel, t, c)] = c < e->half ? tables->sine[c] : tables->cosine[c - e->half];
     }
 }
 
@@ -61,6 +60,7 @@ dd_status dd_cpu_embedding_create(const dd_model *model, int timesteps, const dd
     time_tables tables;
     dd_arena arena = {0}, scratch = {0};
     memset(e, 0, sizeof *e);
+    e->dimensions = model->dimensions;
     e->half = model->config.embedding_width / 2;
     e->half_padded = dd_pad(e->half);
     e->time_rows = dd_pad(timesteps);
@@ -93,8 +93,7 @@ static void put_columns(float *matrix, size_t stride, int row, int column, const
         int place = column + c, run = DD_PANEL - place % DD_PANEL;
         if (run > count - c)
             run = count - c;
-        memcpy(matrix + (size_t)(place / DD_PANEL) * stride + DD_PANEL * (size_t)row + place % DD_PANEL, value + c,
-               (size_t)run * sizeof *value);
+        memcpy(matrix + dd_cpu_place(stride, row, place), value + c, (size_t)run * sizeof *value);
         c += run;
     }
 }
@@ -104,8 +103,9 @@ void dd_cpu_embed(const dd_cpu_embedding *e, const dd_kernels *kernels, const fl
 {
     float *sine = scratch, *cosine = scratch + e->half_padded;
     for (int r = first; r < last; r++)
-        for (int c = 0; c < 2; c++) {
-            kernels->sine_cosine(x[2 * r + c], e->frequency, e->frequency_low, e->half_padded, sine, cosine);
+        for (int c = 0; c < e->dimensions; c++) {
+            kernels->sine_cosine(x[e->dimensions * r + c], e->frequency, e->frequency_low, e->half_padded, sine,
+                                 cosine);
             put_columns(a->embedded, a->stride, r, 2 * c * e->half, sine, e->half);
             put_columns(a->embedded, a->stride, r, (2 * c + 1) * e->half, cosine, e->half);
         }
@@ -284,39 +284,22 @@ void dd_cpu_backward(const dd_cpu_layout *layout, const dd_kernels *kernels, con
         }
 }
 
-dd_cpu_output dd_cpu_output_row(const dd_cpu_layout *layout, const dd_cpu_activations *a, int row)
+void dd_cpu_output_row(const dd_cpu_layout *layout, const dd_cpu_activations *a, int row, dd_cpu_output *out)
 {
-    dd_cpu_output out = {.mixture = {0.f, 0.f}};
     const dd_model *model = layout->model;
-    int experts = model->experts;
-    size_t place = DD_PANEL * (size_t)row;
-    for (int e = 0; e < experts; e++) {
-        const float *y = a->hidden[e][layout->tower[e].layers - 1] + place;
-        out.expert[e][0] = y[0];
-        out.expert[e][1] = y[1];
-    }
-    const float *logit = model->gates ? a->hidden[experts][layout->tower[experts].layers - 1] + place : NULL;
-    dd_gate_soft(experts, model->gates, logit, out.soft);
-    memcpy(out.weight, out.soft, sizeof out.weight);
-    dd_gate_use(model->config.gate, experts, out.weight);
+    int experts = model->experts, dimensions = model->dimensions;
     for (int e = 0; e < experts; e++)
-        for (int c = 0; c < 2; c++)
-            out.mixture[c] += out.weight[e] * out.expert[e][c];
-    return out;
-}
-
-dd_cpu_draw dd_cpu_draw_row(const dd_schedule *schedule, uint64_t seed, dd_purpose purpose, uint32_t batch,
-                            uint32_t row, const float xy[2])
-{
-    dd_cpu_draw d;
-    uint32_t word[4];
-    float noise[2];
-    dd_philox(seed, purpose, batch, row, word);
-    dd_normal2(word[0], word[1], noise);
-    d.t = (int32_t)dd_below(word[2], (uint32_t)schedule->timesteps);
-    for (int c = 0; c < 2; c++) {
-        d.x[c] = dd_noised(schedule, d.t, xy[c], noise[c]);
-        d.target[c] = dd_target(schedule, d.t, xy[c], noise[c]);
+        for (int c = 0; c < dimensions; c++)
+            out->expert[e * dimensions + c] =
+                a->hidden[e][layout->tower[e].layers - 1][dd_cpu_place(a->stride, row, c)];
+    const float *logit =
+        model->gates ? a->hidden[experts][layout->tower[experts].layers - 1] + DD_PANEL * (size_t)row : NULL;
+    dd_gate_soft(experts, model->gates, logit, out->soft);
+    memcpy(out->weight, out->soft, sizeof out->weight);
+    dd_gate_use(model->config.gate, experts, out->weight);
+    for (int c = 0; c < dimensions; c++) {
+        out->mixture[c] = 0.f;
+        for (int e = 0; e < experts; e++)
+            out->mixture[c] += out->weight[e] * out->expert[e * dimensions + c];
     }
-    return d;
 }

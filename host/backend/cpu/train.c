@@ -20,6 +20,7 @@
 #include "base/arena.h"
 #include "base/permutation.h"
 #include "model/gating.h"
+#include "model/noised_point.h"
 #include "model/recipe.h"
 
 /* The private memory of one thread in a step. */
@@ -45,15 +46,20 @@ typedef struct dd_cpu_workspace {
     float *transposed;       /* [transposed] */
     double *slice_square;    /* [slices] */
     /* One batch, [rows] each: */
-    float *x; /* [rows][2] noised points */
-    float *target_x, *target_y;
-    float *predicted_x, *predicted_y;
-    float *weight; /* weight of a row's squared error */
-    float *square; /* weighted squared error */
-    float *distance, *slope_x, *slope_y;
-    float *gate; /* [rows][gates] */
+    float *x, *target;        /* [rows][D] noised points, and what is to be predicted there */
+    size_t stride;            /* between two coordinates of the next two arrays */
+    float *predicted, *slope; /* [D][stride] predictions; gradient of a row's sum of distances */
+    float *distance;          /* sum of the distances to all rows */
+    float *weight;            /* weight of a row's squared error */
+    float *square;            /* weighted squared error */
+    float *gate;              /* [rows][gates] */
     int32_t *timestep;
 } dd_cpu_workspace;
+
+static int dimensions_of(const dd_ensemble *e)
+{
+    return e->layout.model->dimensions;
+}
 
 static bool diverse_inside(const dd_ensemble *e)
 {
@@ -99,15 +105,19 @@ static dd_status scratch_create(const dd_ensemble *e, const dd_cpu_workspace *w,
 
 static void take_arrays(const dd_cpu_layout *layout, dd_cpu_workspace *w, dd_arena *arena)
 {
-    size_t rows = (size_t)w->activations.rows;
-    float **const of_row[] = {&w->target_x, &w->target_y, &w->predicted_x, &w->predicted_y, &w->weight,
-                              &w->square,   &w->distance, &w->slope_x,     &w->slope_y};
+    size_t rows = (size_t)w->activations.rows, dimensions = (size_t)layout->model->dimensions;
+    /* An odd number of cache lines: else the coordinates of a row would share cache sets. */
+    w->stride = (rows / DD_PANEL | 1) * DD_PANEL;
     DD_TAKE(arena, w->gradient, layout->packed);
     DD_TAKE(arena, w->transposed, layout->transposed);
-    for (size_t i = 0; i < sizeof of_row / sizeof *of_row; i++)
-        DD_TAKE(arena, *of_row[i], rows);
+    DD_TAKE(arena, w->x, dimensions * rows);
+    DD_TAKE(arena, w->target, dimensions * rows);
+    DD_TAKE(arena, w->predicted, dimensions * w->stride);
+    DD_TAKE(arena, w->slope, dimensions * w->stride);
+    DD_TAKE(arena, w->distance, rows);
+    DD_TAKE(arena, w->weight, rows);
+    DD_TAKE(arena, w->square, rows);
     DD_TAKE(arena, w->gate, (size_t)layout->model->gates * rows);
-    DD_TAKE(arena, w->x, 2 * rows);
     DD_TAKE(arena, w->timestep, rows);
     DD_TAKE(arena, w->slice_square, (size_t)layout->slices);
 }
@@ -201,19 +211,20 @@ static void draw_rows(const step_view *v)
     dd_batch batch = dd_batch_of_step((uint32_t)v->step, spec->data->n, (uint32_t)v->e->head.training->batch);
     dd_permutation order;
     dd_permutation_init(&order, spec->seed, DD_DRAW_PERMUTATION, batch.epoch, spec->data->n);
+    size_t dimensions = (size_t)dimensions_of(v->e);
     for (int r = v->first; r < v->last; r++) {
-        dd_cpu_draw d = {{0, 0}, {0, 0}, 0};
+        float *x = w->x + dimensions * (size_t)r, *target = w->target + dimensions * (size_t)r;
+        int t = 0;
         if (r < v->n) {
             uint32_t point = dd_permutation_at(&order, batch.first + (uint32_t)r);
-            d = dd_cpu_draw_row(v->e->schedule, spec->seed, DD_DRAW_TRAIN, (uint32_t)v->step, (uint32_t)r,
-                                spec->data->x + 2 * (size_t)point);
+            t = dd_draw_point(v->e->schedule, spec->seed, DD_DRAW_TRAIN, (uint32_t)v->step, (uint32_t)r,
+                              (int)dimensions, spec->data->x + dimensions * point, x, target);
+        } else {
+            memset(x, 0, dimensions * sizeof *x);
+            memset(target, 0, dimensions * sizeof *target);
         }
-        w->x[2 * r] = d.x[0];
-        w->x[2 * r + 1] = d.x[1];
-        w->target_x[r] = d.target[0];
-        w->target_y[r] = d.target[1];
-        w->weight[r] = v->e->schedule->weight[d.t];
-        w->timestep[r] = d.t;
+        w->weight[r] = v->e->schedule->weight[t];
+        w->timestep[r] = t;
     }
 }
 
@@ -253,47 +264,82 @@ static void phase_embed(const step_view *v)
                            (size_t)w->distinct_max * DD_PANEL, v->scratch->distinct, first, last, &w->table);
 }
 
+/* The sum starts with the first coordinate's term (gating.h says why). */
+static float squared_distance(int dimensions, const float *a, const float *b)
+{
+    float square = (a[0] - b[0]) * (a[0] - b[0]);
+    for (int c = 1; c < dimensions; c++)
+        square += (a[c] - b[c]) * (a[c] - b[c]);
+    return square;
+}
+
 static void phase_forward(const step_view *v)
 {
     dd_cpu_workspace *w = v->w;
-    int gates = v->e->layout.model->gates;
+    dd_cpu_output out;
+    int gates = v->e->layout.model->gates, dimensions = dimensions_of(v->e);
     dd_cpu_forward(&v->e->layout, v->kernels, v->replica->state[DD_STATE_ONLINE], &w->table, v->scratch->time_row,
                    v->first, v->last, &w->activations);
     for (int r = v->first; r < v->last; r++) {
-        dd_cpu_output out = dd_cpu_output_row(&v->e->layout, &w->activations, r);
-        float dx = out.mixture[0] - w->target_x[r], dy = out.mixture[1] - w->target_y[r];
-        w->predicted_x[r] = out.mixture[0];
-        w->predicted_y[r] = out.mixture[1];
+        dd_cpu_output_row(&v->e->layout, &w->activations, r, &out);
+        for (int c = 0; c < dimensions; c++)
+            w->predicted[(size_t)c * w->stride + (size_t)r] = out.mixture[c];
         memcpy(w->gate + (size_t)(r * gates), out.weight, (size_t)gates * sizeof *w->gate);
-        w->square[r] = w->weight[r] * (dx * dx + dy * dy);
+        w->square[r] = w->weight[r] * squared_distance(dimensions, out.mixture, w->target + dimensions * r);
     }
     if (diverse_inside(v->e))
         dd_cpu_hidden_prepare(&v->e->layout, v->kernels, &w->activations, v->first, v->last, &w->hidden);
 }
 
-/* Gradient of MSE - weight * diversity at the towers' outputs. With n rows, p the predictions and d the distance:
- * d MSE / d p_i = weight_i (p_i - target_i) / n, d diversity / d p_i = 2 / n^2 sum_j d d(p_i, p_j) / d p_i. */
+/* Gradient p [D] of MSE - weight * diversity at row r's prediction. With n rows and d the distance: d MSE / d p_i =
+ * 2 weight_i (p_i - target_i) / (D n), d diversity / d p_i = 2 / n^2 sum_j d d(p_i, p_j) / d p_i. */
+static void prediction_gradient(const step_view *v, int r, float *p)
+{
+    const dd_cpu_workspace *w = v->w;
+    int dimensions = dimensions_of(v->e);
+    memset(p, 0, (size_t)dimensions * sizeof *p);
+    if (r >= v->n)
+        return;
+    double n = v->n;
+    float half_entries = (float)(.5 * dimensions * n), pull = (float)(v->diversity * 2. / (n * n));
+    for (int c = 0; c < dimensions; c++) {
+        size_t at = (size_t)c * w->stride + (size_t)r;
+        float error = w->predicted[at] - w->target[dimensions * r + c];
+        p[c] = w->weight[r] * error / half_entries - pull * w->slope[at];
+    }
+}
+
+/* The same at the towers' outputs. */
 static void output_gradient(const step_view *v, int r)
 {
-    dd_cpu_workspace *w = v->w;
+    dd_cpu_activations *a = &v->w->activations;
     const dd_cpu_layout *layout = &v->e->layout;
-    int experts = layout->model->experts;
-    float *gradient[DD_MAX_TOWERS];
-    for (int t = 0; t < layout->towers; t++)
-        gradient[t] = w->activations.gradient[t][layout->tower[t].layers - 1] + DD_PANEL * (size_t)r;
-    float p[2] = {0.f, 0.f};
-    if (r < v->n) {
-        float n = (float)v->n, pull = (float)(v->diversity * 2. / ((double)n * n));
-        p[0] = w->weight[r] * (w->predicted_x[r] - w->target_x[r]) / n - pull * w->slope_x[r];
-        p[1] = w->weight[r] * (w->predicted_y[r] - w->target_y[r]) / n - pull * w->slope_y[r];
-    }
-    dd_cpu_output out = dd_cpu_output_row(layout, &w->activations, r);
-    for (int e = 0; e < experts; e++) {
-        gradient[e][0] = out.weight[e] * p[0];
-        gradient[e][1] = out.weight[e] * p[1];
-    }
+    int experts = layout->model->experts, dimensions = layout->model->dimensions;
+    float p[DD_MAX_DIMENSIONS];
+    dd_cpu_output out;
+    prediction_gradient(v, r, p);
+    dd_cpu_output_row(layout, a, r, &out);
+    for (int e = 0; e < experts; e++)
+        for (int c = 0; c < dimensions; c++)
+            a->gradient[e][layout->tower[e].layers - 1][dd_cpu_place(a->stride, r, c)] = out.weight[e] * p[c];
     if (layout->model->gates)
-        dd_gate_gradient(layout->model->gates, out.soft, out.expert[0], p, 2, gradient[experts]);
+        dd_gate_gradient(layout->model->gates, out.soft, out.expert, p, dimensions,
+                         a->gradient[experts][layout->tower[experts].layers - 1] + DD_PANEL * (size_t)r);
+}
+
+/* Sums of distances, and their gradients, for rows [first, last) of the predictions. */
+static void output_distances(const step_view *v, int first, int last)
+{
+    dd_cpu_workspace *w = v->w;
+    const dd_training_config *t = v->e->head.training;
+    float scale = (float)t->diversity_scale;
+    int dimensions = dimensions_of(v->e);
+    if (dimensions == 2)
+        v->kernels->distances(t->diversity_distance, scale, w->predicted, w->predicted + w->stride, v->n, first, last,
+                              w->distance, w->slope, w->slope + w->stride);
+    else
+        v->kernels->distances_wide(t->diversity_distance, scale, w->predicted, w->stride, dimensions, v->n, first, last,
+                                   w->distance, w->slope);
 }
 
 static void phase_backward(const step_view *v)
@@ -305,8 +351,7 @@ static void phase_backward(const step_view *v)
         dd_cpu_hidden_gradient(&v->e->layout, v->kernels, t, v->diversity, &w->activations, v->n, v->first, v->last,
                                &w->hidden, w->distance);
     else
-        v->kernels->distances(t->diversity_distance, (float)t->diversity_scale, w->predicted_x, w->predicted_y, v->n,
-                              v->first, last, w->distance, w->slope_x, w->slope_y);
+        output_distances(v, v->first, last);
     for (int r = v->first; r < v->last; r++)
         output_gradient(v, r);
     dd_cpu_backward(&v->e->layout, v->kernels, w->transposed, inside ? w->hidden.gradient : NULL, v->first, v->last,
@@ -458,14 +503,14 @@ static void write_log(const step_view *v, dd_train_log *log, size_t place, doubl
     }
     if (v->team->rank)
         return;
-    double square = 0, distance = 0, n = v->n;
+    double square = 0, distance = 0, n = v->n, entries = dimensions_of(v->e) * n;
     for (int r = 0; r < v->n; r++) {
         square += w->square[r];
         distance += w->distance[r];
     }
-    log->mse[place] = (float)(square / (2. * n));
+    log->mse[place] = (float)(square / entries);
     log->diversity[place] = (float)(distance / (n * n));
-    log->loss[place] = (float)(square / (2. * n) - v->diversity * distance / (n * n));
+    log->loss[place] = (float)(square / entries - v->diversity * distance / (n * n));
     log->grad_norm[place] = (float)norm;
 }
 

@@ -1,8 +1,12 @@
 /* Vectors of LANES floats in GCC's and Clang's vector extension, and the functions the networks need,
- * each within about 2 ulp (absolute 2e-7 where a result passes through zero). Included by kernels.c.
+ * each within about 2 ulp (absolute 2e-7 where a result passes through zero). Included after
+ * instruction_set.h.
  */
 #ifndef DD_CPU_VECTOR_MATH_H
 #define DD_CPU_VECTOR_MATH_H
+
+#include <math.h>
+#include <stdint.h>
 
 typedef float vf __attribute__((vector_size(4 * LANES)));
 typedef float vf_unaligned __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
@@ -206,6 +210,36 @@ INLINE vf derivative(dd_activation activation, vf x)
         break;
     }
     return where_positive(x, broadcast(1.f));
+}
+
+/* d(p, q) from the squared length |p - q|^2; its gradient at p is slope * (p - q). inverse = 1 / scale^2. */
+INLINE vf square_distance(const dd_diversity_kind kind, float inverse, vf square, vf *slope)
+{
+    vf distance;
+    if (kind == DD_DIVERSITY_SQUARED) {
+        *slope = broadcast(2.f);
+        return square;
+    }
+    if (kind == DD_DIVERSITY_RBF) {
+        vf kernel = exp_vector(square * (-.5f * inverse));
+        *slope = kernel * inverse;
+        return 1.f - kernel;
+    }
+    if (kind == DD_DIVERSITY_LOG) {
+        *slope = 2.f * inverse / (1.f + square * inverse);
+        return log1p_lanes(square * inverse);
+    }
+    distance = root(square);
+    *slope = where_positive(square, 1.f / distance);
+    return distance;
+}
+
+INLINE float lane_sum(const float lane[DD_PANEL])
+{
+    float total = 0.f;
+    for (int l = 0; l < DD_PANEL; l++)
+        total += lane[l];
+    return total;
 }
 
 #endif

@@ -8,11 +8,12 @@ import h5py
 import numpy as np
 import pytest
 from datasets import points
-from small_job import CONFIG, PROGRAM, SOURCE, command, run
+from small_job import CONFIG, PROGRAM, SOURCE, command, run, sanitized
 
 sys.path.insert(0, os.path.join(SOURCE, "python"))
 from runs import Result  # noqa: E402
 
+FULL_SIZE = pytest.mark.skipif(sanitized(), reason="a minute under the sanitizers; other tests run the same code with fewer points")
 SMALL = ["--set", "evaluation.samples=300", "data.points=2000", "diffusion.timesteps=20"]
 
 
@@ -31,6 +32,7 @@ def kl_line(text):
 
 # One draw there and here, each with a standard deviation of .003 to .018 (results/oracle.md). The training set here is
 # another draw, which moves dino by .017.
+@FULL_SIZE
 @pytest.mark.parametrize("dataset, settings, known, within", [
     ("line", [], 0.16, 0.02),
     ("dino", [], -0.068, 0.035),
@@ -43,6 +45,7 @@ def test_known_values(dataset, settings, known, within):
     assert abs(kl_line(call("oracle", "--dataset", dataset, "--draws", 1, *sets)) - known) < within
 
 
+@FULL_SIZE
 @pytest.mark.parametrize("dataset, known", [("line", 0.015), ("moons", -0.034), ("circle", 0.025)])
 def test_known_floor(dataset, known):
     assert abs(kl_line(call("floor", "--dataset", dataset, "--draws", 1)) - known) < 0.015

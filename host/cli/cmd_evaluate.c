@@ -210,9 +210,9 @@ static dd_status prepare_target(const dd_loaded *s, const output *out)
 
 static void take_samples(const dd_loaded *s, dd_samples *samples, float **gate, dd_arena *arena)
 {
-    size_t n = (size_t)s->header.config.evaluation.samples;
-    DD_TAKE(arena, samples->x, 2 * n);
-    DD_TAKE(arena, samples->initial_noise, 2 * n);
+    size_t n = (size_t)s->header.config.evaluation.samples, dimensions = (size_t)s->model.dimensions;
+    DD_TAKE(arena, samples->x, dimensions * n);
+    DD_TAKE(arena, samples->initial_noise, dimensions * n);
     DD_TAKE(arena, *gate, (size_t)s->model.gates * n);
 }
 

@@ -29,7 +29,7 @@ static dd_status draw(const dd_draws *d, const void *user, uint64_t seed, uint32
     (void)user;
     (void)initial_noise;
     DD_TRY(dd_points_open(d->dataset, n, seed, DD_STREAM_FLOOR, &fresh));
-    memcpy(x, fresh.x, 2 * (size_t)n * sizeof *x);
+    memcpy(x, fresh.x, (size_t)fresh.columns.count * n * sizeof *x);
     dd_points_free(&fresh);
     return DD_OK;
 }

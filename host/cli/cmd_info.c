@@ -36,11 +36,12 @@ const dd_command dd_command_info = {
                 "    dualdiff info dino\n",
     .run = dd_cmd_info};
 
-static dd_status print_network(const dd_config *c)
+/* The network for points of so many dimensions. */
+static dd_status print_network(const dd_config *c, int dimensions)
 {
     dd_model m;
     dd_schedule s;
-    DD_TRY(dd_model_create(&c->model, 2, &m));
+    DD_TRY(dd_model_create(&c->model, dimensions, &m));
     DD_TRY(dd_schedule_create(c, &s));
     for (int t = 0; t < m.towers; t++) {
         size_t parameters = 0;
@@ -142,7 +143,7 @@ static dd_status print_file(const char *path, dd_header *h)
         putchar('\n');
     } else {
         printf(", %d network%s together\n\n", h->replicas, h->replicas == 1 ? "" : "s");
-        status = print_network(&h->config);
+        status = print_network(&h->config, h->columns.count);
     }
     if (h->kind == DD_FILE_RESULT)
         print_metrics(path);
@@ -177,11 +178,12 @@ static dd_status print_dataset(const dd_generator_info *g)
     else
         printf("%-10s none to count: its points fill an area or lie along curves\n", "modes");
     DD_TRY(dd_points_open(g->name, POINTS, 0, DD_STREAM_TRAIN, &points));
-    for (int axis = 0; axis < 2; axis++) {
+    int dimensions = points.columns.count;
+    for (int axis = 0; axis < dimensions; axis++) {
         float least = points.x[axis], most = points.x[axis];
         for (int i = 0; i < POINTS; i++) {
-            least = fminf(least, points.x[2 * i + axis]);
-            most = fmaxf(most, points.x[2 * i + axis]);
+            least = fminf(least, points.x[dimensions * i + axis]);
+            most = fmaxf(most, points.x[dimensions * i + axis]);
         }
         printf("x%d         from %.2f to %.2f (of %d points)\n", axis + 1, least, most, POINTS);
     }
@@ -250,7 +252,7 @@ dd_status dd_cmd_info(int argc, char **argv)
         config = header.config;
     } else {
         DD_CHECK(open_config(path, &config));
-        DD_CHECK(print_network(&config));
+        DD_CHECK(print_network(&config, 2));
         putchar('\n');
     }
     status = print_config(&config);

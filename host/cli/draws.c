@@ -156,7 +156,7 @@ static dd_status print_metrics(const dd_draws *d, const dd_draw_source *source, 
 static dd_status one_draw(const dd_draws *d, const dd_draw_source *source, uint64_t seed, float *x, dd_metrics *metrics)
 {
     uint32_t n = (uint32_t)d->config.evaluation.samples;
-    float *noise = x + 2 * (size_t)n;
+    float *noise = x + (size_t)d->points.columns.count * n;
     double began = dd_now();
     DD_TRY(source->draw(d, source->user, seed, n, x, noise));
     double seconds = dd_now() - began;
@@ -180,7 +180,7 @@ dd_status dd_draws_run(const dd_draws *d, const dd_draw_source *source)
     size_t n = (size_t)d->config.evaluation.samples;
     DD_TRY(check_all_stored(d, source));
     dd_metrics *metrics = malloc((size_t)d->draws * sizeof *metrics);
-    float *x = malloc(4 * n * sizeof *x);
+    float *x = malloc(2 * (size_t)d->points.columns.count * n * sizeof *x);
     dd_status status = metrics && x ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %d draws", d->draws);
     for (int i = 0; i < d->draws && !status; i++) {
         dd_progress_part(d->view, i, d->draws);

@@ -18,13 +18,14 @@
 /* What an ensemble's measurement fills, [count][...]. */
 typedef struct measurement {
     int count;
+    size_t dimensions; /* of the points, D */
     const dd_points **training;
     const dd_points **fresh; /* held-out points; for a user's file the training points */
     dd_points *heldout;      /* one set per generator that is used */
     double *eval_loss, *heldout_loss;
     uint64_t *seed;
     dd_samples samples;
-    float *start;        /* [count][n][2] the same as samples.start; NULL: from noise */
+    float *start;        /* [count][n][D] the same as samples.start; NULL: from noise */
     float *final_gate;   /* [count][n][gates]; NULL without a gate */
     float *online, *ema; /* [parameters] of one replica */
     double inference_time;
@@ -39,26 +40,26 @@ static void measurement_free(measurement *m)
     free(m->memory);
 }
 
-static void take_arrays(const dd_plan *plan, measurement *m, dd_arena *arena)
+static void take_arrays(const dd_plan *plan, const dd_model *model, measurement *m, dd_arena *arena)
 {
     const dd_config *c = plan->job->config;
-    size_t runs = (size_t)m->count, points = runs * (size_t)c->evaluation.samples, gates = (size_t)plan->model.gates;
+    size_t runs = (size_t)m->count, points = runs * (size_t)c->evaluation.samples, gates = (size_t)model->gates;
     DD_TAKE(arena, m->training, runs);
     DD_TAKE(arena, m->fresh, runs);
     DD_TAKE(arena, m->heldout, runs);
     DD_TAKE(arena, m->eval_loss, runs);
     DD_TAKE(arena, m->heldout_loss, runs);
     DD_TAKE(arena, m->seed, runs);
-    DD_TAKE(arena, m->samples.x, 2 * points);
-    DD_TAKE(arena, m->samples.initial_noise, 2 * points);
+    DD_TAKE(arena, m->samples.x, m->dimensions * points);
+    DD_TAKE(arena, m->samples.initial_noise, m->dimensions * points);
     if (c->sampling.start == DD_START_DATA)
-        m->samples.start = DD_TAKE(arena, m->start, 2 * points);
+        m->samples.start = DD_TAKE(arena, m->start, m->dimensions * points);
     if (gates) {
         DD_TAKE(arena, m->samples.gate, points * (size_t)plan->schedule.steps * gates);
         DD_TAKE(arena, m->final_gate, points * gates);
     }
-    DD_TAKE(arena, m->online, plan->model.parameters);
-    DD_TAKE(arena, m->ema, plan->model.parameters);
+    DD_TAKE(arena, m->online, model->parameters);
+    DD_TAKE(arena, m->ema, model->parameters);
     DD_TAKE(arena, m->metrics, runs);
 }
 
@@ -80,17 +81,17 @@ static dd_status measurement_create(const dd_plan *plan, const dd_work *work, in
 {
     uint32_t n = (uint32_t)plan->job->config->evaluation.samples;
     dd_arena arena = {0};
-    *m = (measurement){.count = count};
-    take_arrays(plan, m, &arena);
+    *m = (measurement){.count = count, .dimensions = (size_t)work->points->columns.count};
+    take_arrays(plan, work->model, m, &arena);
     m->memory = dd_arena_allocate(&arena);
     if (!m->memory)
         return dd_fail(DD_ERR_MEMORY, "out of memory for the samples of %d replicas; lower evaluation.samples", count);
-    take_arrays(plan, m, &arena);
+    take_arrays(plan, work->model, m, &arena);
     for (int i = 0; i < count; i++) {
         m->seed[i] = work[i].run.seed;
         m->training[i] = m->fresh[i] = work[i].points;
         if (m->start)
-            dd_draw_start(&plan->schedule, m->training[i], m->seed[i], n, m->start + 2 * (size_t)n * (size_t)i);
+            dd_draw_start(&plan->schedule, m->training[i], m->seed[i], n, m->start + m->dimensions * n * (size_t)i);
         if (m->training[i]->generated)
             DD_TRY(open_heldout(plan, &work[i], i, m));
     }
@@ -118,7 +119,7 @@ static dd_status measure_ensemble(const dd_plan *plan, dd_ensemble *e, measureme
 static bool all_finite(const measurement *m, int i, size_t n)
 {
     return isfinite(m->eval_loss[i]) && isfinite(m->heldout_loss[i]) &&
-           dd_all_finite(m->samples.x + 2 * n * (size_t)i, 2 * n);
+           dd_all_finite(m->samples.x + m->dimensions * n * (size_t)i, m->dimensions * n);
 }
 
 void dd_note_failure(const dd_plan *plan, dd_status status)
@@ -158,12 +159,12 @@ static void tell_result(const dd_plan *plan, const measurement *m, const dd_work
 static dd_status make_result(const dd_plan *plan, dd_ensemble *e, const measurement *m, const dd_work *w, int i,
                              dd_result *result)
 {
-    size_t n = (size_t)plan->job->config->evaluation.samples, at = (size_t)i * n, gates = (size_t)plan->model.gates;
+    size_t n = (size_t)plan->job->config->evaluation.samples, at = (size_t)i * n, gates = (size_t)w->model->gates;
     *result = (dd_result){
         .metrics = m->metrics[i],
         .samples = (uint32_t)n,
-        .x = m->samples.x + 2 * at,
-        .initial_noise = m->samples.initial_noise + 2 * at,
+        .x = m->samples.x + m->dimensions * at,
+        .initial_noise = m->samples.initial_noise + m->dimensions * at,
         .sampling = &plan->schedule,
         .gate = m->final_gate ? m->final_gate + at * gates : NULL,
         .sample_gate = m->samples.gate ? m->samples.gate + at * gates * (size_t)plan->schedule.steps : NULL,
@@ -184,7 +185,7 @@ static dd_status write_run(const dd_plan *plan, dd_ensemble *e, const measuremen
     dd_result result;
     DD_TRY(make_result(plan, e, m, w, i, &result));
     DD_TRY(dd_lock_check(w->lock)); /* measuring may have taken a long time */
-    DD_TRY(dd_result_write(w->result, &w->run, &plan->model, &result));
+    DD_TRY(dd_result_write(w->result, &w->run, w->model, &result));
     plan->outcome->written++;
     if (!plan->job->config->training.keep_checkpoint)
         dd_remove_checkpoints(plan->job, w);
@@ -219,8 +220,9 @@ static dd_status finish_some(const dd_plan *plan, dd_ensemble *e, measurement *m
         ++*first;
         return DD_OK;
     }
-    dd_status status = dd_metrics_of_samples(pool, good, m->training + begin, m->samples.x + 2 * n * (size_t)begin,
-                                             (uint32_t)n, evaluation, m->metrics + begin, &measured);
+    const float *x = m->samples.x + m->dimensions * n * (size_t)begin;
+    dd_status status = dd_metrics_of_samples(pool, good, m->training + begin, x, (uint32_t)n, evaluation,
+                                             m->metrics + begin, &measured);
     if (status == DD_STOPPED)
         return status;
     if (status)

@@ -165,6 +165,7 @@ static dd_status set_up_work(dd_plan *plan, int dataset, uint64_t seed, dd_work 
         .run = dd_run_of(job->config, job->config_name, points, seed, plan->backend),
         .source = job->dataset[dataset],
         .points = points,
+        .model = &plan->model[dataset],
         .result = dd_run_path(job->out, job->config_name, points->name, seed, ".h5"),
         .checkpoint = dd_run_path(job->out, job->config_name, points->name, seed, ".checkpoint"),
     };
@@ -184,7 +185,7 @@ static dd_status set_up_work(dd_plan *plan, int dataset, uint64_t seed, dd_work 
 static void warn_of_scale(const dd_job *job, const dd_points *points)
 {
     double largest = 0;
-    for (size_t i = 0; i < 2 * (size_t)points->n; i++)
+    for (size_t i = 0; i < (size_t)points->columns.count * points->n; i++)
         largest = fmax(largest, fabs((double)points->x[i]));
     if (largest > 20 || largest < .2)
         dd_tell(job,
@@ -279,11 +280,19 @@ static int common_step(const dd_plan *plan)
     return best;
 }
 
+static int dimensions_of(const dd_work *w)
+{
+    return w->points->columns.count;
+}
+
+/* The networks of an ensemble have one shape, so points of different dimensions train apart. */
 static int by_start(const void *a, const void *b)
 {
     const dd_work *p = a, *q = b;
     if (p->finished != q->finished)
         return q->finished - p->finished;
+    if (dimensions_of(p) != dimensions_of(q))
+        return dimensions_of(p) - dimensions_of(q);
     if (p->start != q->start)
         return p->start < q->start ? -1 : 1;
     int names = strcmp(p->run.dataset, q->run.dataset);
@@ -306,7 +315,8 @@ static dd_status group(dd_plan *plan)
     for (int i = plan->unfinished; i < plan->works; i++) {
         if (common >= 0)
             plan->work[i].start = common;
-        if (i + 1 == plan->works || (common < 0 && plan->work[i].start != plan->work[i + 1].start))
+        if (i + 1 == plan->works || (common < 0 && plan->work[i].start != plan->work[i + 1].start) ||
+            dimensions_of(&plan->work[i]) != dimensions_of(&plan->work[i + 1]))
             plan->ensemble_end[plan->ensembles++] = i + 1;
     }
     return DD_OK;
@@ -332,13 +342,15 @@ dd_status dd_plan_create(dd_backend *backend, const dd_job *job, dd_plan *plan)
 {
     *plan = (dd_plan){.job = job, .backend = backend};
     DD_TRY(allow_files(job->datasets * job->seeds));
-    DD_TRY(dd_model_create(&job->config->model, 2, &plan->model));
     DD_TRY(dd_schedule_create(job->config, &plan->schedule));
     plan->points = calloc((size_t)job->datasets, sizeof *plan->points);
     plan->work = calloc((size_t)job->datasets * (size_t)job->seeds, sizeof *plan->work);
-    if (!plan->points || !plan->work)
+    plan->model = calloc((size_t)job->datasets, sizeof *plan->model);
+    if (!plan->points || !plan->work || !plan->model)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     DD_TRY(open_datasets(plan));
+    for (int d = 0; d < job->datasets; d++)
+        DD_TRY(dd_model_create(&job->config->model, plan->points[d].columns.count, &plan->model[d]));
     for (int d = 0; d < job->datasets; d++)
         for (int s = 0; s < job->seeds; s++)
             DD_TRY(set_up_work(plan, d, job->seed[s], &plan->work[plan->works++]));
@@ -355,6 +367,7 @@ void dd_plan_free(dd_plan *plan)
     for (int d = 0; d < plan->job->datasets && plan->points; d++)
         dd_points_free(&plan->points[d]);
     free(plan->points);
+    free(plan->model);
     free(plan->work);
     free(plan->ensemble_end);
     dd_schedule_free(&plan->schedule);

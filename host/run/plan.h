@@ -14,6 +14,7 @@ typedef struct dd_work {
     dd_run run;
     const char *source;        /* dataset as the user gave it */
     const dd_points *points;   /* training set */
+    const dd_model *model;     /* for points of its dimensions */
     char *result, *checkpoint; /* paths */
     dd_lock *lock;
     bool finished;
@@ -35,9 +36,9 @@ typedef struct dd_outcome {
 typedef struct dd_plan {
     const dd_job *job;
     dd_backend *backend;
-    dd_model model;
     dd_schedule schedule;
     dd_points *points; /* [job.datasets] */
+    dd_model *model;   /* [job.datasets] */
     int works;
     dd_work *work; /* sorted so that the works of an ensemble follow each other */
     int ensembles;

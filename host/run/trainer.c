@@ -38,17 +38,18 @@ static dd_status create_ensemble(session *s)
     const dd_plan *plan = s->plan;
     const dd_training_config *t = &plan->job->config->training;
     dd_replica *replica = calloc((size_t)s->count, sizeof *replica);
-    s->memory = malloc(DD_STATE_PARTS * plan->model.parameters * sizeof *s->memory);
+    size_t parameters = s->work->model->parameters;
+    s->memory = malloc(DD_STATE_PARTS * parameters * sizeof *s->memory);
     if (!replica || !s->memory) {
         free(replica);
         return dd_fail(DD_ERR_MEMORY, "out of memory for %d replicas", s->count);
     }
     for (int part = 0; part < DD_STATE_PARTS; part++)
-        s->state[part] = s->memory + (size_t)part * plan->model.parameters;
+        s->state[part] = s->memory + (size_t)part * parameters;
     for (int i = 0; i < s->count; i++)
         replica[i] = dd_replica_of(t, s->work[i].run.seed, s->work[i].points);
     dd_ensemble_spec spec = {
-        .model = &plan->model, .schedule = &plan->schedule, .training = t, .replicas = s->count, .replica = replica};
+        .model = s->work->model, .schedule = &plan->schedule, .training = t, .replicas = s->count, .replica = replica};
     dd_status status = dd_ensemble_create(plan->backend, &spec, &s->ensemble);
     free(replica);
     return status;
@@ -89,12 +90,12 @@ static dd_status restore(session *s)
         dd_work *w = &s->work[i];
         w->run.replicas = s->count;
         if (s->step) {
-            DD_TRY(dd_checkpoint_read(w->checkpoint, &s->plan->model, s->step, &w->training_time, s->state));
+            DD_TRY(dd_checkpoint_read(w->checkpoint, w->model, s->step, &w->training_time, s->state));
             for (int part = 0; part < DD_STATE_PARTS; part++)
                 DD_TRY(dd_ensemble_set(s->ensemble, i, (dd_state_part)part, s->state[part]));
         }
         DD_TRY(settle_checkpoint(s, w));
-        DD_TRY(dd_log_create(w->result, &w->run, &s->plan->model, s->step, &w->log));
+        DD_TRY(dd_log_create(w->result, &w->run, w->model, s->step, &w->log));
         tell_lost(s->plan->job, w, s->step);
     }
     return DD_OK;
@@ -210,7 +211,7 @@ static dd_status checkpoint(session *s)
         DD_TRY(dd_log_sync(w->log));
         for (int part = 0; part < DD_STATE_PARTS; part++)
             DD_TRY(dd_ensemble_get(s->ensemble, i, (dd_state_part)part, s->state[part]));
-        DD_TRY(dd_checkpoint_write(w->checkpoint, &w->run, &s->plan->model, s->step, w->training_time,
+        DD_TRY(dd_checkpoint_write(w->checkpoint, &w->run, w->model, s->step, w->training_time,
                                    (const float *const *)s->state));
     }
     s->since = time;

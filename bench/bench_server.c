@@ -98,7 +98,7 @@ static double evaluate(server *s, uint32_t n)
     for (int i = 0; i < s->replicas; i++)
         points[i] = &first;
     double began = dd_now();
-    need(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_EVALUATE, points, loss));
+    need(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_EVALUATE, points, loss, NULL));
     double elapsed = dd_now() - began;
     free(points);
     free(loss);

@@ -164,7 +164,7 @@ DD_CHECKED dd_status dd_cuda_log_copy(dd_ensemble *ensemble, int slot, int steps
 /* ---- evaluate.cu, sample.cu, predict.cu ---- */
 
 DD_CHECKED dd_status dd_cuda_evaluate(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose,
-                                      const dd_points *const *points, double *loss);
+                                      const dd_points *const *points, double *loss, float *const *square);
 DD_CHECKED dd_status dd_cuda_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n,
                                     dd_samples *samples);
 DD_CHECKED dd_status dd_cuda_predict(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,

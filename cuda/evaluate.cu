@@ -76,8 +76,7 @@ static dd_status place_points(dd_ensemble *e, const dd_points *const *points, dd
             continue;
         }
         size_t count = 2 * (size_t)points[r]->n;
-        DD_CUDA(
-            cudaMemcpyAsync(next, points[r]->x, count * sizeof(float), cudaMemcpyHostToDevice, e->context->stream));
+        DD_CUDA(cudaMemcpyAsync(next, points[r]->x, count * sizeof(float), cudaMemcpyHostToDevice, e->context->stream));
         table[r].x = next;
         next += count;
     }
@@ -125,8 +124,22 @@ static dd_status read_losses(const dd_ensemble *e, const dd_points *const *point
     return DD_OK;
 }
 
+/* Copy the squared errors of a chunk, the rows from `first` on, to the host. */
+static dd_status read_squares(const dd_ensemble *e, const dd_points *const *points, uint32_t first,
+                              float *const *square)
+{
+    uint32_t most = (uint32_t)e->chunks.rows;
+    for (int r = 0; r < e->replicas; r++) {
+        uint32_t n = points[r]->n, rest = n > first ? n - first : 0, rows = rest < most ? rest : most;
+        if (rows)
+            DD_CUDA(cudaMemcpyAsync(square[r] + first, e->chunks.square + (size_t)r * most, rows * sizeof(float),
+                                    cudaMemcpyDeviceToHost, e->context->stream));
+    }
+    return DD_OK;
+}
+
 static dd_status pass(dd_ensemble *e, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
-                      double *loss)
+                      double *loss, float *const *square)
 {
     const dd_cuda_workspace *w = &e->chunks;
     cudaStream_t stream = e->context->stream;
@@ -141,19 +154,21 @@ static dd_status pass(dd_ensemble *e, dd_state_part part, dd_purpose purpose, co
         DD_TRY(dd_cuda_forward(e, w, e->state[part], true));
         DD_TRY(dd_cuda_launch_losses(e->replicas, w->rows, g.batch, e->points_evaluated, e->counter, w->square,
                                      e->losses, stream));
+        if (square)
+            DD_TRY(read_squares(e, points, first, square));
     }
     return read_losses(e, points, loss);
 }
 
 extern "C" dd_status dd_cuda_evaluate(dd_ensemble *e, dd_state_part part, dd_purpose purpose,
-                                      const dd_points *const *points, double *loss)
+                                      const dd_points *const *points, double *loss, float *const *square)
 {
     dd_cuda_points *table = (dd_cuda_points *)calloc((size_t)e->replicas, sizeof *table);
     if (!table)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %d replicas", e->replicas);
     dd_status status = place_points(e, points, table);
     if (!status)
-        status = pass(e, part, purpose, points, loss);
+        status = pass(e, part, purpose, points, loss, square);
     cudaStreamSynchronize(e->context->stream);
     free(table);
     return status;

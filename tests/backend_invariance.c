@@ -99,7 +99,7 @@ static outcome run(const small_run *s, const char *backend_name, int threads, co
         points[r] = &s->points[number[r] % SMALL_DATASETS];
         seed[r] = 7 + (uint64_t)number[r];
     }
-    CHECK_OK(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, points, loss));
+    CHECK_OK(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, points, loss, NULL));
     o.eval_loss = loss[which];
     size_t count = (size_t)replicas, at = (size_t)which;
     float *x = malloc(2 * count * SAMPLES * sizeof *x), *gate = malloc(count * o.sample_gates * sizeof *gate);
@@ -188,7 +188,7 @@ static void check_refusals(const small_run *s, const char *name)
     CHECK_OK(dd_backend_open(name, 1, &backend));
     CHECK(dd_ensemble_create(backend, &unfit, &e) == DD_ERR_INTERNAL && !e, "trained on points that do not fit");
     CHECK_OK(dd_ensemble_create(backend, &spec, &e));
-    CHECK(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, (const dd_points *const[]){&wide}, &loss) ==
+    CHECK(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, (const dd_points *const[]){&wide}, &loss, NULL) ==
               DD_ERR_INTERNAL,
           "evaluated on points that do not fit");
     dd_ensemble_destroy(e);

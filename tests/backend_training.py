@@ -112,6 +112,8 @@ def check_training(config, seed, got, losses, parameters, moments):
     check_gradient(trainer, got["last_gradient"], rows)
     assert distance(got["eval_loss"], trainer.evaluate(trainer.parameters, ref.EVALUATE, got["points"])) < 1e-5
     assert distance(got["heldout_loss"], trainer.evaluate(trainer.ema, ref.HELDOUT, got["points"])) < 1e-5
+    squares = np.concatenate(list(trainer.squared_errors(trainer.ema, ref.HELDOUT, got["points"])))
+    assert distance(got["heldout_squares"], squares) < 1e-5
     t = trainer.schedule.T // 2
     prediction, saved = model.forward(trainer.ema, got["initial_noise"], np.full(len(got["initial_noise"]), t))
     assert distance(got["predicted"], prediction) < 1e-5

@@ -129,6 +129,9 @@ int main(int argc, char **argv)
     float *sample_gate = G ? malloc(R * T * N * G * sizeof *sample_gate) : NULL;
     float *gate = G ? malloc(R * N * G * sizeof *gate) : NULL, *expert = malloc(R * N * K * D * sizeof *expert);
     double loss[MOST], heldout[MOST];
+    float *squares[MOST];
+    for (int r = 0; r < replicas; r++)
+        squares[r] = malloc(points[r].n * sizeof(float));
 
     hid_t file = H5Fcreate(argv[3], H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), group[MOST];
     for (int r = 0; r < replicas; r++) {
@@ -144,8 +147,8 @@ int main(int argc, char **argv)
     need(dd_ensemble_train(e, 0, steps, log));
     need(dd_ensemble_wait(e));
     need(dd_ensemble_gradient(e, steps, last));
-    need(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, passes, loss));
-    need(dd_ensemble_evaluate(e, DD_STATE_EMA, DD_DRAW_HELDOUT, passes, heldout));
+    need(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, passes, loss, NULL));
+    need(dd_ensemble_evaluate(e, DD_STATE_EMA, DD_DRAW_HELDOUT, passes, heldout, squares));
     need(dd_ensemble_sample(e, DD_STATE_EMA, seed, n,
                             &(dd_samples){.start = c.sampling.start == DD_START_DATA ? given : NULL,
                                           .x = x,
@@ -168,6 +171,8 @@ int main(int argc, char **argv)
         put_floats(group[r], "grad_norm", 1, S, 0, log->grad_norm + at * S);
         put(group[r], "eval_loss", H5T_NATIVE_DOUBLE, 1, 1, 0, 0, &loss[r]);
         put(group[r], "heldout_loss", H5T_NATIVE_DOUBLE, 1, 1, 0, 0, &heldout[r]);
+        put_floats(group[r], "heldout_squares", 1, points[r].n, 0, squares[r]);
+        free(squares[r]);
         put_floats(group[r], "x", 2, N, D, x + at * N * D);
         put_floats(group[r], "initial_noise", 2, N, D, start + at * N * D);
         put_floats(group[r], "predicted", 2, N, D, mixture + at * N * D);

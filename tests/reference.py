@@ -420,15 +420,18 @@ class Trainer:
             for name, value in self.parameters.items():
                 self.ema[name] += (1 - decay) * (value - self.ema[name])
 
-    def evaluate(self, parameters, purpose, points):
-        """Mean squared error of the predicted noise: unweighted mean over the batches of one pass through the points."""
-        means = []
+    def squared_errors(self, parameters, purpose, points):
+        """Of the predicted noise, summed over the coordinates, in the batches of one pass through the points."""
         for number, first in enumerate(range(0, len(points), self.t["batch"])):
             x, t, target = self.draw(purpose, EVAL_ORDER, number, 0, first, points)
             prediction, _ = self.model.forward(parameters, x, t)
             noise = self.schedule.pair(x, target, t)[1]
-            means.append(((self.schedule.pair(x, prediction, t)[1] - noise) ** 2).mean())
-        return float(np.mean(means))
+            yield ((self.schedule.pair(x, prediction, t)[1] - noise) ** 2).sum(axis=1)
+
+    def evaluate(self, parameters, purpose, points):
+        """Mean squared error of the predicted noise: the unweighted mean of the batches' means."""
+        squares = self.squared_errors(parameters, purpose, points)
+        return float(np.mean([batch.mean() / points.shape[1] for batch in squares]))
 
 
 def start_from_data(schedule, points, seed, n):

@@ -145,9 +145,11 @@ DD_CHECKED dd_status dd_ensemble_gradient(dd_ensemble *ensemble, int step, float
 
 /* Mean squared error of the predicted noise (for x_0 or v: of the noise that the prediction implies) over one pass
  * through points[r], shuffled by DD_DRAW_EVAL_ORDER, with the noise and timesteps of `purpose` (DD_DRAW_EVALUATE or
- * DD_DRAW_HELDOUT): the unweighted mean of the batches' means, loss [R]. part: DD_STATE_ONLINE or DD_STATE_EMA. */
+ * DD_DRAW_HELDOUT): the unweighted mean of the batches' means, loss [R]. part: DD_STATE_ONLINE or DD_STATE_EMA.
+ * square: NULL, or square[r] [points[r]->n] becomes each row's squared error, summed over the coordinates, in the order
+ * of the pass. */
 DD_CHECKED dd_status dd_ensemble_evaluate(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose,
-                                          const dd_points *const *points, double *loss);
+                                          const dd_points *const *points, double *loss, float *const *square);
 
 /* Sample in the S steps of the schedule from `start` or, if that is NULL, from x_T ~ N(0, I). The normals of sample i
  * at timestep t come from DD_DRAW_SAMPLE (step t, index i); those of x_T from t = T. seed [R]. Each output may be

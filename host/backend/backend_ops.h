@@ -35,7 +35,7 @@ typedef struct dd_backend_ops {
     dd_status (*wait)(dd_ensemble *ensemble);
     dd_status (*gradient)(dd_ensemble *ensemble, int step, float *gradient);
     dd_status (*evaluate)(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
-                          double *loss);
+                          double *loss, float *const *square);
     dd_status (*sample)(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n,
                         dd_samples *samples);
     dd_status (*predict)(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,

@@ -135,12 +135,12 @@ dd_status dd_ensemble_gradient(dd_ensemble *ensemble, int step, float *gradient)
 }
 
 dd_status dd_ensemble_evaluate(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose,
-                               const dd_points *const *points, double *loss)
+                               const dd_points *const *points, double *loss, float *const *square)
 {
     const dd_ensemble_head *head = head_of(ensemble);
     for (int r = 0; r < head->replicas; r++)
         DD_TRY(check_points(head->model, points[r]));
-    return head->ops->evaluate(ensemble, part, purpose, points, loss);
+    return head->ops->evaluate(ensemble, part, purpose, points, loss, square);
 }
 
 dd_status dd_ensemble_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n,

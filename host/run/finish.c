@@ -103,9 +103,9 @@ static dd_status measure_ensemble(const dd_plan *plan, dd_ensemble *e, measureme
     uint32_t n = (uint32_t)plan->job->config->evaluation.samples;
     dd_pool *pool = dd_backend_pool(plan->backend);
     dd_pool_phase(pool, "evaluating the loss");
-    DD_TRY(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, m->training, m->eval_loss));
+    DD_TRY(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, m->training, m->eval_loss, NULL));
     dd_pool_phase(pool, "evaluating the held-out loss");
-    DD_TRY(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_HELDOUT, m->fresh, m->heldout_loss));
+    DD_TRY(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_HELDOUT, m->fresh, m->heldout_loss, NULL));
     dd_pool_phase(pool, "sampling");
     double began = dd_now();
     DD_TRY(dd_ensemble_sample(e, DD_STATE_EMA, m->seed, n, &m->samples));

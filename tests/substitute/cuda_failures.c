@@ -34,7 +34,7 @@ static int work(const small_run *s, dd_ensemble *e, dd_train_log *log)
             status = dd_ensemble_set(e, 0, (dd_state_part)part, values);
     }
     if (!status)
-        status = dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, points, loss);
+        status = dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, points, loss, NULL);
     if (!status)
         status = dd_ensemble_sample(e, DD_STATE_EMA, seed, SAMPLES, &(dd_samples){.x = x});
     if (!status)

@@ -82,7 +82,7 @@ static outcome run(const small_run *s, const char *name)
             TRY(dd_ensemble_get(e, r, (dd_state_part)part, o.state[part] + (size_t)r * p));
     }
     const dd_points *points[REPLICAS] = {&s->points[1], &s->points[2]};
-    TRY(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, points, o.eval_loss));
+    TRY(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, points, o.eval_loss, NULL));
     o.expert = numbers(REPLICAS * SAMPLES * 2 * EXPERTS);
     TRY(dd_ensemble_sample(e, DD_STATE_EMA, seed, SAMPLES, &(dd_samples){.x = o.x}));
     TRY(dd_ensemble_predict(e, DD_STATE_EMA, o.x, SAMPLES, 3, &(dd_prediction){.expert = o.expert}));

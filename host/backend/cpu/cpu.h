@@ -156,7 +156,7 @@ DD_CHECKED dd_status dd_cpu_train(dd_ensemble *ensemble, int first_step, int ste
 DD_CHECKED dd_status dd_cpu_gradient(dd_ensemble *ensemble, int step, float *gradient);
 void dd_cpu_train_free(dd_ensemble *ensemble);
 DD_CHECKED dd_status dd_cpu_evaluate(dd_ensemble *ensemble, dd_state_part part, dd_purpose purpose,
-                                     const dd_points *const *points, double *loss);
+                                     const dd_points *const *points, double *loss, float *const *square);
 DD_CHECKED dd_status dd_cpu_sample(dd_ensemble *ensemble, dd_state_part part, const uint64_t *seed, uint32_t n,
                                    dd_samples *samples);
 DD_CHECKED dd_status dd_cpu_predict(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,

@@ -42,6 +42,7 @@ typedef struct pass {
     dd_purpose purpose;
     const dd_points *points;
     double *batch_loss; /* [batches] */
+    float *square;      /* [points->n] each row's squared error, in the order of the pass; NULL: not wanted */
     /* sampling and prediction: outputs at this replica, each may be NULL */
     float *x_out, *initial_noise, *gate;
     const float *x_in; /* NULL: samples start from noise */
@@ -145,18 +146,23 @@ static void draw_chunk(const pass *p, lane *l, const dd_permutation *order, int 
     }
 }
 
-/* Add the squared errors of the noise that the lane's first `count` predictions imply. */
-static void add_squares(const pass *p, const lane *l, int count, double *square)
+/* Add the squared errors of the noise that the lane's first `count` predictions imply; they are the rows of the pass
+ * from `first` on. */
+static void add_squares(const pass *p, const lane *l, size_t first, int count, double *square)
 {
     dd_cpu_output out;
     for (int i = 0; i < count; i++) {
         const float *target = l->target + p->dimensions * (size_t)i;
         float scale = p->e->schedule->noise_error[l->t[i]];
+        double own = 0.;
         dd_cpu_output_row(&p->e->layout, &l->activations, i, &out);
         for (size_t c = 0; c < p->dimensions; c++) {
             float error = scale * (out.mixture[c] - target[c]);
+            own += (double)error * error;
             *square += (double)error * error;
         }
+        if (p->square)
+            p->square[first + (size_t)i] = (float)own;
     }
 }
 
@@ -176,7 +182,7 @@ static void evaluate_task(void *argument, const dd_team *team)
             int count = chunk_rows(batch.rows, chunk);
             draw_chunk(p, l, &order, b, &batch, chunk);
             run_lane(p, l, count);
-            add_squares(p, l, count, &square);
+            add_squares(p, l, batch.first + (size_t)chunk * CHUNK, count, &square);
         }
         p->batch_loss[b] = square / ((double)p->dimensions * batch.rows);
         tell(p, team, b - first + 1, last - first);
@@ -184,7 +190,7 @@ static void evaluate_task(void *argument, const dd_team *team)
 }
 
 dd_status dd_cpu_evaluate(dd_ensemble *e, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
-                          double *loss)
+                          double *loss, float *const *square)
 {
     pass p;
     DD_TRY(pass_create(e, &p));
@@ -193,6 +199,7 @@ dd_status dd_cpu_evaluate(dd_ensemble *e, dd_state_part part, dd_purpose purpose
     for (int r = 0; r < e->head.replicas && !status; r++) {
         uint32_t batches = dd_batches(points[r]->n, (uint32_t)e->head.training->batch);
         p.points = points[r];
+        p.square = square ? square[r] : NULL;
         p.seed = e->replica[r].spec.seed;
         p.batch_loss = malloc(batches * sizeof *p.batch_loss);
         if (!p.batch_loss) {

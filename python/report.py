@@ -152,7 +152,7 @@ def page(study, comparison, program, pictures):
     return ('<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>dualdiff report: {escape(', '.join(study.runs))}</title><style>{CSS}</style></head><body>"
             f'<header><h1>{escape(heading(study))}</h1><p class="soft">Small diffusion models that learn to make points like those of a dataset, starting '
-            f'from noise. {len(study.results)} result{'s' if len(study.results) > 1 else ''}, made by {escape(program)}, {made}.</p></header>'
+            f'from noise. {len(study.results)} result{"s" if len(study.results) > 1 else ""}, made by {escape(program)}, {made}.</p></header>'
             f'<nav aria-label="Sections"><div><ul>{links}</ul></div></nav><main>{body}</main>'
             '<footer class="soft"><p>This page is one file; it can be copied and sent as it is.</p></footer></body></html>\n')
 

@@ -134,7 +134,7 @@ static double kl(server *s, int seconds)
     dd_kl value;
     need(dd_points_open("dino", GENERATED, 7, DD_STREAM_HELDOUT, &generated));
     double began = dd_now();
-    need(dd_kl_divergence(dd_backend_pool(s->backend), s->points.x, POINTS, generated.x, GENERATED, 5, &value));
+    need(dd_kl_divergence(dd_backend_pool(s->backend), s->points.x, POINTS, generated.x, GENERATED, 2, 5, &value));
     double elapsed = dd_now() - began;
     dd_points_free(&generated);
     return seconds ? elapsed : value.bits;

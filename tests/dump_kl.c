@@ -1,4 +1,4 @@
-/* dump_kl REAL GENERATED K: the KL estimate of two files of float32 pairs on one thread; prints
+/* dump_kl REAL GENERATED K D: the KL estimate of two files of float32 (n, D) on one thread; prints
  * "bits zero_distances seconds". */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,30 +8,33 @@
 #include "metrics/kl.h"
 #include "metrics/metrics.h"
 
-static float *read_pairs(const char *path, uint32_t *n)
+static float *read_points(const char *path, int dimensions, uint32_t *n)
 {
     FILE *file = fopen(path, "rb");
     if (!file || fseek(file, 0, SEEK_END))
         return NULL;
     size_t bytes = (size_t)ftell(file);
-    float *xy = malloc(bytes);
+    float *x = malloc(bytes);
     rewind(file);
-    *n = (uint32_t)(bytes / (2 * sizeof *xy));
-    size_t got = xy ? fread(xy, 1, bytes, file) : 0;
+    *n = (uint32_t)(bytes / ((size_t)dimensions * sizeof *x));
+    size_t got = x ? fread(x, 1, bytes, file) : 0;
     fclose(file);
-    return got == bytes ? xy : NULL;
+    return got == bytes ? x : NULL;
 }
 
 int main(int argc, char **argv)
 {
     uint32_t n = 0, m = 0;
-    float *real = argc == 4 ? read_pairs(argv[1], &n) : NULL, *generated = argc == 4 ? read_pairs(argv[2], &m) : NULL;
+    if (argc != 5)
+        return 1;
+    int dimensions = atoi(argv[4]);
+    float *real = read_points(argv[1], dimensions, &n), *generated = read_points(argv[2], dimensions, &m);
     dd_kl kl;
     if (!real || !generated)
         return 1;
     struct timespec from, to;
     clock_gettime(CLOCK_MONOTONIC, &from);
-    int status = dd_kl_divergence(NULL, real, n, generated, m, atoi(argv[3]), &kl);
+    int status = dd_kl_divergence(NULL, real, n, generated, m, dimensions, atoi(argv[3]), &kl);
     clock_gettime(CLOCK_MONOTONIC, &to);
     if (status)
         fprintf(stderr, "%s\n", dd_error_message());

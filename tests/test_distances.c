@@ -27,7 +27,7 @@ static dd_points fresh(const char *name, uint32_t n, uint64_t seed)
 static double wasserstein(const float *a, uint32_t n, const float *b, uint32_t m)
 {
     double distance = NAN;
-    CHECK_OK(dd_sliced_wasserstein(a, n, b, m, &distance));
+    CHECK_OK(dd_sliced_wasserstein(a, n, b, m, 2, &distance));
     return distance;
 }
 
@@ -79,23 +79,23 @@ static void check_density(void)
         other[2 * i] = 0.f;
         other[2 * i + 1] = 100.f;
     }
-    CHECK_OK(dd_density_coverage(line, N, line, N, &density, &coverage));
+    CHECK_OK(dd_density_coverage(line, N, line, N, 2, &density, &coverage));
     /* Points within the balls, edges included: 6 + 6 + 6 + 7 + 7 + 7 + 7 + 6 + 6 + 6. */
     CHECK(fabs(density - 64. / 50.) < 1e-15 && coverage == 1., "a line and itself: %g, %g", density, coverage);
-    CHECK_OK(dd_density_coverage(line, N, other, N, &density, &coverage));
+    CHECK_OK(dd_density_coverage(line, N, other, N, 2, &density, &coverage));
     CHECK(density == 0. && coverage == 0., "far off: %g, %g", density, coverage);
     other[1] = 0.f; /* one sample on 0, which lies in the balls of 0, 1, 2 and 3 */
-    CHECK_OK(dd_density_coverage(line, N, other, N, &density, &coverage));
+    CHECK_OK(dd_density_coverage(line, N, other, N, 2, &density, &coverage));
     CHECK(density == 4. / 50. && coverage == .4, "one near: %g, %g", density, coverage);
     for (int i = 0; i < N; i++)
         other[2 * i + 1] = 0.f; /* duplicates: dense, but they cover as little */
-    CHECK_OK(dd_density_coverage(line, N, other, N, &density, &coverage));
+    CHECK_OK(dd_density_coverage(line, N, other, N, 2, &density, &coverage));
     CHECK(density == 4. / 5. && coverage == .4, "duplicates: %g, %g", density, coverage);
-    CHECK_OK(dd_density_coverage(other, N, other, 2, &density, &coverage));
+    CHECK_OK(dd_density_coverage(other, N, other, 2, 2, &density, &coverage));
     CHECK(density == 2. && coverage == 1., "duplicates of real duplicates: %g, %g", density, coverage);
-    CHECK_OK(dd_density_coverage(line, DD_DENSITY_NEIGHBOUR, other, N, &density, &coverage));
+    CHECK_OK(dd_density_coverage(line, DD_DENSITY_NEIGHBOUR, other, N, 2, &density, &coverage));
     CHECK(isnan(density) && isnan(coverage), "five real points: %g, %g", density, coverage);
-    CHECK_OK(dd_density_coverage(line, N, other, 0, &density, &coverage));
+    CHECK_OK(dd_density_coverage(line, N, other, 0, 2, &density, &coverage));
     CHECK(isnan(density) && isnan(coverage), "no samples: %g, %g", density, coverage);
 }
 
@@ -106,12 +106,12 @@ static void check_density_of_truth(void)
     enum { N = 5000 };
     dd_points real = fresh("line", N, 1), generated = fresh("line", N, 2);
     double density, coverage;
-    CHECK_OK(dd_density_coverage(real.x, N, generated.x, N, &density, &coverage));
+    CHECK_OK(dd_density_coverage(real.x, N, generated.x, N, 2, &density, &coverage));
     CHECK(fabs(density - 1.) < .05 && fabs(coverage - .96875) < .012, "truth: density %g, coverage %g", density,
           coverage);
     for (uint32_t i = 0; i < N; i++)
         generated.x[2 * i] = fabsf(generated.x[2 * i]); /* the left half is missing */
-    CHECK_OK(dd_density_coverage(real.x, N, generated.x, N, &density, &coverage));
+    CHECK_OK(dd_density_coverage(real.x, N, generated.x, N, 2, &density, &coverage));
     CHECK(coverage > .49 && coverage < .53 && fabs(density - 1.) < .05, "half missing: density %g, coverage %g",
           density, coverage);
     dd_points_free(&real);
@@ -131,14 +131,14 @@ static double kernel(double distance)
 static void check_mmd(void)
 {
     static const float a[4] = {0.f, 0.f, .5f, 0.f}, b[4] = {0.f, 1.f, .5f, 1.f};
-    double expected = 2. * kernel(.5) - kernel(1.) - kernel(sqrt(1.25)), mmd = dd_mmd_squared(a, 2, b, 2);
+    double expected = 2. * kernel(.5) - kernel(1.) - kernel(sqrt(1.25)), mmd = dd_mmd_squared(a, 2, b, 2, 2);
     CHECK(fabs(mmd - expected) < 1e-6, "two and two: %.9g, exactly %.9g", mmd, expected);
     static const float c[6] = {0.f, 0.f, 0.f, 0.f, 0.f, 0.f}, d[6] = {1e4f, 0.f, 1e4f, 0.f, 1e4f, 0.f};
-    mmd = dd_mmd_squared(c, 3, d, 3);
+    mmd = dd_mmd_squared(c, 3, d, 3, 2);
     CHECK(mmd == 2., "duplicates, far apart: %.9g", mmd);
-    mmd = dd_mmd_squared(c, 3, c, 2);
+    mmd = dd_mmd_squared(c, 3, c, 2, 2);
     CHECK(mmd == 0., "duplicates at one place: %.9g", mmd);
-    CHECK(isnan(dd_mmd_squared(c, 1, d, 3)) && isnan(dd_mmd_squared(c, 3, d, 1)), "one point");
+    CHECK(isnan(dd_mmd_squared(c, 1, d, 3, 2)) && isnan(dd_mmd_squared(c, 3, d, 1, 2)), "one point");
     /* Unbiased: a set and itself give -2/n (1 - the mean kernel of different points). 1500 is no multiple of a block.
      */
     enum { N = 1500 };
@@ -148,7 +148,7 @@ static void check_mmd(void)
         for (int j = 0; j < i; j++)
             mean += kernel(hypot((double)p.x[2 * i] - p.x[2 * j], (double)p.x[2 * i + 1] - p.x[2 * j + 1]));
     mean /= N * (N - 1) / 2.;
-    mmd = dd_mmd_squared(p.x, N, p.x, N);
+    mmd = dd_mmd_squared(p.x, N, p.x, N, 2);
     CHECK(fabs(mmd + 2. / N * (1. - mean)) < 1e-7, "itself: %.9g, exactly %.9g", mmd, -2. / N * (1. - mean));
     dd_points_free(&p);
 }
@@ -156,11 +156,11 @@ static void check_mmd(void)
 static void check_mean_distance(void)
 {
     static const float square[8] = {0.f, 0.f, 1.f, 0.f, 0.f, 1.f, 1.f, 1.f};
-    double d = dd_mean_distance(square, 4), expected = (4. + 2. * sqrt(2.)) / 6.;
+    double d = dd_mean_distance(square, 4, 2), expected = (4. + 2. * sqrt(2.)) / 6.;
     CHECK(fabs(d - expected) < 1e-7, "corners of a square: %.9g, exactly %.9g", d, expected);
-    CHECK(isnan(dd_mean_distance(square, 1)), "one point");
+    CHECK(isnan(dd_mean_distance(square, 1, 2)), "one point");
     static const float same[6] = {.3f, .4f, .3f, .4f, .3f, .4f};
-    CHECK(dd_mean_distance(same, 3) == 0., "duplicates: %g", dd_mean_distance(same, 3));
+    CHECK(dd_mean_distance(same, 3, 2) == 0., "duplicates: %g", dd_mean_distance(same, 3, 2));
     /* Along one axis: points 0 .. n - 1 are (n + 1) / 3 apart. */
     enum { N = 1100 };
     float line[2 * N];
@@ -168,7 +168,7 @@ static void check_mean_distance(void)
         line[2 * i] = (float)i;
         line[2 * i + 1] = 7.f;
     }
-    d = dd_mean_distance(line, N);
+    d = dd_mean_distance(line, N, 2);
     CHECK(fabs(d - (N + 1) / 3.) < 1e-6 * N, "a line: %.9g, exactly %.9g", d, (N + 1) / 3.);
 }
 
@@ -177,11 +177,11 @@ static void check_thin(void)
     float point[20], thinned[20];
     for (int i = 0; i < 20; i++)
         point[i] = (float)i;
-    CHECK(dd_thin(point, 10, 4, thinned) == 4, "four of ten");
+    CHECK(dd_thin(point, 10, 2, 4, thinned) == 4, "four of ten");
     static const float expected[8] = {0.f, 1.f, 4.f, 5.f, 10.f, 11.f, 14.f, 15.f}; /* points 0, 2, 5, 7 */
     CHECK(!memcmp(thinned, expected, sizeof expected), "points %g %g %g %g", thinned[0] / 2, thinned[2] / 2,
           thinned[4] / 2, thinned[6] / 2);
-    CHECK(dd_thin(point, 10, 30, thinned) == 10 && !memcmp(thinned, point, sizeof point), "all of ten");
+    CHECK(dd_thin(point, 10, 2, 30, thinned) == 10 && !memcmp(thinned, point, sizeof point), "all of ten");
 }
 
 /* ---- all metrics of samples ---- */
@@ -212,9 +212,9 @@ static void check_all(void)
           m.coverage);
     CHECK(fabs(m.mmd_squared) < .002 && m.sliced_wasserstein < .05, "MMD^2 %g, sliced Wasserstein %g", m.mmd_squared,
           m.sliced_wasserstein);
-    CHECK(m.mean_distance == dd_mean_distance(samples.x, samples.n), "mean distance %g", m.mean_distance);
+    CHECK(m.mean_distance == dd_mean_distance(samples.x, samples.n, 2), "mean distance %g", m.mean_distance);
     dd_kl kl;
-    CHECK_OK(dd_kl_divergence(NULL, points.x, points.n, samples.x, samples.n, 5, &kl));
+    CHECK_OK(dd_kl_divergence(NULL, points.x, points.n, samples.x, samples.n, 2, 5, &kl));
     CHECK(m.kl_divergence == kl.bits && m.kl_zero_distances == 0., "KL %g, alone %g", m.kl_divergence, kl.bits);
 
     with_truth = m;

@@ -86,7 +86,7 @@ static void check_brute_force(void)
         uint32_t zero;
         long double expected = brute_force(real, cases[c].n, generated, cases[c].m, cases[c].k, &zero);
         dd_kl kl;
-        CHECK_OK(dd_kl_divergence(NULL, real, cases[c].n, generated, cases[c].m, cases[c].k, &kl));
+        CHECK_OK(dd_kl_divergence(NULL, real, cases[c].n, generated, cases[c].m, 2, cases[c].k, &kl));
         CHECK(fabsl(kl.bits - expected) < 1e-12L, "case %zu: %.17g, expected %.17Lg", c, kl.bits, expected);
         CHECK(kl.zero_distances == zero && zero == cases[c].copies, "case %zu: %u zero distances, expected %u", c,
               kl.zero_distances, zero);
@@ -101,7 +101,7 @@ static void check_brute_force(void)
 static void check_known(const char *name, float *real, float *generated, double expected)
 {
     dd_kl kl;
-    CHECK_OK(dd_kl_divergence(NULL, real, 20000, generated, 20000, 5, &kl));
+    CHECK_OK(dd_kl_divergence(NULL, real, 20000, generated, 20000, 2, 5, &kl));
     printf("%-40s %.4f bit, exactly %.4f\n", name, kl.bits, expected);
     CHECK(fabs(kl.bits - expected) < .05, "%s: %.4f bit, exactly %.4f", name, kl.bits, expected);
     CHECK(kl.zero_distances == 0, "%s: %u zero distances", name, kl.zero_distances);
@@ -128,13 +128,13 @@ static void check_errors(void)
 {
     float *real = normal_points(1, 10, 1.f, 0.f), *generated = normal_points(2, 5, 1.f, 0.f);
     dd_kl kl;
-    CHECK(dd_kl_divergence(NULL, real, 5, generated, 5, 5, &kl) == DD_ERR_DATA, "4 others, k = 5");
+    CHECK(dd_kl_divergence(NULL, real, 5, generated, 5, 2, 5, &kl) == DD_ERR_DATA, "4 others, k = 5");
     CHECK(strstr(dd_error_message(), "evaluation.k"), "%s", dd_error_message());
-    CHECK(dd_kl_divergence(NULL, real, 10, generated, 4, 5, &kl) == DD_ERR_DATA, "4 generated, k = 5");
-    CHECK_OK(dd_kl_divergence(NULL, real, 6, generated, 5, 5, &kl));
+    CHECK(dd_kl_divergence(NULL, real, 10, generated, 4, 2, 5, &kl) == DD_ERR_DATA, "4 generated, k = 5");
+    CHECK_OK(dd_kl_divergence(NULL, real, 6, generated, 5, 2, 5, &kl));
     for (int i = 0; i < 20; i++)
         real[i] = 1.f;
-    CHECK(dd_kl_divergence(NULL, real, 10, generated, 5, 5, &kl) == DD_ERR_DATA, "all points equal");
+    CHECK(dd_kl_divergence(NULL, real, 10, generated, 5, 2, 5, &kl) == DD_ERR_DATA, "all points equal");
     CHECK(strstr(dd_error_message(), "distance 0"), "%s", dd_error_message());
     free(real);
     free(generated);

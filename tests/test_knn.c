@@ -1,6 +1,6 @@
 /* Nearest neighbours against brute force: every distance must be the same double, for random,
  * clustered, duplicate and collinear points, outliers and the largest floats, every k, sets barely larger
- * than k, queries unlike the points, and any number of threads. */
+ * than k, queries unlike the points, 1 to 128 dimensions, and any number of threads. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,7 +81,7 @@ static void check_set(shape of_queries, shape s, uint32_t queries, uint32_t n, i
     double *scratch = malloc(sizeof(double) * n);
     make(s, 1, n, point);
     make(of_queries, exclude_self ? 1 : 2, queries, query); /* the same set where a query leaves itself out */
-    CHECK_OK(dd_knn(pool[1], exclude_self ? point : query, queries, point, n, k, exclude_self, found));
+    CHECK_OK(dd_knn(pool[1], exclude_self ? point : query, queries, point, n, 2, k, exclude_self, found));
     uint32_t wrong = 0, stride = queries > probes ? queries / probes : 1;
     for (uint32_t i = 0; i < queries; i += stride)
         wrong += found[i] != brute_force(query + 2 * i, exclude_self ? i : UINT32_MAX, point, n, k, scratch);
@@ -89,8 +89,8 @@ static void check_set(shape of_queries, shape s, uint32_t queries, uint32_t n, i
           shape_names[s], queries, n, k, exclude_self, wrong);
     for (int threads = 2; threads <= MOST_THREADS; threads += 3) {
         memset(threaded, 0xff, sizeof(double) * queries);
-        CHECK_OK(dd_knn(pool[threads], exclude_self && threads == 5 ? point : query, queries, point, n, k, exclude_self,
-                        threaded));
+        CHECK_OK(dd_knn(pool[threads], exclude_self && threads == 5 ? point : query, queries, point, n, 2, k,
+                        exclude_self, threaded));
         CHECK(!memcmp(found, threaded, sizeof(double) * queries), "%s, %u queries, k = %d: %d threads differ",
               shape_names[s], queries, k, threads);
     }
@@ -117,11 +117,11 @@ static void check_speed(shape s)
         struct timespec from, to;
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
         if (i == 0)
-            CHECK_OK(dd_knn(pool[1], real, N, real, N, 5, 1, distance));
+            CHECK_OK(dd_knn(pool[1], real, N, real, N, 2, 5, 1, distance));
         else if (i == 1)
-            CHECK_OK(dd_knn(pool[1], real, N, generated, M, 5, 0, distance));
+            CHECK_OK(dd_knn(pool[1], real, N, generated, M, 2, 5, 0, distance));
         else
-            CHECK_OK(dd_knn(pool[1], spread, N, real, N, 5, 0, distance));
+            CHECK_OK(dd_knn(pool[1], spread, N, real, N, 2, 5, 0, distance));
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
         seconds[i] = (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
         CHECK(seconds[i] < 5., "%s, search %d: %.3f s", shape_names[s], i, seconds[i]);
@@ -134,14 +134,93 @@ static void check_speed(shape s)
     free(distance);
 }
 
+/* ---- other dimensions ---- */
+
+typedef enum cloud { NORMAL, COPIES, INTEGERS, SURFACE, FAR_APART, CLOUDS } cloud;
+static const char *const cloud_names[] = {"normal", "copies", "integers", "surface", "far apart"};
+
+static void make_cloud(cloud s, uint64_t seed, uint32_t n, int dimensions, float *x)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        float base[2];
+        dd_draw_normals(seed, DD_DRAW_DATA, 1000, i, 2, base);
+        for (int c = 0; c < dimensions; c++) {
+            float normal[2], *to = &x[(size_t)i * (size_t)dimensions + (size_t)c];
+            dd_draw_normals(seed, DD_DRAW_DATA, (uint32_t)c, s == COPIES ? i / 7 : i, 2, normal);
+            *to = normal[0];
+            if (s == INTEGERS) /* many ties */
+                *to = roundf(2.f * *to);
+            else if (s == SURFACE) /* near a plane, so that boxes of points are left out */
+                *to = base[0] * cosf((float)c) + base[1] * sinf(3.f * (float)c) + .01f * *to;
+            else if (s == FAR_APART) /* differences that overflow in float32, and tiny ones */
+                *to = i % 3 ? 1e-20f * *to : 3e38f * tanhf(*to);
+        }
+    }
+}
+
+static double brute_force_of(const float *q, uint32_t self, const float *point, uint32_t n, int dimensions, int k,
+                             double *distance)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        double most = 0.;
+        for (int c = 0; c < dimensions; c++)
+            most = fmax(most, fabs((double)point[(size_t)i * (size_t)dimensions + (size_t)c] - q[c]));
+        if (i != self)
+            distance[count++] = most;
+    }
+    qsort(distance, count, sizeof *distance, compare_doubles);
+    return distance[k - 1];
+}
+
+static void check_cloud(cloud s, int dimensions, uint32_t queries, uint32_t n, int k, bool exclude_self)
+{
+    size_t row = (size_t)dimensions;
+    float *point = malloc(row * sizeof(float) * n), *other = malloc(row * sizeof(float) * queries);
+    double *found = malloc(sizeof(double) * queries), *scratch = malloc(sizeof(double) * n);
+    make_cloud(s, 1, n, dimensions, point);
+    make_cloud(s, 2, queries, dimensions, other);
+    const float *query = exclude_self ? point : other;
+    for (int threads = 1; threads <= MOST_THREADS; threads += 4) {
+        uint32_t wrong = 0;
+        memset(found, 0xff, sizeof(double) * queries);
+        CHECK_OK(dd_knn(pool[threads], query, queries, point, n, dimensions, k, exclude_self, found));
+        for (uint32_t i = 0; i < queries; i += 1 + queries / 40)
+            wrong += found[i] !=
+                     brute_force_of(query + row * i, exclude_self ? i : UINT32_MAX, point, n, dimensions, k, scratch);
+        CHECK(wrong == 0, "%s, %d dimensions, %u queries, %u points, k = %d, %d threads: %u wrong", cloud_names[s],
+              dimensions, queries, n, k, threads, wrong);
+    }
+    free(point);
+    free(other);
+    free(found);
+    free(scratch);
+}
+
+static void check_dimensions(void)
+{
+    static const int dimensions[] = {1, 2, 3, 4, 5, 8, 32, 128};
+    for (size_t i = 0; i < sizeof dimensions / sizeof dimensions[0]; i++) {
+        for (cloud s = 0; s < CLOUDS; s++) {
+            int d = dimensions[i];
+            check_cloud(s, d, 1, 1, 1, false);
+            check_cloud(s, d, 65, 64, 64, false); /* all points of one block */
+            check_cloud(s, d, 130, 129, 5, false);
+            check_cloud(s, d, 700, 700, 1, true);
+            check_cloud(s, d, 2100, 2100, 5, true); /* enough for all threads */
+            check_cloud(s, d, 300, 1000, 200, false);
+        }
+    }
+}
+
 static void check_too_few(void)
 {
     const float point[6] = {0.f, 0.f, 1.f, 0.f, 5.f, 5.f};
     double distance[3];
-    CHECK(dd_knn(pool[1], point, 3, point, 3, 3, 1, distance) == DD_ERR_DATA, "two others, k = 3");
-    CHECK(dd_knn(pool[1], point, 3, point, 3, 4, 0, distance) == DD_ERR_DATA, "three points, k = 4");
-    CHECK(dd_knn(pool[1], point, 3, point, 3, 0, 0, distance) == DD_ERR_DATA, "k = 0");
-    CHECK_OK(dd_knn(pool[1], point, 3, point, 3, 2, 1, distance));
+    CHECK(dd_knn(pool[1], point, 3, point, 3, 2, 3, 1, distance) == DD_ERR_DATA, "two others, k = 3");
+    CHECK(dd_knn(pool[1], point, 3, point, 3, 2, 4, 0, distance) == DD_ERR_DATA, "three points, k = 4");
+    CHECK(dd_knn(pool[1], point, 3, point, 3, 2, 0, 0, distance) == DD_ERR_DATA, "k = 0");
+    CHECK_OK(dd_knn(pool[1], point, 3, point, 3, 2, 2, 1, distance));
     CHECK(distance[0] == 5. && distance[1] == 5. && distance[2] == 5., "%g %g %g", distance[0], distance[1],
           distance[2]);
 }
@@ -169,6 +248,7 @@ int main(void)
         check_set(s, RANDOM, 5000, 4000, 5, 0, 100);
         check_speed(s);
     }
+    check_dimensions();
     check_too_few();
     for (int threads = 1; threads <= MOST_THREADS; threads++) {
         if (pool[threads])

@@ -51,7 +51,7 @@ static dd_metrics expected_of(const dd_points *p, const float *sample)
     float thinned[2 * N];
     for (int i = 0; i < DD_METRICS; i++)
         *dd_metric(&m, i) = NAN;
-    CHECK_OK(dd_kl_divergence(NULL, p->x, p->n, sample, N, K, &kl));
+    CHECK_OK(dd_kl_divergence(NULL, p->x, p->n, sample, N, 2, K, &kl));
     m.kl_divergence = kl.bits;
     m.kl_zero_distances = kl.zero_distances;
     if (p->generated) {
@@ -66,11 +66,11 @@ static dd_metrics expected_of(const dd_points *p, const float *sample)
         m.total_variation = modes.total_variation;
         dd_truth_free(&truth);
     }
-    uint32_t n = dd_thin(p->x, p->n, N, thinned);
-    CHECK_OK(dd_density_coverage(thinned, n, sample, N, &m.density, &m.coverage));
-    CHECK_OK(dd_sliced_wasserstein(p->x, p->n, sample, N, &m.sliced_wasserstein));
-    m.mmd_squared = dd_mmd_squared(thinned, n, sample, N);
-    m.mean_distance = dd_mean_distance(sample, N);
+    uint32_t n = dd_thin(p->x, p->n, 2, N, thinned);
+    CHECK_OK(dd_density_coverage(thinned, n, sample, N, 2, &m.density, &m.coverage));
+    CHECK_OK(dd_sliced_wasserstein(p->x, p->n, sample, N, 2, &m.sliced_wasserstein));
+    m.mmd_squared = dd_mmd_squared(thinned, n, sample, N, 2);
+    m.mean_distance = dd_mean_distance(sample, N, 2);
     return m;
 }
 

@@ -24,7 +24,8 @@
  *   DD_DRAW_SHAPE        -             -         a random set's distribution
  *   DD_DRAW_FEATURES     -             -         directions of the Fourier features (model/model.h)
  *   DD_DRAW_SPLIT        0             row       which rows of a file are held out
- *   DD_DRAW_DIRECTIONS   -             -         directions of the sliced Wasserstein distance
+ *   DD_DRAW_DIRECTIONS   direction     pair      two float64 normals of a direction of the sliced Wasserstein distance:
+ *                                               0,1: radius; 2,3: angle
  *
  * A point of D coordinates has D normals for its noise. Rows and samples are fewer than 2^32, so the upper half of the
  * index is free, and it numbers the further blocks of a point:

@@ -181,7 +181,7 @@ static dd_status check_points(const char *path, const dd_loaded *s, const dd_poi
                               const char *dataset, const output *out)
 {
     const dd_config *c = &s->header.config;
-    dd_status status = dd_check_measurable(points->x, points->n, c->evaluation.k);
+    dd_status status = dd_check_measurable(points->x, points->n, points->columns.count, c->evaluation.k);
     if (status)
         return dd_fail_context("%s", dataset);
     if (!same && c->sampling.start == DD_START_DATA && !*s->header.dataset_path &&

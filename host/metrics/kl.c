@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "metrics/knn.h"
@@ -21,18 +20,26 @@ static void add(compensated *c, double term)
     c->sum = sum;
 }
 
-static int by_place(const void *left, const void *right)
+/* A point, with what a comparison needs to know. */
+typedef struct place {
+    const float *x;
+    int dimensions;
+} place;
+
+static int by_coordinates(const void *left, const void *right)
 {
-    const float *a = left, *b = right;
-    int first = (a[0] > b[0]) - (a[0] < b[0]);
-    return first ? first : (a[1] > b[1]) - (a[1] < b[1]);
+    const place *a = left, *b = right;
+    int order = 0;
+    for (int c = 0; c < a->dimensions && !order; c++)
+        order = (a->x[c] > b->x[c]) - (a->x[c] < b->x[c]);
+    return order;
 }
 
-/* Whether every point of sorted[n][2] has k other points with the same coordinates. */
-static bool all_crowded(const float *sorted, uint32_t n, int k)
+/* Whether every point of sorted[n] has k other points with the same coordinates. */
+static bool all_crowded(const place *sorted, uint32_t n, int k)
 {
     for (uint32_t first = 0, end = 0; first < n; first = end) {
-        while (end < n && !by_place(sorted + 2 * (size_t)first, sorted + 2 * (size_t)end))
+        while (end < n && !by_coordinates(&sorted[first], &sorted[end]))
             end++;
         if (end - first <= (uint32_t)k)
             return false;
@@ -40,15 +47,16 @@ static bool all_crowded(const float *sorted, uint32_t n, int k)
     return true;
 }
 
-dd_status dd_check_measurable(const float *real, uint32_t n, int k)
+dd_status dd_check_measurable(const float *real, uint32_t n, int dimensions, int k)
 {
     if ((uint64_t)k + 1 > n)
         return dd_fail(DD_ERR_DATA, "%u points; the KL estimate with evaluation.k = %d needs more than %d", n, k, k);
-    float *sorted = malloc(2 * (size_t)n * sizeof *sorted);
+    place *sorted = malloc(n * sizeof *sorted);
     if (!sorted)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %u points", n);
-    memcpy(sorted, real, 2 * (size_t)n * sizeof *sorted);
-    qsort(sorted, n, 2 * sizeof *sorted, by_place);
+    for (uint32_t i = 0; i < n; i++)
+        sorted[i] = (place){real + (size_t)i * (size_t)dimensions, dimensions};
+    qsort(sorted, n, sizeof *sorted, by_coordinates);
     bool crowded = all_crowded(sorted, n, k);
     free(sorted);
     if (!crowded)
@@ -75,13 +83,12 @@ static double mean_log_ratio(const double *rho, const double *nu, uint32_t n, ui
 }
 
 /* rho, nu: memory for n distances each, to real and to generated neighbours. */
-static dd_status estimate(dd_pool *pool, const float *real, uint32_t n, const float *generated, uint32_t m, int k,
-                          double *rho, double *nu, dd_kl *kl)
+static dd_status estimate(dd_pool *pool, const float *real, uint32_t n, const float *generated, uint32_t m,
+                          int dimensions, int k, double *rho, double *nu, dd_kl *kl)
 {
-    const int dimensions = 2;
     uint32_t used;
-    DD_TRY(dd_knn(pool, real, n, real, n, k, true, rho));
-    DD_TRY(dd_knn(pool, real, n, generated, m, k, false, nu));
+    DD_TRY(dd_knn(pool, real, n, real, n, dimensions, k, true, rho));
+    DD_TRY(dd_knn(pool, real, n, generated, m, dimensions, k, false, nu));
     double mean = mean_log_ratio(rho, nu, n, &used);
     if (!used)
         return dd_fail(DD_ERR_DATA,
@@ -93,8 +100,8 @@ static dd_status estimate(dd_pool *pool, const float *real, uint32_t n, const fl
     return DD_OK;
 }
 
-dd_status dd_kl_divergence(dd_pool *pool, const float *real, uint32_t n, const float *generated, uint32_t m, int k,
-                           dd_kl *kl)
+dd_status dd_kl_divergence(dd_pool *pool, const float *real, uint32_t n, const float *generated, uint32_t m,
+                           int dimensions, int k, dd_kl *kl)
 {
     if (k < 1 || (uint64_t)k + 1 > n || (uint32_t)k > m)
         return dd_fail(DD_ERR_DATA,
@@ -102,7 +109,7 @@ dd_status dd_kl_divergence(dd_pool *pool, const float *real, uint32_t n, const f
                        "are %u and %u; lower evaluation.k or give more points",
                        k, k + 1, k, n, m);
     double *rho = malloc(n * sizeof *rho), *nu = malloc(n * sizeof *nu);
-    dd_status status = rho && nu ? estimate(pool, real, n, generated, m, k, rho, nu, kl)
+    dd_status status = rho && nu ? estimate(pool, real, n, generated, m, dimensions, k, rho, nu, kl)
                                  : dd_fail(DD_ERR_MEMORY, "out of memory for the KL divergence of %u points", n);
     free(rho);
     free(nu);

@@ -1,454 +1,43 @@
-/* Exact nearest neighbours with a k-d tree, for eight queries at a time.
- *
- * The tree is implicit. Level d cuts the sorted positions 0..n-1 into 2^d almost equal runs: node j of level d owns
- * positions [j n / 2^d, (j + 1) n / 2^d), independent of the coordinates, so duplicates and clusters cannot unbalance
- * it. Nodes are numbered as in a heap (root 1, children 2i and 2i + 1) and store the bounding box of their points; the
- * leaves are the last level. The tree is built depth first by moving the points themselves, so that all work except for
- * the top levels happens in the caches.
- *
- * A second tree sorts the queries in the same way (if the queries are the points, the first tree does). Eight queries
- * that follow each other form a block, which walks the tree once. Each query is a lane of a vector, so that a point of
- * a leaf is compared with all eight queries together.
- *
- * The search is exact without any tolerance. The distance of a box is computed by the same rounded subtraction as the
- * distance of a point, and rounding is monotone. So no point in a box is closer than the box, and a box that is not
- * closer than the k-th best distance so far cannot improve it. The result therefore depends neither on the tree nor on
- * which thread searched what.
- */
+/* Chooses the search for k nearest neighbours. */
 #include "metrics/knn.h"
 
-#include <math.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdlib.h>
-
-#include "base/cancel.h"
 #include "base/error.h"
+#include "metrics/knn_search.h"
 
-enum {
-    LEAF = 16,         /* points in a leaf, at most; 8 are 8 % slower, 32 as fast */
-    BLOCK = 8,         /* queries in a block; 4 or 16 are 5 to 8 % slower */
-    PAIRS = BLOCK / 2, /* pairs of lanes */
-    SORTED = 32,       /* up to this k, sorted rows are faster than heaps */
-    DRAWN = 31,        /* most keys that are drawn to choose a pivot */
-    MAX_LEVELS = 32,   /* of nodes: 2^32 points need fewer */
-    SUBTREES = 8,      /* subtrees for each thread, so that the threads' work is about equal */
-    HANDED_OUT = 512,  /* queries that a thread takes at once */
-    FEW = 2048         /* points and queries up to which one thread is faster */
-};
+enum { FEW = 2048 }; /* points and queries up to which one thread is faster */
 
-#define INLINE static inline __attribute__((always_inline))
-
-typedef struct record {
-    float xy[2];
-    uint32_t index; /* in the caller's order */
-} record;
-
-typedef struct box {
-    float low[2], high[2];
-} box;
-
-typedef struct tree {
-    uint32_t n;
-    int levels;     /* of inner nodes; leaves are nodes 2^levels .. 2^(levels+1) - 1 */
-    record *record; /* [n] by position */
-    box *box;       /* [2^(levels+1)] by node */
-} tree;
-
-/* First position of node j of level d; see the top of the file. */
-static uint32_t first_position(const tree *t, int level, uint32_t j)
-{
-    return (uint32_t)((uint64_t)t->n * j >> level);
-}
-
-/* ---- building ---- */
-
-/* Move the records of [first, end) whose key is below the pivot (with or_equal: not above it) to the front, and return
- * their end. The loop has no branch that the processor could predict wrongly. */
-INLINE uint32_t move_below(record *r, uint32_t first, uint32_t end, const int axis, float pivot, const bool or_equal)
-{
-    for (uint32_t i = first; i < end; i++) {
-        record moved = r[i];
-        r[i] = r[first];
-        r[first] = moved;
-        first += or_equal ? moved.xy[axis] <= pivot : moved.xy[axis] < pivot;
-    }
-    return first;
-}
-
-/* Reorder the records of [first, end) so that position `middle` has the record that sorting along `axis` would put
- * there, with nothing greater before it and nothing smaller after it. Each round discards the records on the other side
- * of a pivot. The pivot is chosen from a few drawn keys, by the rank of the middle, shifted a little so that the middle
- * stays in the smaller part. */
-INLINE void select_along(record *r, const int axis, uint32_t first, uint32_t end, uint32_t middle)
-{
-    uint32_t random = 0x9E3779B9u;
-    while (end - first > 1) {
-        uint32_t n = end - first;
-        int drawn = n > 2000 ? DRAWN : n > 200 ? 9 : 3;
-        float key[DRAWN];
-        for (int i = 0; i < drawn; i++) {
-            random = random * 1664525u + 1013904223u;
-            float k = r[first + (uint32_t)((uint64_t)random * n >> 32)].xy[axis];
-            int j = i;
-            for (; j > 0 && key[j - 1] > k; j--)
-                key[j] = key[j - 1];
-            key[j] = k;
-        }
-        int rank = (int)((uint64_t)(middle - first) * (uint32_t)drawn / n);
-        float pivot = key[rank <= drawn / 2 ? rank + drawn / 8 : rank - drawn / 8];
-        uint32_t cut = move_below(r, first, end, axis, pivot, false);
-        if (middle < cut) {
-            end = cut;
-            continue;
-        }
-        if (cut == first) { /* the pivot is the least key: separate it and its equals, or the loop would not end */
-            cut = move_below(r, first, end, axis, pivot, true);
-            if (middle < cut)
-                return;
-        }
-        first = cut;
-    }
-}
-
-static box bounds(const record *r, uint32_t first, uint32_t end)
-{
-    box b = {{INFINITY, INFINITY}, {-INFINITY, -INFINITY}};
-    for (uint32_t i = first; i < end; i++) {
-        for (int axis = 0; axis < 2; axis++) {
-            float v = r[i].xy[axis];
-            b.low[axis] = v < b.low[axis] ? v : b.low[axis];
-            b.high[axis] = v > b.high[axis] ? v : b.high[axis];
-        }
-    }
-    return b;
-}
-
-/* Compute the bounding box of node j of a level and cut the node in two across the longer side. */
-static void split(tree *t, int level, uint32_t j)
-{
-    uint32_t first = first_position(t, level, j), end = first_position(t, level, j + 1);
-    box b = bounds(t->record, first, end);
-    t->box[(1u << level) + j] = b;
-    if (level == t->levels)
-        return;
-    uint32_t middle = first_position(t, level + 1, 2 * j + 1);
-    if ((double)b.high[1] - b.low[1] > (double)b.high[0] - b.low[0])
-        select_along(t->record, 1, first, end, middle);
-    else
-        select_along(t->record, 0, first, end, middle);
-}
-
-static void split_down(tree *t, int level, uint32_t j)
-{
-    split(t, level, j);
-    if (level < t->levels) {
-        split_down(t, level + 1, 2 * j);
-        split_down(t, level + 1, 2 * j + 1);
-    }
-}
-
-static void tree_free(tree *t)
-{
-    free(t->record);
-    free(t->box);
-    *t = (tree){0};
-}
-
-/* A tree for n >= 1 points, to be filled and split. */
-static dd_status tree_create(uint32_t n, tree *t)
-{
-    *t = (tree){.n = n};
-    while ((n - 1) >> t->levels >= LEAF)
-        t->levels++;
-    t->record = malloc(n * sizeof *t->record);
-    t->box = malloc(((size_t)2 << t->levels) * sizeof *t->box);
-    if (!t->record || !t->box) {
-        tree_free(t);
-        return dd_fail(DD_ERR_MEMORY, "out of memory for the search tree of %u points", n);
-    }
-    return DD_OK;
-}
-
-/* ---- searching ---- */
-
-/* Two lanes, which fit a register of every instruction set. The result of a comparison is used as four integers: with
- * two integers gcc 12 moves the lanes one by one. */
-typedef double pair __attribute__((vector_size(16)));
-typedef int64_t pair_bits __attribute__((vector_size(16)));
-typedef int32_t mask __attribute__((vector_size(16)));
-
-INLINE pair both(double v)
-{
-    return v - (pair){0};
-}
-INLINE pair absolute(pair a)
-{
-    return (pair)((pair_bits)a & INT64_MAX);
-}
-INLINE mask below(pair a, pair b)
-{
-    return (mask)(a < b);
-}
-INLINE bool any(mask m)
-{
-    pair_bits b = (pair_bits)m;
-    return (b[0] | b[1]) != 0;
-}
-
-/* For operands that are not NaN. Unlike fmax, this is a single instruction. */
-INLINE double larger(double a, double b)
-{
-    return a > b ? a : b;
-}
-INLINE double smaller(double a, double b)
-{
-    return a < b ? a : b;
-}
-INLINE pair larger_pair(pair a, pair b)
-{
-    for (int i = 0; i < 2; i++)
-        a[i] = larger(a[i], b[i]);
-    return a;
-}
-INLINE pair smaller_pair(pair a, pair b)
-{
-    for (int i = 0; i < 2; i++)
-        a[i] = smaller(a[i], b[i]);
-    return a;
-}
-
-typedef struct block {
-    pair x[PAIRS], y[PAIRS];
-    double low[2], high[2]; /* the queries' bounding box */
-    int k;
-    pair *best;      /* up to SORTED neighbours: (k, PAIRS), distances in ascending order */
-    double *heap;    /* for more neighbours: (BLOCK, k), each query's distances as a heap with the greatest first */
-    pair kth[PAIRS]; /* the k-th least distance so far */
-    double farthest; /* the greatest of them */
-} block;
-
-/* Chebyshev distance between the boxes of the block and of the node; 0 if they overlap. No query is closer to the
- * node. */
-INLINE double gap(const block *q, const box *b)
-{
-    double dx = larger(b->low[0] - q->high[0], q->low[0] - b->high[0]);
-    double dy = larger(b->low[1] - q->high[1], q->low[1] - b->high[1]);
-    return larger(larger(dx, dy), 0.);
-}
-
-/* Whether the box is closer to some query than that query's k-th neighbour so far. */
-INLINE bool matters(const block *q, const box *b)
-{
-    pair low_x = both(b->low[0]), low_y = both(b->low[1]), high_x = both(b->high[0]), high_y = both(b->high[1]);
-    mask closer = {0};
-    for (int p = 0; p < PAIRS; p++)
-        closer |= below(low_x - q->x[p], q->kth[p]) & below(q->x[p] - high_x, q->kth[p]) &
-                  below(low_y - q->y[p], q->kth[p]) & below(q->y[p] - high_y, q->kth[p]);
-    return any(closer);
-}
-
-/* Insert the record's distances into the sorted rows: in each lane the distance moves to its place, and the greatest is
- * dropped. */
-INLINE void insert(block *q, const record *r)
-{
-    pair x = both(r->xy[0]), y = both(r->xy[1]), d[PAIRS];
-    for (int p = 0; p < PAIRS; p++)
-        d[p] = larger_pair(absolute(x - q->x[p]), absolute(y - q->y[p]));
-    for (int i = 0; i < q->k; i++) {
-        pair *row = q->best + PAIRS * i;
-        for (int p = 0; p < PAIRS; p++) {
-            pair held = row[p];
-            row[p] = smaller_pair(held, d[p]);
-            d[p] = larger_pair(held, d[p]);
-        }
-    }
-}
-
-/* Replace the greatest of heap[k] by d. */
-static void heap_replace(double *heap, int k, double d)
+void dd_knn_heap_replace(double *heap, int k, double distance)
 {
     int i = 0;
     for (int child; (child = 2 * i + 1) < k; i = child) {
         if (child + 1 < k && heap[child + 1] > heap[child])
             child++;
-        if (heap[child] <= d)
+        if (heap[child] <= distance)
             break;
         heap[i] = heap[child];
     }
-    heap[i] = d;
+    heap[i] = distance;
 }
 
-static void insert_in_heaps(block *q, const record *r)
+/* bench/SPEED.md has the times of both searches in 1 to 32 dimensions. */
+static dd_status find(const dd_knn_search *s, dd_pool *pool, int threads)
 {
-    for (int lane = 0; lane < BLOCK; lane++) {
-        double *heap = q->heap + (size_t)lane * (size_t)q->k;
-        double d = larger(fabs(r->xy[0] - q->x[lane / 2][lane % 2]), fabs(r->xy[1] - q->y[lane / 2][lane % 2]));
-        if (d < heap[0])
-            heap_replace(heap, q->k, d);
+    switch (s->dimensions) {
+    case 1:
+        return dd_knn_tree_1(s, pool, threads);
+    case 2:
+        return dd_knn_tree_2(s, pool, threads);
+    case 3:
+        return dd_knn_tree_3(s, pool, threads);
+    case 4:
+        return dd_knn_tree_4(s, pool, threads);
+    default:
+        return dd_knn_blocks(s, pool, threads);
     }
 }
 
-/* Update the k-th distances after a change. */
-INLINE void update_kth(block *q)
-{
-    q->farthest = 0.;
-    for (int p = 0; p < PAIRS; p++) {
-        if (q->heap)
-            q->kth[p] = (pair){q->heap[(size_t)(2 * p) * (size_t)q->k], q->heap[(size_t)(2 * p + 1) * (size_t)q->k]};
-        else
-            q->kth[p] = q->best[PAIRS * (q->k - 1) + p];
-        q->farthest = larger(q->farthest, larger(q->kth[p][0], q->kth[p][1]));
-    }
-}
-
-/* Compare the records of a leaf with the block: first find those that are close to any query, without a branch, then
- * insert these. */
-INLINE void scan(block *q, const record *r, uint32_t count)
-{
-    uint32_t close[LEAF], found = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        pair x = both(r[i].xy[0]), y = both(r[i].xy[1]);
-        mask closer = {0};
-        for (int p = 0; p < PAIRS; p++)
-            closer |= below(absolute(x - q->x[p]), q->kth[p]) & below(absolute(y - q->y[p]), q->kth[p]);
-        close[found] = i;
-        found += (uint32_t)any(closer);
-    }
-    if (q->heap) {
-        for (uint32_t i = 0; i < found; i++)
-            insert_in_heaps(q, r + close[i]);
-    } else {
-        for (uint32_t i = 0; i < found; i++)
-            insert(q, r + close[i]);
-    }
-    update_kth(q);
-}
-
-/* Fill q->kth. */
-static void search(const tree *t, block *q)
-{
-    /* The stack of nodes to visit. A node is removed before its two children are added, so each level leaves one node
-     * on it. */
-    struct {
-        double gap;
-        uint32_t node;
-        int level;
-    } stack[MAX_LEVELS];
-    int waiting = 0;
-    for (int i = 0; i < q->k * PAIRS && !q->heap; i++)
-        q->best[i] = both(INFINITY);
-    for (size_t i = 0; i < (size_t)q->k * BLOCK && q->heap; i++)
-        q->heap[i] = INFINITY;
-    update_kth(q);
-    stack[waiting++].node = 1;
-    stack[0].level = 0;
-    stack[0].gap = 0.;
-    while (waiting) {
-        waiting--;
-        uint32_t node = stack[waiting].node;
-        int level = stack[waiting].level;
-        if (stack[waiting].gap >= q->farthest || !matters(q, &t->box[node]))
-            continue;
-        while (level < t->levels) {
-            double left = gap(q, &t->box[2 * node]), right = gap(q, &t->box[2 * node + 1]);
-            int near = right < left;
-            level++;
-            if ((near ? left : right) < q->farthest) {
-                stack[waiting].gap = near ? left : right;
-                stack[waiting].node = 2 * node + !near;
-                stack[waiting++].level = level;
-            }
-            node = 2 * node + (uint32_t)near;
-        }
-        uint32_t j = node - (1u << level), first = first_position(t, level, j);
-        scan(q, t->record + first, first_position(t, level, j + 1) - first);
-    }
-}
-
-/* Make a block of the queries from `first` on. If fewer than BLOCK are left, the last query fills the remaining
- * lanes. */
-INLINE void load(block *q, const tree *queries, uint32_t first)
-{
-    for (int axis = 0; axis < 2; axis++) {
-        q->low[axis] = INFINITY;
-        q->high[axis] = -INFINITY;
-    }
-    for (uint32_t lane = 0; lane < BLOCK; lane++) {
-        const float *xy = queries->record[first + lane < queries->n ? first + lane : queries->n - 1].xy;
-        q->x[lane / 2][lane % 2] = xy[0];
-        q->y[lane / 2][lane % 2] = xy[1];
-        for (int axis = 0; axis < 2; axis++) {
-            q->low[axis] = smaller(q->low[axis], xy[axis]);
-            q->high[axis] = larger(q->high[axis], xy[axis]);
-        }
-    }
-}
-
-/* ---- the work and its threads ---- */
-
-typedef struct job {
-    tree tree[2]; /* one for the points, and one for the queries if these are different */
-    int trees;
-    const float *coordinates[2]; /* of each tree's points, (n, 2) */
-    int k;
-    double *best; /* (threads, k, BLOCK) */
-    double *distance;
-    atomic_uint subtree;        /* the next one to split */
-    atomic_uint_fast64_t query; /* the next one to answer */
-} job;
-
-static void build(job *a, const dd_team *team)
-{
-    for (int i = 0; i < a->trees; i++) {
-        tree *t = &a->tree[i];
-        const float *xy = a->coordinates[i];
-        uint32_t end = (uint32_t)((uint64_t)t->n * (uint32_t)(team->rank + 1) / (uint32_t)team->size);
-        for (uint32_t p = (uint32_t)((uint64_t)t->n * (uint32_t)team->rank / (uint32_t)team->size); p < end; p++)
-            t->record[p] = (record){{xy[2 * (size_t)p], xy[2 * (size_t)p + 1]}, p};
-    }
-    /* Split the top levels one after the other, then the subtrees in parallel. */
-    int top = 0;
-    while (team->size > 1 && 1 << top < SUBTREES * team->size)
-        top++;
-    for (int level = 0; level < top; level++) {
-        dd_team_barrier(team);
-        for (int i = team->rank; i < a->trees << level; i += team->size) {
-            if (level <= a->tree[i >> level].levels)
-                split(&a->tree[i >> level], level, (uint32_t)i & ((1u << level) - 1));
-        }
-    }
-    dd_team_barrier(team);
-    for (uint32_t i; (i = atomic_fetch_add(&a->subtree, 1)) < (uint32_t)a->trees << top;) {
-        if (top <= a->tree[i >> top].levels)
-            split_down(&a->tree[i >> top], top, i & ((1u << top) - 1));
-    }
-    dd_team_barrier(team);
-}
-
-static void work(void *argument, const dd_team *team)
-{
-    job *a = argument;
-    build(a, team);
-    const tree *points = &a->tree[0], *queries = &a->tree[a->trees - 1];
-    double *memory = a->best + (size_t)team->rank * (size_t)a->k * BLOCK;
-    block q = {.k = a->k};
-    if (a->k <= SORTED)
-        q.best = (pair *)memory;
-    else
-        q.heap = memory;
-    for (uint64_t next; !dd_cancelled() && (next = atomic_fetch_add(&a->query, HANDED_OUT)) < queries->n;) {
-        for (uint64_t first = next; first < next + HANDED_OUT && first < queries->n; first += BLOCK) {
-            load(&q, queries, (uint32_t)first);
-            search(points, &q);
-            for (uint32_t lane = 0; lane < BLOCK && first + lane < queries->n; lane++)
-                a->distance[queries->record[first + lane].index] = q.kth[lane / 2][lane % 2];
-        }
-    }
-}
-
-dd_status dd_knn(dd_pool *pool, const float *query, uint32_t queries, const float *point, uint32_t n, int k,
-                 bool exclude_self, double *distance)
+dd_status dd_knn(dd_pool *pool, const float *query, uint32_t queries, const float *point, uint32_t n, int dimensions,
+                 int k, bool exclude_self, double *distance)
 {
     uint32_t others = exclude_self && n ? n - 1 : n;
     if (k < 1 || (uint32_t)k > others)
@@ -457,28 +46,12 @@ dd_status dd_knn(dd_pool *pool, const float *query, uint32_t queries, const floa
         return DD_OK;
     /* A point's distance to itself is 0, and no distance is less, so the k-th of the others is the (k + 1)-th of
      * all. */
-    job a = {.trees = query == point ? 1 : 2,
-             .coordinates = {point, query},
-             .k = exclude_self ? k + 1 : k,
-             .distance = distance};
-    dd_status status = DD_OK;
-    int threads = !pool || (queries < FEW && n < FEW) ? 1 : dd_pool_threads(pool);
-    DD_CHECK(tree_create(n, &a.tree[0]));
-    if (a.trees == 2)
-        DD_CHECK(tree_create(queries, &a.tree[1]));
-    a.best = aligned_alloc(64, (size_t)threads * (size_t)a.k * BLOCK * sizeof *a.best);
-    if (!a.best) {
-        status = dd_fail(DD_ERR_MEMORY, "out of memory for %d nearest neighbours", a.k);
-        goto done;
-    }
-    if (threads == 1)
-        work(&a, &(dd_team){.rank = 0, .size = 1});
-    else
-        dd_pool_run(pool, work, &a);
-    status = dd_check_cancelled();
-done:
-    free(a.best);
-    tree_free(&a.tree[1]);
-    tree_free(&a.tree[0]);
-    return status;
+    dd_knn_search s = {.query = query,
+                       .point = point,
+                       .queries = queries,
+                       .n = n,
+                       .dimensions = dimensions,
+                       .k = exclude_self ? k + 1 : k,
+                       .distance = distance};
+    return find(&s, pool, !pool || (queries < FEW && n < FEW) ? 1 : dd_pool_threads(pool));
 }

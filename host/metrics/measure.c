@@ -15,6 +15,7 @@
 #include "data/generators.h"
 #include "data/truth.h"
 #include "metrics/kl.h"
+#include "metrics/knn.h"
 #include "metrics/modes.h"
 #include "metrics/set_distances.h"
 
@@ -25,7 +26,7 @@ enum { ITEMS = MODES + 1 };
 
 typedef struct sample_set {
     const dd_points *points;
-    const float *x;          /* (n, 2) */
+    const float *x;          /* (n, D) */
     float *real, *generated; /* both sets thinned, to compare all pairs */
     uint32_t real_n;
     const struct sample_set *same; /* the first set with these real points; it has what depends only on them */
@@ -37,6 +38,7 @@ typedef struct measuring {
     sample_set *set; /* [count] */
     int count;
     uint32_t n, generated_n;
+    int dimensions;  /* D, of all sets */
     int k;           /* of the KL estimate */
     atomic_int next; /* position in the queue: the first item of all sets, then the second item of all sets, ... */
 
@@ -62,13 +64,29 @@ static void note_failure(measuring *m, int set, item what, dd_status status)
     pthread_mutex_unlock(&m->mutex);
 }
 
-static dd_status measure_kl(const measuring *m, const sample_set *s)
+static dd_status measure_kl(dd_pool *pool, const measuring *m, const sample_set *s)
 {
     dd_kl kl;
-    DD_TRY(dd_kl_divergence(NULL, s->points->x, s->points->n, s->x, m->n, m->k, &kl));
+    DD_TRY(dd_kl_divergence(pool, s->points->x, s->points->n, s->x, m->n, m->dimensions, m->k, &kl));
     s->metrics->kl_divergence = kl.bits;
     s->metrics->kl_zero_distances = kl.zero_distances;
     return DD_OK;
+}
+
+/* Such a search takes longer than all other items of a set together. */
+static bool searched_by_blocks(const measuring *m)
+{
+    return m->dimensions > DD_KNN_TREE_DIMENSIONS;
+}
+
+/* The KL estimates that take long, each on all threads. */
+static void measure_long_kl(dd_pool *pool, measuring *m)
+{
+    for (int i = 0; i < m->count && searched_by_blocks(m) && !dd_cancelled(); i++) {
+        dd_status status = measure_kl(pool, m, &m->set[i]);
+        if (status)
+            note_failure(m, i, KL, status);
+    }
 }
 
 static dd_status measure_modes(const measuring *m, const sample_set *s)
@@ -94,24 +112,25 @@ static dd_status measure_item(const measuring *m, item what, sample_set *s)
 {
     switch (what) {
     case MMD_BETWEEN:
-        s->mmd_between = dd_mmd_between(s->real, s->real_n, s->generated, m->generated_n);
+        s->mmd_between = dd_mmd_between(s->real, s->real_n, s->generated, m->generated_n, m->dimensions);
         break;
     case MMD_GENERATED:
-        s->mmd_generated = dd_mmd_within(s->generated, m->generated_n);
+        s->mmd_generated = dd_mmd_within(s->generated, m->generated_n, m->dimensions);
         break;
     case MMD_REAL:
         if (s->same == s)
-            s->mmd_real = dd_mmd_within(s->real, s->real_n);
+            s->mmd_real = dd_mmd_within(s->real, s->real_n, m->dimensions);
         break;
     case WASSERSTEIN:
-        return dd_sliced_wasserstein(s->points->x, s->points->n, s->x, m->n, &s->metrics->sliced_wasserstein);
+        return dd_sliced_wasserstein(s->points->x, s->points->n, s->x, m->n, m->dimensions,
+                                     &s->metrics->sliced_wasserstein);
     case DENSITY:
-        return dd_density_coverage(s->real, s->real_n, s->generated, m->generated_n, &s->metrics->density,
-                                   &s->metrics->coverage);
+        return dd_density_coverage(s->real, s->real_n, s->generated, m->generated_n, m->dimensions,
+                                   &s->metrics->density, &s->metrics->coverage);
     case KL:
-        return measure_kl(m, s);
+        return searched_by_blocks(m) ? DD_OK : measure_kl(NULL, m, s);
     case MEAN_DISTANCE:
-        s->metrics->mean_distance = dd_mean_distance(s->generated, m->generated_n);
+        s->metrics->mean_distance = dd_mean_distance(s->generated, m->generated_n, m->dimensions);
         break;
     case MODES:
         return measure_modes(m, s);
@@ -140,11 +159,11 @@ static void measure_items(void *argument, const dd_team *team)
 
 static dd_status begin_set(const measuring *m, sample_set *s)
 {
-    if (!dd_all_finite(s->x, 2 * (size_t)m->n))
+    if (!dd_all_finite(s->x, (size_t)m->dimensions * m->n))
         return dd_fail(DD_ERR_NUMERIC, "a sample is NaN or infinite: nothing can be measured");
-    dd_thin(s->x, m->n, DD_MOST_COMPARED, s->generated);
+    dd_thin(s->x, m->n, m->dimensions, DD_MOST_COMPARED, s->generated);
     /* Use as many real points as generated ones, because coverage grows with generated / real. */
-    s->real_n = dd_thin(s->points->x, s->points->n, m->generated_n, s->real);
+    s->real_n = dd_thin(s->points->x, s->points->n, m->dimensions, m->generated_n, s->real);
     return DD_OK;
 }
 
@@ -155,7 +174,7 @@ static void add_set(measuring *m, int i, const dd_points *points, const float *x
     *s = (sample_set){.points = points,
                       .x = x,
                       .generated = thinned,
-                      .real = thinned + 2 * (size_t)m->generated_n,
+                      .real = thinned + (size_t)m->dimensions * m->generated_n,
                       .metrics = metrics};
     s->same = m->set;
     while (s->same->points != s->points)
@@ -186,9 +205,12 @@ static void combine_means(const measuring *m)
 dd_status dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const *points, const float *x, uint32_t n,
                                 const dd_evaluation_config *evaluation, dd_metrics *metrics, int *measured)
 {
-    measuring m = {
-        .n = n, .generated_n = n < DD_MOST_COMPARED ? n : DD_MOST_COMPARED, .k = evaluation->k, .failed = INT_MAX};
-    size_t row = 2 * (size_t)n, kept = 4 * (size_t)m.generated_n; /* of one set */
+    measuring m = {.n = n,
+                   .generated_n = n < DD_MOST_COMPARED ? n : DD_MOST_COMPARED,
+                   .dimensions = points[0]->columns.count,
+                   .k = evaluation->k,
+                   .failed = INT_MAX};
+    size_t row = (size_t)m.dimensions * n, kept = 2 * (size_t)m.dimensions * m.generated_n; /* of one set */
     float *thinned = malloc((size_t)count * kept * sizeof *thinned);
     m.set = calloc((size_t)count, sizeof *m.set);
     *measured = 0;
@@ -202,6 +224,7 @@ dd_status dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const
     for (int i = 0; i < count && m.failed == INT_MAX; i++)
         add_set(&m, i, points[i], x + row * (size_t)i, thinned + kept * (size_t)i, &metrics[i]);
     dd_pool_phase(pool, "measuring");
+    measure_long_kl(pool, &m);
     dd_pool_run(pool, measure_items, &m);
     combine_means(&m);
     pthread_mutex_destroy(&m.mutex);

@@ -15,16 +15,17 @@
 #include "data/points.h"
 #include "metrics/metrics.h"
 
-/* Computes all metrics of `count` >= 1 sets of generated samples x [count][n][2]; the other metrics (losses, times)
- * become NaN. points [count] are the training sets, which may be the same; density, coverage and MMD compare with at
- * most DD_MOST_COMPARED of them, evenly spaced. If the points were not generated, their distribution is unknown: modes
+/* Computes all metrics of `count` >= 1 sets of generated samples x [count][n][D]; the other metrics (losses, times)
+ * become NaN. points [count] are the training sets, all of D dimensions, which may be the same; density, coverage and
+ * MMD compare with at most DD_MOST_COMPARED of them, evenly spaced. If the points were not generated, their
+ * distribution is unknown: modes
  * .. total_variation are NaN. A distance that needs more points than there are is NaN, too. Too few points for the KL
  * estimate are DD_ERR_DATA (kl.h); a sample that is not finite is DD_ERR_NUMERIC.
  *
  * *measured becomes the number of sets that were measured: all or, with the status and message of a failure, those
  * before the first set that failed. For that set, the metrics that could be computed are filled in, and the others are
  * NaN. The bits of a set's values depend only on the set. The pool's threads work on all sets together and use about
- * 160 kB per set, so count = threads is a good choice. DD_STOPPED (cancel.h): nothing was measured. */
+ * 80 D kB per set, so count = threads is a good choice. DD_STOPPED (cancel.h): nothing was measured. */
 DD_CHECKED dd_status dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const *points, const float *x,
                                            uint32_t n, const dd_evaluation_config *evaluation, dd_metrics *metrics,
                                            int *measured);

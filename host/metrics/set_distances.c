@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "config/config.h"
 
 enum {
-    BLOCK = 512, /* points of a block, whose coordinates fit the first-level cache */
-    LANES = 16   /* parallel sums; the number is fixed, so that the bits do not depend on the machine's vectors */
+    BLOCK = 512,      /* points of a block in the plane, whose coordinates fit the first-level cache */
+    WIDE_BLOCK = 128, /* in other dimensions */
+    LANES = 16        /* parallel sums; the number is fixed, so that the bits do not depend on the machine's vectors */
 };
 
 /* Also compiled for AVX2; the program chooses at its start. Without contraction both versions give the same bits. */
@@ -19,54 +21,75 @@ enum {
 #define FOR_THIS_MACHINE
 #endif
 
-uint32_t dd_thin(const float *point, uint32_t n, uint32_t most, float *thinned)
+uint32_t dd_thin(const float *point, uint32_t n, int dimensions, uint32_t most, float *thinned)
 {
     uint32_t m = n < most ? n : most;
+    size_t row = (size_t)dimensions;
     for (uint32_t i = 0; i < m; i++)
-        memcpy(thinned + 2 * (size_t)i, point + 2 * ((uint64_t)i * n / m), 2 * sizeof *thinned);
+        memcpy(thinned + row * i, point + row * ((uint64_t)i * n / m), row * sizeof *thinned);
     return m;
 }
 
 /* ---- density and coverage ---- */
 
-/* The coordinates in two arrays, in float64: differences of floats are then exact or nearly exact, and their squares
- * are rounded once. */
-typedef struct plane {
-    double *x, *y;
-} plane;
+/* Coordinates by axis, in float64: differences of floats are then exact or nearly exact, and their squares are rounded
+ * once. */
+typedef struct columns {
+    double *x; /* (dimensions, n) */
+    uint32_t n;
+    int dimensions;
+} columns;
 
-static dd_status plane_create(const float *point, uint32_t n, plane *p)
+static dd_status columns_create(const float *point, uint32_t n, int dimensions, columns *p)
 {
-    p->x = malloc(2 * (size_t)n * sizeof *p->x + 1);
+    size_t row = (size_t)dimensions;
+    *p = (columns){.x = malloc(row * n * sizeof *p->x + 1), .n = n, .dimensions = dimensions};
     if (!p->x)
         return dd_fail(DD_ERR_MEMORY, "out of memory for the distances of %u points", n);
-    p->y = p->x + n;
-    for (uint32_t i = 0; i < n; i++) {
-        p->x[i] = point[2 * (size_t)i];
-        p->y[i] = point[2 * (size_t)i + 1];
-    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < row; c++)
+            p->x[c * n + i] = point[row * i + c];
     return DD_OK;
 }
 
-static void squares(const plane *p, uint32_t first, uint32_t count, double x, double y, double *square)
+static inline __attribute__((always_inline)) void squares_of_plane(const columns *p, uint32_t first, uint32_t count,
+                                                                   double x, double y, double *square)
 {
-    const double *px = p->x + first, *py = p->y + first;
+    const double *px = p->x + first, *py = px + p->n;
     for (uint32_t j = 0; j < count; j++) {
         double dx = px[j] - x, dy = py[j] - y;
         square[j] = dx * dx + dy * dy;
     }
 }
 
+/* Squared distances from point i of q to points of p. */
+static inline __attribute__((always_inline)) void squares(const columns *p, uint32_t first, uint32_t count,
+                                                          const columns *q, uint32_t i, double *square)
+{
+    const double *from = q->x + i;
+    if (p->dimensions == 2) {
+        squares_of_plane(p, first, count, from[0], from[q->n], square);
+        return;
+    }
+    memset(square, 0, count * sizeof *square);
+    for (size_t c = 0; c < (size_t)p->dimensions; c++) {
+        const double *x = p->x + c * p->n + first;
+        double at = from[c * q->n];
+        for (uint32_t j = 0; j < count; j++)
+            square[j] += (x[j] - at) * (x[j] - at);
+    }
+}
+
 /* Squared distance from point i to its k-th nearest other one. */
-FOR_THIS_MACHINE static double ball(const plane *p, uint32_t n, uint32_t i)
+FOR_THIS_MACHINE static double ball(const columns *p, uint32_t i)
 {
     enum { K = DD_DENSITY_NEIGHBOUR };
     double best[K], square[BLOCK]; /* best is in ascending order */
     for (int k = 0; k < K; k++)
         best[k] = INFINITY;
-    for (uint32_t first = 0; first < n; first += BLOCK) {
-        uint32_t count = n - first < BLOCK ? n - first : BLOCK;
-        squares(p, first, count, p->x[i], p->y[i], square);
+    for (uint32_t first = 0; first < p->n; first += BLOCK) {
+        uint32_t count = p->n - first < BLOCK ? p->n - first : BLOCK;
+        squares(p, first, count, p, i, square);
         if (i >= first && i < first + count)
             square[i - first] = INFINITY;
         for (uint32_t j = 0; j < count; j++) {
@@ -81,33 +104,34 @@ FOR_THIS_MACHINE static double ball(const plane *p, uint32_t n, uint32_t i)
     return best[K - 1];
 }
 
-FOR_THIS_MACHINE static uint32_t count_within(const plane *p, uint32_t n, double x, double y, double limit)
+/* How many points of p are within a squared distance of point i of q. */
+FOR_THIS_MACHINE static uint32_t count_within(const columns *p, const columns *q, uint32_t i, double limit)
 {
     double square[BLOCK];
     uint32_t within = 0;
-    for (uint32_t first = 0; first < n; first += BLOCK) {
-        uint32_t count = n - first < BLOCK ? n - first : BLOCK;
-        squares(p, first, count, x, y, square);
+    for (uint32_t first = 0; first < p->n; first += BLOCK) {
+        uint32_t count = p->n - first < BLOCK ? p->n - first : BLOCK;
+        squares(p, first, count, q, i, square);
         for (uint32_t j = 0; j < count; j++)
             within += square[j] <= limit;
     }
     return within;
 }
 
-dd_status dd_density_coverage(const float *real, uint32_t n, const float *generated, uint32_t m, double *density,
-                              double *coverage)
+dd_status dd_density_coverage(const float *real, uint32_t n, const float *generated, uint32_t m, int dimensions,
+                              double *density, double *coverage)
 {
-    plane r = {0}, g = {0};
+    columns r = {0}, g = {0};
     dd_status status = DD_OK;
     *density = *coverage = NAN;
     if (n < DD_DENSITY_NEIGHBOUR + 1 || !m)
         return DD_OK;
-    DD_CHECK(plane_create(real, n, &r));
-    DD_CHECK(plane_create(generated, m, &g));
+    DD_CHECK(columns_create(real, n, dimensions, &r));
+    DD_CHECK(columns_create(generated, m, dimensions, &g));
     uint64_t pairs = 0;
     uint32_t covered = 0;
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t within = count_within(&g, m, r.x[i], r.y[i], ball(&r, n, i));
+        uint32_t within = count_within(&g, &r, i, ball(&r, i));
         pairs += within;
         covered += within > 0;
     }
@@ -170,17 +194,25 @@ static inline float kernels(float square)
 }
 
 typedef struct block {
-    float x[BLOCK], y[BLOCK];
-    uint32_t count;
+    float x[WIDE_BLOCK * DD_MAX_DIMENSIONS]; /* (dimensions, size), by axis */
+    uint32_t size, count;
+    int dimensions;
 } block;
 
-static void load(const float *point, uint32_t n, uint32_t first, block *b)
+static uint32_t block_size(int dimensions)
 {
-    b->count = n - first < BLOCK ? n - first : BLOCK;
-    for (uint32_t i = 0; i < b->count; i++) {
-        b->x[i] = point[2 * (size_t)(first + i)];
-        b->y[i] = point[2 * (size_t)(first + i) + 1];
-    }
+    return dimensions == 2 ? BLOCK : WIDE_BLOCK;
+}
+
+static void load(const float *point, uint32_t n, int dimensions, uint32_t first, block *b)
+{
+    size_t row = (size_t)dimensions;
+    b->size = block_size(dimensions);
+    b->count = n - first < b->size ? n - first : b->size;
+    b->dimensions = dimensions;
+    for (uint32_t i = 0; i < b->count; i++)
+        for (size_t c = 0; c < row; c++)
+            b->x[c * b->size + i] = point[row * (first + i) + c];
 }
 
 /* The sum of value[count] in LANES parts. */
@@ -201,19 +233,38 @@ static double sum_lanes(const float *value, uint32_t count)
 
 typedef enum quantity { KERNELS, DISTANCES } quantity;
 
+/* Squared distances from point i of one block to all points of the other. */
+static inline __attribute__((always_inline)) void block_squares(const block *a, uint32_t i, const block *b,
+                                                                float *square)
+{
+    if (b->dimensions == 2) {
+        const float *x = b->x, *y = x + BLOCK;
+        for (uint32_t j = 0; j < b->count; j++) {
+            float dx = x[j] - a->x[i], dy = y[j] - a->x[BLOCK + i];
+            square[j] = dx * dx + dy * dy;
+        }
+        return;
+    }
+    memset(square, 0, b->count * sizeof *square);
+    for (uint32_t c = 0; c < (uint32_t)b->dimensions; c++) {
+        const float *x = b->x + c * WIDE_BLOCK;
+        float at = a->x[c * WIDE_BLOCK + i];
+        for (uint32_t j = 0; j < b->count; j++)
+            square[j] += (x[j] - at) * (x[j] - at);
+    }
+}
+
 /* Sums over all pairs of points of two blocks. */
 FOR_THIS_MACHINE static double sum_blocks(quantity what, const block *a, const block *b)
 {
     double total = 0.;
     float square[BLOCK], value[BLOCK];
+    const float narrower = 2.f / (float)a->dimensions; /* 1 in the plane */
     for (uint32_t i = 0; i < a->count; i++) {
-        for (uint32_t j = 0; j < b->count; j++) {
-            float dx = b->x[j] - a->x[i], dy = b->y[j] - a->y[i];
-            square[j] = dx * dx + dy * dy;
-        }
+        block_squares(a, i, b, square);
         if (what == KERNELS)
             for (uint32_t j = 0; j < b->count; j++)
-                value[j] = kernels(square[j]);
+                value[j] = kernels(narrower * square[j]);
         else
             for (uint32_t j = 0; j < b->count; j++)
                 value[j] = sqrtf(square[j]);
@@ -222,14 +273,15 @@ FOR_THIS_MACHINE static double sum_blocks(quantity what, const block *a, const b
     return total;
 }
 
-static double mean_between(quantity what, const float *a, uint32_t n, const float *b, uint32_t m)
+static double mean_between(quantity what, const float *a, uint32_t n, const float *b, uint32_t m, int dimensions)
 {
     block one, other;
+    uint32_t size = block_size(dimensions);
     double total = 0.;
-    for (uint32_t i = 0; i < n; i += BLOCK) {
-        load(a, n, i, &one);
-        for (uint32_t j = 0; j < m; j += BLOCK) {
-            load(b, m, j, &other);
+    for (uint32_t i = 0; i < n; i += size) {
+        load(a, n, dimensions, i, &one);
+        for (uint32_t j = 0; j < m; j += size) {
+            load(b, m, dimensions, j, &other);
             total += sum_blocks(what, &one, &other);
         }
     }
@@ -237,29 +289,30 @@ static double mean_between(quantity what, const float *a, uint32_t n, const floa
 }
 
 /* Sums over the pairs of different points. A point's kernels with itself are 1, and its distance to itself is 0. */
-static double mean_within(quantity what, const float *a, uint32_t n)
+static double mean_within(quantity what, const float *a, uint32_t n, int dimensions)
 {
     block one, other;
+    uint32_t size = block_size(dimensions);
     double total = what == KERNELS ? -(double)DD_MMD_WIDTHS * n : 0.;
-    for (uint32_t i = 0; i < n; i += BLOCK) {
-        load(a, n, i, &one);
+    for (uint32_t i = 0; i < n; i += size) {
+        load(a, n, dimensions, i, &one);
         total += sum_blocks(what, &one, &one);
-        for (uint32_t j = 0; j < i; j += BLOCK) {
-            load(a, n, j, &other);
+        for (uint32_t j = 0; j < i; j += size) {
+            load(a, n, dimensions, j, &other);
             total += 2. * sum_blocks(what, &one, &other);
         }
     }
     return total / ((double)n * (n - 1.));
 }
 
-double dd_mmd_within(const float *a, uint32_t n)
+double dd_mmd_within(const float *a, uint32_t n, int dimensions)
 {
-    return n < 2 ? NAN : mean_within(KERNELS, a, n);
+    return n < 2 ? NAN : mean_within(KERNELS, a, n, dimensions);
 }
 
-double dd_mmd_between(const float *a, uint32_t n, const float *b, uint32_t m)
+double dd_mmd_between(const float *a, uint32_t n, const float *b, uint32_t m, int dimensions)
 {
-    return mean_between(KERNELS, a, n, b, m);
+    return mean_between(KERNELS, a, n, b, m, dimensions);
 }
 
 double dd_mmd_from_means(double within_a, double within_b, double between)
@@ -267,12 +320,13 @@ double dd_mmd_from_means(double within_a, double within_b, double between)
     return (within_a + within_b - 2. * between) / DD_MMD_WIDTHS;
 }
 
-double dd_mmd_squared(const float *a, uint32_t n, const float *b, uint32_t m)
+double dd_mmd_squared(const float *a, uint32_t n, const float *b, uint32_t m, int dimensions)
 {
-    return dd_mmd_from_means(dd_mmd_within(a, n), dd_mmd_within(b, m), dd_mmd_between(a, n, b, m));
+    return dd_mmd_from_means(dd_mmd_within(a, n, dimensions), dd_mmd_within(b, m, dimensions),
+                             dd_mmd_between(a, n, b, m, dimensions));
 }
 
-double dd_mean_distance(const float *a, uint32_t n)
+double dd_mean_distance(const float *a, uint32_t n, int dimensions)
 {
-    return n < 2 ? NAN : mean_within(DISTANCES, a, n);
+    return n < 2 ? NAN : mean_within(DISTANCES, a, n, dimensions);
 }

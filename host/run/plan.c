@@ -240,7 +240,7 @@ static dd_status open_named(dd_plan *plan, char (*name)[DD_NAME])
         if (*points->note)
             dd_tell(job, "%s: %s", job->dataset[d], points->note);
         warn_of_scale(job, points);
-        dd_status measurable = dd_check_measurable(points->x, points->n, c->evaluation.k);
+        dd_status measurable = dd_check_measurable(points->x, points->n, points->columns.count, c->evaluation.k);
         if (measurable) {
             dd_fail_context("%s", job->dataset[d]);
             return measurable;

@@ -9,16 +9,16 @@ from scipy import stats
 PROGRAM = os.path.join(os.environ["DUALDIFF_BUILD"], "tests", "dump_dataset")
 
 
-def run(name, n=100_000, seed=42, stream=0, header="auto", **options):
-    return subprocess.run([PROGRAM, str(name), str(n), str(seed), str(stream), header], capture_output=True, timeout=60,
-                          **options)
+def run(name, n=100_000, seed=42, stream=0, header="auto", settings=(), **options):
+    return subprocess.run([PROGRAM, str(name), str(n), str(seed), str(stream), header, *settings], capture_output=True,
+                          timeout=60, **options)
 
 
 def points(name, n=100_000, seed=42, stream=0, **options):
-    """(n, 2) in float64."""
+    """(n, D) in float64."""
     done = run(name, n, seed, stream, **options)
     assert done.returncode == 0, done.stderr.decode()
-    return np.frombuffer(done.stdout, np.float32).reshape(-1, 2).astype(np.float64)
+    return np.frombuffer(done.stdout, np.float32).reshape(int(done.stderr.split()[1]), -1).astype(np.float64)
 
 def columns(name, choice="", drop=False, header="auto", **options):
     """A file of any width as --columns and --drop-incomplete read it: names, points (n, D) in float64, and the note."""

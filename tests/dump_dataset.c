@@ -1,5 +1,6 @@
-/* dump_dataset NAME|FILE N SEED STREAM [auto|yes|no]: the points as raw float32 (n, 2) on standard output, "name n
- * generated checksum" on standard error; or the message there and the status as exit code.
+/* dump_dataset NAME|FILE N SEED STREAM [auto|yes|no [KEY=VALUE ...]]: the points as raw float32 (n, D) on standard
+ * output, "name n generated checksum" on standard error; or the message there and the status as exit code. KEY=VALUE:
+ * of the configuration. SEED is that of the points and, without data.seed=VALUE, that of a random distribution.
  *
  * dump_dataset FILE columns CHOICE keep|drop [auto|yes|no]: a file of any width as --columns CHOICE and
  * --drop-incomplete read it: (n, D), and on standard error the names of the columns and the note, one a line.
@@ -17,14 +18,24 @@
 static dd_header_row header_row(int argc, char **argv)
 {
     dd_header_row header = DD_HEADER_ROW_AUTO;
-    return argc == 6 && dd_header_row_parse(argv[5], &header) ? DD_HEADER_ROW_AUTO : header;
+    return argc > 5 && dd_header_row_parse(argv[5], &header) ? DD_HEADER_ROW_AUTO : header;
 }
 
-static dd_status open_points(char **argv, dd_header_row header, dd_points *points)
+static dd_status open_points(int argc, char **argv, dd_points *points)
 {
-    dd_reading reading = {.header = header};
-    return dd_points_open_as(argv[1], &reading, (uint32_t)strtoul(argv[2], NULL, 10), strtoull(argv[3], NULL, 10),
-                             (dd_stream)atoi(argv[4]), points);
+    dd_reading reading = {.header = header_row(argc, argv)};
+    dd_config config;
+    dd_request request = {.name = argv[1],
+                          .reading = &reading,
+                          .data = &config.data,
+                          .n = (uint32_t)strtoul(argv[2], NULL, 10),
+                          .seed = strtoull(argv[3], NULL, 10),
+                          .stream = (dd_stream)atoi(argv[4])};
+    dd_config_defaults(&config);
+    config.data.seed = request.seed;
+    for (int i = 6; i < argc; i++)
+        DD_TRY(dd_config_set(&config, argv[i]));
+    return dd_points_request(&request, points);
 }
 
 static dd_status read_columns(char **argv, dd_header_row header, dd_points *points)
@@ -36,11 +47,11 @@ static dd_status read_columns(char **argv, dd_header_row header, dd_points *poin
 
 int main(int argc, char **argv)
 {
-    if (argc != 5 && argc != 6)
+    if (argc < 5)
         return DD_ERR_USAGE;
     dd_points points = {0};
     bool by_columns = !strcmp(argv[2], "columns");
-    int status = (by_columns ? read_columns : open_points)(argv, header_row(argc, argv), &points);
+    int status = by_columns ? read_columns(argv, header_row(argc, argv), &points) : open_points(argc, argv, &points);
     if (status) {
         fprintf(stderr, "%s\n", dd_error_message());
         return status;

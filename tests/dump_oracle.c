@@ -20,7 +20,7 @@ int main(int argc, char **argv)
     double *x = malloc(2 * MOST * sizeof *x), *noise = malloc(2 * MOST * sizeof *noise);
     if (argc < 4 || !x || !noise)
         return DD_ERR_USAGE;
-    int t = atoi(argv[3]), status = dd_truth_create(argv[1], &truth);
+    int t = atoi(argv[3]), status = dd_truth_create(argv[1], NULL, &truth);
     if (!status)
         status = dd_config_read(argv[2], &config);
     for (int i = 4; i < argc && !status; i++)

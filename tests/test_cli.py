@@ -101,13 +101,16 @@ def test_datasets():
     assert done.returncode == 0 and not done.stderr
     with open(f"{SOURCE}/docs/datasets.md") as file:
         assert f"```\n{done.stdout}```\n" in file.read(), "copy what `dualdiff datasets` prints into docs/datasets.md"
-    rows = {line.split()[0]: line.split(maxsplit=3)[1:] for line in done.stdout.splitlines()[1:]}
-    assert len(rows) >= 22
-    assert rows["dino"] == ["experiment", "142", "the Datasaurus: a dinosaur"]
-    assert rows["moons"][:2] == ["experiment", "-"] and rows["eight_gaussians"][:2] == ["literature", "8"]
-    for name, (kind, modes, what) in rows.items():
-        info = program("info", name).stdout
-        assert kind in info and what in info and (modes == "-" or re.search(rf"^modes +{modes}$", info, re.M)), info
+    rows = {line.split()[0]: line.split(maxsplit=4)[1:] for line in done.stdout.split("\n\n")[0].splitlines()[1:]}
+    assert len(rows) >= 26
+    assert rows["dino"] == ["experiment", "2", "142", "the Datasaurus: a dinosaur"]
+    assert rows["moons"][:3] == ["experiment", "2", "-"] and rows["eight_gaussians"][:3] == ["literature", "2", "8"]
+    assert rows["gaussians"][:3] == ["space", "8*", "16"]
+    for name, (kind, dimensions, modes, what) in rows.items():
+        info = program("info", name.replace("NAME", "dino")).stdout
+        count = {"-": "none", "NAME's": "142"}.get(modes, modes)
+        assert kind in info and what in info and re.search(rf"^modes +{count}\b", info, re.M), info
+        assert len(re.findall(r"^x\d+ +from", info, re.M)) == int(dimensions.rstrip("*")), info
 
 
 # ---- mistakes on the command line and in a configuration ----

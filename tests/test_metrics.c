@@ -57,7 +57,7 @@ static dd_metrics expected_of(const dd_points *p, const float *sample)
     if (p->generated) {
         dd_truth truth;
         dd_modes modes;
-        CHECK_OK(dd_truth_create(p->name, &truth));
+        CHECK_OK(dd_points_truth(p, &truth));
         CHECK_OK(dd_modes_measure(&truth, sample, N, &modes));
         m.modes = modes.modes;
         m.modes_captured = modes.captured;
@@ -117,7 +117,7 @@ static void check_failure(const dd_metrics *expected, const dd_points *bad, cons
     memcpy(p, points, sizeof p);
     dd_points last = set_points[3];
     last.generated = 1;
-    strcpy(last.name, "no_other_set");
+    strcpy(last.set, "no_other_set");
     p[2] = bad;
     p[SETS - 1] = &last;
     memcpy(samples[2], x_bad, sizeof samples[2]);
@@ -142,7 +142,7 @@ static void check_failures(const dd_metrics *expected)
 {
     /* Nothing is known of such a set: the thread that takes its modes fails. */
     dd_points unknown = set_points[2], few = set_points[2];
-    strcpy(unknown.name, "no_such_set");
+    strcpy(unknown.set, "no_such_set");
     check_failure(expected, &unknown, x[2], DD_ERR_USAGE, "no_such_set");
     few.n = K;
     check_failure(expected, &few, x[2], DD_ERR_DATA, "KL divergence");

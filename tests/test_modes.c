@@ -8,6 +8,7 @@
 #include "check.h"
 #include "data/dataset.h"
 #include "data/generators.h"
+#include "data/truth_regions.h"
 #include "metrics/modes.h"
 
 static dd_modes measure(const dd_truth *truth, const float *x, uint32_t n)
@@ -30,16 +31,16 @@ static dd_truth four_gaussians(void)
         region[i] = (dd_region){DD_REGION_GAUSSIAN, {x, y}, {.1, .1}, share[i], i, 1};
         atom[i] = (dd_atom){{x, y}, {.1, .1}, {0., 0.}, share[i]};
     }
-    return (dd_truth){"four", 1, 4, 4, region, atom};
+    return (dd_truth){.dimensions = 2, .countable = true, .plane = {4, 4, region, atom}};
 }
 
 /* count[i] samples `sigmas` standard deviations from the centre of mode i, in all directions; how many in all. */
 static uint32_t around(const dd_truth *t, const uint32_t *count, double sigmas, float *x)
 {
     uint32_t n = 0;
-    for (int mode = 0; mode < t->regions; mode++)
+    for (int mode = 0; mode < t->plane.regions; mode++)
         for (uint32_t i = 0; i < count[mode]; i++, n++) {
-            const dd_region *r = &t->region[mode];
+            const dd_region *r = &t->plane.region[mode];
             double angle = 2. * M_PI * i / count[mode];
             x[2 * n] = (float)(r->centre[0] + sigmas * r->size[0] * cos(angle));
             x[2 * n + 1] = (float)(r->centre[1] + sigmas * r->size[1] * sin(angle));
@@ -102,7 +103,7 @@ static void check_discs_and_boxes(void)
     dd_region region[] = {{DD_REGION_DISC, {0., 0.}, {.5, .5}, .5, 0, 1},
                           {DD_REGION_BOX, {3., 0.}, {1., .5}, .5, 1, 1}};
     dd_atom atom[] = {{{0., 0.}, {0., 0.}, {0., 0.}, .5}, {{3., 0.}, {0., 0.}, {1., .5}, .5}};
-    dd_truth t = {"", 1, 2, 2, region, atom};
+    dd_truth t = {.dimensions = 2, .countable = true, .plane = {2, 2, region, atom}};
     static const struct {
         float x[2];
         int good, off;
@@ -133,7 +134,7 @@ static void check_box(void)
     enum { SIDE = 64, N = SIDE * SIDE, CELLS = DD_CELLS * DD_CELLS };
     dd_region region = {DD_REGION_BOX, {1., 0.}, {2., 4.}, 1., 0, 1};
     dd_atom atom = {{1., 0.}, {0., 0.}, {2., 4.}, 1.};
-    dd_truth t = {"", 0, 1, 1, &region, &atom};
+    dd_truth t = {.dimensions = 2, .plane = {1, 1, &region, &atom}};
     float *x = malloc(2 * N * sizeof *x);
     for (int i = 0; i < N; i++) {
         x[2 * i] = (float)(-1. + 4. * (i % SIDE + .5) / SIDE);
@@ -160,7 +161,7 @@ static void check_gaussian_cells(void)
 {
     dd_region region = {DD_REGION_CURVE, {1., 2.}, {.5, 2.}, 1., 0, 1};
     dd_atom atom = {{1., 2.}, {.5, 2.}, {0., 0.}, 1.};
-    dd_truth t = {"", 0, 1, 1, &region, &atom};
+    dd_truth t = {.dimensions = 2, .plane = {1, 1, &region, &atom}};
     double inside = pow(erf(3. / sqrt(2.)), 2.), centre = pow(.5 * erf(.375 / sqrt(2.)), 2.);
     dd_modes m = measure(&t, (const float[]){1.f, 2.f}, 1);
     CHECK(fabs(m.total_variation - (1. - centre)) < 1e-12, "at the centre: %.15g", m.total_variation);
@@ -172,46 +173,68 @@ static void check_gaussian_cells(void)
 /* ---- the generated sets ---- */
 
 /* What fresh samples of every set get whose modes have 15 of them on average or more: all modes, all but 1.1 % good (a
- * normal distribution in the plane has exp(-4.5) = .0111 beyond 3 sigma), nothing off the support, and a total
- * variation that is chance alone: on average 1/2 sum sqrt(2 p (1 - p) / (pi n)) over the cells, at most sqrt(cells / (2
- * pi n)). */
-static void check_generated(void)
+ * normal distribution in the plane has exp(-4.5) = .0111 beyond 3 sigma, and other dimensions have as much beyond their
+ * radius; an embedded plane has it twice), nothing off the support, and a total variation that is chance alone: on
+ * average 1/2 sum sqrt(2 p (1 - p) / (pi n)) over the cells, at most sqrt(cells / (2 pi n)). `overlap`: modes overlap,
+ * so a share of points counts for another mode than its own, and more are good. */
+static void check_generated(const char *name, int dimensions, double overlap)
 {
     enum { N = 10000 };
-    float *noise = malloc(2 * N * sizeof *noise);
-    uniform(9, N, 8., 8., noise);
-    for (int i = 0; dd_generators[i]; i++) {
-        const char *name = dd_generators[i]->name;
-        dd_truth t;
-        dd_points points;
-        CHECK_OK(dd_truth_create(name, &t));
-        if (N / t.regions < 15) {
-            dd_truth_free(&t);
-            continue;
-        }
-        CHECK_OK(dd_points_open(name, N, 3, DD_STREAM_HELDOUT, &points));
+    dd_points points, noise;
+    dd_truth t;
+    dd_config c;
+    dd_config_defaults(&c);
+    c.data.dimensions = dimensions;
+    dd_request request = {.name = name, .data = &c.data, .n = N, .seed = 3, .stream = DD_STREAM_HELDOUT};
+    CHECK_OK(dd_points_request(&request, &points));
+    CHECK_OK(dd_points_truth(&points, &t));
+    int modes = dd_truth_regions(&t), width = points.columns.count;
+    if (N / modes >= 15) {
+        double cells = t.countable ? modes : DD_CELLS * DD_CELLS + 1, chance = sqrt(cells / (2. * M_PI * N));
         dd_modes m = measure(&t, points.x, N);
-        double cells = t.countable ? t.regions : DD_CELLS * DD_CELLS + 1;
-        double chance = sqrt(cells / (2. * M_PI * N));
-        CHECK(t.countable ? m.captured == t.regions : isnan(m.captured), "%s: %g of %d modes", name, m.captured,
-              t.regions);
-        CHECK(m.high_quality > .985, "%s: good %g", name, m.high_quality);
+        CHECK(t.countable ? m.captured == modes : isnan(m.captured), "%s: %g of %d modes", name, m.captured, modes);
+        CHECK(m.high_quality > (t.kind == DD_TRUTH_EMBEDDED ? .974 : .985), "%s: good %g", name, m.high_quality);
+        CHECK(t.kind == DD_TRUTH_PLANE || overlap > 0. || m.high_quality < .993, "%s: good %g", name, m.high_quality);
         CHECK(m.off_support <= 1e-4, "%s: off %g", name, m.off_support);
-        CHECK(m.total_variation > .1 * chance && m.total_variation < 1.3 * chance, "%s: total variation %g, chance %g",
-              name, m.total_variation, chance);
-        dd_modes of_noise = measure(&t, noise, N);
+        CHECK(m.total_variation > .1 * chance && m.total_variation < 1.3 * chance + overlap,
+              "%s: total variation %g, chance %g", name, m.total_variation, chance);
+        /* Noise in a cube that holds the points. */
+        noise = points;
+        noise.x = malloc((size_t)width * N * sizeof *noise.x);
+        uniform(9, (uint32_t)(width * N + 1) / 2, 8., 8., noise.x);
+        dd_modes of_noise = measure(&t, noise.x, N);
         CHECK(of_noise.total_variation > .2 && of_noise.off_support > .15, "%s: noise has variation %g, off %g", name,
               of_noise.total_variation, of_noise.off_support);
         if (!strcmp(name, "dino"))
             CHECK(of_noise.captured == 0. && of_noise.high_quality < .02, "dino: noise captures %g, good %g",
                   of_noise.captured, of_noise.high_quality);
-        printf("%-22s good %.4f, variation %.4f; noise: %g of %g modes, good %.4f, off %.4f, variation %.4f\n", name,
-               m.high_quality, m.total_variation, of_noise.captured, of_noise.modes, of_noise.high_quality,
+        printf("%-22s good %.4f, variation %.4f; noise: %g of %g modes, good %.4f, off %.4f, variation %.4f\n",
+               points.name, m.high_quality, m.total_variation, of_noise.captured, of_noise.modes, of_noise.high_quality,
                of_noise.off_support, of_noise.total_variation);
-        dd_points_free(&points);
-        dd_truth_free(&t);
+        free(noise.x);
     }
-    free(noise);
+    dd_points_free(&points);
+    dd_truth_free(&t);
+}
+
+/* The radii of dd_standing: 3 and 6 in the plane; else scipy.stats.chi.isf(exp([-4.5, -18]), d). */
+static void check_radii(void)
+{
+    static const struct {
+        int degrees;
+        double good, off;
+    } known[] = {{1, 2.5392513972635, 5.6589523864327},  {2, 3, 6},
+                 {3, 3.3342384940711, 6.2664137347378},  {8, 4.4500181172876, 7.2266707797906},
+                 {32, 7.2829797073978, 9.8752087777127}, {128, 12.937278407186, 15.40158110779}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        double good, off;
+        dd_truth_radii(known[i].degrees, &good, &off);
+        CHECK(fabs(good - known[i].good) < 1e-9 && fabs(off - known[i].off) < 1e-9, "%d: %.12g, %.12g",
+              known[i].degrees, good, off);
+    }
+    double good, off;
+    dd_truth_radii(2, &good, &off);
+    CHECK(good == 3. && off == 6., "the plane: %.17g, %.17g", good, off);
 }
 
 int main(void)
@@ -221,6 +244,16 @@ int main(void)
     check_discs_and_boxes();
     check_box();
     check_gaussian_cells();
-    check_generated();
+    check_radii();
+    for (int i = 0; dd_generators[i]; i++)
+        if (!dd_generators[i]->family)
+            check_generated(dd_generators[i]->name, 0, 0.);
+    check_generated("gaussians", 2, .3);
+    check_generated("gaussians", 32, 0.);
+    check_generated("hypercube", 1, 0.);
+    check_generated("hypercube", 8, 0.);
+    check_generated("subspaces", 32, .05);
+    check_generated("embedded:eight_gaussians", 8, 0.);
+    check_generated("embedded:moons", 3, 0.);
     return check_report();
 }

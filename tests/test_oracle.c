@@ -29,7 +29,7 @@ static double uniform(uint32_t i)
 
 static dd_truth truth_of(dd_atom *atom, int atoms)
 {
-    dd_truth t = {.name = "test", .atoms = atoms, .atom = atom};
+    dd_truth t = {.name = "test", .dimensions = 2, .plane = {.atoms = atoms, .atom = atom}};
     return t;
 }
 
@@ -54,24 +54,24 @@ static long double atom_axis(const dd_atom *a, int axis, long double x, long dou
 /* The mixture, term by term; false where the long doubles underflow. */
 static int direct(const dd_truth *t, double alpha_bar, const double *x, double *noise)
 {
-    long double *log_weight = malloc((size_t)t->atoms * sizeof *log_weight), top = -INFINITY, total = 0,
+    long double *log_weight = malloc((size_t)t->plane.atoms * sizeof *log_weight), top = -INFINITY, total = 0,
                 sum[2] = {0, 0};
-    for (int i = 0; i < t->atoms; i++) {
-        log_weight[i] = logl(t->atom[i].weight);
+    for (int i = 0; i < t->plane.atoms; i++) {
+        log_weight[i] = logl(t->plane.atom[i].weight);
         for (int c = 0; c < 2; c++) {
             long double density;
-            atom_axis(&t->atom[i], c, x[c], sqrtl(alpha_bar), sqrtl(1 - (long double)alpha_bar), &density);
+            atom_axis(&t->plane.atom[i], c, x[c], sqrtl(alpha_bar), sqrtl(1 - (long double)alpha_bar), &density);
             log_weight[i] += density;
         }
         if (log_weight[i] > top)
             top = log_weight[i];
     }
-    for (int i = 0; i < t->atoms; i++) {
+    for (int i = 0; i < t->plane.atoms; i++) {
         long double weight = expl(log_weight[i] - top), ignored;
         total += weight;
         for (int c = 0; c < 2 && weight > 0; c++)
-            sum[c] +=
-                weight * atom_axis(&t->atom[i], c, x[c], sqrtl(alpha_bar), sqrtl(1 - (long double)alpha_bar), &ignored);
+            sum[c] += weight * atom_axis(&t->plane.atom[i], c, x[c], sqrtl(alpha_bar),
+                                         sqrtl(1 - (long double)alpha_bar), &ignored);
     }
     free(log_weight);
     noise[0] = (double)(sum[0] / total);
@@ -100,7 +100,7 @@ static double worst_difference(const dd_truth *t, const dd_diffusion_config *con
     for (int step = 0; step < s.timesteps; step += stride) {
         double signal = sqrt(s.alpha_bar[step]), deviation = sqrt(1. - s.alpha_bar[step]);
         for (int i = 0; i < POINTS; i++) {
-            const dd_atom *a = &t->atom[(int)(uniform((uint32_t)(9 * i + step)) * t->atoms)];
+            const dd_atom *a = &t->plane.atom[(int)(uniform((uint32_t)(9 * i + step)) * t->plane.atoms)];
             for (int c = 0; c < 2; c++)
                 x[2 * i + c] = signal * a->centre[c] + wide * deviation * (6. * uniform((uint32_t)(2 * i + c)) - 3.);
         }
@@ -212,7 +212,7 @@ static void check_mixture(void)
         atom[i].weight /= total;
     dd_truth t = truth_of(atom, ATOMS);
     dd_arrangement a;
-    CHECK_OK(dd_arrange(&t, &a));
+    CHECK_OK(dd_arrange(&t.plane, &a));
     CHECK(a.level[0].atoms >= POINTS + OTHERS && dd_arrangement_level(&a, 1.)->atoms < 2000,
           "%d atoms at no noise, %d at noise 1", a.level[0].atoms, dd_arrangement_level(&a, 1.)->atoms);
     dd_arrangement_free(&a);
@@ -220,7 +220,7 @@ static void check_mixture(void)
     double worst = worst_difference(&t, &cosine, 10, 1.);
     CHECK(worst < 2e-9, "differs by %g", worst);
     /* Without the wide ones nothing hides the close points from far out, where their replacements would not do. */
-    t.atoms = POINTS;
+    t.plane.atoms = POINTS;
     worst = worst_difference(&t, &cosine, 25, 10.);
     CHECK(worst < 2e-9, "far out it differs by %g", worst);
     worst = worst_difference(&t, &(dd_diffusion_config){.timesteps = 4, .beta_start = 1e-6, .beta_end = 4e-6}, 1, 1.);

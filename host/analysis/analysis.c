@@ -7,6 +7,7 @@
 #include "analysis/parts.h"
 #include "base/error.h"
 #include "base/pool.h"
+#include "data/truth_regions.h"
 
 enum { POINTS = 204800, FEWEST = 256, MOST = 4096 };
 
@@ -15,8 +16,8 @@ static dd_status open_fresh(dd_scene *s, const dd_points *points)
     uint32_t per_timestep = (uint32_t)(POINTS / s->timesteps);
     s->per_timestep = per_timestep < FEWEST ? FEWEST : per_timestep > MOST ? MOST : per_timestep;
     if (points->generated)
-        return dd_points_open(points->name, s->per_timestep * (uint32_t)s->timesteps,
-                              s->stored->header.config.data.seed, DD_STREAM_HELDOUT, &s->fresh);
+        return dd_points_more(points, s->per_timestep * (uint32_t)s->timesteps, points->data.seed, DD_STREAM_HELDOUT,
+                              &s->fresh);
     s->fresh = *points;
     s->fresh.path = NULL;
     s->fresh.x = malloc(2 * (size_t)points->n * sizeof *points->x);
@@ -43,7 +44,8 @@ static dd_status common_axes(dd_scene *s)
     for (int i = 0; i < schedule->steps; i++)
         s->sampled->value[i] = schedule->timestep[i];
     DD_TRY(dd_scene_axis(s, "region", s->regions.count, true, "1",
-                         s->regions.truth.regions ? "mode of the data" : "cell of a grid over the data", &s->region));
+                         dd_truth_regions(&s->regions.truth) ? "mode of the data" : "cell of a grid over the data",
+                         &s->region));
     DD_TRY(dd_scene_axis(s, "quantile", DD_SCENE_QUANTILES, false, "1", "share of values below", &quantile));
     memcpy(quantile->value, fractions, sizeof fractions);
     s->quantile = quantile;
@@ -57,7 +59,7 @@ static dd_status analyse(dd_scene *s, const dd_points *points)
     DD_TRY(open_fresh(s, points));
     DD_TRY(dd_regions_create(&s->fresh, &s->regions));
     DD_TRY(dd_sample_gates_read(s->path, &s->stored->model, s->stored->schedule.steps, &s->samples));
-    s->out->countable = s->regions.truth.regions > 0;
+    s->out->countable = dd_truth_regions(&s->regions.truth) > 0;
     s->out->gated = s->stored->model.gates > 0;
     s->out->points_per_timestep = (int)s->per_timestep;
     DD_TRY(common_axes(s));

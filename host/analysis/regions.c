@@ -3,7 +3,8 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "data/generators.h"
+#include "data/dataset.h"
+#include "data/truth_regions.h"
 
 #include "analysis/regions.h"
 
@@ -30,11 +31,12 @@ dd_status dd_regions_create(const dd_points *points, dd_regions *r)
     for (int c = 0; c < 2; c++)
         r->extent[c] = high[c] > r->low[c] ? high[c] - r->low[c] : 1.;
     if (points->generated) {
-        DD_TRY(dd_truth_create(points->name, &r->truth));
+        DD_TRY(dd_points_truth(points, &r->truth));
         if (!r->truth.countable) /* one support, or a few curves, are too coarse to show where a gate changes */
             dd_truth_free(&r->truth);
     }
-    r->count = r->truth.regions ? r->truth.regions : CELLS * CELLS;
+    int modes = dd_truth_regions(&r->truth);
+    r->count = modes ? modes : CELLS * CELLS;
     r->centre = malloc((size_t)r->count * sizeof *r->centre);
     r->share = malloc((size_t)r->count * sizeof *r->share);
     if (!r->centre || !r->share)
@@ -42,9 +44,10 @@ dd_status dd_regions_create(const dd_points *points, dd_regions *r)
     for (int i = 0; i < r->count; i++) {
         int place[2] = {i % CELLS, i / CELLS};
         for (int c = 0; c < 2; c++)
-            r->centre[i][c] =
-                r->truth.regions ? r->truth.region[i].centre[c] : r->low[c] + r->extent[c] * (place[c] + .5) / CELLS;
-        r->share[i] = r->truth.regions ? r->truth.region[i].share : NAN;
+            r->centre[i][c] = r->low[c] + r->extent[c] * (place[c] + .5) / CELLS;
+        r->share[i] = modes ? dd_truth_share(&r->truth, i) : NAN;
+        if (modes)
+            dd_truth_centre(&r->truth, i, r->centre[i]);
     }
     return DD_OK;
 }
@@ -58,9 +61,9 @@ void dd_regions_free(dd_regions *r)
 
 int dd_regions_of(const dd_regions *r, const float xy[2])
 {
-    if (r->truth.regions) {
-        double distance;
-        return dd_truth_nearest(&r->truth, (const double[2]){xy[0], xy[1]}, &distance);
+    if (dd_truth_regions(&r->truth)) {
+        dd_standing standing;
+        return dd_truth_region(&r->truth, (const double[2]){xy[0], xy[1]}, &standing);
     }
     int place[2];
     for (int c = 0; c < 2; c++) {

@@ -9,7 +9,7 @@
 /* The regions: the modes of the data if the dataset has modes, else the cells of a grid over the data. */
 typedef struct dd_regions {
     int count;
-    dd_truth truth;           /* truth.regions is 0 if the regions are cells */
+    dd_truth truth;           /* without regions if the regions are cells */
     double low[2], extent[2]; /* of all cells */
     double (*centre)[2];      /* [count] */
     double *share;            /* [count] share of the data; NaN for a cell */

@@ -20,8 +20,8 @@
  *                                               2: and its training point (model/start_points.h)
  *   DD_DRAW_PERMUTATION  epoch         0..1      round keys of the epoch's permutation (permutation.h)
  *   DD_DRAW_EVAL_ORDER   0             0..1      round keys of the evaluation pass's permutation
- *   DD_DRAW_DATA         stream        point     what the dataset's generator says (generator_*.c)
- *   DD_DRAW_SHAPE        -             -         a random set's distribution
+ *   DD_DRAW_DATA         stream        point     what the dataset's generator says (data/generator.h)
+ *   DD_DRAW_SHAPE        component     0, 1, ..  the distribution of a random dataset (data/random_shape.h)
  *   DD_DRAW_FEATURES     -             -         directions of the Fourier features (model/model.h)
  *   DD_DRAW_SPLIT        0             row       which rows of a file are held out
  *   DD_DRAW_DIRECTIONS   direction     pair      two float64 normals of a direction of the sliced Wasserstein distance:

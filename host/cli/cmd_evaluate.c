@@ -79,7 +79,7 @@ static dd_status measure(const char *path, const dd_loaded *s, const dd_points *
     DD_CHECK(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_EVALUATE, (const dd_points *const[]){points},
                                   &eval_loss, NULL));
     if (points->generated) {
-        DD_CHECK(dd_points_open(dataset, (uint32_t)c->evaluation.heldout, c->data.seed, DD_STREAM_HELDOUT, &fresh));
+        DD_CHECK(dd_points_more(points, (uint32_t)c->evaluation.heldout, c->data.seed, DD_STREAM_HELDOUT, &fresh));
         dd_pool_phase(pool, "evaluating the held-out loss");
         DD_CHECK(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_HELDOUT, (const dd_points *const[]){&fresh},
                                       &heldout_loss, NULL));

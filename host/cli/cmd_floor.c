@@ -28,7 +28,7 @@ static dd_status draw(const dd_draws *d, const void *user, uint64_t seed, uint32
     dd_points fresh;
     (void)user;
     (void)initial_noise;
-    DD_TRY(dd_points_open(d->dataset, n, seed, DD_STREAM_FLOOR, &fresh));
+    DD_TRY(dd_points_more(&d->points, n, seed, DD_STREAM_FLOOR, &fresh));
     memcpy(x, fresh.x, (size_t)fresh.columns.count * n * sizeof *x);
     dd_points_free(&fresh);
     return DD_OK;

@@ -10,7 +10,9 @@
 #include "base/names.h"
 #include "cli/commands.h"
 #include "cli/config_option.h"
+#include "data/dataset.h"
 #include "data/generators.h"
+#include "data/truth_regions.h"
 #include "hdf5/h5.h"
 #include "hdf5/result_hint.h"
 #include "store/store.h"
@@ -164,29 +166,37 @@ static dd_status print_config(const dd_config *c)
     return DD_OK;
 }
 
-static dd_status print_dataset(const dd_generator_info *g)
+static void print_ranges(const dd_points *points)
+{
+    int dimensions = points->columns.count;
+    for (int c = 0; c < dimensions; c++) {
+        float least = points->x[c], most = least;
+        for (uint32_t i = 0; i < points->n; i++) {
+            least = fminf(least, points->x[(size_t)dimensions * i + (size_t)c]);
+            most = fmaxf(most, points->x[(size_t)dimensions * i + (size_t)c]);
+        }
+        printf("%-10s from %.2f to %.2f (of %u points)\n", points->columns.column[c].name, least, most, points->n);
+    }
+}
+
+static dd_status print_dataset(const char *name)
 {
     enum { POINTS = 10000 };
+    const dd_generator_info *g = dd_generator_find(name);
     dd_points points;
-    int modes = dd_generator_modes(g);
-    if (modes < 0)
-        return DD_ERR_MEMORY;
-    printf("%s: dataset that is made by name\n\n%-10s %s\n%-10s %s\n", g->name, "kind", dd_generator_kind_name[g->kind],
+    dd_truth truth;
+    DD_TRY(dd_truth_create(name, NULL, &truth));
+    printf("%s: dataset that is made by name\n\n%-10s %s\n%-10s %s\n", name, "kind", dd_generator_kind_name[g->kind],
            "what it is", g->what);
-    if (modes)
-        printf("%-10s %d\n", "modes", modes);
+    if (g->family)
+        printf("%-10s %d (data.dimensions chooses)\n", "dimensions", truth.dimensions);
+    if (truth.countable)
+        printf("%-10s %d\n", "modes", dd_truth_regions(&truth));
     else
         printf("%-10s none to count: its points fill an area or lie along curves\n", "modes");
-    DD_TRY(dd_points_open(g->name, POINTS, 0, DD_STREAM_TRAIN, &points));
-    int dimensions = points.columns.count;
-    for (int axis = 0; axis < dimensions; axis++) {
-        float least = points.x[axis], most = points.x[axis];
-        for (int i = 0; i < POINTS; i++) {
-            least = fminf(least, points.x[dimensions * i + axis]);
-            most = fmaxf(most, points.x[dimensions * i + axis]);
-        }
-        printf("x%d         from %.2f to %.2f (of %d points)\n", axis + 1, least, most, POINTS);
-    }
+    dd_truth_free(&truth);
+    DD_TRY(dd_points_open(name, POINTS, 0, DD_STREAM_TRAIN, &points));
+    print_ranges(&points);
     dd_points_free(&points);
     return DD_OK;
 }
@@ -241,9 +251,8 @@ dd_status dd_cmd_info(int argc, char **argv)
     if (status || args.help)
         goto done;
     const char *path = args.word[0];
-    const dd_generator_info *generator = dd_generator_find(path);
-    if (generator) {
-        status = print_dataset(generator);
+    if (dd_generator_find(path)) {
+        status = print_dataset(path);
         goto done;
     }
     if (is_stored(path)) {

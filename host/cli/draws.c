@@ -12,6 +12,7 @@
 #include "base/names.h"
 #include "base/statistics.h"
 #include "cli/config_option.h"
+#include "data/dataset.h"
 #include "data/generators.h"
 #include "metrics/measure.h"
 #include "store/overwrite.h"
@@ -40,10 +41,18 @@ dd_status dd_draws_open(const dd_args *args, dd_progress_view *view, dd_draws *d
     d->draws = (int)draws;
     DD_TRY(dd_read_config(args, &d->config));
     DD_TRY(dd_config_name(args->word[0], d->config_name));
-    dd_status status = dd_truth_create(d->dataset, &d->truth);
+    const dd_data_config *data = &d->config.data;
+    dd_status status = dd_truth_create(d->dataset, data, &d->truth);
+    if (!status && d->truth.dimensions != 2)
+        status = dd_fail(DD_ERR_USAGE, "%s: --dataset %s has %d dimensions; only 2 can be measured in this version",
+                         args->command->name, d->dataset, d->truth.dimensions);
     if (!status)
-        status = dd_points_open(d->dataset, (uint32_t)d->config.data.points, d->config.data.seed, DD_STREAM_TRAIN,
-                                &d->points);
+        status = dd_points_request(&(dd_request){.name = d->dataset,
+                                                 .data = data,
+                                                 .n = (uint32_t)data->points,
+                                                 .seed = data->seed,
+                                                 .stream = DD_STREAM_TRAIN},
+                                   &d->points);
     if (!status)
         status = dd_backend_open("cpu", threads, &d->backend);
     if (!status)
@@ -89,7 +98,7 @@ static dd_status check_stored(const dd_draws *d, const dd_draw_source *source, c
 static dd_status store(const dd_draws *d, const dd_draw_source *source, uint64_t seed, const dd_result *result)
 {
     dd_run run = dd_run_of(&d->config, source->run, &d->points, seed, d->backend);
-    char *path = dd_run_path(d->out, source->run, d->dataset, seed, ".h5");
+    char *path = dd_run_path(d->out, source->run, d->points.name, seed, ".h5");
     if (!path)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     dd_lock *lock = NULL;
@@ -110,7 +119,7 @@ static dd_status check_all_stored(const dd_draws *d, const dd_draw_source *sourc
 {
     dd_status status = DD_OK;
     for (int i = 0; i < d->draws && d->out && !status; i++) {
-        char *path = dd_run_path(d->out, source->run, d->dataset, (uint64_t)i, ".h5");
+        char *path = dd_run_path(d->out, source->run, d->points.name, (uint64_t)i, ".h5");
         status = path ? check_stored(d, source, path) : dd_fail(DD_ERR_MEMORY, "out of memory");
         if (!status)
             status = dd_prepare_path(path, "--out");
@@ -127,7 +136,7 @@ static dd_status print_metrics(const dd_draws *d, const dd_draw_source *source, 
     double *value = malloc(count * sizeof *value), kl = NAN;
     if (!value)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %d draws", d->draws);
-    printf("%s on %s: %d draw%s of %d points\n\n", source->run, d->dataset, d->draws, dd_plural(d->draws),
+    printf("%s on %s: %d draw%s of %d points\n\n", source->run, d->points.name, d->draws, dd_plural(d->draws),
            d->config.evaluation.samples);
     printf("%-20s %12s %12s %12s %12s  unit\n", "metric", "mean", "sd", "2.5 %", "97.5 %");
     for (int i = 0; i < DD_METRICS; i++) {
@@ -190,7 +199,7 @@ dd_status dd_draws_run(const dd_draws *d, const dd_draw_source *source)
     if (!status)
         status = print_metrics(d, source, metrics);
     if (!status && d->out)
-        dd_progress_wrote(d->view, "wrote %s/%s/%s: %d draw%s in %.1f s", d->out, source->run, d->dataset, d->draws,
+        dd_progress_wrote(d->view, "wrote %s/%s/%s: %d draw%s in %.1f s", d->out, source->run, d->points.name, d->draws,
                           dd_plural(d->draws), dd_progress_seconds(d->view));
     free(metrics);
     free(x);

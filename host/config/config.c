@@ -101,6 +101,9 @@ static const key_info keys[] = {
     KEY(evaluation, heldout, KEY_INT, 1, 1e8, "fresh points for the held-out loss"),
     KEY(data, points, KEY_INT, 2, 1e9, "size of a generated training set"),
     KEY(data, seed, KEY_SEED, 0, 9007199254740992., "of the generator"),
+    KEY(data, dimensions, KEY_INT, 0, DD_MAX_DIMENSIONS, "of a generated set that has any; 0: the set's own number"),
+    KEY(data, modes, KEY_INT, 0, DD_MOST_MODES, "of gaussians, hypercube and subspaces; 0: the set's own number"),
+    KEY(data, rank, KEY_INT, 0, DD_MAX_DIMENSIONS - 1, "dimensions of each of the subspaces; 0: the set's own number"),
 };
 
 enum { KEYS = sizeof keys / sizeof *keys };

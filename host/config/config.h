@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 
-enum { DD_MAX_HEAD = 4, DD_MAX_EXPERTS = 8, DD_MAX_DIMENSIONS = 128 };
+enum { DD_MAX_HEAD = 4, DD_MAX_EXPERTS = 8, DD_MAX_DIMENSIONS = 128, DD_MOST_MODES = 4096 };
 
 typedef enum dd_activation { DD_RELU, DD_GELU, DD_SILU, DD_TANH } dd_activation;
 
@@ -140,8 +140,11 @@ typedef struct dd_evaluation_config {
 
 /* [data] */
 typedef struct dd_data_config {
-    int points;    /* size of a generated training set */
-    uint64_t seed; /* of the generator; a training set does not depend on a run's seed */
+    int points;     /* size of a generated training set */
+    uint64_t seed;  /* of the generator; a training set does not depend on a run's seed */
+    int dimensions; /* of a generated set that has any; 0: the set's own number; so for those below */
+    int modes;      /* of gaussians, hypercube and subspaces */
+    int rank;       /* dimensions of each of the subspaces */
 } dd_data_config;
 
 typedef struct dd_config {

@@ -14,21 +14,42 @@
 #include "data/generators.h"
 #include "data/points_file.h"
 
-static dd_status generate(const dd_generator_info *generator, const dd_source *s, dd_points *points)
+static void make_points(const dd_generated *set, const dd_truth *truth, const dd_source *s, dd_points *points)
 {
-    points->n = s->n;
-    points->generated = true;
-    dd_columns_plain(&points->columns, 2);
-    points->x = malloc(2 * (size_t)s->n * sizeof *points->x);
-    if (!points->x)
-        return dd_fail(DD_ERR_MEMORY, "out of memory for %u points", s->n);
+    size_t dimensions = (size_t)points->columns.count;
+    double x[DD_MAX_DIMENSIONS];
     for (uint32_t i = 0; i < s->n; i++) {
-        double xy[2];
-        generator->make(s, i, xy);
-        points->x[2 * (size_t)i] = (float)xy[0];
-        points->x[2 * (size_t)i + 1] = (float)xy[1];
+        if (set->generator->family)
+            set->generator->family->draw(truth, s, i, x);
+        else
+            s->make(s, i, x);
+        for (size_t c = 0; c < dimensions; c++)
+            points->x[dimensions * i + c] = (float)x[c];
     }
-    return DD_OK;
+}
+
+static dd_status generate(const dd_request *r, dd_points *points)
+{
+    dd_generated set;
+    dd_truth truth = {.dimensions = 0};
+    DD_TRY(dd_generated_choose(r->name, r->data, &set));
+    if (set.generator->family)
+        DD_TRY(dd_generated_truth(&set, &truth));
+    dd_source source = {.seed = r->seed, .stream = (uint32_t)r->stream, .n = r->n};
+    if (set.plane) {
+        source.drawing = set.plane->drawing;
+        source.make = set.plane->make;
+    }
+    snprintf(points->set, sizeof points->set, "%s", r->name);
+    points->data = *r->data;
+    points->n = r->n;
+    points->generated = true;
+    dd_columns_plain(&points->columns, set.data.dimensions);
+    points->x = malloc((size_t)set.data.dimensions * (size_t)r->n * sizeof *points->x);
+    if (points->x)
+        make_points(&set, &truth, &source, points);
+    dd_truth_free(&truth);
+    return points->x ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %u points", r->n);
 }
 
 static uint64_t checksum(const dd_points *points)
@@ -59,18 +80,31 @@ static dd_status read_file(const char *name, const dd_reading *reading, dd_point
 
 dd_status dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points)
 {
-    return dd_points_open_as(name, &(dd_reading){.header = DD_HEADER_ROW_AUTO}, n, seed, stream, points);
+    dd_config defaults;
+    dd_config_defaults(&defaults);
+    defaults.data.seed = seed;
+    return dd_points_request(
+        &(dd_request){name, &(dd_reading){.header = DD_HEADER_ROW_AUTO}, &defaults.data, n, seed, stream}, points);
 }
 
-dd_status dd_points_open_as(const char *name, const dd_reading *reading, uint32_t n, uint64_t seed, dd_stream stream,
-                            dd_points *points)
+dd_status dd_points_more(const dd_points *of, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points)
+{
+    return dd_points_request(&(dd_request){.name = of->set, .data = &of->data, .n = n, .seed = seed, .stream = stream},
+                             points);
+}
+
+dd_status dd_points_truth(const dd_points *points, dd_truth *truth)
+{
+    return dd_truth_create(points->set, &points->data, truth);
+}
+
+dd_status dd_points_request(const dd_request *r, dd_points *points)
 {
     memset(points, 0, sizeof *points);
-    dd_points_name(name, points->name);
-    const dd_generator_info *generator = dd_generator_find(name);
-    dd_source source = {seed, (uint32_t)stream, n, generator ? generator->drawing : NULL};
-    dd_status status = generator ? generate(generator, &source, points) : read_file(name, reading, points);
-    points->path = generator ? NULL : dd_points_path(name);
+    dd_points_name(r->name, r->data, points->name);
+    bool generated = dd_generator_find(r->name) != NULL;
+    dd_status status = generated ? generate(r, points) : read_file(r->name, r->reading, points);
+    points->path = generated ? NULL : dd_points_path(r->name);
     if (status) {
         dd_points_free(points);
         return status;
@@ -99,22 +133,22 @@ static void file_name(const char *name, char out[64])
     dd_name_copy(out, name, length);
 }
 
-void dd_points_name(const char *name, char out[64])
+void dd_points_name(const char *name, const dd_data_config *data, char out[64])
 {
     if (dd_generator_find(name))
-        dd_name_copy(out, name, strlen(name));
+        dd_generated_label(name, data, out);
     else if (!strcmp(name, "-"))
         dd_name_copy(out, "stdin", strlen("stdin"));
     else
         file_name(name, out);
 }
 
-void dd_points_long_name(const char *name, char out[64])
+void dd_points_long_name(const char *name, const dd_data_config *data, char out[64])
 {
     char longer[512];
     const char *inner = dd_points_inner_path(name);
-    dd_points_name(name, out);
-    if (!inner)
+    dd_points_name(name, data, out);
+    if (!inner || dd_generator_find(name))
         return;
     int n = snprintf(longer, sizeof longer, "%s_%s", out, inner + (*inner == '/'));
     for (char *p = longer; *p; p++)

@@ -25,8 +25,10 @@ typedef struct dd_reading {
 } dd_reading;
 
 typedef struct dd_points {
-    char name[64]; /* generator's name, the file's stem, or stdin */
-    uint32_t n;    /* points */
+    char name[64]; /* generator's name (with D where that can be chosen: gaussians_d8), the file's stem, or stdin */
+    char set[64];  /* the generator as the user names it (embedded:dino); "" for a file */
+    dd_data_config data; /* of a generated set: [data] that it was made with */
+    uint32_t n;          /* points */
     dd_columns columns;
     float *x;          /* (n, columns.count) */
     bool generated;    /* made by name; else read from a file */

@@ -1,76 +1,22 @@
-/* Finds the nearest region of a distribution, and frees a distribution. */
 #include "data/truth.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/chi.h"
 
 void dd_truth_free(dd_truth *truth)
 {
-    free(truth->region);
-    free(truth->atom);
-    truth->region = NULL;
-    truth->atom = NULL;
-    truth->regions = truth->atoms = 0;
+    free(truth->plane.region);
+    free(truth->plane.atom);
+    free(truth->memory);
+    memset(truth, 0, sizeof *truth);
 }
 
-/* Squared distance in standard deviations from x to the piece from a to b. */
-static double to_piece(const double *a, const double *b, const double *x, const double *sigma)
+void dd_truth_radii(int degrees, double *good, double *off)
 {
-    double along[2], from[2], square = 0., product = 0.;
-    for (int c = 0; c < 2; c++) {
-        along[c] = (b[c] - a[c]) / sigma[c];
-        from[c] = (x[c] - a[c]) / sigma[c];
-        square += along[c] * along[c];
-        product += along[c] * from[c];
-    }
-    double place = square > 0. ? fmin(fmax(product / square, 0.), 1.) : 0.;
-    double dx = from[0] - place * along[0], dy = from[1] - place * along[1];
-    return dx * dx + dy * dy;
-}
-
-static double to_curve(const dd_truth *truth, const dd_region *r, const double *x)
-{
-    const dd_atom *atom = truth->atom + r->atom;
-    double least = to_piece(atom[0].centre, atom[0].centre, x, r->size);
-    for (int i = 1; i < r->atoms; i++)
-        least = fmin(least, to_piece(atom[i - 1].centre, atom[i].centre, x, r->size));
-    return sqrt(least);
-}
-
-static double length(double x, double y)
-{
-    return sqrt(x * x + y * y);
-}
-
-static double to_region(const dd_truth *truth, const dd_region *r, const double *x)
-{
-    double dx = x[0] - r->centre[0], dy = x[1] - r->centre[1];
-    switch (r->kind) {
-    case DD_REGION_GAUSSIAN:
-        return length(dx / r->size[0], dy / r->size[1]);
-    case DD_REGION_DISC:
-        return fmax(length(dx, dy) - r->size[0], 0.);
-    case DD_REGION_BOX:
-        return length(fmax(fabs(dx) - r->size[0], 0.), fmax(fabs(dy) - r->size[1], 0.));
-    case DD_REGION_CURVE:
-        break;
-    }
-    return to_curve(truth, r, x);
-}
-
-int dd_truth_nearest(const dd_truth *truth, const double *x, double *distance)
-{
-    int best = 0;
-    double least = INFINITY;
-    for (int i = 0; i < truth->regions; i++) {
-        const dd_region *r = &truth->region[i], *b = &truth->region[best];
-        double d = to_region(truth, r, x);
-        if (d < least || (d == least && length(x[0] - r->centre[0], x[1] - r->centre[1]) <
-                                            length(x[0] - b->centre[0], x[1] - b->centre[1]))) {
-            best = i;
-            least = d;
-        }
-    }
-    *distance = least;
-    return best;
+    bool plane = degrees == 2;
+    *good = plane ? DD_GOOD_SIGMAS : dd_chi_radius(degrees, exp(-.5 * DD_GOOD_SIGMAS * DD_GOOD_SIGMAS));
+    *off = plane ? DD_OFF_SIGMAS : dd_chi_radius(degrees, exp(-.5 * DD_OFF_SIGMAS * DD_OFF_SIGMAS));
 }

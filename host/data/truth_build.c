@@ -22,29 +22,29 @@ static void *grow(void *list, int count, int *room, size_t size)
 void dd_build_region(dd_truth_builder *b, dd_region_kind kind, const double centre[2], const double size[2],
                      double share)
 {
-    dd_truth *t = b->truth;
-    dd_region *longer = b->failed ? NULL : grow(t->region, t->regions, &b->region_room, sizeof *longer);
+    dd_plane *p = b->plane;
+    dd_region *longer = b->failed ? NULL : grow(p->region, p->regions, &b->region_room, sizeof *longer);
     if (!longer) {
         b->failed = true;
         return;
     }
-    t->region = longer;
-    t->region[t->regions++] = (dd_region){
-        .kind = kind, .centre = {centre[0], centre[1]}, .size = {size[0], size[1]}, .share = share, .atom = t->atoms};
+    p->region = longer;
+    p->region[p->regions++] = (dd_region){
+        .kind = kind, .centre = {centre[0], centre[1]}, .size = {size[0], size[1]}, .share = share, .atom = p->atoms};
 }
 
 void dd_build_atom(dd_truth_builder *b, const double centre[2], const double sigma[2], const double half[2],
                    double weight)
 {
-    dd_truth *t = b->truth;
-    dd_atom *longer = b->failed ? NULL : grow(t->atom, t->atoms, &b->atom_room, sizeof *longer);
+    dd_plane *p = b->plane;
+    dd_atom *longer = b->failed ? NULL : grow(p->atom, p->atoms, &b->atom_room, sizeof *longer);
     if (!longer) {
         b->failed = true;
         return;
     }
-    t->atom = longer;
-    t->atom[t->atoms++] = (dd_atom){{centre[0], centre[1]}, {sigma[0], sigma[1]}, {half[0], half[1]}, weight};
-    t->region[t->regions - 1].atoms++;
+    p->atom = longer;
+    p->atom[p->atoms++] = (dd_atom){{centre[0], centre[1]}, {sigma[0], sigma[1]}, {half[0], half[1]}, weight};
+    p->region[p->regions - 1].atoms++;
 }
 
 /* Newton's iteration on the Legendre polynomial P_n, from Tricomi's estimate of its roots. */

@@ -1,4 +1,4 @@
-/* Builds a dd_truth region by region, for the definitions in sets/.
+/* Builds a dd_plane region by region, for the definitions in sets/.
  *
  *     dd_build_region(b, DD_REGION_GAUSSIAN, centre, size, share);
  *     dd_build_atom(b, centre, sigma, half, weight);               // of the region added last
@@ -13,7 +13,7 @@
 #include "data/truth.h"
 
 typedef struct dd_truth_builder {
-    dd_truth *truth;
+    dd_plane *plane;
     int region_room, atom_room;
     bool failed;
 } dd_truth_builder;

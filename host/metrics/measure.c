@@ -12,7 +12,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/statistics.h"
-#include "data/generators.h"
+#include "data/dataset.h"
 #include "data/truth.h"
 #include "metrics/kl.h"
 #include "metrics/knn.h"
@@ -95,7 +95,7 @@ static dd_status measure_modes(const measuring *m, const sample_set *s)
     dd_modes modes;
     if (!s->points->generated)
         return DD_OK;
-    DD_TRY(dd_truth_create(s->points->name, &truth));
+    DD_TRY(dd_points_truth(s->points, &truth));
     dd_status status = dd_modes_measure(&truth, s->x, m->n, &modes);
     dd_truth_free(&truth);
     if (status)

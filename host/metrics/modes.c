@@ -6,31 +6,33 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "config/config.h"
+#include "data/truth_regions.h"
 
-static const double good_sigmas = 3., off_sigmas = 6., off_outside = .02, captured_part = 5., reach = 3.;
-
-static bool is_good(dd_region_kind kind, double distance)
-{
-    return distance <= (kind == DD_REGION_GAUSSIAN || kind == DD_REGION_CURVE ? good_sigmas : 0.);
-}
-
-static bool is_off(dd_region_kind kind, double distance)
-{
-    return distance > (kind == DD_REGION_GAUSSIAN || kind == DD_REGION_CURVE ? off_sigmas : off_outside);
-}
+static const double captured_part = 5., reach = 3.;
 
 /* Samples by region. */
 typedef struct counts {
     uint32_t good, on; /* on: not off the support */
 } counts;
 
+/* Sample number i in float64. */
+static void widen(const dd_truth *truth, const float *x, uint32_t i, double point[DD_MAX_DIMENSIONS])
+{
+    size_t dimensions = (size_t)truth->dimensions;
+    for (size_t c = 0; c < dimensions; c++)
+        point[c] = x[dimensions * i + c];
+}
+
 static void count(const dd_truth *truth, const float *x, uint32_t n, counts *c)
 {
     for (uint32_t i = 0; i < n; i++) {
-        double distance;
-        int r = dd_truth_nearest(truth, (double[]){x[2 * (size_t)i], x[2 * (size_t)i + 1]}, &distance);
-        c[r].good += (uint32_t)is_good(truth->region[r].kind, distance);
-        c[r].on += (uint32_t)!is_off(truth->region[r].kind, distance);
+        double point[DD_MAX_DIMENSIONS];
+        dd_standing standing;
+        widen(truth, x, i, point);
+        int r = dd_truth_region(truth, point, &standing);
+        c[r].good += standing == DD_GOOD;
+        c[r].on += standing != DD_OFF;
     }
 }
 
@@ -46,13 +48,13 @@ static double edge(const grid *g, int axis, int i)
     return g->low[axis] + i * g->step[axis];
 }
 
-static grid bounding_grid(const dd_truth *truth)
+static grid bounding_grid(const dd_plane *plane)
 {
     grid g;
     for (int axis = 0; axis < 2; axis++) {
         double low = INFINITY, high = -INFINITY;
-        for (int i = 0; i < truth->atoms; i++) {
-            const dd_atom *a = &truth->atom[i];
+        for (int i = 0; i < plane->atoms; i++) {
+            const dd_atom *a = &plane->atom[i];
             double beyond = reach * a->sigma[axis] + a->half[axis];
             low = fmin(low, a->centre[axis] - beyond);
             high = fmax(high, a->centre[axis] + beyond);
@@ -76,10 +78,10 @@ static double below(const dd_atom *a, int axis, double z)
 
 /* True shares of the cells, [DD_CELLS * DD_CELLS]. An atom's coordinates are independent, so its mass in a cell is the
  * product of its masses in two intervals. */
-static void true_shares(const dd_truth *truth, const grid *g, double *share)
+static void true_shares(const dd_plane *plane, const grid *g, double *share)
 {
-    for (int i = 0; i < truth->atoms; i++) {
-        const dd_atom *a = &truth->atom[i];
+    for (int i = 0; i < plane->atoms; i++) {
+        const dd_atom *a = &plane->atom[i];
         double part[2][DD_CELLS];
         for (int axis = 0; axis < 2; axis++)
             for (int j = 0; j < DD_CELLS; j++)
@@ -91,7 +93,7 @@ static void true_shares(const dd_truth *truth, const grid *g, double *share)
 }
 
 /* The number of the cell of x; DD_CELLS * DD_CELLS if x is outside the box. */
-static int cell_of(const grid *g, const float *x)
+static int cell_of(const grid *g, const double x[2])
 {
     int at[2];
     for (int axis = 0; axis < 2; axis++) {
@@ -108,13 +110,16 @@ static double variation_of_cells(const dd_truth *truth, const float *x, uint32_t
     enum { CELLS = DD_CELLS * DD_CELLS };
     double share[CELLS + 1] = {0.}, inside = 0., sum = 0.;
     uint32_t samples[CELLS + 1] = {0};
-    grid g = bounding_grid(truth);
-    true_shares(truth, &g, share);
+    grid g = bounding_grid(&truth->plane);
+    true_shares(&truth->plane, &g, share);
     for (int i = 0; i < CELLS; i++)
         inside += share[i];
     share[CELLS] = fmax(1. - inside, 0.);
-    for (uint32_t i = 0; i < n; i++)
-        samples[cell_of(&g, x + 2 * (size_t)i)]++;
+    for (uint32_t i = 0; i < n; i++) {
+        double point[DD_MAX_DIMENSIONS], y[2];
+        widen(truth, x, i, point);
+        samples[dd_truth_in_plane(truth, point, y) ? cell_of(&g, y) : CELLS]++;
+    }
     for (int i = 0; i <= CELLS; i++)
         sum += fabs((double)samples[i] / n - share[i]);
     return .5 * sum;
@@ -124,15 +129,16 @@ static double variation_of_cells(const dd_truth *truth, const float *x, uint32_t
 
 dd_status dd_modes_measure(const dd_truth *truth, const float *x, uint32_t n, dd_modes *modes)
 {
-    counts *c = calloc((size_t)truth->regions, sizeof *c);
+    int regions = dd_truth_regions(truth);
+    counts *c = calloc((size_t)regions, sizeof *c);
     if (!c)
-        return dd_fail(DD_ERR_MEMORY, "out of memory for %d modes", truth->regions);
+        return dd_fail(DD_ERR_MEMORY, "out of memory for %d modes", regions);
     count(truth, x, n, c);
     uint32_t good = 0, on = 0;
     int captured = 0;
     double sum = 0.;
-    for (int r = 0; r < truth->regions; r++) {
-        double share = truth->region[r].share;
+    for (int r = 0; r < regions; r++) {
+        double share = dd_truth_share(truth, r);
         good += c[r].good;
         on += c[r].on;
         captured += c[r].good > 0 && c[r].good * captured_part >= share * n;
@@ -140,7 +146,7 @@ dd_status dd_modes_measure(const dd_truth *truth, const float *x, uint32_t n, dd
     }
     free(c);
     double off = (double)(n - on) / n;
-    *modes = (dd_modes){.modes = truth->countable ? (double)truth->regions : NAN,
+    *modes = (dd_modes){.modes = truth->countable ? (double)regions : NAN,
                         .captured = truth->countable ? (double)captured : NAN,
                         .high_quality = (double)good / n,
                         .off_support = off,

@@ -50,13 +50,13 @@ void dd_oracle_destroy(dd_oracle *oracle)
 }
 
 /* List the boxes, and the mean of the whole distribution. */
-static void list_boxes(const dd_truth *truth, dd_oracle *o)
+static void list_boxes(const dd_plane *plane, dd_oracle *o)
 {
-    for (int i = 0; i < truth->atoms; i++) {
-        if (dd_atom_is_box(&truth->atom[i]))
-            o->box[o->boxes++] = truth->atom[i];
+    for (int i = 0; i < plane->atoms; i++) {
+        if (dd_atom_is_box(&plane->atom[i]))
+            o->box[o->boxes++] = plane->atom[i];
         for (int c = 0; c < 2; c++)
-            o->mean[c] += truth->atom[i].weight * truth->atom[i].centre[c];
+            o->mean[c] += plane->atom[i].weight * plane->atom[i].centre[c];
     }
 }
 
@@ -64,7 +64,7 @@ dd_status dd_oracle_create(const dd_truth *truth, const dd_schedule *schedule, d
 {
     *out = NULL;
     dd_oracle *o = calloc(1, sizeof *o);
-    dd_atom *box = malloc(((size_t)truth->atoms + 1) * sizeof *box);
+    dd_atom *box = malloc(((size_t)truth->plane.atoms + 1) * sizeof *box);
     if (!o || !box) {
         free(o);
         free(box);
@@ -72,8 +72,8 @@ dd_status dd_oracle_create(const dd_truth *truth, const dd_schedule *schedule, d
     }
     o->schedule = schedule;
     o->box = box;
-    list_boxes(truth, o);
-    dd_status status = dd_arrange(truth, &o->arrangement);
+    list_boxes(&truth->plane, o);
+    dd_status status = dd_arrange(&truth->plane, &o->arrangement);
     if (status) {
         dd_oracle_destroy(o);
         return status;

@@ -29,7 +29,7 @@ static int nodes_needed(double r)
 /* ---- filling a level ---- */
 
 typedef struct filling {
-    const dd_truth *truth;
+    const dd_plane *plane;
     dd_level *level;
     int class;
     double sigma[2]; /* standard deviation of the class with the level's noise */
@@ -117,7 +117,7 @@ static void interpolate(filling *f, const int *order, int count, const dd_block 
     axis_create(q[0], box->low[0], box->high[0], &x);
     axis_create(q[1], box->low[1], box->high[1], &y);
     for (int i = 0; i < count; i++) {
-        const dd_atom *a = &f->truth->atom[order[i]];
+        const dd_atom *a = &f->plane->atom[order[i]];
         basis(&x, a->centre[0], at_x);
         basis(&y, a->centre[1], at_y);
         for (int k = 0; k < x.q; k++)
@@ -136,14 +136,14 @@ static dd_status emit(filling *f, const int *order, int count, const dd_block *b
     int atoms = replaced ? q[0] * q[1] : count;
     dd_block *block = add_block(f, atoms);
     if (!block)
-        return dd_fail(DD_ERR_MEMORY, "out of memory for the distribution of %s", f->truth->name);
+        return dd_fail(DD_ERR_MEMORY, "out of memory for the exact denoiser");
     memcpy(block->low, box->low, sizeof block->low);
     memcpy(block->high, box->high, sizeof block->high);
     block->log_weight = log(weight);
     if (replaced)
         interpolate(f, order, count, block, q);
     for (int i = 0; i < count && !replaced; i++) {
-        const dd_atom *a = &f->truth->atom[order[i]];
+        const dd_atom *a = &f->plane->atom[order[i]];
         set_atom(f->level, block->first + i, a->centre[0], a->centre[1], a->weight);
     }
     for (int i = atoms; i < block->count; i++)
@@ -153,12 +153,12 @@ static dd_status emit(filling *f, const int *order, int count, const dd_block *b
 
 /* Where to cut atoms that are between low and high on an axis: in the middle of their widest gap, so that clusters stay
  * together, or, without a gap, in the middle of the box. */
-static double cut_at(const dd_truth *truth, const int *order, int count, int axis, double low, double high)
+static double cut_at(const dd_plane *plane, const int *order, int count, int axis, double low, double high)
 {
     enum { BINS = 64 };
     int filled[BINS] = {0}, widest = 1, middle = BINS; /* in half bins */
     for (int i = 0; i < count; i++) {
-        int bin = (int)(BINS * (truth->atom[order[i]].centre[axis] - low) / (high - low));
+        int bin = (int)(BINS * (plane->atom[order[i]].centre[axis] - low) / (high - low));
         filled[bin < BINS ? bin : BINS - 1] = 1;
     }
     for (int i = 0, run = 0; i < BINS; i++) {
@@ -173,11 +173,11 @@ static double cut_at(const dd_truth *truth, const int *order, int count, int axi
 }
 
 /* Move the atoms below `cut` to the front; returns how many they are. */
-static int part(const dd_truth *truth, int *order, int count, int axis, double cut)
+static int part(const dd_plane *plane, int *order, int count, int axis, double cut)
 {
     int below = 0;
     for (int i = 0; i < count; i++)
-        if (truth->atom[order[i]].centre[axis] < cut) {
+        if (plane->atom[order[i]].centre[axis] < cut) {
             int swap = order[i];
             order[i] = order[below];
             order[below++] = swap;
@@ -192,7 +192,7 @@ static dd_status fill(filling *f, int *order, int count)
     double extent[2], weight = 0.;
     int q[2];
     for (int i = 0; i < count; i++) {
-        const dd_atom *a = &f->truth->atom[order[i]];
+        const dd_atom *a = &f->plane->atom[order[i]];
         for (int c = 0; c < 2; c++) {
             box.low[c] = fmin(box.low[c], a->centre[c]);
             box.high[c] = fmax(box.high[c], a->centre[c]);
@@ -206,8 +206,8 @@ static dd_status fill(filling *f, int *order, int count)
     int axis = extent[1] / f->sigma[1] > extent[0] / f->sigma[0];
     if (count <= LEAF || extent[axis] == 0. || (q[0] <= NODES && q[1] <= NODES))
         return emit(f, order, count, &box, weight, q);
-    double cut = cut_at(f->truth, order, count, axis, box.low[axis], box.high[axis]);
-    int below = part(f->truth, order, count, axis, cut);
+    double cut = cut_at(f->plane, order, count, axis, box.low[axis], box.high[axis]);
+    int below = part(f->plane, order, count, axis, cut);
     DD_TRY(fill(f, order, below));
     return fill(f, order + below, count - below);
 }
@@ -220,20 +220,20 @@ bool dd_atom_is_box(const dd_atom *a)
 }
 
 /* Group the Gaussians by sigma, in order of appearance. */
-static dd_status classify(const dd_truth *truth, dd_arrangement *a)
+static dd_status classify(const dd_plane *plane, dd_arrangement *a)
 {
-    size_t atoms = (size_t)truth->atoms;
+    size_t atoms = (size_t)plane->atoms;
     a->order = malloc((atoms + 1) * sizeof *a->order);
     a->class = malloc((atoms + 1) * sizeof *a->class);
     int *of = malloc((atoms + 1) * sizeof *of);
     if (!a->order || !a->class || !of) {
         free(of);
-        return dd_fail(DD_ERR_MEMORY, "out of memory for the distribution of %s", truth->name);
+        return dd_fail(DD_ERR_MEMORY, "out of memory for the exact denoiser");
     }
-    for (int i = 0; i < truth->atoms; i++) {
-        const double *sigma = truth->atom[i].sigma;
+    for (int i = 0; i < plane->atoms; i++) {
+        const double *sigma = plane->atom[i].sigma;
         of[i] = -1;
-        if (dd_atom_is_box(&truth->atom[i]))
+        if (dd_atom_is_box(&plane->atom[i]))
             continue;
         int c = 0;
         while (c < a->classes && (a->class[c].sigma[0] != sigma[0] || a->class[c].sigma[1] != sigma[1]))
@@ -245,7 +245,7 @@ static dd_status classify(const dd_truth *truth, dd_arrangement *a)
     int place = 0;
     for (int c = 0; c < a->classes; c++) {
         a->class[c].first = place;
-        for (int i = 0; i < truth->atoms; i++)
+        for (int i = 0; i < plane->atoms; i++)
             if (of[i] == c)
                 a->order[place++] = i;
         a->class[c].count = place - a->class[c].first;
@@ -254,11 +254,11 @@ static dd_status classify(const dd_truth *truth, dd_arrangement *a)
     return DD_OK;
 }
 
-static dd_status fill_level(const dd_truth *truth, dd_arrangement *a, dd_level *level)
+static dd_status fill_level(const dd_plane *plane, dd_arrangement *a, dd_level *level)
 {
     for (int c = 0; c < a->classes; c++) {
         const dd_class *class = &a->class[c];
-        filling f = {.truth = truth, .level = level, .class = c};
+        filling f = {.plane = plane, .level = level, .class = c};
         for (int axis = 0; axis < 2; axis++)
             f.sigma[axis] = level->width > 0. ? hypot(class->sigma[axis], level->width) : 1.;
         DD_TRY(fill(&f, a->order + class->first, class->count));
@@ -266,17 +266,17 @@ static dd_status fill_level(const dd_truth *truth, dd_arrangement *a, dd_level *
     return DD_OK;
 }
 
-dd_status dd_arrange(const dd_truth *truth, dd_arrangement *a)
+dd_status dd_arrange(const dd_plane *plane, dd_arrangement *a)
 {
     *a = (dd_arrangement){0};
-    dd_status status = classify(truth, a);
+    dd_status status = classify(plane, a);
     a->level = status ? NULL : calloc(LEVELS, sizeof *a->level);
     if (!status && !a->level)
-        status = dd_fail(DD_ERR_MEMORY, "out of memory for the distribution of %s", truth->name);
+        status = dd_fail(DD_ERR_MEMORY, "out of memory for the exact denoiser");
     for (int i = 0; i < LEVELS && !status; i++) {
         a->levels = i + 1;
         a->level[i].width = i ? ldexp(narrowest, i - 1) : 0.;
-        status = fill_level(truth, a, &a->level[i]);
+        status = fill_level(plane, a, &a->level[i]);
     }
     if (status)
         dd_arrangement_free(a);

@@ -35,7 +35,7 @@ typedef struct dd_level {
 /* Gaussians of equal sigma. */
 typedef struct dd_class {
     double sigma[2];
-    int first, count; /* truth's atoms order[first .. first + count - 1] */
+    int first, count; /* the plane's atoms order[first .. first + count - 1] */
 } dd_class;
 
 typedef struct dd_arrangement {
@@ -47,7 +47,7 @@ typedef struct dd_arrangement {
 
 bool dd_atom_is_box(const dd_atom *atom); /* else a Gaussian */
 
-DD_CHECKED dd_status dd_arrange(const dd_truth *truth, dd_arrangement *arrangement);
+DD_CHECKED dd_status dd_arrange(const dd_plane *plane, dd_arrangement *arrangement);
 void dd_arrangement_free(dd_arrangement *arrangement);
 
 /* The widest level for noise of `width`. */

@@ -73,7 +73,7 @@ static dd_status open_heldout(const dd_plan *plan, const dd_work *work, int i, m
             return DD_OK;
         }
     m->fresh[i] = &m->heldout[i];
-    return dd_points_open(work->source, (uint32_t)c->evaluation.heldout, c->data.seed, DD_STREAM_HELDOUT,
+    return dd_points_more(work->points, (uint32_t)c->evaluation.heldout, c->data.seed, DD_STREAM_HELDOUT,
                           &m->heldout[i]);
 }
 

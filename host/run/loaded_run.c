@@ -61,7 +61,7 @@ static dd_status read_again(const char *path, const dd_header *h, dd_points *poi
         return dd_fail(DD_ERR_IO,
                        "%s was trained on %s, which does not exist now; if it was moved, name it with --dataset", path,
                        h->dataset_path);
-    dd_status status = dd_points_open_as(there, &h->reading, 0, 0, DD_STREAM_TRAIN, points);
+    dd_status status = dd_points_request(&(dd_request){.name = there, .reading = &h->reading}, points);
     free(there);
     if (status)
         return dd_fail_context("%s was trained on a file that cannot be read now", path);
@@ -84,7 +84,8 @@ static dd_status generate_again(const char *path, const dd_header *h, dd_points 
                        "%s was trained on points called '%s', from standard input or from a file with an unknown path; "
                        "name them with --dataset",
                        path, h->dataset);
-    DD_TRY(dd_points_open(h->dataset, (uint32_t)data->points, data->seed, DD_STREAM_TRAIN, points));
+    DD_TRY(dd_points_request(&(dd_request){h->dataset, NULL, data, (uint32_t)data->points, data->seed, DD_STREAM_TRAIN},
+                             points));
     if (points->checksum == h->data_checksum)
         return DD_OK;
     dd_points_free(points); /* for instance the user's own dino.csv */
@@ -101,7 +102,8 @@ dd_status dd_loaded_points(const char *path, const dd_loaded *s, const char *ask
     if (!asked)
         return *s->header.dataset_path ? read_again(path, &s->header, points)
                                        : generate_again(path, &s->header, points);
-    DD_TRY(dd_points_open_as(asked, &s->reading, (uint32_t)data->points, data->seed, DD_STREAM_TRAIN, points));
+    DD_TRY(dd_points_request(
+        &(dd_request){asked, &s->reading, data, (uint32_t)data->points, data->seed, DD_STREAM_TRAIN}, points));
     *same = points->checksum == s->header.data_checksum;
     return DD_OK;
 }

@@ -217,12 +217,12 @@ static dd_status name_datasets(const dd_job *job, char (*name)[DD_NAME])
 {
     char one[DD_NAME], other[DD_NAME];
     for (int d = 0; d < job->datasets; d++) {
-        dd_points_name(job->dataset[d], one);
+        dd_points_name(job->dataset[d], &job->config->data, one);
         memcpy(name[d], one, DD_NAME);
         for (int o = 0; o < job->datasets; o++) {
-            dd_points_name(job->dataset[o], other);
+            dd_points_name(job->dataset[o], &job->config->data, other);
             if (o != d && !strcmp(one, other))
-                dd_points_long_name(job->dataset[d], name[d]);
+                dd_points_long_name(job->dataset[d], &job->config->data, name[d]);
         }
     }
     return check_names(job, name);
@@ -234,8 +234,13 @@ static dd_status open_named(dd_plan *plan, char (*name)[DD_NAME])
     const dd_config *c = job->config;
     for (int d = 0; d < job->datasets; d++) {
         dd_points *points = &plan->points[d];
-        DD_TRY(dd_points_open_as(job->dataset[d], &job->reading, (uint32_t)c->data.points, c->data.seed,
-                                 DD_STREAM_TRAIN, points));
+        DD_TRY(dd_points_request(&(dd_request){job->dataset[d], &job->reading, &c->data, (uint32_t)c->data.points,
+                                               c->data.seed, DD_STREAM_TRAIN},
+                                 points));
+        if (points->columns.count != 2)
+            return dd_fail(DD_ERR_USAGE,
+                           "--dataset %s has %d dimensions; networks can only be trained on 2 in this version",
+                           job->dataset[d], points->columns.count);
         memcpy(points->name, name[d], DD_NAME);
         if (*points->note)
             dd_tell(job, "%s: %s", job->dataset[d], points->note);

@@ -150,6 +150,9 @@ def test_damaged_npy(tmp_path):
     refused(path, DATA, "not an NPY file")
     path.write_bytes(b"\x93NUMPY\x02\x00" + struct.pack("<I", 0xFFFFFFFF) + good[10:])
     refused(path, DATA, "impossible length")
+    header = b"'fortran_order': False, 'shape': (4, 2), 'descr'"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
+    refused(path, DATA, str(path), "numbers of type", "not read")
     path.write_bytes(good.replace(b"'shape'", b"'shrpe'"))
     refused(path, DATA, "malformed header")
 

@@ -14,23 +14,20 @@
 
 #include "base/error.h"
 #include "base/names.h"
-#include "base/number.h"
+#include "data/points_csv_fields.h"
 #include "data/points_file.h"
 
-enum { LONGEST_LINE = 1 << 20, BUFFER = 2 * LONGEST_LINE, LONGEST_NUMBER = 400 };
+enum { LONGEST_LINE = 1 << 20, BUFFER = 2 * LONGEST_LINE };
 
 typedef struct csv {
     dd_rows *rows;
     dd_header_row header; /* what the user says about the first row */
-    size_t line;          /* the number of the current one; messages call it a row */
-    char separator;       /* ' ': any blanks; 0: not known yet */
+    dd_csv_format format; /* its line is called a row in messages */
     bool begun;           /* the first row has been read */
     char *names;          /* the text of the header, which is split when the first row of numbers shows how */
     size_t names_length;
     int columns;       /* of every row; 0 until the first row of numbers */
     size_t first_line; /* of that row */
-    size_t comma,
-        point; /* the first line with a decimal comma, and the first with a decimal point where a comma is allowed */
     /* The first row, if its numbers could also be names of columns. Each doubt ends when another row looks the same. */
     struct doubt {
         size_t line;
@@ -38,124 +35,6 @@ typedef struct csv {
         bool whole, years, quoted;
     } doubt;
 } csv;
-
-/* ---- one field ---- */
-
-typedef struct field {
-    const char *begin, *end; /* without quotes */
-    double value;
-    bool number, quoted;
-} field;
-
-static bool is_blank(const csv *c, char x)
-{
-    return x == ' ' || (x == '\t' && c->separator != '\t');
-}
-
-static const char *skip_blanks(const csv *c, const char *p, const char *end)
-{
-    while (p < end && is_blank(c, *p))
-        p++;
-    return p;
-}
-
-/* Whether a field may end at p. */
-static bool ends_field(const csv *c, const char *p, const char *end)
-{
-    const char *next = skip_blanks(c, p, end);
-    return next == end || *next == c->separator || (c->separator == ' ' && next > p);
-}
-
-/* "1,5" where the comma is not a separator. */
-static bool parse_decimal_comma(csv *c, field *f)
-{
-    char text[LONGEST_NUMBER];
-    size_t n = (size_t)(f->end - f->begin);
-    const char *comma = n < sizeof text ? memchr(f->begin, ',', n) : NULL;
-    if (!comma || comma + 1 == f->end || (c->separator != ';' && c->separator != '\t'))
-        return false;
-    memcpy(text, f->begin, n);
-    if (memchr(text, '.', n))
-        return false;
-    text[comma - f->begin] = '.';
-    if (dd_parse_double(text, text + n, &f->value) != text + n)
-        return false;
-    if (!c->comma)
-        c->comma = c->line;
-    return true;
-}
-
-static void note_decimal_point(csv *c, const field *f)
-{
-    if (!c->point && (c->separator == ';' || c->separator == '\t') &&
-        memchr(f->begin, '.', (size_t)(f->end - f->begin)))
-        c->point = c->line;
-}
-
-static void parse_text(csv *c, field *f)
-{
-    f->number = f->end > f->begin && dd_parse_double(f->begin, f->end, &f->value) == f->end;
-    if (f->number)
-        note_decimal_point(c, f);
-    else
-        f->number = parse_decimal_comma(c, f);
-}
-
-/* A field in quotes, in which a quote is doubled. Returns where it ends; the end of the line if no quote ends it. */
-static const char *read_quoted(csv *c, const char *p, const char *end, field *f)
-{
-    f->quoted = true;
-    f->begin = f->end = ++p;
-    for (; p < end; p++)
-        if (*p == '"') {
-            if (p + 1 < end && p[1] == '"')
-                p++;
-            else
-                break;
-        }
-    f->end = p;
-    if (p == end || !ends_field(c, p + 1, end))
-        return end;
-    const char *close = f->end;
-    f->begin = skip_blanks(c, f->begin, close);
-    while (f->end > f->begin && is_blank(c, f->end[-1]))
-        f->end--;
-    parse_text(c, f);
-    return close + 1;
-}
-
-static const char *read_unquoted(csv *c, const char *p, const char *end, field *f)
-{
-    const char *after = dd_parse_double(p, end, &f->value);
-    if (after > p && ends_field(c, after, end)) {
-        f->number = true;
-        f->end = after;
-        note_decimal_point(c, f);
-        return after;
-    }
-    while (after < end && *after != c->separator && !(c->separator == ' ' && is_blank(c, *after)))
-        after++;
-    f->end = after;
-    while (f->end > p && is_blank(c, f->end[-1]))
-        f->end--;
-    parse_text(c, f);
-    return after;
-}
-
-/* Read the field at *p and move *p to the next one. Returns false after the last field. */
-static bool next_field(csv *c, const char **p, const char *end, field *f)
-{
-    const char *begin = skip_blanks(c, *p, end);
-    if (begin > end || (begin == end && c->separator == ' '))
-        return false;
-    *f = (field){.begin = begin, .end = begin};
-    const char *after = begin < end && *begin == '"' ? read_quoted(c, begin, end, f) : read_unquoted(c, begin, end, f);
-    after = skip_blanks(c, after, end);
-    if (c->separator != ' ')
-        after++; /* a separator, or past the end */
-    *p = after;
-    return true;
-}
 
 /* ---- one row ---- */
 
@@ -167,26 +46,15 @@ typedef struct row {
     bool trailing; /* a separator without a field ends the row; it may mean an empty field, or nothing */
 } row;
 
-static bool is_whole(const field *f)
-{
-    const char *p = f->begin;
-    p += p < f->end && (*p == '-' || *p == '+');
-    if (p == f->end)
-        return false;
-    while (p < f->end && isdigit((unsigned char)*p))
-        p++;
-    return p == f->end;
-}
-
 static void split(csv *c, const char *begin, const char *end, row *r)
 {
     const char *p = begin;
-    field f;
+    dd_csv_field f;
     r->begin = begin;
     r->end = end;
     r->columns = r->numbers = r->empty = r->quoted = r->whole = 0;
     r->trailing = false;
-    while (next_field(c, &p, end, &f)) {
+    while (dd_csv_next_field(&c->format, &p, end, &f)) {
         if (f.begin == f.end && !f.quoted && p > end && r->columns && (!c->columns || r->columns == c->columns)) {
             r->trailing = true;
             break;
@@ -200,44 +68,8 @@ static void split(csv *c, const char *begin, const char *end, row *r)
         r->quoted += f.quoted;
         r->empty += f.begin == f.end;
         if (!c->begun || c->doubt.line)
-            r->whole += is_whole(&f);
+            r->whole += dd_csv_is_whole(&f);
     }
-}
-
-/* Whether commas separate the columns and tabs only align them, as in "1,<tab>2": outside quotes each comma has a tab
- * next to it. */
-static int commas_before_tabs(const char *begin, const char *end)
-{
-    int commas = 0;
-    bool quoted = false;
-    for (const char *p = begin; p < end; p++) {
-        quoted ^= *p == '"';
-        if (quoted || *p != ',')
-            continue;
-        if (!(p + 1 < end && p[1] == '\t') && !(p > begin && p[-1] == '\t'))
-            return 0;
-        commas++;
-    }
-    return commas;
-}
-
-/* The separator of a row: the first of these outside quotes. Several tabs in a row only align columns. */
-static char find_separator(const char *begin, const char *end)
-{
-    static const char order[] = ";\t,";
-    if (!memchr(begin, ';', (size_t)(end - begin)) && commas_before_tabs(begin, end))
-        return ',';
-    if (memmem(begin, (size_t)(end - begin), "\t\t", 2))
-        return ' ';
-    for (const char *separator = order; *separator; separator++) {
-        bool quoted = false;
-        for (const char *p = begin; p < end; p++) {
-            quoted ^= *p == '"';
-            if (!quoted && *p == *separator)
-                return *separator;
-        }
-    }
-    return ' ';
 }
 
 /* ---- rows that are not points ---- */
@@ -270,12 +102,12 @@ static dd_status check_characters(const csv *c, const char *begin, const char *e
         return dd_fail(DD_ERR_DATA,
                        "%s: row %zu: a zero byte, which text never has: the file is damaged from there on, for "
                        "instance by a power failure while it was written; restore it from a copy, or write it again",
-                       c->rows->name, c->line);
+                       c->rows->name, c->format.line);
     if (memchr(begin, '\r', (size_t)(end - begin)))
         return dd_fail(DD_ERR_DATA,
                        "%s: row %zu: a carriage return without a line feed, the line ending of old Macintosh programs; "
                        "convert the file: tr '\\r' '\\n' < FILE > NEW_FILE",
-                       c->rows->name, c->line);
+                       c->rows->name, c->format.line);
     return DD_OK;
 }
 
@@ -283,15 +115,15 @@ static const char decimal_commas[] = "; decimal commas are read where a semicolo
 
 static dd_status wrong_width(const csv *c, const row *r)
 {
-    return dd_fail(DD_ERR_DATA, "%s: row %zu has %d column%s; row %zu has %d%s", c->rows->name, c->line, r->columns,
-                   dd_plural(r->columns), c->first_line, c->columns,
-                   c->separator == ',' && r->columns == 2 * c->columns ? decimal_commas : "");
+    return dd_fail(DD_ERR_DATA, "%s: row %zu has %d column%s; row %zu has %d%s", c->rows->name, c->format.line,
+                   r->columns, dd_plural(r->columns), c->first_line, c->columns,
+                   c->format.separator == ',' && r->columns == 2 * c->columns ? decimal_commas : "");
 }
 
 static dd_status not_numbers(const csv *c, const row *r, const char *hint)
 {
     int shown = r->end - r->begin < 60 ? (int)(r->end - r->begin) : 60;
-    return dd_fail(DD_ERR_DATA, "%s: row %zu: '%.*s' is not a row of numbers%s", c->rows->name, c->line, shown,
+    return dd_fail(DD_ERR_DATA, "%s: row %zu: '%.*s' is not a row of numbers%s", c->rows->name, c->format.line, shown,
                    r->begin, hint);
 }
 
@@ -338,7 +170,7 @@ static dd_status doubt_first_row(csv *c, const row *r)
     bool counted = r->whole == r->columns;
     if (!all_different(r))
         return DD_OK;
-    c->doubt.line = c->line;
+    c->doubt.line = c->format.line;
     snprintf(c->doubt.text, sizeof c->doubt.text, "%.*s", (int)(r->end - r->begin), r->begin);
     c->doubt.whole = r->whole == r->columns;
     c->doubt.years = all_years(r);
@@ -350,7 +182,7 @@ static dd_status doubt_first_row(csv *c, const row *r)
 
 static void settle_doubt(csv *c, const row *r)
 {
-    if (c->doubt.line == c->line)
+    if (c->doubt.line == c->format.line)
         return;
     c->doubt.whole &= r->whole < r->columns;
     c->doubt.years &= !all_years(r);
@@ -368,46 +200,23 @@ static dd_status check_doubt(const csv *c)
                                               : "it is whole numbers, and every other row has decimals");
 }
 
-/* Whether a field that is not a number begins like one: "1.2.3", "1,234.5", "-?", also with the typographic minus sign.
- */
-static bool is_like_number(const field *f)
-{
-    const char *p = f->begin;
-    if (f->end - p >= 3 && !memcmp(p, "\xE2\x88\x92", 3))
-        return true;
-    p += p < f->end && (*p == '-' || *p == '+');
-    p += p < f->end && (*p == '.' || *p == ',');
-    return p < f->end && isdigit((unsigned char)*p);
-}
-
-/* Texts that programs write for a missing value, and no text. ("nan" is a number, which the table finds.) */
-static bool is_missing(const field *f)
-{
-    static const char *const words[] = {"NA", "N/A", "#N/A", "<NA>", "NULL", "None", "missing", "-", "?", "."};
-    size_t n = (size_t)(f->end - f->begin);
-    for (size_t i = 0; i < sizeof words / sizeof *words && n; i++)
-        if (strlen(words[i]) == n && !strncasecmp(f->begin, words[i], n))
-            return true;
-    return !n;
-}
-
 /* Fields that are empty or say that a value is missing. */
 static int count_missing(csv *c, const row *r)
 {
     const char *p = r->begin;
     int count = 0;
-    field f;
-    while (next_field(c, &p, r->end, &f))
-        count += is_missing(&f);
+    dd_csv_field f;
+    while (dd_csv_next_field(&c->format, &p, r->end, &f))
+        count += dd_csv_is_missing(&f);
     return count - r->trailing;
 }
 
 static bool has_like_number(csv *c, const row *r)
 {
     const char *p = r->begin;
-    field f;
-    while (next_field(c, &p, r->end, &f))
-        if (is_like_number(&f))
+    dd_csv_field f;
+    while (dd_csv_next_field(&c->format, &p, r->end, &f))
+        if (dd_csv_is_like_number(&f))
             return true;
     return false;
 }
@@ -436,8 +245,8 @@ static dd_status keep_names(csv *c, const row *r)
     if (!c->names)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     memcpy(c->names, r->begin, c->names_length);
-    c->separator = 0; /* a title line may have another separator, or none */
-    c->comma = c->point = 0;
+    c->format.separator = 0; /* a title line may have another separator, or none */
+    c->format.comma = c->format.point = 0;
     return check_characters(c, r->begin, r->end);
 }
 
@@ -457,7 +266,7 @@ static dd_status read_first_row(csv *c, const row *r, bool *is_header)
 /* ---- the names of the columns ---- */
 
 /* The field's text as a name; in quotes, a quote is doubled. */
-static void name_of_field(const field *f, dd_column *column)
+static void name_of_field(const dd_csv_field *f, dd_column *column)
 {
     char text[4 * DD_COLUMN_NAME];
     size_t n = 0;
@@ -471,11 +280,11 @@ static void name_of_field(const field *f, dd_column *column)
 /* The fields of the header, at most DD_MOST_FILE_COLUMNS; returns how many it has. */
 static int split_names(csv *c, dd_column *column)
 {
-    csv names = *c; /* its marks of decimal commas are not those of the numbers */
+    dd_csv_format format = c->format; /* its marks of decimal commas are not those of the numbers */
     const char *p = c->names, *end = c->names + c->names_length;
     int count = 0;
-    field f;
-    while (next_field(&names, &p, end, &f)) {
+    dd_csv_field f;
+    while (dd_csv_next_field(&format, &p, end, &f)) {
         if (count < DD_MOST_FILE_COLUMNS)
             name_of_field(&f, &column[count]);
         count++;
@@ -497,12 +306,13 @@ static dd_status index_column(const csv *c, int width)
 /* The header has other columns than the row of numbers: a title, or names that cannot be assigned. */
 static dd_status other_width(csv *c, int names, int width)
 {
-    if (c->separator == ',' && width == 2 * names && names > 1)
-        return dd_fail(DD_ERR_DATA, "%s: row %zu has %d columns; the header names %d%s", c->rows->name, c->line, width,
-                       names, decimal_commas);
+    if (c->format.separator == ',' && width == 2 * names && names > 1)
+        return dd_fail(DD_ERR_DATA, "%s: row %zu has %d columns; the header names %d%s", c->rows->name, c->format.line,
+                       width, names, decimal_commas);
     if (names > 1)
         snprintf(c->rows->note, sizeof c->rows->note,
-                 "the names of the header were not used: it has %d, and row %zu has %d columns", names, c->line, width);
+                 "the names of the header were not used: it has %d, and row %zu has %d columns", names, c->format.line,
+                 width);
     return dd_rows_begin(c->rows, width, NULL);
 }
 
@@ -526,18 +336,18 @@ static dd_status begin_table(csv *c, const row *r)
         status = dd_rows_begin(c->rows, width, names ? column : NULL);
     free(column);
     c->columns = width;
-    c->first_line = c->line;
+    c->first_line = c->format.line;
     return status;
 }
 
 /* ---- lines ---- */
 
 /* The field of column `number` of a row. */
-static field field_of(csv *c, const row *r, int number)
+static dd_csv_field field_of(csv *c, const row *r, int number)
 {
     const char *p = r->begin;
-    field f = {.begin = r->end, .end = r->end};
-    for (int i = 0; i <= number && next_field(c, &p, r->end, &f); i++)
+    dd_csv_field f = {.begin = r->end, .end = r->end};
+    for (int i = 0; i <= number && dd_csv_next_field(&c->format, &p, r->end, &f); i++)
         ;
     return f;
 }
@@ -553,17 +363,17 @@ static void numeric_columns(const csv *c, const row *r, char *option, size_t siz
     dd_columns_option(&c->rows->file, source, count, option, size);
 }
 
-static dd_status not_a_number(const csv *c, const row *r, int column, const field *f)
+static dd_status not_a_number(const csv *c, const row *r, int column, const dd_csv_field *f)
 {
     char what[160], cure[700], option[500];
     int shown = f->end - f->begin < 60 ? (int)(f->end - f->begin) : 60;
     numeric_columns(c, r, option, sizeof option);
     snprintf(what, sizeof what, "'%.*s' is not a number", shown, f->begin);
     snprintf(cure, sizeof cure, "if the column is text, leave it out%s%s", *option ? ":" : "", option);
-    return dd_rows_bad_value(c->rows, c->line, column, what, cure);
+    return dd_rows_bad_value(c->rows, c->format.line, column, what, cure);
 }
 
-static dd_status missing_value(const csv *c, int column, const field *f)
+static dd_status missing_value(const csv *c, int column, const dd_csv_field *f)
 {
     char what[160];
     int shown = f->end - f->begin < 60 ? (int)(f->end - f->begin) : 60;
@@ -571,7 +381,7 @@ static dd_status missing_value(const csv *c, int column, const field *f)
         snprintf(what, sizeof what, "an empty field");
     else
         snprintf(what, sizeof what, "'%.*s' is a missing value", shown, f->begin);
-    return dd_rows_bad_value(c->rows, c->line, column, what, dd_rows_drop);
+    return dd_rows_bad_value(c->rows, c->format.line, column, what, dd_rows_drop);
 }
 
 /* Some fields are not numbers. That matters only in a chosen column. */
@@ -583,8 +393,8 @@ static dd_status read_others(csv *c, row *r)
         if (r->number[number])
             continue;
         DD_TRY(check_characters(c, r->begin, r->end));
-        field f = field_of(c, r, number);
-        if (!is_missing(&f))
+        dd_csv_field f = field_of(c, r, number);
+        if (!dd_csv_is_missing(&f))
             return not_a_number(c, r, i, &f);
         if (!drop)
             return missing_value(c, i, &f);
@@ -599,7 +409,7 @@ static dd_status check_width(const csv *c, const row *r)
     if (r->columns <= DD_MOST_FILE_COLUMNS)
         return DD_OK;
     DD_TRY(check_characters(c, r->begin, r->end));
-    return dd_fail(DD_ERR_DATA, "%s: row %zu has %d columns; a file may have at most %d", c->rows->name, c->line,
+    return dd_fail(DD_ERR_DATA, "%s: row %zu has %d columns; a file may have at most %d", c->rows->name, c->format.line,
                    r->columns, DD_MOST_FILE_COLUMNS);
 }
 
@@ -607,8 +417,8 @@ static dd_status read_row(csv *c, const char *begin, const char *end)
 {
     row r;
     bool is_header = false;
-    if (!c->separator)
-        c->separator = find_separator(begin, end);
+    if (!c->format.separator)
+        c->format.separator = dd_csv_separator(begin, end);
     split(c, begin, end, &r);
     if (!c->begun)
         DD_TRY(read_first_row(c, &r, &is_header));
@@ -625,26 +435,26 @@ static dd_status read_row(csv *c, const char *begin, const char *end)
     }
     if (r.numbers != r.columns)
         DD_TRY(read_others(c, &r));
-    if (c->comma && c->point)
+    if (c->format.comma && c->format.point)
         return dd_fail(DD_ERR_DATA, "%s: row %zu has a decimal comma and row %zu a decimal point; use one of them",
-                       c->rows->name, c->comma, c->point);
+                       c->rows->name, c->format.comma, c->format.point);
     if (c->doubt.line)
         settle_doubt(c, &r);
-    return dd_rows_add(c->rows, c->line, r.value);
+    return dd_rows_add(c->rows, c->format.line, r.value);
 }
 
 /* The line by which Excel knows the separator: "sep=;". */
 static bool names_separator(csv *c, const char *begin, const char *end)
 {
-    if (c->line != 1 || end - begin != 5 || strncasecmp(begin, "sep=", 4))
+    if (c->format.line != 1 || end - begin != 5 || strncasecmp(begin, "sep=", 4))
         return false;
-    c->separator = begin[4];
+    c->format.separator = begin[4];
     return true;
 }
 
 static dd_status read_line(csv *c, const char *begin, const char *end)
 {
-    c->line++;
+    c->format.line++;
     while (end > begin && end[-1] == '\r')
         end--;
     const char *text = begin;
@@ -684,7 +494,7 @@ static dd_status read_failed(const csv *c, gzFile file)
     if (error == Z_MEM_ERROR)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     return dd_fail(DD_ERR_IO, "%s: damaged or truncated after row %zu: %s; restore it from a copy", c->rows->name,
-                   c->line, reason_of(text));
+                   c->format.line, reason_of(text));
 }
 
 /* Read the complete lines of buffer[0..n), and at the end of the file also the rest. What remains is moved to the
@@ -700,10 +510,10 @@ static dd_status read_lines(csv *c, char *buffer, size_t *n, bool at_end)
         DD_TRY(read_line(c, begin, end));
     *n = at_end ? 0 : (size_t)(end - begin);
     if (*n > LONGEST_LINE) {
-        c->line++;
+        c->format.line++;
         DD_TRY(check_characters(c, begin, end));
         return dd_fail(DD_ERR_DATA, "%s: row %zu is longer than %d letters; is the file a table of numbers?",
-                       c->rows->name, c->line, LONGEST_LINE);
+                       c->rows->name, c->format.line, LONGEST_LINE);
     }
     memmove(buffer, begin, *n);
     return DD_OK;

@@ -75,7 +75,7 @@ static const char *header_value(const char *header, const char *key)
 
 static dd_status wrong_type(const source *s, const char *type)
 {
-    int shown = (int)strcspn(type + 1, "',") + 1;
+    int shown = *type ? (int)strcspn(type + 1, "',") + 1 : 0;
     char text[120];
     if (*type == '[')
         return dd_fail(DD_ERR_DATA,

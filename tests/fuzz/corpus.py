@@ -36,24 +36,37 @@ def npy(array, **options):
     return stream.getvalue()
 
 
+def table(columns):
+    """Two rows, with names x0, x1, ..."""
+    lines = [[f"x{i}" for i in range(columns)], [f"{i}.5" for i in range(columns)], [str(7 * i + 1) for i in range(columns)]]
+    return "".join(",".join(line) + "\n" for line in lines)
+
+
 def point_files(folder):
-    """The first byte is the kind's number in fuzz_points.c."""
+    """The first two bytes are the kind's number and the options in fuzz_points.c."""
     rows = "".join(f"{x!r},{y!r}\n" for x, y in POINTS.tolist())
     texts = [rows, "x,y\n" + rows, "0,1\n" + rows, rows.replace(",", ";"), rows.replace(",", " "), '"1.5","2"\n"3","4"\n', "1,5;2,5\n3,5;4,5\n",
-             "\ufeffx,y\r\n1,2\r\n3,4\r\n", "# a\n1\t2\n\n3\t4\n"]
+             "\ufeffx,y\r\n1,2\r\n3,4\r\n", "# a\n1\t2\n\n3\t4\n", "t\n1.5\n2\n", "a,b,c,gate1,gate2\n1,2,3.5,.2,.8\n4,5,7,1,0\n",
+             '"a, b";"c ""d""";\n1,5;NA;3\n;5;7\n2;3;4\n5;6;8\n', "a,city\n1,Rome\n2,\n", table(1), table(40)]
     for i, text in enumerate(texts):
         for kind in (0, 2, 3):
-            write(folder, f"text_{i}_{kind}", bytes([kind]) + text.encode())
+            write(folder, f"text_{i}_{kind}", bytes([kind, 0]) + text.encode())
+        write(folder, f"drop_{i}", bytes([0, 1]) + text.encode())
+    for i, (choice, text) in enumerate([("1", rows), ("y,x", "x,y\n" + rows), ("1-2,4", "a,b,,d\n1,2,x,3\n4,5,y,7\n"), ("x39,2-5", table(40))]):
+        for options in (8, 11, 13):
+            write(folder, f"choice_{i}_{options}", bytes([0, options]) + choice.encode() + b"\n" + text.encode())
     for i, odd in enumerate([rows.encode("utf-16"), b"1,2\n" + bytes(64)]):
-        write(folder, f"odd_{i}", b"\0" + odd)
-    arrays = [POINTS, POINTS.astype("f4"), POINTS.astype(">f8"), np.asfortranarray(POINTS), POINTS.astype("i4"), POINTS.astype("f2"), POINTS.T.copy()]
+        write(folder, f"odd_{i}", b"\0\0" + odd)
+    arrays = [POINTS, POINTS.astype("f4"), POINTS.astype(">f8"), np.asfortranarray(POINTS), POINTS.astype("i4"), POINTS.astype("f2"), POINTS.T.copy(),
+              POINTS.ravel(), np.arange(120.0).reshape(3, 40)]
     for i, array in enumerate(arrays):
-        write(folder, f"npy_{i}", b"\1" + npy(array))
-    write(folder, "npy_version_3", b"\1" + npy(POINTS, version=(3, 0)))
-    write(folder, "gz", b"\4" + gzip.compress(rows.encode(), mtime=0))
+        write(folder, f"npy_{i}", b"\1\0" + npy(array))
+    write(folder, "npy_chosen", b"\1\x092-5,40\n" + npy(np.arange(120.0).reshape(3, 40)))
+    write(folder, "npy_version_3", b"\1\0" + npy(POINTS, version=(3, 0)))
+    write(folder, "gz", b"\4\0" + gzip.compress(rows.encode(), mtime=0))
     stream = io.BytesIO()
     np.savez(stream, POINTS)
-    write(folder, "npz", b"\5" + stream.getvalue())
+    write(folder, "npz", b"\5\0" + stream.getvalue())
 
 
 FILTERS: dict[str, dict] = {
@@ -67,8 +80,16 @@ def users_hdf5(folder):
             for kind in ("f4", ">f8", "i2"):
                 bounds = "earliest" if libver == "earliest" else CURRENT
                 with h5py.File(folder / f"{libver}_{name}_{kind.strip('>')}.h5", "w", libver=bounds) as file:
-                    file.create_dataset("xy", data=POINTS.astype(kind), **options)
+                    file.create_dataset("xy", data=POINTS.astype(kind), **options).attrs["names"] = ["a", "b"]
                     file.attrs["made_by"] = "somebody"
+
+
+def wide_hdf5(folder):
+    for columns in (1, 40):
+        with h5py.File(folder / f"wide_{columns}.h5", "w", libver=CURRENT) as file:
+            file.create_dataset("xy", data=np.arange(3.0 * columns).reshape(3, columns), chunks=(2, columns))
+            file["coordinate"] = np.arange(columns)
+            file["coordinate"].attrs["names"] = [f"x{i}" for i in range(columns)]
 
 
 def own_files(folder, program):
@@ -100,6 +121,7 @@ def make(folder, program):
     configurations(folder / "fuzz_config")
     point_files(folder / "fuzz_points")
     users_hdf5(folder / "fuzz_user_h5")
+    wide_hdf5(folder / "fuzz_user_h5")
     own_files(folder / "fuzz_own_h5", program)
 
 

@@ -1,23 +1,32 @@
-/* A user's points as text or NPY: the first byte chooses the kind of file. */
-#include <math.h>
+/* A user's points as text or NPY. The first byte chooses the kind of file, the second how it is read: bit 0 is
+ * --drop-incomplete, bits 1 and 2 are --header, and with bit 3 the text up to the first newline is --columns. */
 #include <string.h>
 
-#include "data/dataset.h"
+#include "data/points_file.h"
 #include "fuzz_file.h"
+#include "points_check.h"
+
+/* Returns how many bytes of the input belong to --columns. */
+static size_t choose_columns(const uint8_t *data, size_t size, dd_reading *reading)
+{
+    const uint8_t *end = memchr(data, '\n', size);
+    if (!end || (size_t)(end - data) >= sizeof reading->columns)
+        return 0;
+    memcpy(reading->columns, data, (size_t)(end - data));
+    return (size_t)(end - data) + 1;
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const kinds[] = {".csv", ".npy", ".tsv", ".txt", ".csv.gz", ".npz"};
-    dd_points points;
-    if (!size)
+    dd_points points = {0};
+    if (size < 2)
         return 0;
-    const char *path = fuzz_file(data + 1, size - 1, kinds[*data % (sizeof kinds / sizeof *kinds)]);
-    if (!dd_points_open(path, 0, 0, DD_STREAM_TRAIN, &points)) {
-        if (points.n < 2 || !memchr(points.name, '\0', sizeof points.name))
-            abort();
-        for (size_t i = 0; i < 2 * (size_t)points.n; i++)
-            if (!isfinite(points.x[i]))
-                abort();
+    dd_reading reading = {.header = (dd_header_row)((data[1] >> 1 & 3) % 3), .drop_incomplete = data[1] & 1};
+    size_t at = 2 + (data[1] & 8 ? choose_columns(data + 2, size - 2, &reading) : 0);
+    const char *path = fuzz_file(data + at, size - at, kinds[*data % (sizeof kinds / sizeof *kinds)]);
+    if (!dd_points_read(path, &reading, &points)) {
+        check_points(&points);
         dd_points_free(&points);
     }
     unlink(path);

@@ -399,6 +399,9 @@ extern "C" dd_status dd_cuda_create(void *context, const dd_ensemble_spec *spec,
         return dd_fail(DD_ERR_BACKEND,
                        "the CUDA backend can only learn points of two dimensions, and these have %d; use --backend cpu",
                        spec->model->dimensions);
+    if (spec->model->config.embedding != DD_EMBED_SINUSOIDAL)
+        return dd_fail(DD_ERR_BACKEND,
+                       "the CUDA backend only has model.embedding = \"sinusoidal\"; use --backend cpu for others");
     dd_ensemble *e = (dd_ensemble *)calloc(1, sizeof *e);
     if (!e)
         return dd_fail(DD_ERR_MEMORY, "out of memory");

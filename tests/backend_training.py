@@ -169,7 +169,7 @@ def test_points_far_out(tmp_path):
 
 
 def check_sampling(config, seed, got, bound):
-    model, schedule, samples = ref.Model(config["model"], got["points"].shape[1]), ref.Schedule.of(config), len(got["initial_noise"])
+    model, schedule, samples = ref.Model(config["model"], got["points"].shape[1], seed), ref.Schedule.of(config), len(got["initial_noise"])
     start = None
     if config["sampling"]["start"] == "data":
         start = ref.start_from_data(schedule, got["points"], seed, samples)
@@ -240,8 +240,23 @@ def test_distances_in_other_dimensions(tmp_path, kind):
         assert distance(got["diversity"], [trainer.gradient(0)["diversity"]]) < 1e-5
 
 
+@pytest.mark.skipif(BACKEND != "cpu", reason="the CUDA backend has the sinusoidal embedding only")
+@pytest.mark.parametrize("embedding", ["fourier", "linear"])
+@pytest.mark.parametrize("dimensions", [2, 17])
+def test_other_embeddings(tmp_path, embedding, dimensions):
+    """Two replicas, because each seed has its own Fourier features, of a number that is no multiple of 32."""
+    settings = {**NARROW, "model.embedding": embedding, "model.fourier_features": 76, "training.steps": 20}
+    points = points_of(tmp_path, dimensions)
+    for config, seed, got in dump(tmp_path, "run_3", settings, [(points, 110, 4), (points, 110, 5)], 10, 20):
+        check_training(config, seed, got, losses=1e-5, parameters=1e-5, moments=1e-4)
+        check_sampling(config, seed, got, 1e-4)
+
+
 @pytest.mark.skipif(BACKEND == "cpu", reason="the CPU backend learns points of any dimension")
 def test_a_backend_refuses_other_dimensions(tmp_path):
     with pytest.raises(subprocess.CalledProcessError) as failed:
         list(dump(tmp_path, "run_1", NARROW, [(points_of(tmp_path, 3), 110, 4)], 1, 1))
     assert "of two dimensions, and these have 3; use --backend cpu" in failed.value.stderr.decode()
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        list(dump(tmp_path, "run_1", {**NARROW, "model.embedding": "linear"}, [DINO], 1, 1))
+    assert 'only has model.embedding = "sinusoidal"' in failed.value.stderr.decode()

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-INIT, TRAIN, EVALUATE, HELDOUT, SAMPLE, PERMUTATION, EVAL_ORDER, DATA = range(1, 9)
+INIT, TRAIN, EVALUATE, HELDOUT, SAMPLE, PERMUTATION, EVAL_ORDER, DATA, SHAPE, FEATURES = range(1, 11)
 U32 = np.uint64(0xFFFFFFFF)
 
 
@@ -180,13 +180,27 @@ class Layer:
         self.fan_in, self.out, self.activate, self.residual = fan_in, out, activate, residual
 
 
-class Model:
-    """config: the [model] section as a dictionary; dimensions: coordinates of a point."""
+def frequencies(count):
+    return 10000. ** (-np.arange(count) / (count - 1))
 
-    def __init__(self, config, dimensions=2):
+
+def features(config, seed, dimensions):
+    """Directions (features / 2, D) whose sines and cosines are a point's Fourier features."""
+    half = config["fourier_features"] // 2
+    normal = normals(seed, FEATURES, 0, np.arange(half), dimensions).astype(float)
+    unit = normal / np.linalg.norm(normal, axis=1, keepdims=True)
+    return config["input_scale"] * frequencies(half)[:, None] * unit
+
+
+class Model:
+    """config: the [model] section as a dictionary; dimensions: coordinates of a point; seed: of the Fourier features."""
+
+    def __init__(self, config, dimensions=2, seed=0):
         self.config, self.dimensions = config, dimensions
+        self.directions = features(config, seed, dimensions)
         self.activation = config["activation"]
-        inputs, hidden, depth = (dimensions + 1) * config["embedding_width"], config["hidden_width"], config["hidden_depth"]
+        hidden, depth = config["hidden_width"], config["hidden_depth"]
+        inputs = self.embed(np.zeros((1, dimensions)), np.zeros(1)).shape[1]
         experts = config["experts"]
         self.towers = []
         for e in range(experts):
@@ -231,14 +245,19 @@ class Model:
         return tensors
 
     def embed(self, x, t):
-        half = self.config["embedding_width"] // 2
-        frequency = 10000. ** (-np.arange(half) / (half - 1))
-        scales = [self.config["input_scale"]] * self.dimensions + [self.config["time_scale"]]
+        width, kind = self.config["embedding_width"], self.config["embedding"]
         parts = []
-        for value, scale in zip((*np.transpose(x), t), scales):
-            angle = np.asarray(value, dtype=float)[:, None] * (scale * frequency)
+        if kind == "linear":
+            parts.append(np.asarray(x, dtype=float))
+        elif kind == "fourier":
+            angle = np.asarray(x, dtype=float) @ self.directions.T
             parts += [np.sin(angle), np.cos(angle)]
-        return np.concatenate(parts, axis=1)
+        else:
+            for value in np.transpose(x):
+                angle = np.asarray(value, dtype=float)[:, None] * (self.config["input_scale"] * frequencies(width // 2))
+                parts += [np.sin(angle), np.cos(angle)]
+        angle = np.asarray(t, dtype=float)[:, None] * (self.config["time_scale"] * frequencies(width // 2))
+        return np.concatenate([*parts, np.sin(angle), np.cos(angle)], axis=1)
 
     def forward(self, parameters, x, t):
         """Prediction (n, D) and everything the backward pass needs. The hidden values of a layer are its
@@ -355,7 +374,7 @@ class Trainer:
 
     def __init__(self, config, points, seed):
         self.t, self.points, self.seed = config["training"], points, seed
-        self.model = Model(config["model"], points.shape[1])
+        self.model = Model(config["model"], points.shape[1], seed)
         self.schedule = Schedule.of(config)
         self.parameters = self.model.initial(seed)
         self.ema = {name: value.copy() for name, value in self.parameters.items()}

@@ -13,7 +13,9 @@ RUNS = [f"run_{i}" for i in range(6)]
 
 
 def load(run):
-    return read_configuration(SOURCE / "configs" / f"{run}.toml")
+    """A key that a file lacks has the value of run_1.toml."""
+    whole, own = (read_configuration(SOURCE / "configs" / f"{name}.toml") for name in ("run_1", run))
+    return {section: keys | own.get(section, {}) for section, keys in whole.items()}
 
 
 def test_philox_known_answers():
@@ -272,10 +274,26 @@ SETTINGS: dict[str, dict] = {
 }
 
 
-@pytest.mark.parametrize("dimensions", [1, 3, 10])
-def test_gradients_of_other_dimensions(dimensions):
-    config = changed(small("run_4", "silu"), {"training.diversity_weight": .3})
+@pytest.mark.parametrize("dimensions, embedding", [(1, "sinusoidal"), (3, "sinusoidal"), (10, "sinusoidal"), (2, "fourier"),
+                                                   (10, "fourier"), (2, "linear"), (10, "linear")])
+def test_gradients_of_other_dimensions(dimensions, embedding):
+    config = changed(small("run_4", "silu"), {"training.diversity_weight": .3, "model.embedding": embedding,
+                                              "model.fourier_features": 12})
     check_gradient(config, 1, 6, np.random.default_rng(6), 1e-5, dimensions=dimensions)
+
+
+def test_fourier_features():
+    """In one dimension they are the sinusoidal embedding, up to the signs of sines. In more, directions are uniform, and
+    their lengths are the embedding's frequencies."""
+    config = load("run_1")["model"] | {"embedding_width": 16, "fourier_features": 16}
+    x, t = np.random.default_rng(0).normal(size=(9, 1)), np.arange(9)
+    plain, features = (ref.Model(config | {"embedding": kind}, 1, seed=4).embed(x, t) for kind in ("sinusoidal", "fourier"))
+    assert np.allclose(np.abs(features[:, :8]), np.abs(plain[:, :8])) and np.allclose(features[:, 8:], plain[:, 8:])
+    many = ref.features(config | {"fourier_features": 8000}, 4, 3)
+    length = np.linalg.norm(many, axis=1)
+    assert np.allclose(length, 25 * ref.frequencies(4000))
+    unit = many / length[:, None]
+    assert np.abs(unit.mean(axis=0)).max() < .05 and np.abs(unit.T @ unit / 4000 - np.eye(3) / 3).max() < .03
 
 
 def changed(config, settings):

@@ -16,6 +16,7 @@
 
 typedef enum key_type { KEY_INT, KEY_SEED, KEY_REAL, KEY_WORD, KEY_WIDTHS, KEY_FLAG } key_type;
 
+static const char *const embedding_words[] = {"sinusoidal", "fourier", "linear", NULL};
 static const char *const activation_words[] = {"relu", "gelu", "silu", "tanh", NULL};
 static const char *const schedule_words[] = {"linear", "quadratic", "cosine", "scaled_linear", "geometric", NULL};
 static const char *const gate_words[] = {"learned", "hard", "fixed", NULL};
@@ -55,6 +56,9 @@ static const key_info keys[] = {
     KEY(model, experts, KEY_INT, 1, DD_MAX_EXPERTS, "1: one network without a gate; more: as many experts and a gate"),
     WORD(model, gate, gate_words,
          "how the experts are weighted: by a network, only the one with its greatest weight, or equally"),
+    WORD(model, embedding, embedding_words,
+         "of a point: sines and cosines of each coordinate, or along random directions, or the coordinates themselves"),
+    KEY(model, fourier_features, KEY_INT, 4, 8192, "sines and cosines along random directions, even; only for fourier"),
     KEY(model, embedding_width, KEY_INT, 4, 4096, "sines and cosines of each embedded scalar, even"),
     KEY(model, input_scale, KEY_REAL, 1e-6, 1e6, "factor on a coordinate before it is embedded"),
     KEY(model, time_scale, KEY_REAL, 1e-6, 1e6, "factor on the timestep before it is embedded"),
@@ -133,6 +137,8 @@ void dd_config_defaults(dd_config *config)
 {
     *config = (dd_config){
         .model = {.experts = 2,
+                  .embedding = DD_EMBED_SINUSOIDAL,
+                  .fourier_features = 256,
                   .embedding_width = 128,
                   .input_scale = 25,
                   .time_scale = 1,
@@ -348,6 +354,9 @@ dd_status dd_config_set(dd_config *config, const char *assignment)
 
 dd_status dd_config_validate(const dd_config *c)
 {
+    if (c->model.fourier_features % 2)
+        return dd_fail(DD_ERR_CONFIG, "model.fourier_features = %d must be even: half sines, half cosines",
+                       c->model.fourier_features);
     if (c->model.embedding_width % 2)
         return dd_fail(DD_ERR_CONFIG, "model.embedding_width = %d must be even: half sines, half cosines",
                        c->model.embedding_width);

@@ -18,6 +18,13 @@
 
 enum { DD_MAX_HEAD = 4, DD_MAX_EXPERTS = 8, DD_MAX_DIMENSIONS = 128, DD_MOST_MODES = 4096 };
 
+/* How a point becomes inputs of the networks (model/model.h). The timestep is always embedded by sines and cosines. */
+typedef enum dd_embedding_kind {
+    DD_EMBED_SINUSOIDAL, /* each coordinate alone, by sines and cosines */
+    DD_EMBED_FOURIER,    /* sines and cosines along random directions */
+    DD_EMBED_LINEAR      /* the coordinates themselves */
+} dd_embedding_kind;
+
 typedef enum dd_activation { DD_RELU, DD_GELU, DD_SILU, DD_TANH } dd_activation;
 
 /* How the experts are weighted. */
@@ -78,8 +85,10 @@ typedef struct dd_widths {
 
 /* [model] */
 typedef struct dd_model_config {
-    int experts;              /* 1: one network, no gate (run 0); more: as many experts and a gate */
-    dd_gate_kind gate;        /* for two experts or more */
+    int experts;       /* 1: one network, no gate (run 0); more: as many experts and a gate */
+    dd_gate_kind gate; /* for two experts or more */
+    dd_embedding_kind embedding;
+    int fourier_features;     /* with DD_EMBED_FOURIER: sines and cosines of a point; even */
     int embedding_width;      /* sines and cosines per embedded scalar; even */
     double input_scale;       /* factor on a coordinate before it is embedded */
     double time_scale;        /* factor on the raw timestep before it is embedded */

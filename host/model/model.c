@@ -79,6 +79,13 @@ static void add_gate(dd_model *m)
     add_head(m, tower, 2, c->gate_layers.width[0], rest, m->gates);
 }
 
+static int x_width(const dd_model_config *config, int dimensions)
+{
+    return config->embedding == DD_EMBED_LINEAR    ? dimensions
+           : config->embedding == DD_EMBED_FOURIER ? config->fourier_features
+                                                   : dimensions * config->embedding_width;
+}
+
 dd_status dd_model_create(const dd_model_config *config, int dimensions, dd_model *model)
 {
     memset(model, 0, sizeof *model);
@@ -86,7 +93,7 @@ dd_status dd_model_create(const dd_model_config *config, int dimensions, dd_mode
         return dd_fail(DD_ERR_INTERNAL, "a model of %d dimensions", dimensions);
     model->config = *config;
     model->dimensions = dimensions;
-    model->x_width = dimensions * config->embedding_width;
+    model->x_width = x_width(config, dimensions);
     model->input_width = model->x_width + config->embedding_width;
     model->experts = config->experts;
     model->gates = dd_gates(config->experts, config->gate);
@@ -114,11 +121,33 @@ void dd_model_initialise(const dd_model *model, uint64_t seed, float *parameters
     }
 }
 
+/* Number i of `count` frequencies between 1 and 1/10000. */
+static double frequency_of(int i, int count)
+{
+    return exp(-log(10000.0) * i / (count - 1));
+}
+
 void dd_model_frequencies(const dd_model *model, double *frequency)
 {
     int half = model->config.embedding_width / 2;
     for (int i = 0; i < half; i++)
-        frequency[i] = exp(-log(10000.0) * i / (half - 1));
+        frequency[i] = frequency_of(i, half);
+}
+
+void dd_model_features(const dd_model *model, uint64_t seed, double *direction)
+{
+    int half = model->config.fourier_features / 2, dimensions = model->dimensions;
+    float normal[DD_MAX_DIMENSIONS];
+    for (int i = 0; i < half; i++, direction += dimensions) {
+        double square = 0.;
+        dd_draw_normals(seed, DD_DRAW_FEATURES, 0, (uint64_t)i, dimensions, normal);
+        for (int c = 0; c < dimensions; c++)
+            square += (double)normal[c] * normal[c];
+        if (square == 0.) /* one in ten million draws of a single normal */
+            square = normal[0] = 1.f;
+        for (int c = 0; c < dimensions; c++)
+            direction[c] = model->config.input_scale * frequency_of(i, half) * normal[c] / sqrt(square);
+    }
 }
 
 double dd_model_forward_flops(const dd_model *model)

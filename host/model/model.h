@@ -9,7 +9,8 @@
  *
  * A point has D coordinates. Input of every tower, [(D + 1) * embedding_width]: [emb(x1; input_scale) | ... |
  * emb(xD; input_scale) | emb(t; time_scale)], emb(s; c) = sines then cosines of c * s * 10000^(-i / (E/2 - 1)), i =
- * 0..E/2-1.
+ * 0..E/2-1. Instead of the coordinates' embeddings there may be the sines, then the cosines, of the point's products
+ * with F/2 directions of the run's seed (fourier: dd_model_features), or the D coordinates themselves (linear).
  *
  * A layer is y = [x +] W act(x) + b: `activate` says whether act is applied to its input, `residual` whether x is
  * added. Experts are towers 0..experts-1 with D outputs; a learned gate is the last tower, with one output for two
@@ -63,7 +64,7 @@ typedef struct dd_tower {
 typedef struct dd_model {
     dd_model_config config;
     int dimensions;  /* D, coordinates of a point */
-    int x_width;     /* numbers of the embedded point: D * embedding_width */
+    int x_width;     /* numbers of the embedded point: D * embedding_width, fourier_features or D */
     int input_width; /* x_width + embedding_width: the point, then the timestep */
     int experts;
     int gates; /* outputs of the gate, and stored weights per point: dd_gates */
@@ -84,6 +85,12 @@ void dd_model_initialise(const dd_model *model, uint64_t seed, float *parameters
 /* Frequencies of the embedding, 10000^(-i / (E/2 - 1)), [embedding_width / 2], without the scale. In float64: the angle
  * 25 x can be several hundred, and then the rounding of a float32 frequency would change the sine. */
 void dd_model_frequencies(const dd_model *model, double *frequency);
+
+/* Directions of the Fourier features of a seed, (fourier_features / 2, D): input_scale * 10000^(-i / (F/2 - 1)) u_i,
+ * u_i uniform on the sphere. So the features have the frequencies of the sinusoidal embedding, each along its own
+ * direction (Tancik et al. 2020, "Fourier features let networks learn high frequency functions in low dimensional
+ * domains"). For D = 1 they are that embedding up to signs. */
+void dd_model_features(const dd_model *model, uint64_t seed, double *direction);
 
 /* Floating point operations of the linear layers only, where a multiply-add counts as two: for the forward pass of one
  * point, and for one training step of `rows` points (forward, weight gradients, and input gradients of every layer but

@@ -83,8 +83,29 @@ static void cpu_destroy(dd_ensemble *e)
     dd_cpu_embedding_free(&e->embedding);
     dd_cpu_layout_free(&e->layout);
     free(e->memory);
+    free(e->directions);
     free(e->replica);
     free(e);
+}
+
+/* Each replica's directions, transposed; nothing for other embeddings than the Fourier features. */
+static dd_status make_directions(dd_ensemble *e, const dd_model *model)
+{
+    size_t count = (size_t)e->embedding.directions, padded = (size_t)e->embedding.directions_padded;
+    size_t dimensions = (size_t)model->dimensions, size = dimensions * padded, replicas = (size_t)e->head.replicas;
+    if (!count)
+        return DD_OK;
+    e->directions = dd_aligned_zeros(replicas * size, sizeof *e->directions);
+    double *direction = malloc(count * dimensions * sizeof *direction);
+    for (size_t r = 0; r < replicas && e->directions && direction; r++) {
+        e->replica[r].direction = e->directions + r * size;
+        dd_model_features(model, e->replica[r].spec.seed, direction);
+        for (size_t i = 0; i < count * dimensions; i++)
+            e->replica[r].direction[i % dimensions * padded + i / dimensions] = direction[i];
+    }
+    bool made = e->directions && direction;
+    free(direction);
+    return made ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for the Fourier features of %zu replicas", replicas);
 }
 
 static dd_status fill(dd_ensemble *e, const dd_ensemble_spec *spec)
@@ -111,7 +132,7 @@ static dd_status fill(dd_ensemble *e, const dd_ensemble_spec *spec)
         memcpy(replica->state[DD_STATE_EMA], replica->state[DD_STATE_ONLINE], packed * sizeof *flat);
     }
     free(flat);
-    return DD_OK;
+    return make_directions(e, spec->model);
 }
 
 static dd_status cpu_create(void *context, const dd_ensemble_spec *spec, dd_ensemble **out)

@@ -28,11 +28,16 @@ typedef struct dd_cpu_context {
 typedef struct dd_cpu_replica {
     dd_replica spec;
     float *state[DD_STATE_PARTS];
+    double *direction; /* [D][directions_padded] of its Fourier features; NULL for other embeddings */
 } dd_cpu_replica;
 
 /* Time embedding of all T timesteps and the frequencies of the coordinates, made once. */
 typedef struct dd_cpu_embedding {
+    dd_embedding_kind kind;
     int dimensions;                   /* coordinates of a point */
+    int directions;                   /* of Fourier features: fourier_features / 2, else 0 */
+    int directions_padded;            /* to 16 */
+    size_t scratch;                   /* numbers that dd_cpu_embed needs */
     int half;                         /* embedding_width / 2 */
     int half_padded;                  /* to 16 */
     float *frequency, *frequency_low; /* [half_padded] of a coordinate, scale included, in two parts */
@@ -50,6 +55,7 @@ struct dd_ensemble {
     dd_cpu_embedding embedding;
     dd_cpu_replica *replica; /* [R] */
     float *memory;           /* memory of all replicas' vectors */
+    double *directions;      /* and of their directions */
     int workspaces;
     struct dd_cpu_workspace **workspace; /* for training; NULL until the first step */
 };
@@ -98,9 +104,9 @@ void dd_cpu_time_table_fill(const dd_cpu_layout *layout, const dd_kernels *kerne
                             dd_cpu_time_table *table);
 int dd_cpu_time_table_panels(const dd_cpu_layout *layout);
 
-/* Embed the points x [rows][dimensions] of rows [first, last) into activations->embedded. */
-void dd_cpu_embed(const dd_cpu_embedding *embedding, const dd_kernels *kernels, const float *x, int first, int last,
-                  float *scratch, dd_cpu_activations *activations);
+/* Embed the points x [rows][dimensions] of rows [first, last) into activations->embedded. direction: the replica's. */
+void dd_cpu_embed(const dd_cpu_embedding *embedding, const dd_kernels *kernels, const double *direction, const float *x,
+                  int first, int last, float *scratch, dd_cpu_activations *activations);
 
 /* All towers forward for rows [first, last), multiples of 16; row r uses row time_row[r] of the time table. The result
  * is in hidden[tower][last layer]. */

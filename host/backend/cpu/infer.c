@@ -20,7 +20,7 @@ enum { CHUNK = 128 };
 /* What one thread works with. */
 typedef struct lane {
     dd_cpu_activations activations;
-    float *scratch;    /* [2 * half_padded] one row's sines and cosines */
+    float *scratch;    /* what embedding a row needs */
     float *x, *target; /* [CHUNK][D] */
     int32_t *t;        /* [CHUNK] */
     void *memory;      /* of the arrays */
@@ -63,7 +63,7 @@ static void pass_free(pass *p)
 static void take_lane(const dd_ensemble *e, lane *l, dd_arena *arena)
 {
     size_t numbers = (size_t)e->layout.model->dimensions * CHUNK;
-    DD_TAKE(arena, l->scratch, 2 * (size_t)e->embedding.half_padded);
+    DD_TAKE(arena, l->scratch, e->embedding.scratch);
     DD_TAKE(arena, l->x, numbers);
     DD_TAKE(arena, l->target, numbers);
     DD_TAKE(arena, l->t, CHUNK);
@@ -112,7 +112,8 @@ static void run_lane(const pass *p, lane *l, int count)
     memset(l->x + p->dimensions * (size_t)count, 0, p->dimensions * (size_t)(padded - count) * sizeof *l->x);
     for (int i = count; i < padded; i++)
         l->t[i] = 0;
-    dd_cpu_embed(&p->e->embedding, p->kernels, l->x, 0, padded, l->scratch, &l->activations);
+    dd_cpu_embed(&p->e->embedding, p->kernels, p->e->replica[p->replica].direction, l->x, 0, padded, l->scratch,
+                 &l->activations);
     dd_cpu_forward(&p->e->layout, p->kernels, p->parameters, &p->table, l->t, 0, padded, &l->activations);
 }
 

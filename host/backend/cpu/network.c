@@ -60,9 +60,13 @@ dd_status dd_cpu_embedding_create(const dd_model *model, int timesteps, const dd
     time_tables tables;
     dd_arena arena = {0}, scratch = {0};
     memset(e, 0, sizeof *e);
+    e->kind = model->config.embedding;
     e->dimensions = model->dimensions;
+    e->directions = e->kind == DD_EMBED_FOURIER ? model->config.fourier_features / 2 : 0;
+    e->directions_padded = dd_pad(e->directions);
     e->half = model->config.embedding_width / 2;
     e->half_padded = dd_pad(e->half);
+    e->scratch = e->kind == DD_EMBED_FOURIER ? 4 * (size_t)e->directions_padded : 2 * (size_t)e->half_padded;
     e->time_rows = dd_pad(timesteps);
     e->time_panel = (size_t)e->time_rows * DD_PANEL;
     take_embedding(e, &arena);
@@ -98,17 +102,56 @@ static void put_columns(float *matrix, size_t stride, int row, int column, const
     }
 }
 
-void dd_cpu_embed(const dd_cpu_embedding *e, const dd_kernels *kernels, const float *x, int first, int last,
-                  float *scratch, dd_cpu_activations *a)
+static void embed_coordinates(const dd_cpu_embedding *e, const dd_kernels *kernels, const float *x, int row,
+                              float *scratch, dd_cpu_activations *a)
 {
     float *sine = scratch, *cosine = scratch + e->half_padded;
-    for (int r = first; r < last; r++)
-        for (int c = 0; c < e->dimensions; c++) {
-            kernels->sine_cosine(x[e->dimensions * r + c], e->frequency, e->frequency_low, e->half_padded, sine,
-                                 cosine);
-            put_columns(a->embedded, a->stride, r, 2 * c * e->half, sine, e->half);
-            put_columns(a->embedded, a->stride, r, (2 * c + 1) * e->half, cosine, e->half);
+    for (int c = 0; c < e->dimensions; c++) {
+        kernels->sine_cosine(x[c], e->frequency, e->frequency_low, e->half_padded, sine, cosine);
+        put_columns(a->embedded, a->stride, row, 2 * c * e->half, sine, e->half);
+        put_columns(a->embedded, a->stride, row, (2 * c + 1) * e->half, cosine, e->half);
+    }
+}
+
+/* The angles are sums in float64: one of several hundred, rounded to float32, would change the sine. The kernel takes
+ * them in two parts, as the frequencies of x = 1. */
+static void embed_features(const dd_cpu_embedding *e, const dd_kernels *kernels, const double *direction,
+                           const float *x, int row, float *scratch, dd_cpu_activations *a)
+{
+    size_t count = (size_t)e->directions_padded;
+    float *high = scratch, *low = high + count, *sine = low + count, *cosine = sine + count;
+    for (size_t i = 0; i < count; i += DD_PANEL) {
+        double angle[DD_PANEL] = {0.};
+        for (int c = 0; c < e->dimensions; c++)
+            for (size_t k = 0; k < DD_PANEL; k++)
+                angle[k] += direction[(size_t)c * count + i + k] * x[c];
+        for (size_t k = 0; k < DD_PANEL; k++) {
+            high[i + k] = (float)angle[k];
+            low[i + k] = (float)(angle[k] - high[i + k]);
         }
+    }
+    kernels->sine_cosine(1.f, high, low, e->directions_padded, sine, cosine);
+    put_columns(a->embedded, a->stride, row, 0, sine, e->directions);
+    put_columns(a->embedded, a->stride, row, e->directions, cosine, e->directions);
+}
+
+void dd_cpu_embed(const dd_cpu_embedding *e, const dd_kernels *kernels, const double *direction, const float *x,
+                  int first, int last, float *scratch, dd_cpu_activations *a)
+{
+    for (int r = first; r < last; r++) {
+        const float *point = x + e->dimensions * r;
+        switch (e->kind) {
+        case DD_EMBED_SINUSOIDAL:
+            embed_coordinates(e, kernels, point, r, scratch, a);
+            break;
+        case DD_EMBED_FOURIER:
+            embed_features(e, kernels, direction, point, r, scratch, a);
+            break;
+        case DD_EMBED_LINEAR:
+            put_columns(a->embedded, a->stride, r, 0, point, e->dimensions);
+            break;
+        }
+    }
 }
 
 /* ---- buffers ---- */

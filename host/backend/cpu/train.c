@@ -27,7 +27,7 @@
 typedef struct thread_scratch {
     float *time_embedded; /* (distinct timesteps, t_width) */
     float *time_gradient; /* (distinct timesteps, 32): a slice's gradient, summed by timestep */
-    float *row;           /* [2 * half_padded] */
+    float *row;           /* what embedding a row needs */
     int32_t *rank;        /* [T] index of a timestep among the batch's distinct ones, or -1 */
     int32_t *time_row;    /* [rows] that index for each row */
     int distinct;
@@ -86,7 +86,7 @@ static void take_scratch(const dd_ensemble *e, const dd_cpu_workspace *w, thread
 {
     DD_TAKE(arena, s->time_embedded, (size_t)e->layout.t_width * (size_t)w->distinct_max);
     DD_TAKE(arena, s->time_gradient, 2 * (size_t)DD_PANEL * (size_t)w->distinct_max);
-    DD_TAKE(arena, s->row, 2 * (size_t)e->embedding.half_padded);
+    DD_TAKE(arena, s->row, e->embedding.scratch);
     DD_TAKE(arena, s->rank, (size_t)e->schedule->timesteps);
     DD_TAKE(arena, s->time_row, (size_t)w->activations.rows);
 }
@@ -258,7 +258,8 @@ static void phase_embed(const step_view *v)
     dd_cpu_workspace *w = v->w;
     int first, last;
     find_timesteps(v);
-    dd_cpu_embed(&v->e->embedding, v->kernels, w->x, v->first, v->last, v->scratch->row, &w->activations);
+    dd_cpu_embed(&v->e->embedding, v->kernels, v->replica->direction, w->x, v->first, v->last, v->scratch->row,
+                 &w->activations);
     dd_team_share(v->team, dd_cpu_time_table_panels(&v->e->layout), &first, &last);
     dd_cpu_time_table_fill(&v->e->layout, v->kernels, v->replica->state[DD_STATE_ONLINE], v->scratch->time_embedded,
                            (size_t)w->distinct_max * DD_PANEL, v->scratch->distinct, first, last, &w->table);

@@ -51,10 +51,11 @@ int main(int argc, char **argv)
         return DD_ERR_USAGE;
     dd_points points = {0};
     bool by_columns = !strcmp(argv[2], "columns");
-    int status = by_columns ? read_columns(argv, header_row(argc, argv), &points) : open_points(argc, argv, &points);
+    dd_status status =
+        by_columns ? read_columns(argv, header_row(argc, argv), &points) : open_points(argc, argv, &points);
     if (status) {
         fprintf(stderr, "%s\n", dd_error_message());
-        return status;
+        return (int)status;
     }
     for (int c = 0; c < points.columns.count && by_columns; c++)
         fprintf(stderr, "%s\n", points.columns.column[c].name);
@@ -65,5 +66,5 @@ int main(int argc, char **argv)
     size_t written = fwrite(points.x, (size_t)points.columns.count * sizeof *points.x, points.n, stdout);
     status = written == points.n && !fflush(stdout) ? DD_OK : DD_ERR_IO;
     dd_points_free(&points);
-    return status;
+    return (int)status;
 }

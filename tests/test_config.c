@@ -344,6 +344,7 @@ static void check_bounds_between_keys(void)
         {"diffusion.beta_start=0.02", {"diffusion.beta_start = 0.02", "diffusion.beta_end = 0.02"}},
         {"diffusion.beta_end=1e-5", {"diffusion.beta_start"}},
         {"evaluation.samples=5", {"evaluation.k = 5", "evaluation.samples = 5"}},
+        {"evaluation.reference=5", {"evaluation.k = 5", "evaluation.reference = 5"}},
         {"sampling.steps=101", {"sampling.steps = 101", "diffusion.timesteps = 100"}},
         {"diffusion.terminal_snr=zero",
          {"diffusion.prediction = \"noise\"", "diffusion.terminal_snr", "\"v\" or \"x0\""}},

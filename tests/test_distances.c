@@ -226,6 +226,18 @@ static void check_all(void)
         CHECK(of_truth ? isnan(value) : value == before || (isnan(value) && isnan(before)), "a file's %s: %g, %g",
               dd_metric_table[i].name, value, before);
     }
+    /* Every fourth point is the whole set of points. */
+    dd_points few = points;
+    few.x = malloc(2 * 3000 * sizeof *few.x);
+    few.n = dd_thin(points.x, points.n, 2, 3000, few.x);
+    dd_metrics of_few;
+    CHECK_OK(measure(pool, &few, samples.x, samples.n, &evaluation, &of_few));
+    CHECK_OK(measure(pool, &points, samples.x, samples.n, &(dd_evaluation_config){.k = 5, .reference = 3000}, &m));
+    for (int i = 0; i < DD_METRICS; i++)
+        CHECK(!memcmp(dd_metric(&m, i), dd_metric(&of_few, i), sizeof(double)) || isnan(*dd_metric(&m, i)),
+              "%s of 3000 points: %g, alone %g", dd_metric_table[i].name, *dd_metric(&m, i), *dd_metric(&of_few, i));
+    CHECK(m.kl_divergence != kl.bits && m.sliced_wasserstein != with_truth.sliced_wasserstein, "all points");
+    free(few.x);
     /* Too few for what compares all pairs, not for the KL estimate. */
     CHECK_OK(measure(pool, &points, samples.x, 1, &(dd_evaluation_config){.samples = 1, .k = 1}, &m));
     CHECK(isfinite(m.kl_divergence) && isfinite(m.sliced_wasserstein) && isnan(m.coverage) && isnan(m.density) &&

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/philox.h"
 #include "base/pool.h"
 #include "check.h"
 #include "config/config.h"
@@ -48,10 +49,11 @@ static dd_metrics expected_of(const dd_points *p, const float *sample)
 {
     dd_metrics m;
     dd_kl kl = {0};
-    float thinned[2 * N];
+    int d = p->columns.count;
+    float thinned[8 * N];
     for (int i = 0; i < DD_METRICS; i++)
         *dd_metric(&m, i) = NAN;
-    CHECK_OK(dd_kl_divergence(NULL, p->x, p->n, sample, N, 2, K, &kl));
+    CHECK_OK(dd_kl_divergence(NULL, p->x, p->n, sample, N, d, K, &kl));
     m.kl_divergence = kl.bits;
     m.kl_zero_distances = kl.zero_distances;
     if (p->generated) {
@@ -66,11 +68,11 @@ static dd_metrics expected_of(const dd_points *p, const float *sample)
         m.total_variation = modes.total_variation;
         dd_truth_free(&truth);
     }
-    uint32_t n = dd_thin(p->x, p->n, 2, N, thinned);
-    CHECK_OK(dd_density_coverage(thinned, n, sample, N, 2, &m.density, &m.coverage));
-    CHECK_OK(dd_sliced_wasserstein(p->x, p->n, sample, N, 2, &m.sliced_wasserstein));
-    m.mmd_squared = dd_mmd_squared(thinned, n, sample, N, 2);
-    m.mean_distance = dd_mean_distance(sample, N, 2);
+    uint32_t n = dd_thin(p->x, p->n, d, N, thinned);
+    CHECK_OK(dd_density_coverage(thinned, n, sample, N, d, &m.density, &m.coverage));
+    CHECK_OK(dd_sliced_wasserstein(p->x, p->n, sample, N, d, &m.sliced_wasserstein));
+    m.mmd_squared = dd_mmd_squared(thinned, n, sample, N, d);
+    m.mean_distance = dd_mean_distance(sample, N, d);
     return m;
 }
 
@@ -152,6 +154,31 @@ static void check_failures(const dd_metrics *expected)
     check_failure(expected, &set_points[2], broken, DD_ERR_NUMERIC, "NaN");
 }
 
+/* Wide points, whose KL estimate is computed on all threads before everything else. */
+static void check_wide(void)
+{
+    enum { D = 8 };
+    static float real[900 * D], samples[2][N * D];
+    dd_points p = {.n = 900, .columns = {.count = D}, .x = real};
+    const dd_points *both[2] = {&p, &p};
+    for (uint32_t i = 0; i < 900; i++)
+        dd_draw_normals(1, DD_DRAW_DATA, 0, i, D, real + D * i);
+    for (uint32_t i = 0; i < 2 * N; i++)
+        dd_draw_normals(2, DD_DRAW_DATA, 0, i, D, samples[0] + D * i);
+    for (int threads = 1; threads <= MOST_THREADS; threads *= 2) {
+        dd_pool *pool;
+        dd_metrics m[2];
+        int measured;
+        CHECK_OK(dd_pool_create(threads, &pool));
+        CHECK_OK(dd_metrics_of_samples(pool, 2, both, samples[0], N, &evaluation, m, &measured));
+        for (int i = 0; i < 2; i++) {
+            dd_metrics alone = expected_of(&p, samples[i]);
+            compare(&m[i], &alone, i, 2, threads);
+        }
+        dd_pool_destroy(pool);
+    }
+}
+
 int main(void)
 {
     dd_metrics expected[SETS];
@@ -162,6 +189,7 @@ int main(void)
     for (int threads = 1; threads <= MOST_THREADS; threads++)
         check_bits(threads, expected);
     check_failures(expected);
+    check_wide();
     for (int i = 0; i < 4; i++)
         dd_points_free(&set_points[i]);
     return check_report();

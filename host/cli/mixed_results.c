@@ -57,12 +57,13 @@ static dd_status warn_of_evaluations(const dd_entries *entries, int from, int co
         if (strcmp(entry[i].dataset, entry[from].dataset) || isnan(entry[i].metrics.kl_divergence))
             continue;
         DD_TRY(dd_header_read(entry[i].path, &other));
-        if (a->samples == b->samples && a->k == b->k)
+        if (a->samples == b->samples && a->k == b->k && a->reference == b->reference)
             continue;
         fprintf(stderr,
                 "dualdiff: warning: kl_divergence of %s cannot be compared between %s (evaluation.samples %d, "
-                "evaluation.k %d) and %s (%d, %d)\n",
-                entry[i].dataset, entry[from].run, a->samples, a->k, entry[i].run, b->samples, b->k);
+                "evaluation.k %d, evaluation.reference %d) and %s (%d, %d, %d)\n",
+                entry[i].dataset, entry[from].run, a->samples, a->k, a->reference, entry[i].run, b->samples, b->k,
+                b->reference);
         break;
     }
     return DD_OK;

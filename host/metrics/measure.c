@@ -27,8 +27,10 @@ enum { ITEMS = MODES + 1 };
 typedef struct sample_set {
     const dd_points *points;
     const float *x;          /* (n, D) */
+    const float *reference;  /* the training points that metrics compare with: all or evenly spaced ones */
+    float *thinned;          /* the memory of the latter; NULL for all, or if another set has them */
     float *real, *generated; /* both sets thinned, to compare all pairs */
-    uint32_t real_n;
+    uint32_t reference_n, real_n;
     const struct sample_set *same; /* the first set with these real points; it has what depends only on them */
     double mmd_between, mmd_generated, mmd_real; /* the means of mmd_squared */
     dd_metrics *metrics;
@@ -40,6 +42,7 @@ typedef struct measuring {
     uint32_t n, generated_n;
     int dimensions;  /* D, of all sets */
     int k;           /* of the KL estimate */
+    int reference;   /* most training points; 0: all */
     atomic_int next; /* position in the queue: the first item of all sets, then the second item of all sets, ... */
 
     /* The failure that is reported: that of the first set that failed, and its first item. So it does not depend on the
@@ -67,7 +70,7 @@ static void note_failure(measuring *m, int set, item what, dd_status status)
 static dd_status measure_kl(dd_pool *pool, const measuring *m, const sample_set *s)
 {
     dd_kl kl;
-    DD_TRY(dd_kl_divergence(pool, s->points->x, s->points->n, s->x, m->n, m->dimensions, m->k, &kl));
+    DD_TRY(dd_kl_divergence(pool, s->reference, s->reference_n, s->x, m->n, m->dimensions, m->k, &kl));
     s->metrics->kl_divergence = kl.bits;
     s->metrics->kl_zero_distances = kl.zero_distances;
     return DD_OK;
@@ -122,7 +125,7 @@ static dd_status measure_item(const measuring *m, item what, sample_set *s)
             s->mmd_real = dd_mmd_within(s->real, s->real_n, m->dimensions);
         break;
     case WASSERSTEIN:
-        return dd_sliced_wasserstein(s->points->x, s->points->n, s->x, m->n, m->dimensions,
+        return dd_sliced_wasserstein(s->reference, s->reference_n, s->x, m->n, m->dimensions,
                                      &s->metrics->sliced_wasserstein);
     case DENSITY:
         return dd_density_coverage(s->real, s->real_n, s->generated, m->generated_n, m->dimensions,
@@ -157,13 +160,32 @@ static void measure_items(void *argument, const dd_team *team)
     }
 }
 
+/* Choose the training points that a set is compared with. */
+static dd_status choose_reference(const measuring *m, sample_set *s)
+{
+    s->reference = s->points->x;
+    s->reference_n = s->points->n;
+    if (!m->reference || s->points->n <= (uint32_t)m->reference)
+        return DD_OK;
+    s->reference_n = (uint32_t)m->reference;
+    if (s->same == s) {
+        s->thinned = malloc((size_t)m->dimensions * s->reference_n * sizeof *s->thinned);
+        if (!s->thinned)
+            return dd_fail(DD_ERR_MEMORY, "out of memory for %u of %u points", s->reference_n, s->points->n);
+        dd_thin(s->points->x, s->points->n, m->dimensions, s->reference_n, s->thinned);
+    }
+    s->reference = s->same->thinned;
+    return DD_OK;
+}
+
 static dd_status begin_set(const measuring *m, sample_set *s)
 {
     if (!dd_all_finite(s->x, (size_t)m->dimensions * m->n))
         return dd_fail(DD_ERR_NUMERIC, "a sample is NaN or infinite: nothing can be measured");
+    DD_TRY(choose_reference(m, s));
     dd_thin(s->x, m->n, m->dimensions, DD_MOST_COMPARED, s->generated);
     /* Use as many real points as generated ones, because coverage grows with generated / real. */
-    s->real_n = dd_thin(s->points->x, s->points->n, m->dimensions, m->generated_n, s->real);
+    s->real_n = dd_thin(s->reference, s->reference_n, m->dimensions, m->generated_n, s->real);
     return DD_OK;
 }
 
@@ -209,6 +231,7 @@ dd_status dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const
                    .generated_n = n < DD_MOST_COMPARED ? n : DD_MOST_COMPARED,
                    .dimensions = points[0]->columns.count,
                    .k = evaluation->k,
+                   .reference = evaluation->reference,
                    .failed = INT_MAX};
     size_t row = (size_t)m.dimensions * n, kept = 2 * (size_t)m.dimensions * m.generated_n; /* of one set */
     float *thinned = malloc((size_t)count * kept * sizeof *thinned);
@@ -228,6 +251,8 @@ dd_status dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const
     dd_pool_run(pool, measure_items, &m);
     combine_means(&m);
     pthread_mutex_destroy(&m.mutex);
+    for (int i = 0; i < count; i++)
+        free(m.set[i].thinned);
     free(thinned);
     free(m.set);
     DD_TRY(dd_check_cancelled());

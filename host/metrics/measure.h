@@ -16,11 +16,11 @@
 #include "metrics/metrics.h"
 
 /* Computes all metrics of `count` >= 1 sets of generated samples x [count][n][D]; the other metrics (losses, times)
- * become NaN. points [count] are the training sets, all of D dimensions, which may be the same; density, coverage and
- * MMD compare with at most DD_MOST_COMPARED of them, evenly spaced. If the points were not generated, their
- * distribution is unknown: modes
- * .. total_variation are NaN. A distance that needs more points than there are is NaN, too. Too few points for the KL
- * estimate are DD_ERR_DATA (kl.h); a sample that is not finite is DD_ERR_NUMERIC.
+ * become NaN. points [count] are the training sets, all of D dimensions, which may be the same. Metrics compare
+ * with evaluation->reference of them, evenly spaced (0: all); density, coverage and MMD with at most DD_MOST_COMPARED
+ * of these. If the points were not generated, their distribution is unknown: modes .. total_variation are NaN. A
+ * distance that needs more points than there are is NaN, too. Too few points for the KL estimate are DD_ERR_DATA
+ * (kl.h); a sample that is not finite is DD_ERR_NUMERIC.
  *
  * *measured becomes the number of sets that were measured: all or, with the status and message of a failure, those
  * before the first set that failed. For that set, the metrics that could be computed are filled in, and the others are

@@ -104,7 +104,7 @@ static double worst_difference(const dd_truth *t, const dd_diffusion_config *con
             for (int c = 0; c < 2; c++)
                 x[2 * i + c] = signal * a->centre[c] + wide * deviation * (6. * uniform((uint32_t)(2 * i + c)) - 3.);
         }
-        CHECK_OK(dd_oracle_predict(oracle, step, x, POINTS, noise));
+        CHECK_OK(dd_oracle_predict(oracle, step, x, POINTS, noise, NULL));
         for (int i = 0; i < POINTS; i++) {
             double known[2];
             if (!direct(t, s.alpha_bar[step], x + 2 * i, known))
@@ -132,7 +132,7 @@ static void check_gaussian(void)
         CHECK_OK(create_schedule(&linear, &s));
         CHECK_OK(dd_oracle_create(&t, &s, &oracle));
         for (int step = 0; step < s.timesteps; step += 33) {
-            CHECK_OK(dd_oracle_predict(oracle, step, points, 4, noise));
+            CHECK_OK(dd_oracle_predict(oracle, step, points, 4, noise, NULL));
             double a = sqrt(s.alpha_bar[step]), b = sqrt(1. - s.alpha_bar[step]);
             for (int i = 0; i < 8; i++) {
                 double known =
@@ -419,7 +419,7 @@ static void check_without_signal(void)
     c.sampling.steps = 1;
     CHECK_OK(dd_schedule_create(&c, &s));
     CHECK_OK(dd_oracle_create(&t, &s, &oracle));
-    CHECK_OK(dd_oracle_predict(oracle, s.timesteps - 1, x, 2, noise));
+    CHECK_OK(dd_oracle_predict(oracle, s.timesteps - 1, x, 2, noise, NULL));
     for (int i = 0; i < 4; i++)
         CHECK(fabs(noise[i] - x[i]) < 1e-14, "%g at %g", noise[i], x[i]);
     for (int kind = DD_PREDICT_POINT; kind <= DD_PREDICT_V; kind++) {
@@ -432,6 +432,40 @@ static void check_without_signal(void)
     dd_schedule_free(&s);
 }
 
+/* N(0, .1^2 I) of five dimensions: each coordinate is a recursion with its own normals. */
+static void check_sampling_of_dimensions(void)
+{
+    enum { N = 70, D = 5 };
+    dd_truth t = {.kind = DD_TRUTH_CUBE, .dimensions = D, .sigma = .1};
+    dd_schedule s;
+    dd_oracle *oracle;
+    static float x[N * D], start[N * D];
+    double worst = 0.;
+    CHECK_OK(create_schedule(&linear, &s));
+    CHECK_OK(dd_oracle_create(&t, &s, &oracle));
+    CHECK_OK(dd_oracle_sample(oracle, 17, NULL, N, three, x, start));
+    for (int i = 0; i < N; i++) {
+        double state[D];
+        float z[D];
+        dd_draw_normals(17, DD_DRAW_SAMPLE, (uint32_t)s.timesteps, (uint64_t)i, D, z);
+        for (int c = 0; c < D; c++) {
+            state[c] = z[c];
+            CHECK(start[D * i + c] == z[c], "x_T of sample %d", i);
+        }
+        for (int step = s.timesteps - 1; step >= 0; step--) {
+            double a = s.alpha_bar[step], factor = sqrt(1. - a) / (a * .01 + 1. - a);
+            dd_draw_normals(17, DD_DRAW_SAMPLE, (uint32_t)step, (uint64_t)i, D, z);
+            for (int c = 0; c < D; c++)
+                state[c] = s.keep[step] * state[c] - s.remove[step] * factor * state[c] + s.sigma[step] * (double)z[c];
+        }
+        for (int c = 0; c < D; c++)
+            worst = fmax(worst, fabs(state[c] - (double)x[D * i + c]));
+    }
+    CHECK(worst < 1e-7, "samples in 5 dimensions differ by %g", worst); /* float32 of numbers below 1 */
+    dd_oracle_destroy(oracle);
+    dd_schedule_free(&s);
+}
+
 int main(void)
 {
     CHECK_OK(dd_pool_create(1, &one));
@@ -440,6 +474,7 @@ int main(void)
     check_box();
     check_mixture();
     check_sampling();
+    check_sampling_of_dimensions();
     check_predictions();
     check_moments();
     check_without_signal();

@@ -132,6 +132,19 @@ def test_another_schedule_is_no_draw_of_the_same(tmp_path):
     assert "data.seed" in call("floor", *out, *SMALL, "data.seed=3", expect=6)
 
 
+def test_dimensions(tmp_path):
+    """Sets of other dimensions: names of the files, shapes, and samples that are as good as true points."""
+    small = [word for key in ("data.points=3000", "evaluation.samples=1000", "diffusion.schedule=cosine",
+                              "data.dimensions=5", "data.modes=4") for word in ("--set", key)]
+    for name in ("oracle", "floor"):
+        call(name, "--dataset", "gaussians", "--draws", 1, "--out", tmp_path, *small)
+        folder = "oracle_run_3" if name == "oracle" else name
+        with h5py.File(tmp_path / folder / "gaussians_d5/seed_0.h5") as file:
+            assert file["samples/x"].shape == (1000, 5)
+            assert file["metrics/modes_captured"][()] == 4 and file["metrics/high_quality"][()] > .96
+            assert file["metrics/off_support"][()] < .01
+
+
 @pytest.mark.parametrize("name", ["oracle", "floor"])
 def test_mistakes(name, tmp_path):
     assert "--dataset" in call(name, expect=2)

@@ -43,9 +43,6 @@ dd_status dd_draws_open(const dd_args *args, dd_progress_view *view, dd_draws *d
     DD_TRY(dd_config_name(args->word[0], d->config_name));
     const dd_data_config *data = &d->config.data;
     dd_status status = dd_truth_create(d->dataset, data, &d->truth);
-    if (!status && d->truth.dimensions != 2)
-        status = dd_fail(DD_ERR_USAGE, "%s: --dataset %s has %d dimensions; only 2 can be measured in this version",
-                         args->command->name, d->dataset, d->truth.dimensions);
     if (!status)
         status = dd_points_request(&(dd_request){.name = d->dataset,
                                                  .data = data,

@@ -48,7 +48,7 @@ typedef struct dd_draw_source {
     const char *points; /* text for the file: what the points are */
     bool diffuses;      /* they are sampled from initial noise by [diffusion] and [sampling] */
     const void *user;
-    /* Make draw number `seed`: x (n, 2), and initial_noise (n, 2) if diffuses. */
+    /* Make draw number `seed`: x (n, D), and initial_noise (n, D) if diffuses. */
     dd_status (*draw)(const dd_draws *d, const void *user, uint64_t seed, uint32_t n, float *x, float *initial_noise);
 } dd_draw_source;
 

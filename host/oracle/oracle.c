@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* M_PI */
 #include "oracle/oracle.h"
 
 #include <math.h>
@@ -9,245 +10,193 @@
 #include "base/error.h"
 #include "base/philox.h"
 #include "base/pool.h"
-#include "oracle/oracle_atoms.h"
-#include "oracle/oracle_box.h"
-#include "oracle/oracle_sum.h"
+#include "oracle/oracle_plane.h"
+#include "oracle/oracle_space.h"
 
 enum { CHUNK = 64 }; /* points that go through the timesteps together */
 
-/* Blocks that together weigh less than this are left out. */
-static const double negligible = 1e-13;
-/* Exponent (8 standard deviations) above which replaced atoms are not precise enough. */
-static const double far_out = 32.;
-static const double log_2pi = 1.83787706640934548356;
-
 struct dd_oracle {
+    const dd_truth *truth;
     const dd_schedule *schedule;
-    dd_arrangement arrangement; /* the Gaussians */
-    int boxes, most_blocks;
-    dd_atom *box;
-    double mean[2]; /* of the distribution */
+    dd_plane_oracle *plane;         /* PLANE, EMBEDDED */
+    double mean[DD_MAX_DIMENSIONS]; /* of the distribution */
 };
 
-/* One timestep, and memory for one thread's work. */
-typedef struct lens {
+/* Memory for one thread's work. */
+typedef struct worker {
     const dd_oracle *oracle;
-    double signal, noise;
-    dd_sum_at *at;      /* [classes] x is filled in for each point */
-    double *log_factor; /* [classes] factor of a Gaussian's density before its exponential */
-    double *bound;      /* [most_blocks] logarithm of the largest sum that a block can add */
-    double *box;        /* [boxes][3] log density, E[eps | x_t] */
+    double signal, noise_level; /* of the timestep */
+    dd_lens *lens;              /* PLANE, EMBEDDED */
+    double *x, *noise;          /* [CHUNK][D] of sampling */
+    double *mixture;            /* MIXTURE */
+    double *y, *noise_of_y;     /* EMBEDDED: [CHUNK][2] */
+    double *log_of_y;           /* [CHUNK] */
     void *memory;
-} lens;
+} worker;
 
 void dd_oracle_destroy(dd_oracle *oracle)
 {
     if (!oracle)
         return;
-    dd_arrangement_free(&oracle->arrangement);
-    free(oracle->box);
+    dd_plane_oracle_destroy(oracle->plane);
     free(oracle);
 }
 
-/* List the boxes, and the mean of the whole distribution. */
-static void list_boxes(const dd_plane *plane, dd_oracle *o)
+static void mean_of_plane(const dd_plane *plane, double mean[2])
 {
-    for (int i = 0; i < plane->atoms; i++) {
-        if (dd_atom_is_box(&plane->atom[i]))
-            o->box[o->boxes++] = plane->atom[i];
+    mean[0] = mean[1] = 0.;
+    for (int i = 0; i < plane->atoms; i++)
         for (int c = 0; c < 2; c++)
-            o->mean[c] += plane->atom[i].weight * plane->atom[i].centre[c];
+            mean[c] += plane->atom[i].weight * plane->atom[i].centre[c];
+}
+
+static void find_mean(const dd_truth *truth, double *mean)
+{
+    double of_plane[2];
+    mean_of_plane(&truth->plane, of_plane);
+    for (int c = 0; c < truth->dimensions; c++) {
+        if (truth->kind == DD_TRUTH_PLANE)
+            mean[c] = of_plane[c];
+        else if (truth->kind == DD_TRUTH_EMBEDDED)
+            mean[c] = of_plane[0] * truth->rotation[c] + of_plane[1] * truth->rotation[truth->dimensions + c];
+        for (int k = 0; k < truth->components; k++)
+            mean[c] += truth->component[k].weight * truth->component[k].centre[c];
     }
+}
+
+static bool has_plane(const dd_truth *truth)
+{
+    return truth->kind == DD_TRUTH_PLANE || truth->kind == DD_TRUTH_EMBEDDED;
 }
 
 dd_status dd_oracle_create(const dd_truth *truth, const dd_schedule *schedule, dd_oracle **out)
 {
-    *out = NULL;
     dd_oracle *o = calloc(1, sizeof *o);
-    dd_atom *box = malloc(((size_t)truth->plane.atoms + 1) * sizeof *box);
-    if (!o || !box) {
-        free(o);
-        free(box);
+    *out = NULL;
+    if (!o)
         return dd_fail(DD_ERR_MEMORY, "out of memory for the distribution of %s", truth->name);
-    }
+    o->truth = truth;
     o->schedule = schedule;
-    o->box = box;
-    list_boxes(&truth->plane, o);
-    dd_status status = dd_arrange(&truth->plane, &o->arrangement);
-    if (status) {
+    find_mean(truth, o->mean);
+    dd_status status = has_plane(truth) ? dd_plane_oracle_create(&truth->plane, &o->plane) : DD_OK;
+    if (status)
         dd_oracle_destroy(o);
-        return status;
-    }
-    for (int i = 0; i < o->arrangement.levels; i++)
-        if (o->arrangement.level[i].blocks > o->most_blocks)
-            o->most_blocks = o->arrangement.level[i].blocks;
-    *out = o;
-    return DD_OK;
+    else
+        *out = o;
+    return status;
 }
 
 /* ---- the denoiser ---- */
 
-static void take_arrays(const dd_oracle *o, lens *l, dd_arena *arena)
+static void take_arrays(const dd_oracle *o, worker *w, dd_arena *arena)
 {
-    DD_TAKE(arena, l->at, (size_t)o->arrangement.classes);
-    DD_TAKE(arena, l->log_factor, (size_t)o->arrangement.classes);
-    DD_TAKE(arena, l->bound, (size_t)o->most_blocks);
-    DD_TAKE(arena, l->box, 3 * (size_t)o->boxes);
+    size_t dimensions = (size_t)o->truth->dimensions;
+    bool embedded = o->truth->kind == DD_TRUTH_EMBEDDED;
+    DD_TAKE(arena, w->x, CHUNK * dimensions);
+    DD_TAKE(arena, w->noise, CHUNK * dimensions);
+    DD_TAKE(arena, w->mixture, (size_t)o->truth->components * (dimensions + 1));
+    DD_TAKE(arena, w->y, embedded ? 2 * CHUNK : 0);
+    DD_TAKE(arena, w->noise_of_y, embedded ? 2 * CHUNK : 0);
+    DD_TAKE(arena, w->log_of_y, embedded ? CHUNK : 0);
 }
 
-static dd_status lens_create(const dd_oracle *o, lens *l)
+static void worker_free(worker *w)
+{
+    dd_lens_destroy(w->lens);
+    free(w->memory);
+}
+
+static dd_status worker_create(const dd_oracle *o, worker *w)
 {
     dd_arena arena = {0};
-    l->oracle = o;
-    take_arrays(o, l, &arena);
-    l->memory = dd_arena_allocate(&arena);
-    if (!l->memory)
+    *w = (worker){.oracle = o};
+    take_arrays(o, w, &arena);
+    w->memory = dd_arena_allocate(&arena);
+    if (!w->memory)
         return dd_fail(DD_ERR_MEMORY, "out of memory for the exact denoiser");
-    take_arrays(o, l, &arena);
-    return DD_OK;
+    take_arrays(o, w, &arena);
+    dd_status status = o->plane ? dd_lens_create(o->plane, &w->lens) : DD_OK;
+    if (status)
+        worker_free(w);
+    return status;
 }
 
-static void lens_set(lens *l, int t)
+static double along(const double *axis, const double *x, int dimensions)
 {
-    double alpha_bar = l->oracle->schedule->alpha_bar[t];
-    l->signal = sqrt(alpha_bar);
-    l->noise = sqrt(1. - alpha_bar);
-    for (int c = 0; c < l->oracle->arrangement.classes; c++) {
-        l->at[c].signal = l->signal;
-        l->log_factor[c] = -log_2pi;
-        for (int axis = 0; axis < 2; axis++) {
-            double spread = hypot(l->signal * l->oracle->arrangement.class[c].sigma[axis], l->noise);
-            l->at[c].rate[axis] = .5 / (spread * spread);
-            l->log_factor[c] -= log(spread);
-        }
+    double sum = 0.;
+    for (int c = 0; c < dimensions; c++)
+        sum += axis[c] * x[c];
+    return sum;
+}
+
+/* In the rotated axes the noise is as normal as before, and the plane and the other directions are independent. The
+ * latter are Gaussians around 0. */
+static double predict_outside(const worker *w, const double *x, double *noise)
+{
+    const dd_truth *t = w->oracle->truth;
+    double scale = w->signal * t->sigma, variance = scale * scale + w->noise_level * w->noise_level;
+    double log_density = -.5 * (t->dimensions - 2) * log(2. * M_PI * variance);
+    for (int row = 2; row < t->dimensions; row++) {
+        const double *axis = t->rotation + (size_t)row * (size_t)t->dimensions;
+        double place = along(axis, x, t->dimensions);
+        log_density -= .5 * place * place / variance;
+        for (int c = 0; c < t->dimensions; c++)
+            noise[c] += w->noise_level * place / variance * axis[c];
     }
+    return log_density;
 }
 
-/* Smallest and largest exponent that an atom in the block's box can have. */
-static void exponents(const dd_block *b, const dd_sum_at *at, double *least, double *greatest)
+static void predict_embedded(worker *w, const double *x, int n, double *noise, double *log_density)
 {
-    *least = *greatest = 0.;
-    for (int c = 0; c < 2; c++) {
-        double below = at->signal * b->low[c] - at->x[c], above = at->x[c] - at->signal * b->high[c];
-        double near = below > 0. ? below : above > 0. ? above : 0., far = below < above ? below : above;
-        *least += at->rate[c] * near * near;
-        *greatest += at->rate[c] * far * far;
-    }
-}
-
-/* Fill l->box for x: the logarithm of each box's density, and E[eps | x_t = x] of that box. Returns the greatest
- * logarithm. */
-static double fill_boxes(lens *l, const double *x)
-{
-    double top = -INFINITY;
-    for (int i = 0; i < l->oracle->boxes; i++) {
-        const dd_atom *b = &l->oracle->box[i];
-        double *term = l->box + 3 * i;
-        term[0] = log(b->weight);
-        for (int c = 0; c < 2; c++)
-            term[0] += dd_interval(x[c], b->centre[c], b->half[c], l->signal, l->noise, term + 1 + c);
-        top = fmax(top, term[0]);
-    }
-    return top;
-}
-
-/* Fill l->bound from the blocks' boxes. *certain becomes a logarithm that the largest density certainly reaches, if it
- * is greater than before. Returns the least exponent that any atom can have. */
-static double bound_blocks(lens *l, const dd_level *level, double *certain)
-{
-    double reached = *certain, nearest = INFINITY;
-    for (int i = 0; i < level->blocks; i++) {
-        const dd_block *b = &level->block[i];
-        double least, greatest, factor = l->log_factor[b->class] + b->log_weight;
-        exponents(b, &l->at[b->class], &least, &greatest);
-        l->bound[i] = factor - least;
-        reached = factor - greatest > reached ? factor - greatest : reached;
-        nearest = least < nearest ? least : nearest;
-    }
-    *certain = reached;
-    return nearest;
-}
-
-/* Replace the bounds that are not below the cut by those from the atoms themselves. Returns the greatest of them, or
- * `top` if that is greater. */
-static double tighten_bounds(lens *l, const dd_level *level, double cut, double top)
-{
-    for (int i = 0; i < level->blocks; i++) {
-        const dd_block *b = &level->block[i];
-        if (l->bound[i] < cut)
-            continue;
-        l->bound[i] = l->log_factor[b->class] + b->log_weight - dd_sum_least(level, b, &l->at[b->class]);
-        top = fmax(top, l->bound[i]);
-    }
-    return top;
-}
-
-/* The density at x and its product with E[eps | x_t = x], both divided by exp(top). */
-typedef struct sums {
-    double density, noise[2];
-} sums;
-
-static void add_blocks(const lens *l, const dd_level *level, double cut, double top, sums *s)
-{
-    for (int i = 0; i < level->blocks; i++) {
-        const dd_block *b = &level->block[i];
-        if (l->bound[i] < cut)
-            continue;
-        double part[3] = {0., 0., 0.};
-        const dd_sum_at *at = &l->at[b->class];
-        dd_sum_block(level, b, at, l->log_factor[b->class] - top, part);
-        s->density += part[0];
-        for (int c = 0; c < 2; c++)
-            s->noise[c] += 2. * l->noise * at->rate[c] * part[1 + c];
-    }
-}
-
-static void add_boxes(const lens *l, double top, sums *s)
-{
-    for (int i = 0; i < l->oracle->boxes; i++) {
-        double weight = exp(l->box[3 * i] - top);
-        s->density += weight;
-        for (int c = 0; c < 2; c++)
-            s->noise[c] += weight * l->box[3 * i + 1 + c];
-    }
-}
-
-/* E[eps | x_t = x] with the atoms of one level. Returns false if x is too far away for this level. */
-static bool predict_point(lens *l, const dd_level *level, const double *x, double *noise)
-{
-    for (int c = 0; c < l->oracle->arrangement.classes; c++)
-        memcpy(l->at[c].x, x, sizeof l->at[c].x);
-    double top = fill_boxes(l, x), certain = top, nearest = bound_blocks(l, level, &certain);
-    if (level->width > 0. && nearest > far_out)
-        return false;
-    double cut = certain + log(negligible / (level->blocks + 1.));
-    top = tighten_bounds(l, level, cut, top);
-    sums s = {0., {0., 0.}};
-    add_blocks(l, level, cut, top, &s);
-    add_boxes(l, top, &s);
-    for (int c = 0; c < 2; c++)
-        noise[c] = s.noise[c] / s.density;
-    return true;
-}
-
-/* n points at timestep t. */
-static void predict(lens *l, int t, const double *x, int n, double *noise)
-{
-    const dd_arrangement *a = &l->oracle->arrangement;
-    lens_set(l, t);
-    const dd_level *level = dd_arrangement_level(a, l->signal > 0. ? l->noise / l->signal : INFINITY);
+    const dd_truth *t = w->oracle->truth;
+    int dimensions = t->dimensions;
     for (int i = 0; i < n; i++)
-        if (!predict_point(l, level, x + 2 * i, noise + 2 * i))
-            predict_point(l, &a->level[0], x + 2 * i, noise + 2 * i);
+        for (int row = 0; row < 2; row++)
+            w->y[2 * i + row] = along(t->rotation + row * dimensions, x + i * dimensions, dimensions);
+    dd_lens_predict(w->lens, w->signal, w->noise_level, w->y, n, w->noise_of_y, w->log_of_y);
+    for (int i = 0; i < n; i++) {
+        for (int c = 0; c < dimensions; c++)
+            noise[i * dimensions + c] =
+                w->noise_of_y[2 * i] * t->rotation[c] + w->noise_of_y[2 * i + 1] * t->rotation[dimensions + c];
+        double outside = predict_outside(w, x + i * dimensions, noise + i * dimensions);
+        if (log_density)
+            log_density[i] = w->log_of_y[i] + outside;
+    }
 }
 
-dd_status dd_oracle_predict(const dd_oracle *oracle, int t, const double *x, uint32_t n, double *noise)
+/* n <= CHUNK points at timestep t; log_density may be NULL. */
+static void predict(worker *w, int t, const double *x, int n, double *noise, double *log_density)
 {
-    lens l;
-    DD_TRY(lens_create(oracle, &l));
+    const dd_truth *truth = w->oracle->truth;
+    double alpha_bar = w->oracle->schedule->alpha_bar[t];
+    w->signal = sqrt(alpha_bar);
+    w->noise_level = sqrt(1. - alpha_bar);
+    if (truth->kind == DD_TRUTH_PLANE)
+        dd_lens_predict(w->lens, w->signal, w->noise_level, x, n, noise, log_density);
+    else if (truth->kind == DD_TRUTH_EMBEDDED)
+        predict_embedded(w, x, n, noise, log_density);
+    else
+        for (int i = 0; i < n; i++) {
+            const double *point = x + i * truth->dimensions;
+            double *of = noise + i * truth->dimensions;
+            double log_of = truth->kind == DD_TRUTH_CUBE
+                                ? dd_cube_predict(truth, w->signal, w->noise_level, point, of)
+                                : dd_mixture_predict(truth, w->signal, w->noise_level, point, w->mixture, of);
+            if (log_density)
+                log_density[i] = log_of;
+        }
+}
+
+dd_status dd_oracle_predict(const dd_oracle *oracle, int t, const double *x, uint32_t n, double *noise,
+                            double *log_density)
+{
+    worker w;
+    size_t dimensions = (size_t)oracle->truth->dimensions;
+    DD_TRY(worker_create(oracle, &w));
     for (uint32_t first = 0; first < n; first += CHUNK)
-        predict(&l, t, x + 2 * (size_t)first, (int)(n - first < CHUNK ? n - first : CHUNK), noise + 2 * (size_t)first);
-    free(l.memory);
+        predict(&w, t, x + dimensions * first, (int)(n - first < CHUNK ? n - first : CHUNK), noise + dimensions * first,
+                log_density ? log_density + first : NULL);
+    worker_free(&w);
     return DD_OK;
 }
 
@@ -255,7 +204,7 @@ dd_status dd_oracle_predict(const dd_oracle *oracle, int t, const double *x, uin
 
 typedef struct sampling {
     const dd_oracle *oracle;
-    lens *lenses; /* [threads] */
+    worker *workers; /* [threads] */
     uint64_t seed;
     uint32_t n;
     const float *start;
@@ -264,61 +213,62 @@ typedef struct sampling {
 
 /* What a perfect network would predict for x, computed from E[eps | x]. (At signal 0, E[eps | x] is x itself and
  * contains nothing of x_0.) */
-static double prediction(const lens *l, int t, int axis, double x, double noise)
+static double prediction(const worker *w, int t, int axis, double x, double noise)
 {
-    const dd_schedule *s = l->oracle->schedule;
-    double point = l->signal > 0. ? (x - l->noise * noise) / l->signal : l->oracle->mean[axis];
+    const dd_schedule *s = w->oracle->schedule;
+    double point = w->signal > 0. ? (x - w->noise_level * noise) / w->signal : w->oracle->mean[axis];
     return s->target_point[t] * point + s->target_noise[t] * noise;
 }
 
 /* Where the samples first .. first + count - 1 start. */
 static void start_chunk(const sampling *s, uint32_t first, int count, double *x)
 {
-    float z[2];
+    int dimensions = s->oracle->truth->dimensions;
+    float z[DD_MAX_DIMENSIONS];
     for (int i = 0; i < count; i++) {
-        size_t place = 2 * ((size_t)first + (size_t)i);
-        dd_draw_normals(s->seed, DD_DRAW_SAMPLE, (uint32_t)s->oracle->schedule->timesteps, first + (uint32_t)i, 2, z);
+        size_t place = (size_t)dimensions * ((size_t)first + (size_t)i);
+        dd_draw_normals(s->seed, DD_DRAW_SAMPLE, (uint32_t)s->oracle->schedule->timesteps, first + (uint32_t)i,
+                        dimensions, z);
         if (s->start)
-            memcpy(z, s->start + place, sizeof z);
-        for (int c = 0; c < 2; c++) {
-            x[2 * i + c] = z[c];
+            memcpy(z, s->start + place, (size_t)dimensions * sizeof *z);
+        for (int c = 0; c < dimensions; c++) {
+            x[dimensions * i + c] = z[c];
             if (s->initial_noise)
                 s->initial_noise[place + (size_t)c] = z[c];
         }
     }
 }
 
-/* One reverse step of the same samples, in place. noise [count][2]: E[eps | x]. */
-static void step_back(const sampling *s, const lens *l, int step, uint32_t first, int count, const double *noise,
-                      double *x)
+/* One reverse step of the same samples, in place. noise [count][D]: E[eps | x]. */
+static void step_back(const sampling *s, const worker *w, int step, uint32_t first, int count)
 {
     const dd_schedule *schedule = s->oracle->schedule;
-    int t = schedule->timestep[step];
+    int t = schedule->timestep[step], dimensions = s->oracle->truth->dimensions;
     bool noisy = schedule->sigma[step] > 0.f;
-    float z[2];
+    float z[DD_MAX_DIMENSIONS];
     for (int i = 0; i < count; i++) {
         if (noisy)
-            dd_draw_normals(s->seed, DD_DRAW_SAMPLE, (uint32_t)t, first + (uint32_t)i, 2, z);
-        for (int c = 0; c < 2; c++) {
-            double *at = &x[2 * i + c];
-            *at = schedule->keep[step] * *at - schedule->remove[step] * prediction(l, t, c, *at, noise[2 * i + c]) +
+            dd_draw_normals(s->seed, DD_DRAW_SAMPLE, (uint32_t)t, first + (uint32_t)i, dimensions, z);
+        for (int c = 0; c < dimensions; c++) {
+            double *at = &w->x[dimensions * i + c], noise = w->noise[dimensions * i + c];
+            *at = schedule->keep[step] * *at - schedule->remove[step] * prediction(w, t, c, *at, noise) +
                   (noisy ? schedule->sigma[step] * (double)z[c] : 0.);
         }
     }
 }
 
-static void sample_chunk(const sampling *s, lens *l, uint32_t first)
+static void sample_chunk(const sampling *s, worker *w, uint32_t first)
 {
     const dd_schedule *schedule = s->oracle->schedule;
     int count = (int)(s->n - first < CHUNK ? s->n - first : CHUNK);
-    double x[2 * CHUNK], noise[2 * CHUNK];
-    start_chunk(s, first, count, x);
+    size_t dimensions = (size_t)s->oracle->truth->dimensions;
+    start_chunk(s, first, count, w->x);
     for (int step = schedule->steps - 1; step >= 0; step--) {
-        predict(l, schedule->timestep[step], x, count, noise);
-        step_back(s, l, step, first, count, noise, x);
+        predict(w, schedule->timestep[step], w->x, count, w->noise, NULL);
+        step_back(s, w, step, first, count);
     }
-    for (int i = 0; i < 2 * count; i++)
-        s->x[2 * (size_t)first + (size_t)i] = (float)x[i];
+    for (size_t i = 0; i < dimensions * (size_t)count; i++)
+        s->x[dimensions * first + i] = (float)w->x[i];
 }
 
 static void sample_task(void *argument, const dd_team *team)
@@ -327,7 +277,7 @@ static void sample_task(void *argument, const dd_team *team)
     int first, last;
     dd_team_share(team, (int)((s->n + CHUNK - 1) / CHUNK), &first, &last);
     for (int chunk = first; chunk < last; chunk++) {
-        sample_chunk(s, &s->lenses[team->rank], (uint32_t)chunk * CHUNK);
+        sample_chunk(s, &s->workers[team->rank], (uint32_t)chunk * CHUNK);
         dd_team_tell(team, chunk - first + 1, last - first);
     }
 }
@@ -337,19 +287,19 @@ dd_status dd_oracle_sample(const dd_oracle *oracle, uint64_t seed, const float *
 {
     sampling s = {.oracle = oracle, .seed = seed, .n = n, .start = start, .x = x, .initial_noise = initial_noise};
     dd_status status = DD_OK;
-    int lenses = 0, threads = dd_pool_threads(pool);
-    s.lenses = malloc((size_t)threads * sizeof *s.lenses);
-    if (!s.lenses)
+    int workers = 0, threads = dd_pool_threads(pool);
+    s.workers = malloc((size_t)threads * sizeof *s.workers);
+    if (!s.workers)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %d threads", threads);
-    while (lenses < threads && !status) {
-        status = lens_create(oracle, &s.lenses[lenses]);
-        lenses += !status;
+    while (workers < threads && !status) {
+        status = worker_create(oracle, &s.workers[workers]);
+        workers += !status;
     }
     dd_pool_phase(pool, "sampling");
     if (!status)
         dd_pool_run(pool, sample_task, &s);
-    for (int i = 0; i < lenses; i++)
-        free(s.lenses[i].memory);
-    free(s.lenses);
+    for (int i = 0; i < workers; i++)
+        worker_free(&s.workers[i]);
+    free(s.workers);
     return status;
 }

@@ -90,12 +90,13 @@ def check_config(file):
 
 def check_samples(file, config, trained):
     sizes = {"expert": config["model.experts"]}
-    check_arrays(file, "/samples", {"x": ("sample", 2)}, sizes)
+    check_arrays(file, "/samples", {"x": ("sample", "coordinate")}, sizes)
     if not sizes["sample"]:
         raise damaged("/samples/x", "is empty")
     learned = config["model.experts"] > 1 and config["model.gate"] != "fixed"
     if "/samples/gate" in file or trained and learned:
         check_arrays(file, "/samples", {"gate": ("sample",) if config["model.experts"] <= 2 else ("sample", "expert")}, sizes)
+    return sizes["coordinate"]
 
 
 def check_metrics(file):
@@ -131,9 +132,9 @@ def check_result(file):
         raise damaged("/train", "is missing")
     if trained:
         check_arrays(file, "/train", {"loss": ("step",), "mse": ("step",)}, {})
-    check_samples(file, config, trained)
-    if "/data" in file:
-        check_arrays(file, "/data", {"x": ("point", 2)}, {})
+    coordinates = check_samples(file, config, trained)
+    if "/data/x" in file:
+        check_arrays(file, "/data", {"x": ("point", "coordinate")}, {"coordinate": coordinates})
     check_metrics(file)
     if "/analysis" in file:
         check_analysis(file, config)

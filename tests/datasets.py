@@ -18,7 +18,7 @@ def points(name, n=100_000, seed=42, stream=0, **options):
     """(n, D) in float64."""
     done = run(name, n, seed, stream, **options)
     assert done.returncode == 0, done.stderr.decode()
-    return np.frombuffer(done.stdout, np.float32).reshape(int(done.stderr.split()[1]), -1).astype(np.float64)
+    return np.frombuffer(done.stdout, np.float32).reshape(int(done.stderr.split()[-3]), -1).astype(np.float64)
 
 def columns(name, choice="", drop=False, header="auto", **options):
     """A file of any width as --columns and --drop-incomplete read it: names, points (n, D) in float64, and the note."""

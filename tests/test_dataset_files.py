@@ -59,7 +59,6 @@ def test_csv_as_tools_write_it(tmp_path):
         ("1,2\n3,4,5\n", ["row 2 has 3 columns; row 1 has 2"]),
         ("1,2\n3\n", ["row 2 has 1 column;"]),
         ("1,2\n3,,4\n", ["row 2 has 3 columns"]),
-        ("1\n2\n", ["1 column (x1); networks learn points of two columns"]),
         ("x,y\nx,y\n", ["row 2, column 1 ('x'): 'x' is not a number"]),
         ("1,2\n3,four\n", ["row 2, column 2: 'four' is not a number", "leave it out: --columns 1"]),
         ("1,2\n3,4m\n", ["row 2, column 2: '4m' is not a number"]),
@@ -117,11 +116,9 @@ def test_same_points_same_checksum(tmp_path):
         (np.array([["2020-01-01", "2020-01-02"]], "M8[D]"), ["type '<M8[D]'"]),
         (np.array([[1.5, None]], object), ["Python objects"]),
         (np.zeros(3, dtype=[("x", "<f4"), ("y", "<f4")]), ["fields", "structured_to_unstructured"]),
-        (GOOD.T.copy(), ["4 columns", "--columns 1,2", "exchanged", "points.T"]),
-        (GOOD.ravel(), ["1 column (x1); networks learn points of two columns"]),
+        (GOOD.T.copy(), ["2 points of 4 coordinates; at least 4 are needed", "exchanged", "points.T"]),
         (np.zeros((3, 2, 2)), ["shape (3, 2, 2)"]),
         (np.zeros((3, 3)), ["column 1 is 0 in every row"]),
-        (np.arange(9).reshape(3, 3), ["3 columns (x1, x2, x3)", "--columns 1,2"]),
         (np.zeros((3, 0)), ["shape (3, 0)"]),
         (np.zeros(()), ["shape ()"]),
         (np.zeros((0, 2)), ["0 points"]),
@@ -183,8 +180,6 @@ def test_bad_hdf5(tmp_path):
     with h5py.File(path, "w") as file:
         file["good"] = GOOD
         file["nan"] = np.array([[0, 1], [np.nan, 1]])
-        file["flat"] = GOOD.ravel()
-        file["wide"] = np.arange(9).reshape(3, 3)
         file["deep"] = np.zeros((3, 2, 1))
         file["scalar"] = 3.0
         file["text"] = np.array([[b"a", b"b"], [b"c", b"d"]])
@@ -194,8 +189,6 @@ def test_bad_hdf5(tmp_path):
     refused(f"{path}:/nan", DATA, f"{path}:/nan", "row 2, column 1: NaN")
     for name in ["deep", "scalar"]:
         refused(f"{path}:/{name}", DATA, f"{path}:/{name}", "points have shape (n, D)")
-    refused(f"{path}:/flat", DATA, f"{path}:/flat", "1 column (x1)")
-    refused(f"{path}:/wide", DATA, f"{path}:/wide", "3 columns", "--columns 1,2")
     refused(f"{path}:/text", DATA, "does not hold numbers")
     refused(f"{path}:/one", DATA, "1 point;")
     refused(f"{path}:/endless", MEMORY, "1152921504606846976 rows")

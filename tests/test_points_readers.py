@@ -352,8 +352,7 @@ def test_samples_with_gating_weights(tmp_path):
     same(written(tmp_path, "x1,x2,gate\n1.5,-2.25,0.5\n3.5,4.125,0.25\n"), ROWS)
     refused(written(tmp_path, "x1,x2,gate\n1,2,.5\n3,4\n"), DATA, "row 3 has 2 columns; row 2 has 3")
     same(written(tmp_path, "x1,x2,gate\n1.5,-2.25,.5\n3.5,4.125,a\n"), ROWS)
-    refused(written(tmp_path, "a,b,c\n1,2,.5\n3,4,.7\n"), DATA, "3 columns (a, b, c)", "--columns 1,2")
-    refused(written(tmp_path, "x\n1\n2\n"), DATA, "1 column (x)")
+    refused(written(tmp_path, "a,b,c\n1,2,.5\n3,4,.7\n"), DATA, "2 points of 3 coordinates; at least 3 are needed")
     refused(written(tmp_path, "x,y\n1,2\n"), DATA, "1 point; at least 2")
 
 
@@ -388,7 +387,7 @@ def test_inner_names(tmp_path):
 def test_transposed_hdf5(tmp_path):
     with h5py.File(tmp_path / "set.mat", "w") as file:
         file["x"] = GOOD.T
-    refused(tmp_path / "set.mat:x", DATA, "4 columns", "transposed", "MATLAB")
+    refused(tmp_path / "set.mat:x", DATA, "2 points of 4 coordinates", "transposed", "MATLAB")
     refused(tmp_path / "set.mat", DATA, "name one of its datasets", "set.mat:/x")
 
 
@@ -525,7 +524,7 @@ def test_two_datasets_of_one_file(tmp_path):
 
 @pytest.mark.parametrize(
     "word, near",
-    [("spiral", "'two_spirals' or 'swiss_roll'"), ("25gaussians", "'eight_gaussians' or 'twentyfive_gaussians'"),
+    [("spiral", "'two_spirals' or 'swiss_roll'"), ("25gaussians", "'gaussians', 'eight_gaussians', 'twentyfive_gaussians' or 'hypercube'"),
      ("2spirals", "'two_spirals'"), ("swissroll", "'swiss_roll'"), ("two_moons", "'moons'"), ("football", "'soccer_ball'"),
      ("dinno", "'dino'?")],
 )

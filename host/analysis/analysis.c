@@ -81,6 +81,9 @@ dd_status dd_analysis_create(const dd_loaded *stored, const char *path, const dd
     *analysis = (dd_analysis){0};
     if (stored->model.experts < 2)
         return dd_fail(DD_ERR_USAGE, "%s has one expert and no gate: there is nothing to analyse", path);
+    if (stored->model.dimensions != 2)
+        return dd_fail(DD_ERR_USAGE, "%s has points of %d coordinates; only points of two can be analysed", path,
+                       stored->model.dimensions);
     dd_scene scene = {.stored = stored,
                       .path = path,
                       .experts = stored->model.experts,

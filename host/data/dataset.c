@@ -60,22 +60,20 @@ static uint64_t checksum(const dd_points *points)
     return dimensions == 2 ? sum : dd_fnv1a(sum, &dimensions, sizeof dimensions);
 }
 
-/* Networks, metrics and pictures of other dimensions do not exist yet. */
-static dd_status check_plane(const char *name, const dd_points *points)
+/* Fewer points than dimensions cannot show a distribution: most often rows and columns are exchanged. */
+static dd_status check_rows(const char *name, const dd_points *points)
 {
-    char list[300];
     int count = points->columns.count;
-    if (count == 2)
+    if (points->n >= (uint32_t)count)
         return DD_OK;
-    return dd_fail(DD_ERR_DATA, "%s: %d column%s (%s); networks learn points of two columns%s%s", name, count,
-                   dd_plural(count), dd_columns_list(points->columns.column, count, list, sizeof list),
-                   count > 2 ? ": choose two, for instance --columns 1,2" : "", dd_transposed_hint(points->n, count));
+    return dd_fail(DD_ERR_DATA, "%s: %u points of %d coordinates; at least %d are needed%s", name, points->n, count,
+                   count, dd_transposed_hint(points->n, count));
 }
 
 static dd_status read_file(const char *name, const dd_reading *reading, dd_points *points)
 {
     DD_TRY(dd_points_read(name, reading, points));
-    return check_plane(strcmp(name, "-") ? name : "standard input", points);
+    return check_rows(strcmp(name, "-") ? name : "standard input", points);
 }
 
 dd_status dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points)

@@ -79,13 +79,14 @@ static dd_status read_again(const char *path, const dd_header *h, dd_points *poi
 static dd_status generate_again(const char *path, const dd_header *h, dd_points *points)
 {
     const dd_data_config *data = &h->config.data;
-    if (!dd_generator_find(h->dataset))
+    const char *set = *h->set ? h->set : h->dataset;
+    if (!dd_generator_find(set))
         return dd_fail(DD_ERR_USAGE,
                        "%s was trained on points called '%s', from standard input or from a file with an unknown path; "
                        "name them with --dataset",
                        path, h->dataset);
-    DD_TRY(dd_points_request(&(dd_request){h->dataset, NULL, data, (uint32_t)data->points, data->seed, DD_STREAM_TRAIN},
-                             points));
+    DD_TRY(
+        dd_points_request(&(dd_request){set, NULL, data, (uint32_t)data->points, data->seed, DD_STREAM_TRAIN}, points));
     if (points->checksum == h->data_checksum)
         return DD_OK;
     dd_points_free(points); /* for instance the user's own dino.csv */
@@ -157,6 +158,7 @@ dd_run dd_loaded_run(const dd_loaded *s)
     return (dd_run){.config = &s->header.config,
                     .config_name = s->header.config_name,
                     .dataset = s->header.dataset,
+                    .set = s->header.set,
                     .points = s->header.points,
                     .columns = &s->header.columns,
                     .data_checksum = s->header.data_checksum,

@@ -237,10 +237,6 @@ static dd_status open_named(dd_plan *plan, char (*name)[DD_NAME])
         DD_TRY(dd_points_request(&(dd_request){job->dataset[d], &job->reading, &c->data, (uint32_t)c->data.points,
                                                c->data.seed, DD_STREAM_TRAIN},
                                  points));
-        if (points->columns.count != 2)
-            return dd_fail(DD_ERR_USAGE,
-                           "--dataset %s has %d dimensions; networks can only be trained on 2 in this version",
-                           job->dataset[d], points->columns.count);
         memcpy(points->name, name[d], DD_NAME);
         if (*points->note)
             dd_tell(job, "%s: %s", job->dataset[d], points->note);

@@ -34,6 +34,8 @@ void dd_write_header(dd_h5_file *f, const dd_run *run, dd_file_kind kind)
     dd_h5_integer_attribute(f, "/", "threads", (unsigned long long)run->threads);
     dd_h5_text_attribute(f, "/", "config_name", run->config_name);
     dd_h5_text_attribute(f, "/", "dataset", run->dataset);
+    if (run->set && *run->set)
+        dd_h5_text_attribute(f, "/", "dataset_set", run->set);
     dd_h5_integer_attribute(f, "/", "points", run->points);
     dd_h5_text_attribute(f, "/", "data_checksum", checksum);
     if (run->dataset_path && *run->dataset_path && strlen(run->dataset_path) < DD_DATASET_PATH) {
@@ -132,6 +134,8 @@ static dd_status read_header(hid_t file, const char *path, dd_header *h)
     DD_TRY(dd_h5_read_text_attribute(file, path, "device", h->device, sizeof h->device));
     DD_TRY(read_name(file, path, "config_name", h->config_name));
     DD_TRY(read_name(file, path, "dataset", h->dataset));
+    if (H5Aexists(file, "dataset_set") > 0)
+        DD_TRY(dd_h5_read_exact_attribute(file, path, "dataset_set", h->set, sizeof h->set));
     DD_TRY(dd_h5_read_text_attribute(file, path, "data_checksum", checksum, sizeof checksum));
     h->data_checksum = strtoull(checksum, NULL, 16);
     DD_TRY(read_dataset_path(file, path, h));
@@ -251,6 +255,7 @@ dd_run dd_run_of(const dd_config *config, const char *config_name, const dd_poin
     return (dd_run){.config = config,
                     .config_name = config_name,
                     .dataset = points->name,
+                    .set = points->set,
                     .points = points->n,
                     .columns = &points->columns,
                     .data_checksum = points->checksum,

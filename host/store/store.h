@@ -40,6 +40,7 @@ typedef struct dd_run {
     const dd_config *config;
     const char *config_name;   /* stem of the configuration file */
     const char *dataset;       /* dd_points.name */
+    const char *set;           /* dd_points.set; NULL or "": read from a file */
     uint32_t points;           /* size of the training set */
     const dd_columns *columns; /* of its points */
     uint64_t data_checksum;    /* dd_points.checksum */
@@ -66,6 +67,8 @@ typedef struct dd_header {
     dd_file_kind kind;
     dd_config config;
     char config_name[64], dataset[64];
+    char set[64]; /* the generator of the points, as --dataset takes it; "" for a file or in a file of an older program
+                   */
     char program_version[32], git_commit[48], backend[16], device[128];
     uint32_t points;
     dd_columns columns;

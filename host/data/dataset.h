@@ -38,7 +38,7 @@ typedef struct dd_request {
  *       separates
  *   .npy, and FILE.npz or FILE.npz:array: floating point or integers of any size and byte order, C or Fortran order
  *   FILE:/path/to/dataset or FILE:dataset of an HDF5 file with any ending (netCDF-4, MATLAB 7.3)
- * The gating weights of `dualdiff sample` are left out. Of a file, two columns must be chosen: others are DD_ERR_DATA.
+ * The gating weights of `dualdiff sample` are left out. Fewer points than coordinates are DD_ERR_DATA.
  * A missing or infinite value, text in a chosen column, a column with the same value in each row, or a row of another
  * width is DD_ERR_DATA with the row's number. A name that is neither a
  * generator nor a file is DD_ERR_IO with the closest generators. A damaged HDF5 file is DD_ERR_IO, also one on which

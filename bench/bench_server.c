@@ -8,19 +8,21 @@
  *     result          seconds to write the result file of a whole run there; one replica
  *     knn             seconds for a KL estimate: two searches, 100,000 x 100,000 and x 10,000 points
  *     kl              and its value in bits
- *     peak            GFLOP/s of fused multiply-adds with that many threads
- *     bandwidth       GB/s
- *     flops           the reference's dense operations of a full training step, GFLOP
- *     forward         and of a point's forward pass, GFLOP
+ *     metrics D       processor seconds of all metrics of 10,000 samples, 100,000 training points, normal in D
+ * dimensions peak            GFLOP/s of fused multiply-adds with that many threads bandwidth       GB/s flops the
+ * reference's dense operations of a full training step, GFLOP forward         and of a point's forward pass, GFLOP
  *
  * bench.py runs it and its competitors in turn, so that a slow minute of the machine affects all of them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "backend/backend.h"
 #include "base/clock.h"
+#include "base/philox.h"
 #include "metrics/kl.h"
+#include "metrics/measure.h"
 #include "metrics/metrics.h"
 #include "peak.h"
 #include "storing.h"
@@ -140,6 +142,32 @@ static double kl(server *s, int seconds)
     return seconds ? elapsed : value.bits;
 }
 
+static float *normal_points(uint64_t seed, uint32_t n, int dimensions)
+{
+    float *x = malloc((size_t)n * (size_t)dimensions * sizeof *x);
+    for (uint32_t i = 0; x && i < n; i++)
+        dd_draw_normals(seed, DD_DRAW_DATA, 0, i, dimensions, x + (size_t)i * (size_t)dimensions);
+    return x;
+}
+
+static double metrics(server *s, int dimensions)
+{
+    dd_points points = {.n = POINTS, .x = normal_points(1, POINTS, dimensions)};
+    float *samples = normal_points(2, GENERATED, dimensions);
+    dd_metrics value;
+    int measured;
+    if (!points.x || !samples)
+        exit(DD_ERR_MEMORY);
+    dd_columns_plain(&points.columns, dimensions);
+    clock_t began = clock();
+    need(dd_metrics_of_samples(dd_backend_pool(s->backend), 1, (const dd_points *const[]){&points}, samples, GENERATED,
+                               &(dd_evaluation_config){.samples = GENERATED, .k = 5}, &value, &measured));
+    double elapsed = (double)(clock() - began) / CLOCKS_PER_SEC;
+    free(samples);
+    free(points.x);
+    return elapsed;
+}
+
 static double answer(server *s, const char *line)
 {
     int number = 0;
@@ -155,6 +183,8 @@ static double answer(server *s, const char *line)
         return write_result(s);
     if (!strncmp(line, "knn", 3))
         return kl(s, 1);
+    if (sscanf(line, "metrics %d", &number) == 1)
+        return metrics(s, number);
     if (!strncmp(line, "kl", 2))
         return kl(s, 0);
     if (!strncmp(line, "peak", 4))

@@ -170,7 +170,7 @@ DD_INLINE double larger_double(double a, double b)
 
 DD_INLINE int16_t larger(int16_t a, int16_t b)
 {
-    return a > b ? a : b;
+    return (int16_t)(a > b ? a : b);
 }
 
 DD_INLINE int16_t apart(int16_t a, int16_t b)
@@ -238,7 +238,7 @@ DD_INLINE bool near_any(const int16_t *query, const int16_t *point, int width, i
         for (int l = 0; l < BLOCK; l++) {
             int16_t d = larger(distance[l], farthest_of_step(query + c * BLOCK, point + c * BLOCK + l));
             distance[l] = d;
-            least = d < least ? d : least;
+            least = (int16_t)(d < least ? d : least);
         }
         if (least > bound)
             return false;
@@ -260,14 +260,14 @@ DD_INLINE double distance_below(const float *query, const float *point, int widt
 static int16_t steps_between(const block *q, double distance)
 {
     double most = distance * q->steps * (1. + 1e-6) + .02 + 1.;
-    return most < INT16_MAX ? (int16_t)most : INT16_MAX;
+    return (int16_t)(most < INT16_MAX ? most : INT16_MAX);
 }
 
 static void keep(block *q, int lane, double distance)
 {
     double *heap = q->heap + (size_t)lane * (size_t)q->k;
     dd_knn_heap_replace(heap, q->k, distance);
-    q->bound[lane] = heap[0] > 0. ? steps_between(q, heap[0]) : -1;
+    q->bound[lane] = (int16_t)(heap[0] > 0. ? steps_between(q, heap[0]) : -1);
 }
 
 /* Compare one query with the `count` points of a block. */

@@ -8,11 +8,12 @@
 static double tail_beyond(int degrees, double r)
 {
     double x = .5 * r * r, a = degrees % 2 ? .5 : 1.;
+    int terms = (degrees - 1) / 2; /* from a up to degrees / 2 */
     double sum = degrees % 2 ? erfc(sqrt(x)) : exp(-x);
     double term = pow(x, a) * exp(-x) / tgamma(a + 1.);
-    for (; a < .5 * degrees; a++) {
+    for (int i = 0; i < terms; i++) {
         sum += term;
-        term *= x / (a + 1.);
+        term *= x / (a + i + 1.);
     }
     return sum;
 }

@@ -69,6 +69,13 @@ def mixture(name, seed, dimensions, modes, rank=None):
     return np.array(weight) / np.sum(weight), np.array(centre), np.array(covariance)
 
 
+def normals_of(seed, stream, n, block):
+    """The two normals (n, 2) of a block of each of the first n points."""
+    w = philox(seed, 8, stream + 16 * (block // 4), 4 * np.arange(n) + block % 4)
+    radius, angle = np.sqrt(-2 * np.log(uniforms(w[:, 0], w[:, 1]))), 2 * np.pi * uniforms(w[:, 2], w[:, 3])
+    return radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
 def settings(**data):
     return [f"data.{key}={value}" for key, value in data.items()]
 
@@ -120,6 +127,8 @@ def test_embedded(name, dimensions):
     back = x @ rotation.T
     assert np.abs(back[:, :2] - points(name, 5000, seed=42)).max() < 1e-5  # float32 of several coordinates
     outside = back[:, 2:]
+    first = normals_of(42, 0, 5000, 4)[:, :dimensions - 2]  # blocks 0 to 3 are those of the plane
+    assert np.abs(outside[:, :2] - .02 * first).max() < 1e-5
     assert abs(outside.std() / .02 - 1) < 4 / np.sqrt(2 * outside.size)
     for c in range(min(dimensions - 2, 6)):
         normal(outside[:, c], .02)
@@ -131,10 +140,7 @@ def test_normals_of_a_point():
     n, dimensions = 50, 128
     x = points("hypercube", n, seed=3, stream=1, settings=settings(dimensions=dimensions, modes=1))
     for c in range(0, dimensions, 2):
-        j = 4 + c // 2
-        w = philox(3, 8, 1 + 16 * (j // 4), 4 * np.arange(n) + j % 4)
-        radius, angle = np.sqrt(-2 * np.log(uniforms(w[:, 0], w[:, 1]))), 2 * np.pi * uniforms(w[:, 2], w[:, 3])
-        assert np.allclose(x[:, c:c + 2], .1 * radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1), rtol=1e-6)
+        assert np.allclose(x[:, c:c + 2], .1 * normals_of(3, 1, n, 4 + c // 2), rtol=1e-6)
 
 
 def test_seeds():

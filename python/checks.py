@@ -70,10 +70,16 @@ def check_arrays(file, group, arrays, sizes):
 def check_text(file, name):
     """Check that text attributes are text, so that tables and titles can show them."""
     for key, value in file[name].attrs.items():
-        try:
-            str(value).encode()
-        except UnicodeEncodeError:
-            raise damaged(f"attribute {key} of {name}", "is not UTF-8") from None
+        check_words(key, name, [value])
+
+
+def check_words(key, name, words):
+    """Values of the attribute `key` of an object."""
+    try:
+        for word in words:
+            str(word).encode()
+    except UnicodeEncodeError:
+        raise damaged(f"attribute {key} of {name}", "is not UTF-8") from None
 
 
 def check_config(file):
@@ -97,6 +103,16 @@ def check_samples(file, config, trained):
     if "/samples/gate" in file or trained and learned:
         check_arrays(file, "/samples", {"gate": ("sample",) if config["model.experts"] <= 2 else ("sample", "expert")}, sizes)
     return sizes["coordinate"]
+
+
+def check_names(file, coordinates):
+    """Files of older programs have no names, and two coordinates."""
+    names = file["/data/coordinate"].attrs.get("names") if "/data/coordinate" in file else None
+    if names is None and coordinates != 2:
+        raise damaged("/data/coordinate", "lacks the names of the coordinates")
+    if names is not None and np.shape(names) != (coordinates,):
+        raise damaged("attribute names of /data/coordinate", f"does not have a name for each of {coordinates} coordinates")
+    check_words("names", "/data/coordinate", [] if names is None else names)
 
 
 def check_metrics(file):
@@ -133,6 +149,7 @@ def check_result(file):
     if trained:
         check_arrays(file, "/train", {"loss": ("step",), "mse": ("step",)}, {})
     coordinates = check_samples(file, config, trained)
+    check_names(file, coordinates)
     if "/data/x" in file:
         check_arrays(file, "/data", {"x": ("point", "coordinate")}, {"coordinate": coordinates})
     check_metrics(file)

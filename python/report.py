@@ -30,7 +30,7 @@ def outcome(study, dataset, comparison, pictures):
     shown = [cloud for cloud in clouds if cloud.name == best or cloud is clouds[0] and cloud.name not in study.runs]
     figures = []
     for cloud in shown:
-        panel = sample_plots.one_cloud(cloud, limits, size, sample_plots.axis_labels(study, dataset), 3.4)
+        panel = sample_plots.one_cloud(cloud, limits, size, 3.4)
         if cloud.name == best and len(study.trained(dataset)) > 1:
             panel.name = f"best samples: {cloud.name}"
         figures.append(panel_figure(pictures, panel))

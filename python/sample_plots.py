@@ -17,6 +17,7 @@ class Cloud:
     weight: np.ndarray | None = None  # (n, experts)
     colour: str = NEUTRAL
     kl: float = np.nan
+    labels: tuple | list = ("$x_1$", "$x_2$")
 
     def about(self):
         """A line of words."""
@@ -51,24 +52,29 @@ def run_cloud(study, result):
 
 
 def clouds_of(study, dataset):
-    """The data, as many points as there are samples; true points and the exact denoiser's; the runs. In the plane that `view` shows."""
+    """The data, as many points as there are samples; true points and the exact denoiser's; the runs. In the plane that `view` shows. Runs on
+    points of another number of coordinates than the first cloud cannot be shown in it."""
     runs = [run_cloud(study, result) for result in study.of(dataset)]
     data = data_cloud(study, dataset, max(len(cloud.x) for cloud in runs))
     clouds = ([data] if data else []) + runs
-    _, project = view(clouds[0].x, names_of(study, dataset))
+    coordinates = clouds[0].x.shape[1]
+    clouds = [cloud for cloud in clouds if cloud.x.shape[1] == coordinates]
+    labels, project = view(clouds[0].x, names_of(study, dataset, coordinates))
     for cloud in clouds:
-        cloud.x = project(cloud.x)
+        cloud.x, cloud.labels = project(cloud.x), labels
     return clouds
 
 
 # ---- points of other dimensions than two ----
 
 
-def names_of(study, dataset):
-    """The names of the coordinates."""
-    result = study.of(dataset)[0]
-    names = [str(name) for name in result.attributes("/data/coordinate").get("names", ("x1", "x2"))]
-    return [f"$x_{{{i}}}$" if name == f"x{i}" else shown(name, 24) for i, name in enumerate(names, 1)]
+def names_of(study, dataset, coordinates):
+    """The names of so many coordinates: those of the first result that has as many."""
+    for result in study.of(dataset):
+        names = [str(name) for name in result.attributes("/data/coordinate").get("names", ())]
+        if len(names) == coordinates:
+            return [f"$x_{{{i}}}$" if name == f"x{i}" else shown(name, 24) for i, name in enumerate(names, 1)]
+    return [f"$x_{{{i + 1}}}$" for i in range(coordinates)]
 
 
 def view(x, names):
@@ -79,15 +85,9 @@ def view(x, names):
     if len(names) == 1:
         return [names[0], "random height"], lambda points: np.column_stack([points[:, 0], np.random.default_rng(0).random(len(points))])
     centre = x.mean(axis=0, dtype=float)
-    _, _, axes = np.linalg.svd(x - centre, full_matrices=False)
+    axes = np.linalg.svd(np.vstack([x - centre, np.zeros((2, len(names)))]), full_matrices=False)[2]  # two axes at least
     axes *= np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]  # else the sign is a matter of chance
     return ["principal component 1", "principal component 2"], lambda points: (points - centre) @ axes[:2].T
-
-
-def axis_labels(study, dataset):
-    """What the axes of the plane are."""
-    names = names_of(study, dataset)
-    return view(np.eye(len(names)), names)[0]
 
 
 def limits_of(clouds):
@@ -132,9 +132,8 @@ def generated_samples(study, dataset):
     for axis, cloud, title in zip(axes, clouds, titles):
         cloud_panel(axis, cloud, limits, size)
         axis.set_title(title, fontsize=10)
-    across, up = axis_labels(study, dataset)
-    figure.supxlabel(across, fontsize=10)
-    figure.supylabel(up, fontsize=10)
+    figure.supxlabel(clouds[0].labels[0], fontsize=10)
+    figure.supylabel(clouds[0].labels[1], fontsize=10)
     if 2 in counts:
         bar = figure.colorbar(matplotlib.cm.ScalarMappable(Normalize(0, 1), GATE), ax=axes, shrink=min(1.0, 3.2 / figure.get_figheight()),
                               aspect=24, pad=0.015)
@@ -154,11 +153,11 @@ def cloud_title(study, cloud):
     return study.name[cloud.name] + ("" if np.isnan(cloud.kl) else f"\nKL {cloud.kl:.3f} bit")
 
 
-def one_cloud(cloud, limits, size, labels, width=2.85):
+def one_cloud(cloud, limits, size, width=2.85):
     def draw(figure, axis):
         cloud_panel(axis, cloud, limits, size)
-        axis.set_xlabel(labels[0], labelpad=1)
-        axis.set_ylabel(labels[1], labelpad=-2)
+        axis.set_xlabel(cloud.labels[0], labelpad=1)
+        axis.set_ylabel(cloud.labels[1], labelpad=-2)
     return Panel(lambda: single(draw, width, width * height_over_width(limits)), cloud.name, cloud.about(),
                  f"Scatter plot: {cloud.name}, {cloud.about()}.", width, "png")
 
@@ -166,8 +165,7 @@ def one_cloud(cloud, limits, size, labels, width=2.85):
 def sample_panels(study, dataset):
     clouds = clouds_of(study, dataset)
     limits, size = limits_of(clouds), point_size(clouds)
-    labels = axis_labels(study, dataset)
-    return [one_cloud(cloud, limits, size, labels) for cloud in clouds]
+    return [one_cloud(cloud, limits, size) for cloud in clouds]
 
 
 def sample_keys(study, dataset):

@@ -41,7 +41,8 @@ static int spin(dd_barrier *b, int round)
     return 0;
 }
 
-/* The kernel compares the round once more before the thread sleeps, so a wake-up cannot be missed. */
+/* The kernel compares the round once more before the thread sleeps, so a wake-up cannot be missed: either the last
+ * thread sees that this one sleeps, or the kernel sees the new round. */
 static void sleep_until_over(dd_barrier *b, int round)
 {
     atomic_fetch_add(&b->sleeping, 1);
@@ -59,7 +60,6 @@ void dd_barrier_wait(dd_barrier *b)
         return;
     }
     atomic_store_explicit(&b->waiting, 0, memory_order_relaxed);
-    /* Sequentially consistent with `sleeping`: a thread that sleeps is seen here, or sees the new round. */
     atomic_store(&b->round, (int)((unsigned)round + 1));
     if (atomic_load(&b->sleeping))
         syscall(SYS_futex, &b->round, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);

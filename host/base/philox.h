@@ -23,7 +23,6 @@
  *   DD_DRAW_DATA         stream        point     what the dataset's generator says (data/generator.h)
  *   DD_DRAW_SHAPE        component     0, 1, ..  the distribution of a random dataset (data/random_shape.h)
  *   DD_DRAW_FEATURES     0             feature   normals: direction of a Fourier feature (model/model.h)
- *   DD_DRAW_SPLIT        0             row       which rows of a file are held out
  *   DD_DRAW_DIRECTIONS   direction     pair      two float64 normals of a direction of the sliced Wasserstein distance:
  *                                               0,1: radius; 2,3: angle
  *
@@ -53,7 +52,6 @@ typedef enum dd_purpose {
     DD_DRAW_DATA = 8,
     DD_DRAW_SHAPE = 9,
     DD_DRAW_FEATURES = 10,
-    DD_DRAW_SPLIT = 11,
     DD_DRAW_DIRECTIONS = 12
 } dd_purpose;
 

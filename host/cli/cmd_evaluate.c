@@ -64,7 +64,7 @@ const dd_command dd_command_evaluate = {
     .run = dd_cmd_evaluate};
 
 /* Measure against `points`, which may be the training points. samples receives the measured x and initial_noise
- * (evaluation.samples, 2). */
+ * (evaluation.samples, D). */
 static dd_status measure(const char *path, const dd_loaded *s, const dd_points *points, bool training,
                          const char *dataset, dd_samples *samples, dd_metrics *m)
 {
@@ -185,7 +185,7 @@ static dd_status check_points(const char *path, const dd_loaded *s, const dd_poi
     if (status)
         return dd_fail_context("%s", dataset);
     if (!same && c->sampling.start == DD_START_DATA && !*s->header.dataset_path &&
-        !dd_generator_find(s->header.dataset))
+        !dd_generator_find(dd_header_set(&s->header)))
         return dd_fail(DD_ERR_USAGE,
                        "evaluate: %s starts sampling from the file that it was trained on, so %s is not enough to "
                        "measure it; give that file as --dataset, or --set sampling.start=normal",

@@ -18,10 +18,9 @@ static const dd_option options[] = {
      "seed of the noise. Default: the run's own, which generates the stored points again (the first N of "
      "them)."},
     {"out", "FILE", false,
-     "file to write: .csv (columns x1, x2 and, if there is a gate, its weights at timestep 0, which --dataset "
-     "ignores), .npy (n x 2 "
-     "float32) "
-     "or .h5 (laid out like a result). An existing .csv may contain your own points and is replaced only with "
+     "file to write: .csv (the data's columns and, if there is a gate, its weights at timestep 0, which --dataset "
+     "ignores), .npy (float32, a row for each point) or .h5 (laid out like a result). An existing .csv may contain "
+     "your own points and is replaced only with "
      "--overwrite. Default: CSV on standard output."},
     DD_OVERWRITE_OPTION,
     {"dataset", "FILE", false,

@@ -139,7 +139,8 @@ static void put_program(FILE *out)
     fputs(".SH NAME\ndualdiff \\- ", out);
     put(out, dd_program_summary);
     fputs("\n.SH SYNOPSIS\n.B dualdiff\n.I COMMAND\n\\&...\n.SH DESCRIPTION\n"
-          "Trains, samples, measures and compares small denoising diffusion models of points in the plane, whose noise "
+          "Trains, samples, measures and compares small denoising diffusion models of points of a few coordinates, "
+          "whose noise "
           "is predicted by expert networks and a gate. Each command has a separate page.\n.SH COMMANDS\n",
           out);
     for (int i = 0; dd_commands[i]; i++) {

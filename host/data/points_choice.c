@@ -47,7 +47,7 @@ static dd_status not_there(const choice *c, const char *word)
                    dd_columns_list(c->from->column, c->from->width, list, sizeof list));
 }
 
-/* The number of a column, from 1; 0 if the text is not one, and INT_MAX for any that is too large. */
+/* The number of a column, from 1; 0 if the text is not one, and more than any file has for one that is too large. */
 static int number_of(const char *text, size_t length)
 {
     int number = 0;

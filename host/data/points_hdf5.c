@@ -353,6 +353,8 @@ static dd_status receive(dd_child *child, dd_rows *rows)
     double row[DD_MOST_FILE_COLUMNS];
     if (!dd_child_read(child, &t, sizeof t))
         return DD_OK;
+    if (t.width < 1 || t.width > DD_MOST_FILE_COLUMNS || (t.named && t.width > DD_H5_NAMES))
+        return DD_OK; /* what a child sends whose memory a file has damaged */
     rows->announced = t.n;
     DD_TRY(dd_rows_begin(rows, t.width, receive_names(child, &t, names) ? names : NULL));
     for (uint64_t i = 0; i < t.n && dd_child_read(child, row, (size_t)t.width * sizeof *row); i++)

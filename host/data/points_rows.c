@@ -187,7 +187,7 @@ static bool is_constant(const dd_rows *rows, int c)
 {
     size_t width = (size_t)rows->columns.count;
     for (size_t i = 1; i < rows->n; i++)
-        if (rows->value[i * width + (size_t)c] < rows->value[c] || rows->value[i * width + (size_t)c] > rows->value[c])
+        if ((float)rows->value[i * width + (size_t)c] != (float)rows->value[c])
             return false;
     return true;
 }

@@ -79,7 +79,7 @@ static dd_status read_again(const char *path, const dd_header *h, dd_points *poi
 static dd_status generate_again(const char *path, const dd_header *h, dd_points *points)
 {
     const dd_data_config *data = &h->config.data;
-    const char *set = *h->set ? h->set : h->dataset;
+    const char *set = dd_header_set(h);
     if (!dd_generator_find(set))
         return dd_fail(DD_ERR_USAGE,
                        "%s was trained on points called '%s', from standard input or from a file with an unknown path; "
@@ -96,17 +96,28 @@ static dd_status generate_again(const char *path, const dd_header *h, dd_points 
                    path, h->dataset);
 }
 
-dd_status dd_loaded_points(const char *path, const dd_loaded *s, const char *asked, dd_points *points, bool *same)
+static dd_status open_points(const char *path, const dd_loaded *s, const char *asked, dd_points *points)
 {
     const dd_data_config *data = &s->header.config.data;
-    *same = true;
     if (!asked)
         return *s->header.dataset_path ? read_again(path, &s->header, points)
                                        : generate_again(path, &s->header, points);
-    DD_TRY(dd_points_request(
-        &(dd_request){asked, &s->reading, data, (uint32_t)data->points, data->seed, DD_STREAM_TRAIN}, points));
+    return dd_points_request(
+        &(dd_request){asked, &s->reading, data, (uint32_t)data->points, data->seed, DD_STREAM_TRAIN}, points);
+}
+
+dd_status dd_loaded_points(const char *path, const dd_loaded *s, const char *asked, dd_points *points, bool *same)
+{
+    char list[300];
+    DD_TRY(open_points(path, s, asked, points));
     *same = points->checksum == s->header.data_checksum;
-    return DD_OK;
+    int count = points->columns.count, wanted = s->model.dimensions;
+    if (count == wanted)
+        return DD_OK;
+    dd_points_free(points);
+    return dd_fail(DD_ERR_USAGE, "%s was trained on points of %d coordinates (%s); %s has %d: choose with --columns",
+                   path, wanted, dd_columns_list(s->header.columns.column, wanted, list, sizeof list),
+                   asked ? asked : s->header.dataset, count);
 }
 
 dd_status dd_loaded_own_points(const char *command, const char *path, const dd_loaded *s, const char *asked,

@@ -267,14 +267,14 @@ static bool holds(const dd_work *w, int step)
     return w->step[0] == step || w->step[1] == step;
 }
 
-/* The newest step from which all unfinished works can resume, or -1. */
-static int common_step(const dd_plan *plan)
+/* The newest step from which all works[0..count) can resume, or -1. */
+static int common_step(const dd_work *work, int count)
 {
     int best = -1;
     for (int which = 0; which < 2; which++) {
-        int step = plan->work[plan->unfinished].step[which], all = step > best;
-        for (int i = plan->unfinished; i < plan->works; i++)
-            all = all && holds(&plan->work[i], step);
+        int step = work->step[which], all = step > best;
+        for (int i = 0; i < count; i++)
+            all = all && holds(&work[i], step);
         if (all)
             best = step;
     }
@@ -300,6 +300,22 @@ static int by_start(const void *a, const void *b)
     return names ? names : (p->run.seed > q->run.seed) - (p->run.seed < q->run.seed);
 }
 
+/* Ensembles of the works from `first` on, up to the end of those of equal dimensions; returns that end. */
+static int group_equal(dd_plan *plan, int first)
+{
+    int end = first;
+    while (end < plan->works && dimensions_of(&plan->work[end]) == dimensions_of(&plan->work[first]))
+        end++;
+    int common = common_step(plan->work + first, end - first);
+    for (int i = first; i < end; i++) {
+        if (common >= 0)
+            plan->work[i].start = common;
+        if (i + 1 == end || (common < 0 && plan->work[i].start != plan->work[i + 1].start))
+            plan->ensemble_end[plan->ensembles++] = i + 1;
+    }
+    return end;
+}
+
 static dd_status group(dd_plan *plan)
 {
     for (int i = 0; i < plan->works; i++)
@@ -310,16 +326,8 @@ static dd_status group(dd_plan *plan)
     plan->ensemble_end = malloc((size_t)plan->works * sizeof *plan->ensemble_end);
     if (!plan->ensemble_end)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    if (plan->unfinished == plan->works)
-        return DD_OK;
-    int common = common_step(plan);
-    for (int i = plan->unfinished; i < plan->works; i++) {
-        if (common >= 0)
-            plan->work[i].start = common;
-        if (i + 1 == plan->works || (common < 0 && plan->work[i].start != plan->work[i + 1].start) ||
-            dimensions_of(&plan->work[i]) != dimensions_of(&plan->work[i + 1]))
-            plan->ensemble_end[plan->ensembles++] = i + 1;
-    }
+    for (int first = plan->unfinished; first < plan->works;)
+        first = group_equal(plan, first);
     return DD_OK;
 }
 

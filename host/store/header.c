@@ -163,6 +163,11 @@ static dd_status read_header(hid_t file, const char *path, dd_header *h)
     return DD_OK;
 }
 
+const char *dd_header_set(const dd_header *header)
+{
+    return *header->set ? header->set : header->dataset;
+}
+
 dd_status dd_header_read(const char *path, dd_header *header)
 {
     hid_t file;

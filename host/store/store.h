@@ -79,6 +79,9 @@ typedef struct dd_header {
     int step; /* checkpoint: steps done. log: rows written. else: config.training.steps */
 } dd_header;
 
+/* The generated set that the points may be: files of older programs say only their name. */
+const char *dd_header_set(const dd_header *header);
+
 /* Read and check a file's header. DD_ERR_IO: the file is missing, unreadable, truncated, or not a file of this program;
  * the message says which. */
 DD_CHECKED dd_status dd_header_read(const char *path, dd_header *header);

@@ -72,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *path = fuzz_file(data, size, ".h5");
     if (!dd_header_read(path, &header)) {
         dd_ignore(dd_result_read_metrics(path, &metrics));
-        if (!dd_model_create(&header.config.model, 2, &model) && is_small(&header, &model)) {
+        if (!dd_model_create(&header.config.model, header.columns.count, &model) && is_small(&header, &model)) {
             read_state(path, &header, &model);
             read_gates(path, &header, &model);
             resume(path, &header, &model);

@@ -187,6 +187,16 @@ def test_a_log_of_more_rows_than_steps(run):
 
 
 @bounded
+def test_a_heap_whose_end_wraps_around(run):
+    """Its place plus its size is less than the file's size, in 64 bits. A fuzzer found it."""
+    content = bytearray(run.read_bytes())
+    at = content.index(b"GCOL")
+    content[at + 8:at + 16] = (2**64 - 8).to_bytes(8, "little")
+    run.write_bytes(content)
+    message = program("info", run).stderr.decode()
+    assert "seed_0.h5" in message and "fault of the program" not in message and "Sanitizer" not in message, message
+
+
 def test_a_text_that_the_file_does_not_hold(run):
     with h5py.File(run, "r+") as file:
         del file["config"]

@@ -68,11 +68,12 @@ def fuzz(name, folder, seconds):
     new = sorted(set(findings.iterdir()) - before)
     blamed = [(path, blame(program, path, environment)) for path in new[:50]]
     library = [path for path, frame in blamed if "libhdf5" in frame or re.match(r"H5\w+ ", frame)]
+    lost = [path for path, frame in blamed if frame == "not seen again"]  # nothing can be mended without an input that shows it
     print(f"{name:14} {now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime:9.0f} {tried[-1] if tried else 0:10} "
-          f"{len(list(found.iterdir())):8} {len(library):8} {len(new) - len(library):9}", flush=True)
+          f"{len(list(found.iterdir())):8} {len(library):8} {len(new) - len(library) - len(lost):9}", flush=True)
     for path, frame in blamed:
         print(f"    {path}: {frame}", flush=True)
-    return len(new) - len(library), bool(tried)
+    return len(new) - len(library) - len(lost), bool(tried)
 
 
 def main():

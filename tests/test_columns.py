@@ -307,6 +307,12 @@ def table(rows=80):
     return x, "\n".join(['"mass, kg",b,city,"c d"', *lines[:5], "1,2,Bonn,", *lines[5:]]) + "\n"
 
 
+@pytest.mark.parametrize("option", [["--columns", "1,2"], ["--drop-incomplete"], ["--header", "yes"]])
+def test_a_generated_set_has_no_columns(tmp_path, option):
+    said = train(tmp_path, "--dataset", "gaussians", *option, expect=2)
+    assert f"{option[0]} is for files, and gaussians is made by name" in said
+
+
 def test_train_on_two_columns_of_a_wide_table(tmp_path):
     """From the file to the samples: the choice and the names go with the run, and every command reads the file again."""
     x, text = table()

@@ -15,9 +15,9 @@
 
 static const dd_option options[] = {
     {"dataset", "NAME|FILE", true,
-     "what to train on: a generated set (`dualdiff datasets` lists them), or a file of points, two columns of numbers "
-     "(.csv, .tsv, .txt, "
-     "also with .gz, .npy, .npz, FILE.h5:/path, or - for text on standard input). Each of several gives its own run. "
+     "what to train on: a generated set (`dualdiff datasets` lists them), or a file of points, a column for each "
+     "coordinate (.csv, .tsv, .txt, also with .gz, .npy, .npz, FILE.h5:/path, or - for text on standard input). Each "
+     "of several gives its own run. "
      "Default: the experiment's four: circle, dino, line and moons."},
     DD_READING_OPTIONS,
     {"seeds", "LIST", false,

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "cli/share.h"
+#include "data/generators.h"
 
 static const char ending[] = ".toml";
 
@@ -146,13 +147,34 @@ dd_status dd_read_config(const dd_args *args, dd_config *config)
     return dd_override_config(args, config);
 }
 
+/* A generated set among the values of --dataset; NULL if all are files. */
+static dd_status find_generated(const dd_args *args, const char **generated)
+{
+    const char **name;
+    int count;
+    DD_TRY(dd_args_values(args, "dataset", &name, &count));
+    for (int i = 0; i < count; i++)
+        if (dd_generator_find(name[i]))
+            *generated = name[i];
+    free(name);
+    return DD_OK;
+}
+
 static dd_status check_reading_options(const dd_args *args)
 {
     static const char *const options[] = {"header", "columns", "drop-incomplete"};
-    for (int i = 0; i < 3; i++)
-        if (dd_args_has(args, options[i]) && !dd_args_has(args, "dataset"))
+    const char *generated = NULL;
+    DD_TRY(find_generated(args, &generated));
+    for (int i = 0; i < 3; i++) {
+        if (!dd_args_has(args, options[i]))
+            continue;
+        if (!dd_args_has(args, "dataset"))
             return dd_fail(DD_ERR_USAGE, "%s: --%s needs a file; name it with --dataset", args->command->name,
                            options[i]);
+        if (generated)
+            return dd_fail(DD_ERR_USAGE, "%s: --%s is for files, and %s is made by name; leave one of them out",
+                           args->command->name, options[i], generated);
+    }
     return DD_OK;
 }
 

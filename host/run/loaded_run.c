@@ -114,10 +114,11 @@ dd_status dd_loaded_points(const char *path, const dd_loaded *s, const char *ask
     int count = points->columns.count, wanted = s->model.dimensions;
     if (count == wanted)
         return DD_OK;
+    const char *cure = points->generated ? "" : ": choose with --columns";
     dd_points_free(points);
-    return dd_fail(DD_ERR_USAGE, "%s was trained on points of %d coordinates (%s); %s has %d: choose with --columns",
-                   path, wanted, dd_columns_list(s->header.columns.column, wanted, list, sizeof list),
-                   asked ? asked : s->header.dataset, count);
+    return dd_fail(DD_ERR_USAGE, "%s was trained on points of %d coordinates (%s); %s has %d%s", path, wanted,
+                   dd_columns_list(s->header.columns.column, wanted, list, sizeof list),
+                   asked ? asked : s->header.dataset, count, cure);
 }
 
 dd_status dd_loaded_own_points(const char *command, const char *path, const dd_loaded *s, const char *asked,

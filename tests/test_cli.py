@@ -224,7 +224,7 @@ def broken_points():
         ("few.csv", "\n".join(text[:5]), ["few.csv", "5 points", "evaluation.k"]),
         ("nan.npy", nan.astype("float32"), ["nan.npy", "row 17"]),
         ("inf.npy", infinite, ["inf.npy", "row 5"]),
-        ("wide.npy", np.zeros((10, 3)), ["wide.npy", "3"]),
+        ("wide.npy", np.ones((300, 200)), ["wide.npy", "200 columns", "at most 128"]),
         ("noise.npy", "no array at all", ["noise.npy"]),
         ("nan.h5", nan, ["nan.h5", "row 17"]),
     ]

@@ -186,7 +186,6 @@ def test_a_log_of_more_rows_than_steps(run):
     refused(program("info", run), IO, run, "more steps")
 
 
-@bounded
 def test_a_heap_whose_end_wraps_around(run):
     """Its place plus its size is less than the file's size, in 64 bits. A fuzzer found it."""
     content = bytearray(run.read_bytes())
@@ -197,6 +196,7 @@ def test_a_heap_whose_end_wraps_around(run):
     assert "seed_0.h5" in message and "fault of the program" not in message and "Sanitizer" not in message, message
 
 
+@bounded
 def test_a_text_that_the_file_does_not_hold(run):
     with h5py.File(run, "r+") as file:
         del file["config"]

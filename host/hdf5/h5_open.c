@@ -103,7 +103,7 @@ static bool heaps_are_whole(const start *s)
         if (s->data[at] != *mark || memcmp(s->data + at, mark, sizeof mark)) /* this quick test saves calls */
             continue;
         uint64_t size = little_endian(s->data + at + SIZE, 8);
-        if (size < 16 || (size <= s->n - at && !heap_is_whole(s->data + at, (size_t)size)))
+        if (size < 16 || size > s->size || (size <= s->n - at && !heap_is_whole(s->data + at, (size_t)size)))
             return false;
     }
     return true;

@@ -950,7 +950,7 @@ def test_what_was_written(finished, tmp_path):
 
 def test_progress_of_sampling(finished, tmp_path):
     """After two seconds a bar on a terminal, which the last line takes away; in a file, lines now and then."""
-    points = 150000 if small_job.sanitized() else 600000
+    points = 150000 if small_job.sanitized() else 1000000
     words = [PROGRAM, "sample", str(finished), "--n", str(points), "--threads", "1", "--backend", "cpu", "--overwrite", "--out", str(tmp_path / "x.npy")]
     written = on_terminal(words, 60)
     shown = re.findall(r"\[[#.]{10,30}\] sampling  +(\d+) %  \d+:\d\d left", written)

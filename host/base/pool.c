@@ -105,11 +105,15 @@ void dd_pool_destroy(dd_pool *pool)
 
 int dd_pool_threads(const dd_pool *pool)
 {
-    return pool->threads;
+    return pool ? pool->threads : 1;
 }
 
 void dd_pool_run(dd_pool *pool, dd_task task, void *argument)
 {
+    if (!pool) {
+        task(argument, &(dd_team){.rank = 0, .size = 1});
+        return;
+    }
     pool->task = task;
     pool->argument = argument;
     if (pool->threads > 1) {

@@ -31,9 +31,10 @@ typedef void (*dd_task)(void *argument, const dd_team *team);
 /* threads >= 1 includes the calling thread. */
 DD_CHECKED dd_status dd_pool_create(int threads, dd_pool **pool);
 void dd_pool_destroy(dd_pool *pool);
-int dd_pool_threads(const dd_pool *pool);
+int dd_pool_threads(const dd_pool *pool); /* 1 for NULL */
 
-/* Run the task on every thread; the caller is rank 0. Returns when all threads have finished. */
+/* Run the task on every thread; the caller is rank 0. Returns when all threads have finished. pool NULL: the caller
+ * alone works. */
 void dd_pool_run(dd_pool *pool, dd_task task, void *argument);
 
 void dd_team_barrier(const dd_team *team);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/names.h"
 #include "base/processors.h"
 
 /* ---- help ---- */
@@ -224,11 +225,12 @@ dd_status dd_args_threads(const dd_args *args, int *threads)
     long long number;
     DD_TRY(dd_args_integer(args, "threads", 0, 4096, 0, &number));
     *threads = (int)number;
-    if (*threads > dd_processors())
+    int cores = dd_processors();
+    if (*threads > cores)
         fprintf(stderr,
                 "dualdiff: warning: --threads %d, but this process may use %d core%s; more threads than cores are "
                 "slower\n",
-                *threads, dd_processors(), dd_processors() == 1 ? "" : "s");
+                *threads, cores, dd_plural(cores));
     return DD_OK;
 }
 

@@ -90,7 +90,7 @@ dd_status dd_cmd_cost(int argc, char **argv)
     for (int i = 0; i < count; i++)
         if (replicas[i] < 1 || replicas[i] > 1000000)
             DD_CHECK(dd_fail(DD_ERR_USAGE, "cost: --replicas takes numbers from 1 to 1000000"));
-    DD_CHECK(dd_model_create(&config.model, config.data.dimensions ? config.data.dimensions : 2, &model));
+    DD_CHECK(dd_model_create(&config.model, dd_config_dimensions(&config), &model));
     print_counts(&model, &config.training, replicas, count);
     print_floors(&model, &config.training, replicas, count);
 done:

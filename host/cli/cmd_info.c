@@ -261,7 +261,7 @@ dd_status dd_cmd_info(int argc, char **argv)
         config = header.config;
     } else {
         DD_CHECK(open_config(path, &config));
-        DD_CHECK(print_network(&config, config.data.dimensions ? config.data.dimensions : 2));
+        DD_CHECK(print_network(&config, dd_config_dimensions(&config)));
         putchar('\n');
     }
     status = print_config(&config);

@@ -126,6 +126,11 @@ static void *member_of(dd_config *config, const key_info *key)
     return (char *)config + key->offset;
 }
 
+int dd_config_dimensions(const dd_config *config)
+{
+    return config->data.dimensions ? config->data.dimensions : 2;
+}
+
 int dd_config_key(int i, const char **section, const char **key)
 {
     if (i < 0 || i >= KEYS)

@@ -188,6 +188,10 @@ DD_CHECKED dd_status dd_config_parse(const char *text, const char *origin, dd_co
  * that --set model.activation=silu works in a shell. */
 DD_CHECKED dd_status dd_config_set(dd_config *config, const char *assignment);
 
+/* The dimensions of the points, as far as a configuration says them: data.dimensions, else 2, those of the experiment's
+ * sets. */
+int dd_config_dimensions(const dd_config *config);
+
 /* Section and name of key number i; returns 0 after the last key. */
 int dd_config_key(int i, const char **section, const char **key);
 

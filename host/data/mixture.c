@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "base/dot.h"
 #include "base/philox.h"
 #include "config/config.h"
 
@@ -56,9 +57,7 @@ double dd_component_at(const dd_truth *t, int k, double signal, double noise, co
     }
     for (int j = 0; j < t->rank; j++) {
         const double *axis = g->axis + (size_t)j * (size_t)dimensions;
-        double variance = signal * signal * g->variance[j] + noise * noise, p = 0.;
-        for (int c = 0; c < dimensions; c++)
-            p += axis[c] * from[c];
+        double variance = signal * signal * g->variance[j] + noise * noise, p = dd_dot(axis, from, dimensions);
         left -= p * p;
         square += p * p / variance;
         logs += log(variance);
@@ -95,9 +94,7 @@ void dd_mixture_draw(const dd_truth *t, const dd_source *source, uint32_t i, dou
         x[c] = g->centre[c] + rest * normal[c];
     for (int j = 0; j < t->rank; j++) {
         const double *axis = g->axis + (size_t)j * (size_t)t->dimensions;
-        double p = 0.;
-        for (int c = 0; c < t->dimensions; c++)
-            p += axis[c] * normal[c];
+        double p = dd_dot(axis, normal, t->dimensions);
         for (int c = 0; c < t->dimensions; c++)
             x[c] += (sqrt(g->variance[j]) - rest) * p * axis[c];
     }

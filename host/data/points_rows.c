@@ -125,13 +125,22 @@ dd_status dd_rows_extend(dd_rows *rows, size_t n)
     return DD_OK;
 }
 
+enum { QUOTED = DD_COLUMN_NAME + 8 };
+
+/* " ('mass')", the name of a chosen column in a message; "" if the file has no names. */
+static const char *quoted(const dd_rows *rows, int c, char name[QUOTED])
+{
+    *name = '\0';
+    if (rows->file.named)
+        snprintf(name, QUOTED, " ('%s')", rows->columns.column[c].name);
+    return name;
+}
+
 dd_status dd_rows_bad_value(const dd_rows *rows, size_t place, int c, const char *what, const char *cure)
 {
-    char name[DD_COLUMN_NAME + 8] = "";
-    if (rows->file.named)
-        snprintf(name, sizeof name, " ('%s')", rows->columns.column[c].name);
-    return dd_fail(DD_ERR_DATA, "%s: row %zu, column %d%s: %s; %s", rows->name, place, rows->source[c] + 1, name, what,
-                   cure);
+    char name[QUOTED];
+    return dd_fail(DD_ERR_DATA, "%s: row %zu, column %d%s: %s; %s", rows->name, place, rows->source[c] + 1,
+                   quoted(rows, c, name), what, cure);
 }
 
 /* Whether the row stays: one with a missing value goes, if the user wants that. */
@@ -195,16 +204,14 @@ static bool is_constant(const dd_rows *rows, int c)
 static dd_status constant(const dd_rows *rows, int c)
 {
     int others[DD_MAX_DIMENSIONS], count = 0;
-    char option[SHOWN], name[DD_COLUMN_NAME + 8] = "";
+    char option[SHOWN], name[QUOTED];
     for (int i = 0; i < rows->columns.count; i++)
         if (i != c && !is_constant(rows, i))
             others[count++] = rows->source[i];
-    if (rows->file.named)
-        snprintf(name, sizeof name, " ('%s')", rows->columns.column[c].name);
     dd_columns_option(&rows->file, others, count, option, sizeof option);
     return dd_fail(DD_ERR_DATA,
                    "%s: column %d%s is %g in every row, so there is nothing to learn of it; leave it out%s%s",
-                   rows->name, rows->source[c] + 1, name, rows->value[c], *option ? ":" : "", option);
+                   rows->name, rows->source[c] + 1, quoted(rows, c, name), rows->value[c], *option ? ":" : "", option);
 }
 
 dd_status dd_rows_end(dd_rows *rows)

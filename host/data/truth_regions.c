@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/dot.h"
 #include "data/mixture.h"
 #include "data/plane.h"
 
@@ -63,11 +64,7 @@ static int region_of_cube(const dd_truth *truth, const double *x, dd_standing *s
 /* Coordinate number `row` of x in the rotated axes. */
 static double along(const dd_truth *truth, int row, const double *x)
 {
-    const double *axis = truth->rotation + (size_t)row * (size_t)truth->dimensions;
-    double sum = 0.;
-    for (int c = 0; c < truth->dimensions; c++)
-        sum += axis[c] * x[c];
-    return sum;
+    return dd_dot(truth->rotation + (size_t)row * (size_t)truth->dimensions, x, truth->dimensions);
 }
 
 /* The standing of x in the directions outside of the plane; y: its coordinates in the plane. */

@@ -167,14 +167,19 @@ static hid_t text_type(void)
     return type;
 }
 
-static void attribute(dd_h5_file *f, hid_t object, const char *name, hid_t type, const void *value)
+/* Closes the dataspace. */
+static void attribute_of(dd_h5_file *f, hid_t object, const char *name, hid_t type, hid_t space, const void *value)
 {
-    hid_t space = H5Screate(H5S_SCALAR);
     hid_t id = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
     dd_h5_check(f, id >= 0 && H5Awrite(id, type, value) >= 0, name);
     if (id >= 0)
         H5Aclose(id);
     H5Sclose(space);
+}
+
+static void attribute(dd_h5_file *f, hid_t object, const char *name, hid_t type, const void *value)
+{
+    attribute_of(f, object, name, type, H5Screate(H5S_SCALAR), value);
 }
 
 static void text_attribute(dd_h5_file *f, hid_t object, const char *name, const char *value)
@@ -211,12 +216,8 @@ void dd_h5_names_attribute(dd_h5_file *f, const char *at, const char *name, cons
     const char *value[DD_H5_NAMES];
     for (int i = 0; i < count; i++)
         value[i] = first + (size_t)i * stride;
-    hid_t type = text_type(), space = H5Screate_simple(1, (const hsize_t[1]){(hsize_t)count}, NULL);
-    hid_t id = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    dd_h5_check(f, id >= 0 && H5Awrite(id, type, value) >= 0, name);
-    if (id >= 0)
-        H5Aclose(id);
-    H5Sclose(space);
+    hid_t type = text_type();
+    attribute_of(f, object, name, type, H5Screate_simple(1, (const hsize_t[1]){(hsize_t)count}, NULL), value);
     H5Tclose(type);
     H5Oclose(object);
 }

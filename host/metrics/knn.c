@@ -1,6 +1,8 @@
 /* Chooses the search for k nearest neighbours. */
 #include "metrics/knn.h"
 
+#include <stddef.h>
+
 #include "base/error.h"
 #include "metrics/knn_search.h"
 
@@ -20,19 +22,19 @@ void dd_knn_heap_replace(double *heap, int k, double distance)
 }
 
 /* bench/SPEED.md has the times of both searches in 1 to 32 dimensions. */
-static dd_status find(const dd_knn_search *s, dd_pool *pool, int threads)
+static dd_status find(const dd_knn_search *s, dd_pool *pool)
 {
     switch (s->dimensions) {
     case 1:
-        return dd_knn_tree_1(s, pool, threads);
+        return dd_knn_tree_1(s, pool);
     case 2:
-        return dd_knn_tree_2(s, pool, threads);
+        return dd_knn_tree_2(s, pool);
     case 3:
-        return dd_knn_tree_3(s, pool, threads);
+        return dd_knn_tree_3(s, pool);
     case 4:
-        return dd_knn_tree_4(s, pool, threads);
+        return dd_knn_tree_4(s, pool);
     default:
-        return dd_knn_blocks(s, pool, threads);
+        return dd_knn_blocks(s, pool);
     }
 }
 
@@ -53,5 +55,5 @@ dd_status dd_knn(dd_pool *pool, const float *query, uint32_t queries, const floa
                        .dimensions = dimensions,
                        .k = exclude_self ? k + 1 : k,
                        .distance = distance};
-    return find(&s, pool, !pool || (queries < FEW && n < FEW) ? 1 : dd_pool_threads(pool));
+    return find(&s, queries < FEW && n < FEW ? NULL : pool);
 }

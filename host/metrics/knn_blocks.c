@@ -383,7 +383,7 @@ static void work(void *argument, const dd_team *team)
         answer(a, j, &q);
 }
 
-dd_status dd_knn_blocks(const dd_knn_search *s, dd_pool *pool, int threads)
+dd_status dd_knn_blocks(const dd_knn_search *s, dd_pool *pool)
 {
     job a = {.search = s};
     dd_status status = DD_OK;
@@ -391,15 +391,12 @@ dd_status dd_knn_blocks(const dd_knn_search *s, dd_pool *pool, int threads)
     if (s->query != s->point)
         DD_CHECK(tree_create(s->query, s->queries, s->dimensions, &a.own));
     a.queries = s->query == s->point ? &a.point : &a.own;
-    a.heap = malloc((size_t)threads * BLOCK * (size_t)s->k * sizeof *a.heap);
+    a.heap = malloc((size_t)dd_pool_threads(pool) * BLOCK * (size_t)s->k * sizeof *a.heap);
     if (!a.heap) {
         status = dd_fail(DD_ERR_MEMORY, "out of memory for %d nearest neighbours", s->k);
         goto done;
     }
-    if (threads == 1)
-        work(&a, &(dd_team){.rank = 0, .size = 1});
-    else
-        dd_pool_run(pool, work, &a);
+    dd_pool_run(pool, work, &a);
     status = dd_check_cancelled();
 done:
     free(a.heap);

@@ -20,14 +20,14 @@ typedef struct dd_knn_search {
 /* The Chebyshev distance that replaces the greatest of heap[k]. */
 void dd_knn_heap_replace(double *heap, int k, double distance);
 
-/* A k-d tree whose leaves are compared point by point (knn_tree.c); only for the dimensions in the name. threads > 1
- * needs a pool. DD_ERR_MEMORY, DD_STOPPED. */
-DD_CHECKED dd_status dd_knn_tree_1(const dd_knn_search *search, dd_pool *pool, int threads);
-DD_CHECKED dd_status dd_knn_tree_2(const dd_knn_search *search, dd_pool *pool, int threads);
-DD_CHECKED dd_status dd_knn_tree_3(const dd_knn_search *search, dd_pool *pool, int threads);
-DD_CHECKED dd_status dd_knn_tree_4(const dd_knn_search *search, dd_pool *pool, int threads);
+/* A k-d tree whose leaves are compared point by point (knn_tree.c); only for the dimensions in the name. pool NULL:
+ * the caller alone works. DD_ERR_MEMORY, DD_STOPPED. */
+DD_CHECKED dd_status dd_knn_tree_1(const dd_knn_search *search, dd_pool *pool);
+DD_CHECKED dd_status dd_knn_tree_2(const dd_knn_search *search, dd_pool *pool);
+DD_CHECKED dd_status dd_knn_tree_3(const dd_knn_search *search, dd_pool *pool);
+DD_CHECKED dd_status dd_knn_tree_4(const dd_knn_search *search, dd_pool *pool);
 
 /* Blocks of queries against blocks of points, coordinate by coordinate (knn_blocks.c); any dimensions. */
-DD_CHECKED dd_status dd_knn_blocks(const dd_knn_search *search, dd_pool *pool, int threads);
+DD_CHECKED dd_status dd_knn_blocks(const dd_knn_search *search, dd_pool *pool);
 
 #endif

@@ -414,7 +414,7 @@ static void work(void *argument, const dd_team *team)
 #define CONCATENATED(name, axes) name##axes
 #define FUNCTION(name, axes) CONCATENATED(name, axes)
 
-dd_status FUNCTION(dd_knn_tree_, DD_AXES)(const dd_knn_search *s, dd_pool *pool, int threads)
+dd_status FUNCTION(dd_knn_tree_, DD_AXES)(const dd_knn_search *s, dd_pool *pool)
 {
     job a = {
         .trees = s->query == s->point ? 1 : 2, .coordinates = {s->point, s->query}, .k = s->k, .distance = s->distance};
@@ -422,15 +422,12 @@ dd_status FUNCTION(dd_knn_tree_, DD_AXES)(const dd_knn_search *s, dd_pool *pool,
     DD_CHECK(tree_create(s->n, &a.tree[0]));
     if (a.trees == 2)
         DD_CHECK(tree_create(s->queries, &a.tree[1]));
-    a.best = aligned_alloc(64, (size_t)threads * (size_t)a.k * BLOCK * sizeof *a.best);
+    a.best = aligned_alloc(64, (size_t)dd_pool_threads(pool) * (size_t)a.k * BLOCK * sizeof *a.best);
     if (!a.best) {
         status = dd_fail(DD_ERR_MEMORY, "out of memory for %d nearest neighbours", a.k);
         goto done;
     }
-    if (threads == 1)
-        work(&a, &(dd_team){.rank = 0, .size = 1});
-    else
-        dd_pool_run(pool, work, &a);
+    dd_pool_run(pool, work, &a);
     status = dd_check_cancelled();
 done:
     free(a.best);

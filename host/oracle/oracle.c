@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/dot.h"
 #include "base/error.h"
 #include "base/philox.h"
 #include "base/pool.h"
@@ -121,14 +122,6 @@ static dd_status worker_create(const dd_oracle *o, worker *w)
     return status;
 }
 
-static double along(const double *axis, const double *x, int dimensions)
-{
-    double sum = 0.;
-    for (int c = 0; c < dimensions; c++)
-        sum += axis[c] * x[c];
-    return sum;
-}
-
 /* In the rotated axes the noise is as normal as before, and the plane and the other directions are independent. The
  * latter are Gaussians around 0. */
 static double predict_outside(const worker *w, const double *x, double *noise)
@@ -138,7 +131,7 @@ static double predict_outside(const worker *w, const double *x, double *noise)
     double log_density = -.5 * (t->dimensions - 2) * log(2. * M_PI * variance);
     for (int row = 2; row < t->dimensions; row++) {
         const double *axis = t->rotation + (size_t)row * (size_t)t->dimensions;
-        double place = along(axis, x, t->dimensions);
+        double place = dd_dot(axis, x, t->dimensions);
         log_density -= .5 * place * place / variance;
         for (int c = 0; c < t->dimensions; c++)
             noise[c] += w->noise_level * place / variance * axis[c];
@@ -152,7 +145,7 @@ static void predict_embedded(worker *w, const double *x, int n, double *noise, d
     int dimensions = t->dimensions;
     for (int i = 0; i < n; i++)
         for (int row = 0; row < 2; row++)
-            w->y[2 * i + row] = along(t->rotation + row * dimensions, x + i * dimensions, dimensions);
+            w->y[2 * i + row] = dd_dot(t->rotation + row * dimensions, x + i * dimensions, dimensions);
     dd_lens_predict(w->lens, w->signal, w->noise_level, w->y, n, w->noise_of_y, w->log_of_y);
     for (int i = 0; i < n; i++) {
         for (int c = 0; c < dimensions; c++)

@@ -97,6 +97,19 @@ def test_every_command_warns_of_divergences_that_cannot_be_compared(tmp_path, co
     assert all(word in warnings[0] for word in ("kl_divergence of dino cannot be compared", "evaluation.samples", str(value)))
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_warns_of_a_name_of_different_points(tmp_path, command):
+    small = "training.steps=1", "model.hidden_width=8", "evaluation.samples=200", "evaluation.heldout=100"
+    for run, points in ("run_0", 3000), ("run_1", 3000), ("run_2", 2000):
+        sets = [word for setting in (*small, f"data.points={points}") for word in ("--set", setting)]
+        done = subprocess.run([PROGRAM, "train", "run_0", "--dataset", "dino", "--out", tmp_path, "--name", run, "--quiet", *sets],
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+    warnings = warnings_of(command, tmp_path)
+    assert len(warnings) == 1
+    assert all(word in warnings[0] for word in ("dino is the name of different points", "run_0", "3000", "run_2", "2000"))
+
+
 def test_numbers(runs):
     out, values = runs
     table = rows(compare(out, "--format", "csv"))

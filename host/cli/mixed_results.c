@@ -45,26 +45,46 @@ static bool first_of_dataset(const dd_entry *entry, int i)
     return !isnan(entry[i].metrics.kl_divergence);
 }
 
-/* Compare the rows of one dataset, which begin at entry[0], and stop at the first one that was measured differently.
- * Only the first seed of a row is compared; warn_of_configurations compares the others. */
-static dd_status warn_of_evaluations(const dd_entries *entries, int from, int count)
+/* Whether two results were measured differently; if so, it is told. */
+static bool tell_of_evaluation(const dd_entry *one, const dd_entry *two, const dd_header *first, const dd_header *other)
 {
-    const dd_entry *entry = entries->entry;
+    const dd_evaluation_config *a = &first->config.evaluation, *b = &other->config.evaluation;
+    if (a->samples == b->samples && a->k == b->k && a->reference == b->reference)
+        return false;
+    fprintf(stderr,
+            "dualdiff: warning: kl_divergence of %s cannot be compared between %s (evaluation.samples %d, "
+            "evaluation.k %d, evaluation.reference %d) and %s (%d, %d, %d)\n",
+            two->dataset, one->run, a->samples, a->k, a->reference, two->run, b->samples, b->k, b->reference);
+    return true;
+}
+
+/* Whether two results are of different points, though their datasets have the same name; if so, it is told. */
+static bool tell_of_points(const dd_entry *one, const dd_entry *two, const dd_header *first, const dd_header *other)
+{
+    if (first->data_checksum == other->data_checksum)
+        return false;
+    fprintf(stderr,
+            "dualdiff: warning: %s is the name of different points in %s (%u points of %d coordinates) and %s (%u of "
+            "%d; see "
+            "[data] of `dualdiff info`), so their metrics cannot be compared\n",
+            two->dataset, one->path, first->points, first->columns.count, two->path, other->points,
+            other->columns.count);
+    return true;
+}
+
+/* Compare the rows of one dataset, which begin at `from`, and stop at the first one that is of other points or was
+ * measured differently. Only the first seed of a row is compared; warn_of_configurations compares the others. */
+static dd_status warn_of_dataset(const dd_entries *entries, int from, int count)
+{
+    const dd_entry *entry = entries->entry, *one = &entry[from];
     dd_header first, other;
-    DD_TRY(dd_header_read(entry[from].path, &first));
-    const dd_evaluation_config *a = &first.config.evaluation, *b = &other.config.evaluation;
+    DD_TRY(dd_header_read(one->path, &first));
     for (int i = from; i < count; i += dd_entries_group(entries, i, 1)) {
-        if (strcmp(entry[i].dataset, entry[from].dataset) || isnan(entry[i].metrics.kl_divergence))
+        if (strcmp(entry[i].dataset, one->dataset) || isnan(entry[i].metrics.kl_divergence))
             continue;
         DD_TRY(dd_header_read(entry[i].path, &other));
-        if (a->samples == b->samples && a->k == b->k && a->reference == b->reference)
-            continue;
-        fprintf(stderr,
-                "dualdiff: warning: kl_divergence of %s cannot be compared between %s (evaluation.samples %d, "
-                "evaluation.k %d, evaluation.reference %d) and %s (%d, %d, %d)\n",
-                entry[i].dataset, entry[from].run, a->samples, a->k, a->reference, entry[i].run, b->samples, b->k,
-                b->reference);
-        break;
+        if (tell_of_points(one, &entry[i], &first, &other) || tell_of_evaluation(one, &entry[i], &first, &other))
+            break;
     }
     return DD_OK;
 }
@@ -77,6 +97,6 @@ dd_status dd_warn_of_mixtures(const dd_entries *entries, int count)
     }
     for (int i = 0; i < count; i++)
         if (first_of_dataset(entries->entry, i))
-            DD_TRY(warn_of_evaluations(entries, i, count));
+            DD_TRY(warn_of_dataset(entries, i, count));
     return DD_OK;
 }

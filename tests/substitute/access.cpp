@@ -87,11 +87,11 @@ void note_write(const void *begin, size_t size)
         shadow_of_device(p)->initialised |= 1 << reinterpret_cast<uintptr_t>(p) % 4;
 }
 
-void note_kernel()
+uint32_t note_kernel()
 {
     launch_begin = ++now;
     if (!instrumented)
-        return;
+        return launch_begin;
     size_t words = 0;
     shared_first.clear();
     for (const MemoryRange &range : block.shared) {
@@ -99,6 +99,7 @@ void note_kernel()
         words += (size_t)(range.end - range.begin) / 4 + 2;
     }
     shared_shadow.resize(words);
+    return launch_begin;
 }
 
 void note_block()
@@ -200,8 +201,7 @@ static void record_read(Shadow &s, uint8_t mask)
     int self = block.current, warp = self / warpSize;
     uint32_t interval = warp_interval[warp];
     if (s.read_interval < block_begin) {
-        if (s.read_interval >= launch_begin)
-            s.foreign_read = s.read_interval;
+        s.foreign_read = s.read_interval;
         s.reader = (uint16_t)self;
         s.read = 0;
     } else if (s.read_interval < block_interval) {
@@ -233,6 +233,18 @@ static void record_write(Shadow &s, uint8_t mask, bool by_atomic)
     s.initialised |= mask;
 }
 
+/* What a kernel before this one did to the word, which may not have ended: NULL if nothing that matters. */
+static const char *use_by_others(const Shadow &s, Access access)
+{
+    const uint32_t since = others_run_since();
+    auto theirs = [since](uint32_t interval) { return interval >= since && interval < launch_begin; };
+    if (theirs(s.write_interval))
+        return "before griddepcontrol.wait touches what an earlier kernel may have yet to write";
+    if (access != Access::read && (theirs(s.read_interval) || theirs(s.foreign_read)))
+        return "before griddepcontrol.wait writes what an earlier kernel may have yet to read";
+    return nullptr;
+}
+
 static void check_word(Shadow &s, const char *address, uint8_t mask, Access access, bool by_atomic, const void *code)
 {
     if (access != Access::write && (s.initialised & mask) != mask)
@@ -257,6 +269,16 @@ static void check_words(Shadow *shadow, const char *address, size_t size, Access
         address += bytes;
         size -= bytes;
     }
+}
+
+static void check_others(const Shadow *shadow, const char *address, size_t size, Access access, const void *code)
+{
+    if (others_run_since() == none_runs)
+        return;
+    const size_t words = (reinterpret_cast<uintptr_t>(address) % 4 + size + 3) / 4;
+    for (size_t i = 0; i < words; i++)
+        if (const char *what = use_by_others(shadow[i], access))
+            complain(address, what, code);
 }
 
 /* find_array() of a device address, remembered by page. */
@@ -318,6 +340,7 @@ static inline void check(const void *pointer, size_t size, Access access, bool b
         if (!array || address + size > array->end)
             complain(address, access == Access::read ? "reads from" : "writes to", code);
         (void)*static_cast<const volatile char *>(address); /* freed: the processor objects here, not at the shadow */
+        check_others(shadow_of_device(address), address, size, access, code);
         check_words(shadow_of_device(address), address, size, access, by_atomic, code);
         return;
     }
@@ -336,6 +359,31 @@ void note_atomic(const void *word, size_t size)
 {
     if (instrumented)
         check(word, size, Access::both, true, __builtin_return_address(0));
+}
+
+static void set_initialised(const char *shared, size_t size, uint8_t mask)
+{
+    const MemoryRange *range = shared_range(shared);
+    const size_t word = reinterpret_cast<uintptr_t>(shared) / 4 - reinterpret_cast<uintptr_t>(range->begin) / 4;
+    Shadow *first = &shared_shadow[shared_first[(size_t)(range - block.shared.data())] + word];
+    for (size_t i = 0; i < size / 4; i++)
+        first[i].initialised = mask;
+}
+
+void note_copy_begins(const void *to, size_t size, const void *from, size_t valid, const void *code)
+{
+    if (!instrumented)
+        return;
+    if (valid)
+        check(from, valid, Access::read, false, code);
+    check(to, size, Access::write, false, code);
+    set_initialised(static_cast<const char *>(to), size, 0);
+}
+
+void note_copy_ends(const void *to, size_t size, const void *code)
+{
+    if (instrumented)
+        check(to, size, Access::write, false, code);
 }
 
 } // namespace substitute

@@ -56,6 +56,8 @@ static const char *name_of(Exchange exchange)
         return "__shfl_xor_sync";
     case Exchange::ballot:
         return "__ballot_sync";
+    case Exchange::multiply:
+        return "mma.sync";
     case Exchange::sync:
         break;
     }
@@ -175,6 +177,8 @@ static void complete_exchange(int warp, unsigned mask)
         brought[lane] = lanes[lane].value;
         ballot |= (uint64_t)(lanes[lane].value != 0) << lane;
     }
+    if (own.exchange == Exchange::multiply)
+        multiply(brought);
     for (unsigned rest = mask; rest; rest &= rest - 1) {
         int lane = __builtin_ctz(rest), source = source_lane(lanes[lane], lane);
         if (!(mask >> source & 1))

@@ -50,6 +50,7 @@ struct Product : Operation {
     bool known_apart = false;
 
     cudaGraphNodeType type() const override { return cudaGraphNodeTypeKernel; }
+    uint32_t runs_since() const override { return 0; } /* what it touches is not noted: all memory counts */
     void run() override;
     bool holds(const char *letter, const Matrix &matrix, bool read) const;
     bool apart();
@@ -125,24 +126,13 @@ static float scalar(const Scalar &s)
     return s.pointer ? *s.pointer : s.value;
 }
 
-/* The nearest number with a mantissa of 10 bits, ties away from zero. */
-static float round_tf32(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, 4);
-    if ((bits & 0x7F800000u) != 0x7F800000u)
-        bits = (bits + 0x1000u) & ~0x1FFFu;
-    memcpy(&x, &bits, 4);
-    return x;
-}
-
 static std::vector<float> rounded(const Matrix &x, int item)
 {
     std::vector<float> copy(x.span());
     for (int column = 0; column < x.columns; column++)
         for (int row = 0; row < x.rows; row++) {
             size_t at = (size_t)column * x.leading + row;
-            copy[at] = round_tf32(x.of(item)[at]);
+            copy[at] = __uint_as_float(round_tf32(x.of(item)[at]));
         }
     return copy;
 }

@@ -137,6 +137,7 @@ static void start_threads()
             block.state[thread] = State::running;
             threadIdx = coordinate[thread];
             call->run(call);
+            check_copies_ended();
             block.state[block.current] = State::finished;
             block.finished++;
         }
@@ -203,30 +204,38 @@ static void set_shape(dim3 grid, dim3 shape)
                 coordinate[thread++] = {x, y, z};
 }
 
-void run_kernel(const std::string &name, Call *kernel, dim3 grid, dim3 shape, size_t dynamic)
+uint32_t run_kernel(const std::string &name, Call *kernel, const Launch &launch, uint32_t others_run_since)
 {
+    const dim3 &grid = launch.grid;
     uint64_t blocks = (uint64_t)grid.x * grid.y * grid.z;
     std::vector<uint32_t> index(blocks);
     fill_order(index.data(), (uint32_t)blocks);
     kernel_name = &name;
     call = kernel;
     block.call = kernel;
-    set_shape(grid, shape);
-    find_shared_memory(dynamic);
+    set_shape(grid, launch.block);
+    find_shared_memory(launch.dynamic_shared);
     abandoned = false;
-    note_kernel();
+    const uint32_t began = note_kernel();
+    begin_dependent(launch.programmatic, others_run_since);
     kernel_runs = true;
     for (uint64_t i = 0; i < blocks && !abandoned; i++) {
         blockIdx = {index[i] % grid.x, index[i] / grid.x % grid.y, index[i] / grid.x / grid.y};
         for (const MemoryRange &range : block.shared)
             poison(range.begin, (size_t)(range.end - range.begin));
         note_block();
+        begin_dependent_block();
         run_block();
     }
-    kernel_runs = false;
-    if (!abandoned)
+    if (abandoned) {
+        forget_copies();
+    } else {
+        end_dependent(name);
         check_margins("kernel " + name);
+    }
+    kernel_runs = false;
     count_kernel(name, blocks * (uint64_t)block.threads);
+    return began;
 }
 
 } // namespace substitute

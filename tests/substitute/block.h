@@ -29,6 +29,8 @@ void wait_as(State state);
 /* Fault: some threads wait for others that will never come. */
 void report_deadlock();
 std::string thread_text(int thread);
+/* mma.sync: the addresses of the lanes' fragments (tensor.cpp). */
+void multiply(const uint64_t fragment[warpSize]);
 
 } // namespace substitute
 

@@ -53,7 +53,7 @@ struct Place {
     const char *file;
     int line;
 };
-enum class Exchange { index, up, down, exclusive_or, ballot, sync };
+enum class Exchange { index, up, down, exclusive_or, ballot, sync, multiply };
 
 void block_barrier(Place place);
 int block_vote(int predicate, int kind, Place place); /* kind: 0 count, 1 and, 2 or */
@@ -62,6 +62,35 @@ uint64_t warp_exchange(Exchange exchange, unsigned mask, uint64_t value, int ope
 unsigned active_lane();
 void fence();
 [[noreturn]] void trap();
+
+/* ---- instructions that the toolkit has only in PTX ---- */
+
+/* griddepcontrol.wait and .launch_dependents */
+void grid_wait();
+void grid_launch_dependents();
+
+/* cp.async: `size` bytes (4, 8 or 16) of shared memory, the first `valid` from `from` and 0 behind them. They hold
+ * poison until the thread has waited for their group. */
+void copy_async(void *to, const void *from, unsigned size, unsigned valid);
+/* cp.async.commit_group; cp.async.wait_group: at most so many groups of the thread are left open. */
+void copy_commit();
+void copy_wait(unsigned pending);
+
+/* cvt.rna.tf32: the nearest number with a mantissa of 10 bits, ties away from zero. */
+inline uint32_t round_tf32(float x)
+{
+    uint32_t bits;
+    std::memcpy(&bits, &x, 4);
+    return (bits & 0x7F800000u) == 0x7F800000u ? bits : (bits + 0x1000u) & ~0x1FFFu;
+}
+
+/* mma.sync m16n8k8: what a lane holds of A, of B, and of C, which D replaces. */
+struct Fragments {
+    uint32_t a[4], b[2];
+    float d[4];
+};
+void multiply_tf32(Fragments *own, Place place);
+
 /* Tell the access checks that the word is used by an atomic operation. */
 void note_atomic(const void *word, size_t size);
 

@@ -186,8 +186,20 @@ struct cudaDeviceProp {
     int concurrentKernels, ECCEnabled, pciBusID, pciDeviceID, pciDomainID;
 };
 
+typedef enum cudaLaunchAttributeID {
+    cudaLaunchAttributeIgnore = 0,
+    cudaLaunchAttributeProgrammaticStreamSerialization = 6 /* no other attribute is supported */
+} cudaLaunchAttributeID;
+
+typedef union cudaLaunchAttributeValue {
+    char pad[64];
+    int programmaticStreamSerializationAllowed;
+} cudaLaunchAttributeValue;
+
 typedef struct cudaLaunchAttribute {
-    int id; /* no attribute is supported: numAttrs must be 0 */
+    cudaLaunchAttributeID id;
+    char pad[8 - sizeof(cudaLaunchAttributeID)];
+    cudaLaunchAttributeValue val;
 } cudaLaunchAttribute;
 
 typedef struct cudaLaunchConfig_st {

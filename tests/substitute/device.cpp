@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 
 #include "internal.h"
 
@@ -20,7 +21,14 @@ static int environment_devices()
     return count ? atoi(count) : 1;
 }
 
+static int environment_capability()
+{
+    const char *number = getenv("DUALDIFF_SUBSTITUTE_CAPABILITY");
+    return number ? atoi(number) : 90;
+}
+
 int devices = environment_devices();
+static std::map<const void *, size_t> allowed_shared; /* by kernel, what cudaFuncSetAttribute allowed */
 static thread_local int current;
 size_t device_memory = environment_memory();
 
@@ -35,8 +43,10 @@ static const cudaDeviceProp properties = [] {
     cudaDeviceProp p = {};
     strcpy(p.name, "substitute runtime on the CPU");
     p.sharedMemPerBlock = 48 << 10;
-    p.sharedMemPerBlockOptin = 64 << 10; /* the least of the architectures from 7.5 on */
-    p.sharedMemPerMultiprocessor = 64 << 10;
+    p.major = environment_capability() / 10;
+    p.minor = environment_capability() % 10;
+    p.sharedMemPerBlockOptin = (p.major >= 9 ? 227 : p.major == 8 ? 99 : 64) << 10; /* the least of each major number */
+    p.sharedMemPerMultiprocessor = p.sharedMemPerBlockOptin + (p.major >= 8 ? 1 << 10 : 0);
     p.regsPerBlock = 65536;
     p.warpSize = warpSize;
     p.maxThreadsPerBlock = 1024;
@@ -44,8 +54,6 @@ static const cudaDeviceProp properties = [] {
     p.maxThreadsDim[2] = 64;
     p.maxGridSize[0] = 2147483647;
     p.maxGridSize[1] = p.maxGridSize[2] = 65535;
-    p.major = 7;
-    p.minor = 5;
     p.multiProcessorCount = 4;
     p.maxThreadsPerMultiProcessor = 1024;
     p.maxBlocksPerMultiProcessor = 16;
@@ -54,6 +62,17 @@ static const cudaDeviceProp properties = [] {
     p.canMapHostMemory = p.unifiedAddressing = p.concurrentKernels = p.asyncEngineCount = 1;
     return p;
 }();
+
+int capability()
+{
+    return 10 * properties.major + properties.minor;
+}
+
+size_t most_dynamic_shared(const void *function)
+{
+    auto entry = allowed_shared.find(function);
+    return entry == allowed_shared.end() ? properties.sharedMemPerBlock : entry->second;
+}
 
 } // namespace substitute
 
@@ -201,9 +220,12 @@ cudaError_t cudaFuncSetAttribute(const void *function, cudaFuncAttribute attribu
         return entry.error;
     if (!function)
         return result(cudaErrorInvalidDeviceFunction);
-    bool too_much = attribute == cudaFuncAttributeMaxDynamicSharedMemorySize &&
-                    (value < 0 || (size_t)value > properties.sharedMemPerBlockOptin);
-    return result(too_much ? cudaErrorInvalidValue : cudaSuccess);
+    if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize)
+        return cudaSuccess;
+    if (value < 0 || (size_t)value > properties.sharedMemPerBlockOptin)
+        return result(cudaErrorInvalidValue);
+    allowed_shared[function] = (size_t)value;
+    return cudaSuccess;
 }
 
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, const void *function)
@@ -215,7 +237,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, const void *fu
         return result(cudaErrorInvalidDeviceFunction);
     *attributes = {};
     attributes->maxThreadsPerBlock = properties.maxThreadsPerBlock;
-    attributes->maxDynamicSharedSizeBytes = (int)properties.sharedMemPerBlock;
+    attributes->maxDynamicSharedSizeBytes = (int)most_dynamic_shared(function);
     attributes->binaryVersion = attributes->ptxVersion = 10 * properties.major + properties.minor;
     return cudaSuccess;
 }

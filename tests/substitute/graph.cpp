@@ -125,7 +125,10 @@ struct GraphLaunch : Operation {
                                                            : 0;
             size_t node = ready[pick];
             ready.erase(ready.begin() + (std::ptrdiff_t)pick);
-            nodes[node].work->run();
+            std::vector<Work> before;
+            for (size_t other : nodes[node].after)
+                before.push_back(nodes[other].work);
+            run_behind(nodes[node].work, std::move(before));
             counters.graph_nodes++;
             for (size_t follower : followers[node])
                 if (--waits[follower] == 0)

@@ -110,13 +110,21 @@ struct HostRange {
     char *end() const { return rows ? begin + (rows - 1) * pitch + width : begin; }
 };
 
+/* Number of the interval (access.cpp) from which on memory may be in use by a kernel that still runs. */
+constexpr uint32_t none_runs = UINT32_MAX;
+
 struct Operation {
     virtual ~Operation() = default;
     virtual void run() = 0;
     virtual cudaGraphNodeType type() const = 0;
+    /* Where a kernel that is launched programmatically follows: when this one began. */
+    virtual uint32_t runs_since() const { return none_runs; }
     std::vector<HostRange> host_reads, host_writes; /* pinned memory */
+    std::vector<std::shared_ptr<Operation>> before; /* while it runs: what it follows */
 };
 using Work = std::shared_ptr<Operation>;
+/* Run it, behind others that have run. */
+void run_behind(const Work &work, std::vector<Work> before);
 
 /* Put work into a stream, or into the graph that the stream captures. */
 cudaError_t submit(cudaStream_t stream, Work work);
@@ -140,7 +148,14 @@ Work graph_work(std::shared_ptr<const Graph> graph);
 
 /* ---- running kernels (launch.cpp, block.cpp) ---- */
 
-void run_kernel(const std::string &name, Call *call, dim3 grid, dim3 block, size_t dynamic_shared);
+/* How a kernel is launched. */
+struct Launch {
+    dim3 grid, block;
+    size_t dynamic_shared;
+    bool programmatic; /* it may begin before what it follows has ended */
+};
+/* Run it. What it follows may run since the given interval; returns that in which the kernel began. */
+uint32_t run_kernel(const std::string &name, Call *call, const Launch &launch, uint32_t others_run_since);
 /* True on the thread that runs a kernel, while it does. */
 bool in_kernel();
 /* "kernel reduce, block (3,0,0), thread (7,0,0)" */
@@ -150,14 +165,30 @@ std::string kernel_position();
 
 /* ---- checks of every access, for kernels compiled with -fsanitize=thread (access.cpp) ---- */
 
-void note_kernel();
-void note_block(); /* a block begins: its shared memory is fresh */
+uint32_t note_kernel(); /* returns the number of the interval */
+void note_block();      /* a block begins: its shared memory is fresh */
 void note_block_barrier();
 void note_warp_barrier(int warp);
 /* Device memory is allocated and has no content; is freed; was written by something other than a kernel. */
 void note_allocation(const Allocation &allocation);
 void note_free(const Allocation &allocation);
 void note_write(const void *begin, size_t size);
+/* The calling thread copies to shared memory without waiting; the copy has ended. */
+void note_copy_begins(const void *to, size_t size, const void *from, size_t valid, const void *code);
+void note_copy_ends(const void *to, size_t size, const void *code);
+
+/* ---- kernels that begin early (dependent.cpp) ---- */
+
+void begin_dependent(bool programmatic, uint32_t others_run_since);
+void begin_dependent_block();
+void end_dependent(const std::string &kernel); /* fault if it never waited */
+/* Others may still use memory that was used in this interval or later, as far as the running thread knows. */
+uint32_t others_run_since();
+
+/* ---- copies that a thread does not wait for (copy_async.cpp) ---- */
+
+void forget_copies();
+void check_copies_ended(); /* a thread ends */
 
 /* ---- order (order.cpp) ---- */
 substitute_order order();
@@ -180,6 +211,10 @@ void count_kernel(const std::string &name, uint64_t threads);
 /* ---- settings ---- */
 extern int devices;
 extern size_t device_memory;
+/* 90 for sm_90. */
+int capability();
+/* The kernel may use so much dynamic shared memory. */
+size_t most_dynamic_shared(const void *function);
 
 } // namespace substitute
 

@@ -7,10 +7,11 @@ namespace substitute
 struct KernelWork : Operation {
     std::string name;
     std::unique_ptr<Call> call;
-    dim3 grid, shape;
-    size_t dynamic_shared;
+    Launch how;
+    uint32_t began = none_runs;
 
     cudaGraphNodeType type() const override { return cudaGraphNodeTypeKernel; }
+    uint32_t runs_since() const override { return began; }
 
     /* Pointers among the arguments must lead to memory that a device can reach. */
     bool pointers_hold() const
@@ -28,10 +29,35 @@ struct KernelWork : Operation {
 
     void run() override
     {
+        uint32_t since = none_runs;
+        for (const Work &work : before)
+            since = min(since, work->runs_since());
         if (pointers_hold())
-            run_kernel(name, call.get(), grid, shape, dynamic_shared);
+            began = run_kernel(name, call.get(), how, since);
     }
 };
+
+void run_behind(const Work &work, std::vector<Work> before)
+{
+    work->before = std::move(before);
+    work->run();
+    work->before.clear();
+}
+
+/* Is programmatic stream serialisation asked for? False with an error where the device lacks an attribute. */
+static bool programmatic(const cudaLaunchConfig_t &config, cudaError_t *error)
+{
+    bool asked = false;
+    for (unsigned i = 0; i < config.numAttrs; i++) {
+        const cudaLaunchAttribute &attribute = config.attrs[i];
+        if (attribute.id == cudaLaunchAttributeIgnore)
+            continue;
+        if (attribute.id != cudaLaunchAttributeProgrammaticStreamSerialization || capability() < 90)
+            *error = cudaErrorNotSupported;
+        asked = attribute.val.programmaticStreamSerializationAllowed != 0;
+    }
+    return asked;
+}
 
 cudaError_t launch(const cudaLaunchConfig_t *config, std::unique_ptr<Call> call)
 {
@@ -44,20 +70,20 @@ cudaError_t launch(const cudaLaunchConfig_t *config, std::unique_ptr<Call> call)
         return result(cudaErrorInvalidDeviceFunction);
     if (devices < 1)
         return result(cudaErrorNoDevice);
-    if (config->numAttrs)
-        return result(cudaErrorNotSupported);
+    cudaError_t error = cudaSuccess;
+    const bool early = programmatic(*config, &error);
+    if (error)
+        return result(error);
     const dim3 &g = config->gridDim, &b = config->blockDim;
     if (!g.x || !g.y || !g.z || g.x > 2147483647u || g.y > 65535 || g.z > 65535 || !b.x || !b.y || !b.z || b.x > 1024 ||
         b.y > 1024 || b.z > 64 || b.x * b.y * b.z > 1024 || (uint64_t)g.x * g.y * g.z > UINT32_MAX)
         return result(cudaErrorInvalidConfiguration);
-    if (config->dynamicSmemBytes > 64 << 10)
+    if (config->dynamicSmemBytes > most_dynamic_shared(call->function))
         return result(cudaErrorInvalidValue);
     auto work = std::make_shared<KernelWork>();
     work->name = function_name(call->function);
     work->call = std::move(call);
-    work->grid = g;
-    work->shape = b;
-    work->dynamic_shared = config->dynamicSmemBytes;
+    work->how = {g, b, config->dynamicSmemBytes, early};
     return result(submit(config->stream, std::move(work)));
 }
 

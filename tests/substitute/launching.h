@@ -50,6 +50,22 @@ static cudaError_t launch(dim3 grid, dim3 block, cudaStream_t stream, void (*ker
     return cudaLaunchKernelEx(&config, kernel, arguments...);
 }
 
+/* The same, but the kernel may begin before what it follows has ended. */
+template <typename... P, typename... A>
+static cudaError_t launch_early(dim3 grid, dim3 block, cudaStream_t stream, void (*kernel)(P...), A... arguments)
+{
+    cudaLaunchAttribute early = {};
+    early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    early.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config = {};
+    config.gridDim = grid;
+    config.blockDim = block;
+    config.stream = stream;
+    config.attrs = &early;
+    config.numAttrs = 1;
+    return cudaLaunchKernelEx(&config, kernel, arguments...);
+}
+
 /* Device memory for n numbers, with the given content if any. */
 template <typename T> static T *device_array(size_t n, const T *content = nullptr)
 {

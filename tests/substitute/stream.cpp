@@ -118,7 +118,8 @@ static void advance(Stream &stream, uint64_t count)
             if (!faulty())
                 check_sources(item);
             if (!faulty())
-                item.work->run();
+                run_behind(item.work, stream.last ? std::vector<Work>{stream.last} : std::vector<Work>{});
+            stream.last = std::move(item.work);
         }
         if (item.event)
             item.event->time = seconds();
@@ -169,6 +170,7 @@ void forget_everything()
                 unpoison_destinations(item);
         stream.queue.clear();
         stream.done = stream.queued;
+        stream.last = nullptr;
     };
     drop(*default_stream);
     for (const auto &stream : streams)

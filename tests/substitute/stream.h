@@ -36,6 +36,7 @@ struct Stream {
     bool blocking = true; /* waits for the default stream and is waited for by it */
     std::deque<Item> queue;
     uint64_t queued = 0, done = 0;
+    Work last; /* that ran */
     std::shared_ptr<Capture> capture;
     std::vector<size_t> tail; /* nodes that the next captured one follows */
 };

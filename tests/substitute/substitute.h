@@ -5,6 +5,7 @@
  *     DUALDIFF_SUBSTITUTE_ORDER=forward | reversed | random:SEED
  *     DUALDIFF_SUBSTITUTE_DEVICES=0                  no device answers; 2: two do
  *     DUALDIFF_SUBSTITUTE_MEMORY=64                  device memory in MiB
+ *     DUALDIFF_SUBSTITUTE_CAPABILITY=75              the device is an sm_75 (else sm_90)
  */
 #ifndef SUBSTITUTE_H
 #define SUBSTITUTE_H

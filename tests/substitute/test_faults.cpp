@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "launching.h"
+#include "ptx.cuh"
 
 #if defined(CHECKED)
 constexpr bool checked = true;
@@ -515,6 +516,144 @@ template <Fault F> static void product_in_place()
     });
 }
 
+/* ---- shared memory that a kernel must ask for ---- */
+
+static __global__ void touch_dynamic(float *x)
+{
+    float *room = static_cast<float *>(substitute::dynamic_shared());
+    room[threadIdx.x] = 1.f;
+    x[threadIdx.x] = room[threadIdx.x];
+}
+template <Fault F> static void shared_memory_not_asked_for()
+{
+    cudaLaunchConfig_t config = {};
+    config.gridDim = 1;
+    config.blockDim = 64;
+    config.dynamicSmemBytes = 100 << 10;
+    if (F == NONE)
+        cudaFuncSetAttribute(touch_dynamic, cudaFuncAttributeMaxDynamicSharedMemorySize, 100 << 10);
+    float *x = numbers(64);
+    cudaLaunchKernelEx(&config, touch_dynamic, x);
+    expect_numbers(x, 64, [](size_t) { return 1.f; });
+}
+
+/* ---- copies that a thread does not wait for ---- */
+
+enum Step { ALL, NO_WAIT, NO_COMMIT, NO_BARRIER, WAIT_FOR_OLDER, MISALIGNED };
+
+template <Step S> static __global__ void through_shared(const float *x, float *y)
+{
+    __shared__ __align__(16) float copy[2][64];
+    if (threadIdx.x < 16)
+        dd_copy_async<16>(&copy[0][threadIdx.x * 4], x + threadIdx.x * 4 + (S == MISALIGNED), 16);
+    if (S != NO_COMMIT)
+        dd_copy_commit();
+    if (S == WAIT_FOR_OLDER)
+        dd_copy_wait<1>();
+    else if (S != NO_WAIT)
+        dd_copy_wait<0>();
+    if (S != NO_BARRIER)
+        __syncthreads();
+    y[threadIdx.x] = copy[0][63 - threadIdx.x];
+}
+template <Step S> static void copy_through_shared()
+{
+    float *x = numbers(80), *y = device<float>(64);
+    launch(1, 64, nullptr, through_shared<S>, x, y);
+    expect_numbers(y, 64, [](size_t i) { return (float)(63 - i); });
+}
+
+/* The next copy comes where some threads have yet to read. */
+template <Fault F> static __global__ void refill(const float *x, float *y)
+{
+    __shared__ float copy[32];
+    float sum = 0.f;
+    for (int round = 0; round < 2; round++) {
+        dd_copy_async<4>(&copy[threadIdx.x], x + round * 32 + threadIdx.x, 4);
+        dd_copy_commit();
+        dd_copy_wait<0>();
+        __syncthreads();
+        sum += copy[31 - threadIdx.x];
+        if (F == NONE)
+            __syncthreads();
+    }
+    y[threadIdx.x] = sum;
+}
+template <Fault F> static void refilled_too_early()
+{
+    float *y = device<float>(32);
+    launch(1, 32, nullptr, refill<F>, numbers(64), y);
+    expect_numbers(y, 32, [](size_t i) { return (float)(94 - 2 * i); });
+}
+
+/* ---- tensor cores ---- */
+
+template <Fault F> static __global__ void multiply_some(float *d)
+{
+    const uint32_t a[4] = {}, b[2] = {};
+    float own[4] = {};
+    if (F == NONE || threadIdx.x < 31)
+        dd_mma_tf32(own, a, b);
+    d[threadIdx.x] = own[0];
+}
+template <Fault F> static void lanes_that_do_not_multiply()
+{
+    launch(1, 32, nullptr, multiply_some<F>, device<float>(32));
+    cudaDeviceSynchronize();
+}
+
+/* ---- kernels that begin before what they follow has ended ---- */
+
+enum Early { RIGHT, READS_FIRST, WRITES_READ_FIRST, LAUNCHES_FIRST, NEVER_WAITS, SOME_DO_NOT_WAIT };
+
+template <Early E> static __global__ void double_early(float *x, float *y)
+{
+    float before = 0.f;
+    if (E == READS_FIRST)
+        before = x[threadIdx.x];
+    if (E == WRITES_READ_FIRST)
+        y[threadIdx.x] = 0.f;
+    if (E == LAUNCHES_FIRST)
+        dd_grid_launch_dependents();
+    if (E != NEVER_WAITS && (E != SOME_DO_NOT_WAIT || threadIdx.x < 32))
+        dd_grid_wait();
+    if (E != LAUNCHES_FIRST && E != NEVER_WAITS && E != SOME_DO_NOT_WAIT)
+        dd_grid_launch_dependents();
+    if (E != NEVER_WAITS)
+        y[threadIdx.x] = 2.f * (E == READS_FIRST ? before : x[threadIdx.x]);
+}
+/* y -> x, then x -> y: the second reads what the first writes, and writes what it reads. */
+template <Early E, bool IN_GRAPH> static void early_kernel()
+{
+    cudaStream_t stream = own_stream();
+    float *x = device<float>(64), *y = numbers(64);
+    cudaGraph_t graph;
+    cudaGraphExec_t exec;
+    if (IN_GRAPH)
+        cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
+    launch(1, 64, stream, double_them, y, x);
+    launch_early(1, 64, stream, double_early<E>, x, y);
+    if (IN_GRAPH) {
+        cudaStreamEndCapture(stream, &graph);
+        cudaGraphInstantiate(&exec, graph, 0);
+        cudaGraphLaunch(exec, stream);
+    }
+    cudaStreamSynchronize(stream);
+}
+template <Early E> static void early_kernel_behind_product()
+{
+    cudaStream_t stream = own_stream();
+    with_cublas([&](cublasHandle_t handle) {
+        float *x = device<float>(64);
+        cublasSetStream(handle, stream);
+        cublasStatus_t status =
+            cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 8, 8, 8, &one, numbers(64), 8, numbers(64), 8, &zero, x, 8);
+        launch_early(1, 64, stream, double_early<E>, x, device<float>(64));
+        cudaStreamSynchronize(stream);
+        return status;
+    });
+}
+
 /* What is found where: the text without and with checks of every access, and under the address sanitizer. */
 #define EXPECT(text, checked_text, sanitized_text, name)                                                               \
     do {                                                                                                               \
@@ -578,6 +717,35 @@ int main()
     EVERYWHERE("was changed before the queued copy", source_changed);
     EXPECT(wrong, "reads what nobody wrote", wrong, streams_without_event);
     EXPECT(wrong, "reads what nobody wrote", wrong, branches_not_ordered);
+
+    EVERYWHERE(wrong, shared_memory_not_asked_for);
+    const char *unwritten = "reads what nobody wrote: shared memory";
+    expect_none("copy_through_shared", copy_through_shared<ALL>);
+    expect_fault("copy without a wait", copy_through_shared<NO_WAIT>, checked ? unwritten : "that it never waited for");
+    expect_fault("copy without a commit", copy_through_shared<NO_COMMIT>,
+                 checked ? unwritten : "that it never waited for");
+    expect_fault("wait for an older copy", copy_through_shared<WAIT_FOR_OLDER>,
+                 checked ? unwritten : "that it never waited for");
+    expect_fault("copy without a barrier", copy_through_shared<NO_BARRIER>, checked ? unwritten : wrong, race);
+    expect_fault("misaligned copy", copy_through_shared<MISALIGNED>, "the source is not device memory, or misaligned");
+    expect_none("refilled_too_early", refilled_too_early<NONE>);
+    if (checked)
+        expect_fault("refilled_too_early", refilled_too_early<FAULT>, race);
+    EVERYWHERE("waits in mma.sync at ptx.cuh", lanes_that_do_not_multiply);
+    expect_none("early_kernel", early_kernel<RIGHT, false>);
+    expect_none("early_kernel in a graph", early_kernel<RIGHT, true>);
+    expect_none("early_kernel behind a product", early_kernel_behind_product<RIGHT>);
+    expect_fault("next kernel before the wait", early_kernel<LAUNCHES_FIRST, true>,
+                 "launch_dependents before griddepcontrol.wait");
+    expect_fault("kernel that never waits", early_kernel<NEVER_WAITS, false>, "never executes griddepcontrol.wait");
+    if (checked) {
+        const char *yet = "may have yet to write", *read = "may have yet to read";
+        expect_fault("read before the wait", early_kernel<READS_FIRST, false>, yet);
+        expect_fault("read before the wait, graph", early_kernel<READS_FIRST, true>, yet);
+        expect_fault("write before the wait", early_kernel<WRITES_READ_FIRST, true>, read);
+        expect_fault("threads that do not wait", early_kernel<SOME_DO_NOT_WAIT, true>, yet);
+        expect_fault("before a product has ended", early_kernel_behind_product<READS_FIRST>, yet);
+    }
 
     EVERYWHERE("CUBLAS_STATUS_INVALID_VALUE", short_leading_dimension);
     EVERYWHERE("matrix A (8 x 8, leading dimension 9", long_leading_dimension);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "launching.h"
+#include "ptx.cuh"
 
 static __global__ void fill_index(unsigned *out, unsigned n)
 {
@@ -423,6 +424,184 @@ static void test_products()
         CHECK_CUDA(cudaFree(p));
 }
 
+/* ---- what cuda/ptx.cuh wraps ---- */
+
+static __global__ void large_reverse(float *values, int n)
+{
+    float *copy = static_cast<float *>(substitute::dynamic_shared());
+    for (int i = (int)threadIdx.x; i < n; i += (int)blockDim.x)
+        copy[i] = values[i];
+    __syncthreads();
+    for (int i = (int)threadIdx.x; i < n; i += (int)blockDim.x)
+        values[i] = copy[n - 1 - i];
+}
+
+/* Up to 227 KiB, but more than 48 only where the kernel is allowed to. */
+static void test_dynamic_shared_memory()
+{
+    const int n = (227 << 10) / (int)sizeof(float);
+    std::vector<float> line(n);
+    for (int i = 0; i < n; i++)
+        line[i] = (float)i;
+    float *values = device_array(line.size(), line.data());
+    cudaLaunchConfig_t config = {};
+    config.gridDim = 1;
+    config.blockDim = 256;
+    config.dynamicSmemBytes = (48 << 10) + 4;
+    CHECK(cudaLaunchKernelEx(&config, large_reverse, values, n) == cudaErrorInvalidValue, "more than 48 KiB, unasked");
+    const cudaFuncAttribute most = cudaFuncAttributeMaxDynamicSharedMemorySize;
+    CHECK(cudaFuncSetAttribute(large_reverse, most, (227 << 10) + 1) == cudaErrorInvalidValue, "more than there is");
+    CHECK_CUDA(cudaFuncSetAttribute(large_reverse, most, 227 << 10));
+    config.dynamicSmemBytes = 227 << 10;
+    CHECK_CUDA(cudaLaunchKernelEx(&config, large_reverse, values, n));
+    std::vector<float> back = fetch(values, line.size());
+    for (int i = 0; i < n; i++)
+        if (back[i] != (float)(n - 1 - i))
+            CHECK(false, "element %d is %g", i, back[i]);
+    CHECK_CUDA(cudaFree(values));
+}
+
+/* sums[t] = x[t] + x[64 + t] + ..., through two buffers: while one is read, the next comes. */
+static __global__ void __launch_bounds__(64) column_sums(const float *x, float *sums, int n)
+{
+    __shared__ __align__(16) float buffer[2][64];
+    auto fetch_row = [&](int row) {
+        if (threadIdx.x < 16) {
+            const int first = row * 64 + (int)threadIdx.x * 4, left = n - first;
+            const int valid = left < 0 ? 0 : left < 4 ? left : 4;
+            dd_copy_async<16>(&buffer[row % 2][threadIdx.x * 4], x + (valid ? first : 0), valid * 4);
+        }
+        dd_copy_commit();
+    };
+    const int count = (n + 63) / 64;
+    float sum = 0.f;
+    fetch_row(0);
+    for (int row = 0; row < count; row++) {
+        if (row + 1 < count)
+            fetch_row(row + 1);
+        else
+            dd_copy_commit();
+        dd_copy_wait<1>();
+        __syncthreads();
+        sum += buffer[row % 2][63 - threadIdx.x];
+        __syncthreads();
+    }
+    sums[63 - threadIdx.x] = sum;
+}
+
+static void test_copies()
+{
+    const int n = 5 * 64 + 19;
+    std::vector<float> x(n);
+    for (int i = 0; i < n; i++)
+        x[i] = (float)(i * i % 101);
+    float *values = device_array(x.size(), x.data()), *sums = device_array<float>(64);
+    CHECK_CUDA(launch(1, 64, nullptr, column_sums, values, sums, n));
+    std::vector<float> got = fetch(sums, 64);
+    for (int t = 0; t < 64; t++) {
+        float expected = 0.f;
+        for (int i = t; i < n; i += 64)
+            expected += x[i];
+        CHECK(got[t] == expected, "column %d: %g instead of %g", t, got[t], expected);
+    }
+    CHECK_CUDA(cudaFree(values));
+    CHECK_CUDA(cudaFree(sums));
+}
+
+/* d (16, 8) += a (16, 8) b (8, 8), all row by row. */
+static __global__ void multiply_tile(const float *a, const float *b, float *d, int round)
+{
+    const unsigned g = threadIdx.x / 4, t = threadIdx.x % 4;
+    auto bits = [round](float x) { return round ? dd_round_tf32(x) : __float_as_uint(x); };
+    const uint32_t own_a[4] = {bits(a[g * 8 + t]), bits(a[(g + 8) * 8 + t]), bits(a[g * 8 + t + 4]),
+                               bits(a[(g + 8) * 8 + t + 4])};
+    const uint32_t own_b[2] = {bits(b[t * 8 + g]), bits(b[(t + 4) * 8 + g])};
+    float *const at[4] = {d + g * 8 + 2 * t, d + g * 8 + 2 * t + 1, d + (g + 8) * 8 + 2 * t,
+                          d + (g + 8) * 8 + 2 * t + 1};
+    float own_d[4] = {*at[0], *at[1], *at[2], *at[3]};
+    dd_mma_tf32(own_d, own_a, own_b);
+    for (int i = 0; i < 4; i++)
+        *at[i] = own_d[i];
+}
+
+static std::vector<float> tile_product(const std::vector<float> &a, const std::vector<float> &b,
+                                       const std::vector<float> &c, int round)
+{
+    float *da = device_array(128, a.data()), *db = device_array(64, b.data()), *dd = device_array(128, c.data());
+    CHECK_CUDA(launch(1, 32, nullptr, multiply_tile, da, db, dd, round));
+    std::vector<float> got = fetch(dd, 128);
+    for (float *p : {da, db, dd})
+        CHECK_CUDA(cudaFree(p));
+    return got;
+}
+
+static void test_tensor_cores()
+{
+    std::vector<float> a(128), b(64), c(128);
+    for (int i = 0; i < 128; i++) {
+        a[i] = (float)(i * 37 % 61 - 30);
+        b[i % 64] = (float)(i * 23 % 53 - 25) / 16.f;
+        c[i] = (float)(i - 64);
+    }
+    std::vector<float> got = tile_product(a, b, c, 1);
+    for (int i = 0; i < 16; i++)
+        for (int j = 0; j < 8; j++) {
+            float sum = c[i * 8 + j];
+            for (int k = 0; k < 8; k++)
+                sum += a[i * 8 + k] * b[k * 8 + j];
+            CHECK(got[i * 8 + j] == sum, "(%d, %d) is %g instead of %g", i, j, got[i * 8 + j], sum);
+        }
+    /* The first element, of one product and of what is added to it. */
+    auto first = [](float x, float y, float added, int round) {
+        std::vector<float> p(128), q(64), r(128);
+        p[0] = x;
+        q[0] = y;
+        r[0] = added;
+        return tile_product(p, q, r, round)[0];
+    };
+    const float above = 1.f + 0x1.8p-11f; /* three quarters of the way to the next number with 10 bits */
+    CHECK(first(above, 1.f, 0.f, 0) == 1.f, "the low 13 bits must be ignored");
+    CHECK(first(above, 1.f, 0.f, 1) == 1.f + 0x1p-10f, "cvt.rna must round up");
+    CHECK(first(1.f + 0x1p-11f, 1.f, 0.f, 1) == 1.f + 0x1p-10f, "cvt.rna must round ties away from zero");
+    CHECK(first(0x1.8p-24f, 1.f, 1.f, 1) == 1.f, "a sum must be cut off, not rounded up");
+    CHECK(first(-0x1.8p-24f, 1.f, 1.f, 1) == 1.f - 0x1p-24f, "a term must be cut off at 24 bits");
+    CHECK(std::isnan(first(NAN, 1.f, 1.f, 1)) && std::isinf(first(INFINITY, 1.f, 1.f, 1)), "not finite");
+}
+
+static __global__ void next_early(float *x, const float *added)
+{
+    const float own = added[threadIdx.x]; /* which no kernel writes */
+    dd_grid_wait();
+    dd_grid_launch_dependents();
+    x[threadIdx.x] = 2.f * x[threadIdx.x] + own;
+}
+
+static void test_early_kernels()
+{
+    cudaStream_t stream;
+    CHECK_CUDA(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+    const float ones[32] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+                            1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    float *x = device_array(32, ones), *added = device_array(32, ones);
+    CHECK_CUDA(launch(1, 32, stream, next_early, x, added)); /* waiting for nothing is allowed */
+    CHECK_CUDA(launch_early(1, 32, stream, next_early, x, added));
+    cudaGraph_t graph;
+    cudaGraphExec_t exec;
+    CHECK_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+    for (int i = 0; i < 3; i++)
+        CHECK_CUDA(launch_early(1, 32, stream, next_early, x, added));
+    CHECK_CUDA(cudaStreamEndCapture(stream, &graph));
+    CHECK_CUDA(cudaGraphInstantiate(&exec, graph, 0));
+    CHECK_CUDA(cudaGraphLaunch(exec, stream));
+    CHECK_CUDA(cudaStreamSynchronize(stream));
+    CHECK(fetch(x, 32)[31] == 63.f, "%g", fetch(x, 32)[31]);
+    CHECK_CUDA(cudaGraphExecDestroy(exec));
+    CHECK_CUDA(cudaGraphDestroy(graph));
+    CHECK_CUDA(cudaStreamDestroy(stream));
+    CHECK_CUDA(cudaFree(x));
+    CHECK_CUDA(cudaFree(added));
+}
+
 static void test_limits()
 {
     float *p = device_array<float>(4);
@@ -467,8 +646,12 @@ int main()
             test_last_block();
             test_streams();
             test_graphs();
+            test_copies();
+            test_tensor_cores();
+            test_early_kernels();
         }
     test_products();
+    test_dynamic_shared_memory();
     test_limits();
     substitute_counters counted;
     substitute_get_counters(&counted);

@@ -3,6 +3,8 @@ import functools
 
 from drawing import (GATE, MANY, Key, Normalize, Panel, Picture, common_limits, expert_colour, expert_handles, expert_keys, gate_colours, matplotlib,
                      np, plt, shown, single, wrapped)
+from coordinates import stored_components
+from runs import REGIONS
 
 WARM = matplotlib.colors.LinearSegmentedColormap.from_list("warm", ["#fbf7ef", "#f0c987", "#d9753b", "#7d2318"])
 WEIGHT = matplotlib.colors.LinearSegmentedColormap.from_list("weight", ["#f7f8f9", "#b3bdca", "#566a84", "#141d2a"])
@@ -14,6 +16,11 @@ FINE_TICKS = [0.8, 0.9, 0.95, 1, 1.05, 1.1, 1.2, 1.3, 1.5, 1.75, 2]
 
 
 def analysed(result):
+    return result.has("/analysis/by_timestep/disagreement")
+
+
+def mapped(result):
+    """Points of two coordinates have maps."""
     return result.has("/analysis/map/disagreement")
 
 
@@ -39,7 +46,7 @@ def colour_bar(figure, axes, scale, colours, words, **options):
 
 def region_words(result):
     """The words for a region: ("mode", "modes")."""
-    return ("mode", "modes") if result.attributes("/analysis")["regions"] == "modes" else ("grid cell", "grid cells")
+    return REGIONS[result.attributes("/analysis")["regions"]]
 
 
 def sampled_timesteps(read):
@@ -259,22 +266,60 @@ def gate_over_time(study, result):
 # ---- over modes ----
 
 
+def bars(axis, left, right, low, high, colours):
+    """Bars between two heights each; thousands are drawn as fast as a few."""
+    corners = np.stack([np.column_stack(corner) for corner in ((left, low), (left, high), (right, high), (right, low))], axis=1)
+    axis.add_collection(matplotlib.collections.PolyCollection(corners[np.isfinite(corners).all(axis=(1, 2))], closed=True, linewidths=0,
+                                                              facecolors=np.asarray(colours)[np.isfinite(corners).all(axis=(1, 2))]))
+    axis.autoscale_view()
+
+
+def in_places(result):
+    """Whether regions can be drawn at their places in a plane. Modes of more than two coordinates would hide each other there."""
+    return result.analysis("data/x").shape[1] == 2 or result.analysis("data/x").shape[1] > 2 and region_words(result)[0] == "grid cell"
+
+
+def region_bars(axis, result, height, colours, order):
+    """A bar for each region that has points: heights (regions, parts), stacked, with colours (regions, parts, 3). Cells of one coordinate are at
+    their places, other regions in this order."""
+    one, many = region_words(result)
+    order = order[result.analysis("by_region/points")[order] > 0]
+    gap = 0.04 if len(order) <= 100 else 0
+    left, right = np.arange(len(order)) + gap, np.arange(len(order)) + 1 - gap
+    if one == "grid cell":
+        centre = result.analysis("by_region/centre")[:, 0]
+        half = (centre[-1] - centre[0]) / (len(centre) - 1) / 2
+        left, right = centre[order] - half, centre[order] + half
+        axis.set_xlabel("coordinate of the points")
+    else:
+        axis.set(xticks=[], xlabel=f"{len(order):,} {many}, sorted", xlim=(-0.5, len(order) + 0.5))
+    top = np.cumsum(np.nan_to_num(height[order]), axis=1)
+    for part in range(height.shape[1]):
+        bars(axis, left, right, top[:, part] - np.nan_to_num(height[order, part]), top[:, part], colours[order, part])
+    axis.grid(axis="x", visible=False)
+
+
 def region_panel(axis, result, colours, title):
-    """The regions at their places: modes as discs whose area follows their share, cells as tiles."""
+    """The regions at their places: modes as discs whose area follows their share, cells as tiles. Of more than two coordinates, cells are at
+    the first two principal components."""
     centre, data = result.analysis("by_region/centre"), result.analysis("data/x")
-    points = result.analysis("by_region/points")
-    if region_words(result)[0] == "mode":
+    points, labels = result.analysis("by_region/points"), ("$x_1$", "$x_2$")
+    if data.shape[1] > 2:
+        middle, axes, _ = stored_components(result)
+        centre, data = ((x - middle) @ axes[:2].T for x in (centre, data))
+        labels = ("principal component 1", "principal component 2")
+    if region_words(result)[0] != "grid cell":
         size = np.clip(9000 * points / points.sum() / np.sqrt(len(points)), 14, 160)
         axis.scatter(*centre.T, s=size, c=colours, edgecolor="#333333", linewidth=0.4, zorder=3)
     else:
-        step = [np.diff(np.unique(np.round(centre[:, c], 5))).min() for c in range(2)]
+        step = (centre.max(axis=0) - centre.min(axis=0)) / (np.sqrt(len(centre)) - 1)
         for place, colour, n in zip(centre, colours, points):
             if n:
                 axis.add_patch(matplotlib.patches.Rectangle(place - np.array(step) / 2, *step, facecolor=colour, edgecolor="white",
                                                             linewidth=0.5))
         axis.scatter(*data[:: max(1, len(data) // 800)].T, s=1.5, color="black", alpha=0.35, linewidths=0)
     limits = common_limits([data, centre[points > 0]])
-    axis.set(xlim=limits[0], ylim=limits[1], aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
+    axis.set(xlim=limits[0], ylim=limits[1], aspect="equal" if data.shape[1] == result.analysis("data/x").shape[1] else "auto", xlabel=labels[0], ylabel=labels[1])
     axis.grid(False)
     axis.set_title(title, fontsize=10)
 
@@ -282,12 +327,27 @@ def region_panel(axis, result, colours, title):
 def better_panel(figure, axis, result, alone):
     """The expert that alone has the smallest loss in each region; alone (region, expert)."""
     experts = alone.shape[1]
+    best = gate_colours(-np.nan_to_num(alone, nan=np.inf)) if experts > 2 else None
+    if experts > 2 and in_places(result):
+        region_panel(axis, result, best, "which expert alone has the smallest loss")
+        return
     if experts > 2:
-        region_panel(axis, result, gate_colours(-np.nan_to_num(alone, nan=np.inf)), "which expert alone has the smallest loss")
+        own = result.analysis("by_region/loss_gated")
+        height = np.nan_to_num(alone.min(axis=1) / own)
+        region_bars(axis, result, height[:, None], best[:, None], np.lexsort((height, alone.argmin(axis=1))))
+        axis.axhline(1, color="#555555", linewidth=0.9, linestyle=(0, (3, 2)))
+        axis.set_ylabel("smallest loss / loss of the mixture")
+        axis.set_title("which expert alone has the smallest loss", fontsize=10)
         return
     ratio = np.log2(alone[:, 1] / alone[:, 0])  # above 0: expert 1 has the smaller loss
     top = max(extent(np.abs(ratio))[1], 0.1)
     scale = Normalize(-top, top)
+    if not in_places(result):
+        region_bars(axis, result, ratio[:, None], GATE(scale(np.nan_to_num(ratio)))[:, None, :3], np.argsort(ratio))
+        axis.axhline(0, color="#555555", linewidth=0.9)
+        axis.set_ylabel("log2(loss of expert 2 / loss of expert 1)")
+        axis.set_title("which expert alone has the smaller loss", fontsize=10)
+        return
     region_panel(axis, result, GATE(scale(np.nan_to_num(ratio))), "which expert alone has the smaller loss")
     colour_bar(figure, axis, scale, GATE, "log2(loss of expert 2 / loss of expert 1)", pad=0.02, shrink=0.85)
 
@@ -295,6 +355,11 @@ def better_panel(figure, axis, result, alone):
 def own_loss_panel(figure, axis, result, one):
     loss = result.analysis("by_region/loss_gated")
     scale = Normalize(*extent(loss))
+    if not in_places(result):
+        region_bars(axis, result, loss[:, None], WARM(scale(np.nan_to_num(loss)))[:, None, :3], np.argsort(loss))
+        axis.set_ylabel("mean squared error of the noise")
+        axis.set_title(f"loss of the mixture by {one}", fontsize=10)
+        return
     region_panel(axis, result, WARM(scale(np.nan_to_num(loss))), f"loss of the mixture by {one}")
     colour_bar(figure, axis, scale, WARM, "mean squared error of the noise", pad=0.02, shrink=0.85)
 
@@ -341,6 +406,13 @@ def region_parts(result):
     experts = alone.shape[1]
 
     def weights(figure, axis):
+        if not in_places(result):
+            order = np.lexsort((weight.max(axis=1), weight.argmax(axis=1))) if experts > 2 else np.argsort(weight[:, 0])
+            colours = np.array([matplotlib.colors.to_rgb(expert_colour(e + 1, experts)) for e in range(experts)])
+            region_bars(axis, result, weight, np.broadcast_to(colours, (*weight.shape, 3)), order)
+            axis.set(ylim=(0, 1), ylabel="weight of " + ("expert 1 (below) and expert 2" if experts == 2 else "the experts"))
+            axis.set_title(f"mean weights by {one}, over all t", fontsize=10)
+            return
         if experts > 2:
             region_panel(axis, result, gate_colours(np.nan_to_num(weight)), f"expert of the greatest mean weight by {one}, over all t")
             return
@@ -447,7 +519,6 @@ def of_dataset(study, dataset):
 def in_words(result, about, one):
     """Descriptions of the pictures of a learned gate, for readers who cannot see them: map, over time, by region."""
     read = result.analysis
-    times = ", ".join(map(str, read("map/timestep")))
     weight, entropy, by_region = read("by_timestep/weight_mean"), read("training/entropy"), read("by_region/weight")
     experts = weight.shape[1]
     first, middle, last = (", ".join(f"{value:.2f}" for value in weight[row, : 1 if experts == 2 else experts])
@@ -457,6 +528,7 @@ def in_words(result, about, one):
     detail = ("the noise each expert predicts as arrows" if experts == 2 else "the weight of each expert")
     known = np.isfinite(by_region[:, 0]).any()
     spread = ", from {:.2f} to {:.2f}".format(*extent(by_region[:, 0])) if experts == 2 and known else ""
+    times = ", ".join(map(str, read("map/timestep"))) if mapped(result) else ""
     return (f"Maps over the plane at timesteps {times} for {about}: {colours}, {detail}, and the distance between the predicted noises.",
             f"Six panels for {about}. Mean weight of expert {'1' if experts == 2 else f'1 to {experts}'} while sampling: {first} at the first "
             f"step, {middle} half way, {last} at the last. Entropy of the gate at a point: {entropy[0]:.2f} bit when training began, "
@@ -479,7 +551,7 @@ CAPTIONS = {
                 "Bottom row: how much the experts' predictions differ; where it is dark, the gate's choice matters.",
     "gate_over_time": "Wide bands: the gate treats points differently at this timestep. A narrow band at one half: it only averages. An expert whose "
                       "loss curve is far above 1 is much worse alone than the mixture.",
-    "gate_by_region": "Each disc (or tile) is a part of the data. Compare: does an expert get a large weight in those parts where its loss alone is the smallest?",
+    "gate_by_region": "Each disc, tile or bar is a part of the data. Compare: does an expert get a large weight in those parts where its loss alone is the smallest?",
 }
 
 
@@ -498,4 +570,4 @@ def of_result(study, result):
              "gate_by_region": (gate_by_region, lambda: part_panels(region_parts(result), 5.0, 4.2, words[2]))}
     keys = (lambda: expert_keys(experts)) if experts > 2 else list
     return [Picture(f"{stem}_{kind}", title, alt, functools.partial(draw, study, result), ("png",), CAPTIONS[kind], panels, keys)
-            for (kind, (draw, panels)), title, alt in zip(draws.items(), titles, words)]
+            for (kind, (draw, panels)), title, alt in zip(draws.items(), titles, words) if kind != "gate_map" or mapped(result)]

@@ -6,6 +6,7 @@ from drawing import (DATA, GATE, NEUTRAL, Image, Normalize, Picture, common_limi
 from limits import ANIMATED, best
 from PIL import ImageDraw, ImageFont
 from sample_plots import data_cloud, height_over_width
+from coordinates import in_plane, stored_components
 
 WIDTH = 800  # pixels
 POINTS = 800  # a panel
@@ -44,6 +45,9 @@ class Journey:
         self.gated = result.has("/analysis/information/sampling_region")
         self.x, self.weight, step, t = (read(f"trajectory/{name}") for name in ("x", "weight", "step", "timestep"))
         self.x, self.weight = self.x[:, :POINTS], self.weight[:, :POINTS]
+        if self.x.shape[2] == 1:
+            height = np.random.default_rng(0).random(self.x.shape[1])
+            self.x = np.dstack([self.x[..., 0], np.broadcast_to(height, self.x.shape[:2])])
         self.t = step[-1] - 1 - step if t is None else t.astype(int)  # analyses of older programs: all timesteps
 
     def frame(self, share):
@@ -56,8 +60,16 @@ class Journey:
 
 
 def animated(study, dataset):
-    """The analysed runs; if they are many, the best."""
-    return best([result for result in study.trained(dataset, None) if result.has("/analysis/trajectory")], ANIMATED)
+    """The analysed runs; if they are many, the best. Only runs whose trajectories lie in the plane of the first one."""
+    found = [result for result in study.trained(dataset, None) if result.has("/analysis/trajectory")]
+    return best([result for result in found if same_plane(stored_components(result), stored_components(found[0]))], ANIMATED)
+
+
+def same_plane(one, other):
+    """Whether two pairs of principal axes are the same, except for rounding and a few other points."""
+    if one is None or other is None:
+        return one is other
+    return one[1].shape[1] == other[1].shape[1] and ((one[1][:2] * other[1][:2]).sum(axis=1) > 0.99).all()
 
 
 def journeys_of(study, dataset):
@@ -161,6 +173,8 @@ def frames_of(journeys, data, limits, names, shares):
 def reverse_process(study, dataset, frames=FRAMES):
     """A GIF that ends with a pause."""
     journeys, data = journeys_of(study, dataset), data_cloud(study, dataset, POINTS)
+    if data:
+        data.x = in_plane(study, dataset, data.x).project(data.x)
     limits = common_limits([journey.x[row] for journey in journeys for row in (0, -1)] + ([data.x] if data else []))
     names = (["data"] if data else []) + [shown(journey.run, 15 if len(journeys) > 2 else 24) for journey in journeys]
     images = [image for image, _ in frames_of(journeys, data, limits, names, np.linspace(0, 1, frames))]

@@ -4,19 +4,22 @@ Parts that the checksums of HDF5 do not cover (attributes, text, scalars) may co
 another program. A file is checked once, in a separate process (workers.py). After that, all code can rely on the layout of
 docs/file-format.md.
 """
-from runs import claims_too_much, h5py, np, open_result, settings_of, words_of
+from runs import REGIONS, claims_too_much, h5py, np, open_result, settings_of, words_of
 from workers import Failed
 
 # Arrays and their axes. An axis has the same size in all arrays; numbers are sizes.
-ANALYSIS = {
+MAP = {  # only of two coordinates
     "map/x1": ("x1",), "map/x2": ("x2",), "map/timestep": ("shown",), "map/weight": ("shown", "x2", "x1", "expert"),
     "map/noise": ("shown", "x2", "x1", "expert", 2), "map/disagreement": ("shown", "x2", "x1"),
+}
+PRINCIPAL = {"principal/axis": ("component", "coordinate"), "principal/centre": ("coordinate",), "principal/share": ("component",)}  # of more than two
+ANALYSIS = {
     "by_timestep/timestep": ("timestep",), "by_timestep/loss_gated": ("timestep",), "by_timestep/loss_equal": ("timestep",),
     "by_timestep/loss_alone": ("timestep", "expert"), "by_timestep/disagreement": ("timestep",),
-    "by_region/centre": ("region", 2), "by_region/points": ("region",), "by_region/weight": ("region", "expert"),
+    "by_region/centre": ("region", "coordinate"), "by_region/points": ("region",), "by_region/weight": ("region", "expert"),
     "by_region/loss_gated": ("region",), "by_region/loss_alone": ("region", "expert"),
-    "information/data_region": ("expert",), "information/data_timestep": ("expert",), "data/x": ("point", 2),
-    "trajectory/x": ("row", "path", 2), "trajectory/weight": ("row", "path", "expert"), "trajectory/step": ("row",),
+    "information/data_region": ("expert",), "information/data_timestep": ("expert",), "data/x": ("point", "coordinate"),
+    "trajectory/x": ("row", "path", "place"), "trajectory/weight": ("row", "path", "expert"), "trajectory/step": ("row",),
 }
 LEARNED = {  # only with a learned gate
     "by_timestep/weight_quantile": ("sampled", "expert", 5), "by_timestep/weight_mean": ("sampled", "expert"),
@@ -25,8 +28,13 @@ LEARNED = {  # only with a learned gate
     "training/step": ("window",), "training/weight_quantile": ("phase", "timestep", "expert", 5), "training/entropy": ("window",),
     "training/entropy_of_mean": ("window",),
 }
+BY_COORDINATE = {  # not in files of older programs
+    "by_coordinate/timestep": ("few",), "by_coordinate/centre": ("coordinate", "bin"), "by_coordinate/points": ("coordinate", "bin"),
+    "by_coordinate/weight": ("few", "coordinate", "bin", "expert"), "by_coordinate/weight_mean": ("coordinate", "bin", "expert"),
+    "information/data_coordinate": ("coordinate", "expert"),
+}
 OPTIONAL = {"by_timestep/sampling_timestep": ("sampled",), "training/weight_mean": ("phase", "timestep", "expert"), "trajectory/timestep": ("row",)}
-RISING = ("map/x1", "map/x2", "by_timestep/timestep", "by_timestep/sampling_timestep", "training/phase", "trajectory/step")
+RISING = ("map/x1", "map/x2", "by_coordinate/timestep", "by_timestep/timestep", "by_timestep/sampling_timestep", "training/phase", "trajectory/step")
 
 
 def damaged(name, what):
@@ -123,19 +131,22 @@ def check_metrics(file):
         check_shape(f"/metrics/{name}", read_array(file, f"/metrics/{name}").shape, (), {})
 
 
-def check_analysis(file, config):
+def check_analysis(file, config, coordinates):
     experts = config["model.experts"]
-    if file["/analysis"].attrs.get("regions") not in ("modes", "cells"):
-        raise damaged("attribute regions of /analysis", "is neither modes nor cells")
+    if file["/analysis"].attrs.get("regions") not in REGIONS:
+        raise damaged("attribute regions of /analysis", f"is none of {', '.join(REGIONS)}")
     check_text(file, "/analysis")
-    sizes = {"expert": experts}
-    check_arrays(file, "/analysis", ANALYSIS, sizes)
+    sizes = {"expert": experts, "coordinate": coordinates, "place": min(coordinates, 2)}
+    shown = {"x1": 2, "x2": 2} if coordinates == 2 else {"component": 2} if coordinates > 2 else {}
+    check_arrays(file, "/analysis", (MAP if coordinates == 2 else PRINCIPAL if coordinates > 2 else {}) | ANALYSIS, sizes)
     if "/analysis/by_timestep/sampling_timestep" not in file:
         sizes["sampled"] = sizes["timestep"]
     if "/analysis/information/sampling_region" in file or experts > 1 and config["model.gate"] != "fixed":
         check_arrays(file, "/analysis", LEARNED, sizes)
+    if "/analysis/by_coordinate" in file:
+        check_arrays(file, "/analysis", BY_COORDINATE, sizes)
     check_arrays(file, "/analysis", {name: axes for name, axes in OPTIONAL.items() if f"/analysis/{name}" in file}, sizes)
-    for axis, least in ("x1", 2), ("x2", 2), ("region", 1), ("point", 1), ("path", 1):
+    for axis, least in (shown | {"region": 1, "point": 1, "path": 1}).items():
         if sizes[axis] < least:
             raise damaged(f"the axis {axis} of /analysis", "is too short")
 
@@ -154,7 +165,7 @@ def check_result(file):
         check_arrays(file, "/data", {"x": ("point", "coordinate")}, {"coordinate": coordinates})
     check_metrics(file)
     if "/analysis" in file:
-        check_analysis(file, config)
+        check_analysis(file, config, coordinates)
 
 
 def check_file(path):

@@ -60,6 +60,10 @@ ANALYSIS = {
 }
 
 
+# What a region of an analysis is called, for one and for several, by the attribute `regions` of the file.
+REGIONS = {"modes": ("mode", "modes"), "subspaces": ("subspace", "subspaces"), "corners": ("corner", "corners"), "cells": ("grid cell", "grid cells")}
+
+
 def open_result(path):
     """Open a file for reading, also on a file system without locks (ENOLCK, EOPNOTSUPP)."""
     try:

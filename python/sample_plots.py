@@ -1,6 +1,7 @@
 """Pictures of points: the data, what each run generates, and how its gate weighs them."""
 from dataclasses import dataclass
 
+from coordinates import in_plane
 from drawing import (DATA, GATE, NEUTRAL, Key, Normalize, Panel, Picture, common_limits, expert_colour, expert_handles, expert_keys,
                      gate_colours, gate_key, in_frame, matplotlib, metric, np, panels, seed_note, shown, single)
 
@@ -52,42 +53,17 @@ def run_cloud(study, result):
 
 
 def clouds_of(study, dataset):
-    """The data, as many points as there are samples; true points and the exact denoiser's; the runs. In the plane that `view` shows. Runs on
+    """The data, as many points as there are samples; true points and the exact denoiser's; the runs. In the plane of coordinates.in_plane. Runs on
     points of another number of coordinates than the first cloud cannot be shown in it."""
     runs = [run_cloud(study, result) for result in study.of(dataset)]
     data = data_cloud(study, dataset, max(len(cloud.x) for cloud in runs))
     clouds = ([data] if data else []) + runs
     coordinates = clouds[0].x.shape[1]
     clouds = [cloud for cloud in clouds if cloud.x.shape[1] == coordinates]
-    labels, project = view(clouds[0].x, names_of(study, dataset, coordinates))
+    plane = in_plane(study, dataset, clouds[0].x)
     for cloud in clouds:
-        cloud.x, cloud.labels = project(cloud.x), labels
+        cloud.x, cloud.labels = plane.project(cloud.x), plane.labels
     return clouds
-
-
-# ---- points of other dimensions than two ----
-
-
-def names_of(study, dataset, coordinates):
-    """The names of so many coordinates: those of the first result that has as many."""
-    for result in study.of(dataset):
-        names = [str(name) for name in result.attributes("/data/coordinate").get("names", ())]
-        if len(names) == coordinates:
-            return [f"$x_{{{i}}}$" if name == f"x{i}" else shown(name, 24) for i, name in enumerate(names, 1)]
-    return [f"$x_{{{i + 1}}}$" for i in range(coordinates)]
-
-
-def view(x, names):
-    """(labels of the two axes, function that gives points their places in the plane). One coordinate: a random height spreads the points.
-    More than two: the two principal components of x."""
-    if len(names) == 2:
-        return names, lambda points: points
-    if len(names) == 1:
-        return [names[0], "random height"], lambda points: np.column_stack([points[:, 0], np.random.default_rng(0).random(len(points))])
-    centre = x.mean(axis=0, dtype=float)
-    axes = np.linalg.svd(np.vstack([x - centre, np.zeros((2, len(names)))]), full_matrices=False)[2]  # two axes at least
-    axes *= np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]  # else the sign is a matter of chance
-    return ["principal component 1", "principal component 2"], lambda points: (points - centre) @ axes[:2].T
 
 
 def limits_of(clouds):

@@ -62,7 +62,7 @@ class Run:
             self.stored = {}
             file.visititems(lambda name, item: self.stored.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
             self.seed = int(file.attrs["seed"])
-        config = tomllib.loads(self.stored["config"].decode())
+        self.config = config = tomllib.loads(self.stored["config"].decode())
         self.model = reference.Model(config["model"])
         self.schedule = reference.Schedule.of(config)
         self.T, self.S, self.K = self.schedule.T, len(self.schedule.timestep), self.model.experts

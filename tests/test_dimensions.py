@@ -103,7 +103,3 @@ def test_too_few_rows(tmp_path):
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(3, 40)))
     words = small_job.command(tmp_path / "out", "--dataset", str(tmp_path / "x.npy"), settings=SMALL)
     assert "3 points of 40 coordinates; at least 40 are needed; if rows and columns are exchanged" in small_job.run(words, expect=4)
-
-
-def test_analysis_is_for_two(trained):
-    assert "only points of two can be analysed" in program("analyze", result(trained, "table"), status=2)

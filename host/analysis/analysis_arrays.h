@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-enum { DD_ANALYSIS_RANK = 5, DD_ANALYSIS_AXES = 32, DD_ANALYSIS_ARRAYS = 48 };
+enum { DD_ANALYSIS_RANK = 5, DD_ANALYSIS_AXES = 32, DD_ANALYSIS_ARRAYS = 64 };
 enum { DD_GATE_BINS = 20 }; /* equal bins of a weight's range [0, 1], for its mutual information */
 
 typedef struct dd_axis {
@@ -31,9 +31,9 @@ typedef struct dd_analysis {
     int axes, arrays;
     dd_axis axis[DD_ANALYSIS_AXES];
     dd_array array[DD_ANALYSIS_ARRAYS];
-    bool countable;          /* regions are modes of the data; else cells of a grid */
-    bool gated;              /* a gate was learned; else arrays of its weights are left out */
-    int points_per_timestep; /* fresh points used for each loss */
+    const char *region, *regions; /* what regions are called: "mode", "modes" (regions.h) */
+    bool gated;                   /* a gate was learned; else arrays of its weights are left out */
+    int points_per_timestep;      /* fresh points used for each loss */
 } dd_analysis;
 
 void dd_analysis_free(dd_analysis *analysis);

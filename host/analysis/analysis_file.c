@@ -85,9 +85,10 @@ dd_status dd_sample_gates_read(const char *path, const dd_model *model, int step
     DD_TRY(dd_result_read_samples(path, &g->x, &g->samples));
     dd_status status = dd_h5_open(path, &file);
     if (!status) {
-        g->start = malloc(2 * (size_t)g->samples * sizeof *g->start);
+        size_t dimensions = (size_t)model->dimensions;
+        g->start = malloc(dimensions * g->samples * sizeof *g->start);
         status = g->start ? dd_h5_read_floats(file, path, "/samples/initial_noise", 2,
-                                              (const hsize_t[2]){g->samples, 2}, g->start)
+                                              (const hsize_t[2]){g->samples, dimensions}, g->start)
                           : dd_fail(DD_ERR_MEMORY, "out of memory for the samples of %s", path);
         if (!status && model->gates)
             status = read_weights(file, path, "/gate/sample/weight", model, (hsize_t)steps, g->samples, &g->weight);
@@ -184,7 +185,7 @@ static void write_group(dd_h5_file *f, const dd_loaded *stored, const dd_analysi
     dd_h5_text_attribute(f, "/analysis", "git_commit", DD_GIT_COMMIT);
     dd_h5_text_attribute(f, "/analysis", "backend", dd_backend_name(stored->backend));
     dd_h5_text_attribute(f, "/analysis", "device", dd_backend_device(stored->backend));
-    dd_h5_text_attribute(f, "/analysis", "regions", a->countable ? "modes" : "cells");
+    dd_h5_text_attribute(f, "/analysis", "regions", a->regions);
     dd_h5_integer_attribute(f, "/analysis", "points_per_timestep", (unsigned long long)a->points_per_timestep);
     dd_h5_integer_attribute(f, "/analysis", "gate_bins", DD_GATE_BINS);
     for (int i = 0; i < a->arrays; i++)

@@ -22,8 +22,8 @@ void dd_logged_gates_free(dd_logged_gates *gates);
 /* The stored samples and their gates: /samples/x, /samples/initial_noise and /gate/sample. */
 typedef struct dd_sample_gates {
     uint32_t samples;
-    float *x;      /* [samples][2] */
-    float *start;  /* [samples][2] x_T */
+    float *x;      /* [samples][D] */
+    float *start;  /* [samples][D] x_T */
     float *weight; /* [steps][samples][experts]; NULL if no gate was learned */
 } dd_sample_gates;
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/by_coordinate.h"
 #include "analysis/parts.h"
 #include "base/arena.h"
 #include "base/pool.h"
@@ -11,7 +12,7 @@
 
 enum { SHOWN = 4000 }; /* points that are stored for pictures */
 
-/* Squared error of the noise over both coordinates: with the run's own weights, with equal weights, and for each
+/* Squared error of the noise, mean over coordinates: with the run's own weights, with equal weights, and for each
  * expert. */
 enum { GATED, EQUAL, ALONE };
 
@@ -20,22 +21,26 @@ enum { GATED, EQUAL, ALONE };
 typedef struct pass {
     dd_scene *s;
     int variants;
-    float *x, *target, *weight, *expert; /* [per_timestep] x [2], [2], [experts], [experts][2] */
-    int *region;                         /* [per_timestep] */
-    double *region_loss;                 /* [regions][variants] */
-    double *region_weight;               /* [regions][experts] */
-    double *region_points;               /* [regions] */
-    uint32_t *by_region, *by_timestep;   /* [experts][regions or timesteps][bins] */
+    float *clean, *x, *target;         /* [per_timestep][D]; clean: before noise */
+    float *weight, *expert;            /* [per_timestep][experts], [per_timestep][experts][D] */
+    int *region;                       /* [per_timestep] */
+    double *region_loss;               /* [regions][variants] */
+    double *region_weight;             /* [regions][experts] */
+    double *region_points;             /* [regions] */
+    uint32_t *by_region, *by_timestep; /* [experts][regions or timesteps][bins] */
+    dd_by_coordinate by_coordinate;
     void *memory;
 } pass;
 
 static void take_arrays(pass *p, dd_arena *arena)
 {
     size_t n = p->s->per_timestep, experts = (size_t)p->s->experts, regions = (size_t)p->s->regions.count;
-    DD_TAKE(arena, p->x, 2 * n);
-    DD_TAKE(arena, p->target, 2 * n);
+    size_t dimensions = (size_t)p->s->dimensions;
+    DD_TAKE(arena, p->clean, dimensions * n);
+    DD_TAKE(arena, p->x, dimensions * n);
+    DD_TAKE(arena, p->target, dimensions * n);
     DD_TAKE(arena, p->weight, n * experts);
-    DD_TAKE(arena, p->expert, 2 * n * experts);
+    DD_TAKE(arena, p->expert, dimensions * n * experts);
     DD_TAKE(arena, p->region, n);
     DD_TAKE(arena, p->region_loss, regions * (size_t)p->variants);
     DD_TAKE(arena, p->region_weight, regions * experts);
@@ -60,44 +65,49 @@ static dd_status pass_create(dd_scene *s, pass *p)
 static void draw(pass *p, int t)
 {
     const dd_schedule *schedule = &p->s->stored->schedule;
+    size_t dimensions = (size_t)p->s->dimensions;
     for (uint32_t i = 0; i < p->s->per_timestep; i++) {
-        const float *xy = dd_scene_point(p->s, (uint64_t)t * p->s->per_timestep + i);
-        dd_noise_point(schedule, t, p->s->stored->header.seed, DD_DRAW_HELDOUT, (uint32_t)t, i, 2, xy,
-                       p->x + 2 * (size_t)i, p->target + 2 * (size_t)i);
-        p->region[i] = dd_regions_of(&p->s->regions, xy);
+        const float *point = dd_scene_point(p->s, (uint64_t)t * p->s->per_timestep + i);
+        memcpy(p->clean + dimensions * i, point, dimensions * sizeof *point);
+        dd_noise_point(schedule, t, p->s->stored->header.seed, DD_DRAW_HELDOUT, (uint32_t)t, i, (int)dimensions, point,
+                       p->x + dimensions * i, p->target + dimensions * i);
+        p->region[i] = dd_regions_of(&p->s->regions, point);
     }
 }
 
-/* Half the squared length of the error when the experts' predictions are mixed with `weight`; NULL: equal weights. */
-static double error_under(const float *weight, const float *expert, int experts, const float target[2])
+/* Squared error, mean over the coordinates of target [D], when the experts' predictions [experts][D] are mixed with
+ * `weight`; NULL: equal weights. */
+static double error_under(const float *weight, const float *expert, int experts, const float *target, int dimensions)
 {
     double square = 0.;
-    for (int c = 0; c < 2; c++) {
+    for (int c = 0; c < dimensions; c++) {
         double predicted = 0.;
         for (int e = 0; e < experts; e++)
-            predicted += (weight ? weight[e] : 1. / experts) * expert[2 * e + c];
+            predicted += (weight ? weight[e] : 1. / experts) * expert[dimensions * e + c];
         square += (predicted - target[c]) * (predicted - target[c]);
     }
-    return square / 2.;
+    return square / dimensions;
 }
 
 /* Add one timestep to the sums; loss[variants] and *disagreement become means over its points. */
 static void add_timestep(pass *p, int t, double *loss, double *disagreement)
 {
     const dd_scene *s = p->s;
-    int experts = s->experts;
+    int experts = s->experts, dimensions = s->dimensions;
     double of_noise = s->stored->schedule.noise_error[t], scale = of_noise * of_noise;
     memset(loss, 0, (size_t)p->variants * sizeof *loss);
     *disagreement = 0.;
     for (uint32_t i = 0; i < s->per_timestep; i++) {
         const float *weight = p->weight + (size_t)i * (size_t)experts;
-        const float *expert = p->expert + 2 * (size_t)i * (size_t)experts, *target = p->target + 2 * (size_t)i;
+        const float *expert = p->expert + (size_t)dimensions * i * (size_t)experts;
+        const float *target = p->target + (size_t)dimensions * i;
         int region = p->region[i];
         double *of_region = p->region_loss + (size_t)region * (size_t)p->variants;
         for (int v = 0; v < p->variants; v++) {
-            double error = v == GATED   ? error_under(weight, expert, experts, target)
-                           : v == EQUAL ? error_under(NULL, expert, experts, target)
-                                        : error_under(&(float){1.f}, expert + 2 * (v - ALONE), 1, target);
+            double error = v == GATED ? error_under(weight, expert, experts, target, dimensions)
+                           : v == EQUAL
+                               ? error_under(NULL, expert, experts, target, dimensions)
+                               : error_under(&(float){1.f}, expert + dimensions * (v - ALONE), 1, target, dimensions);
             loss[v] += scale * error / s->per_timestep;
             of_region[v] += scale * error;
         }
@@ -130,6 +140,8 @@ static dd_status fill_timesteps(pass *p)
         draw(p, t);
         DD_TRY(dd_scene_predict(s, p->x, s->per_timestep, t, p->weight, p->expert, NULL));
         add_timestep(p, t, loss, &apart);
+        if (s->out->gated)
+            dd_by_coordinate_add(s, &p->by_coordinate, t, p->clean, p->weight);
         gated[t] = (float)loss[GATED];
         equal[t] = (float)loss[EQUAL];
         for (int e = 0; e < s->experts; e++)
@@ -160,8 +172,8 @@ static dd_status fill_regions(pass *p)
     for (int r = 0; r < s->regions.count; r++) {
         const double *loss = p->region_loss + (size_t)r * (size_t)p->variants;
         double n = p->region_points[r] > 0. ? p->region_points[r] : NAN;
-        for (int c = 0; c < 2; c++)
-            centre[2 * r + c] = (float)s->regions.centre[r][c];
+        for (int c = 0; c < s->dimensions; c++)
+            centre[s->dimensions * r + c] = (float)s->regions.centre[s->dimensions * r + c];
         share[r] = (float)s->regions.share[r];
         points[r] = (float)p->region_points[r];
         gated[r] = (float)(loss[GATED] / n);
@@ -198,7 +210,8 @@ static dd_status keep_data(dd_scene *s)
     DD_TRY(dd_scene_array(s, "data/x", 2, (const dd_axis *[]){point, s->coordinate}, "1",
                           "fresh points of the dataset, without noise", &x));
     for (int i = 0; i < n; i++)
-        memcpy(x + 2 * i, dd_scene_point(s, (uint64_t)i), 2 * sizeof *x);
+        memcpy(x + (size_t)s->dimensions * (size_t)i, dd_scene_point(s, (uint64_t)i),
+               (size_t)s->dimensions * sizeof *x);
     return DD_OK;
 }
 
@@ -206,13 +219,18 @@ dd_status dd_analyse_points(dd_scene *s)
 {
     pass p;
     DD_TRY(pass_create(s, &p));
-    dd_status status = fill_timesteps(&p);
+    dd_status status = s->out->gated ? dd_by_coordinate_create(s, &p.by_coordinate) : DD_OK;
+    if (!status)
+        status = fill_timesteps(&p);
     if (!status)
         status = fill_regions(&p);
     if (!status)
         status = fill_information(&p);
     if (!status)
         status = keep_data(s);
+    if (!status && s->out->gated)
+        status = dd_by_coordinate_fill(s, &p.by_coordinate);
+    dd_by_coordinate_free(&p.by_coordinate);
     free(p.memory);
     return status;
 }

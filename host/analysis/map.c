@@ -6,24 +6,7 @@
 #include "analysis/parts.h"
 #include "base/pool.h"
 
-enum { SIDE = 128, CHOSEN = 6 };
-
-/* The timesteps at 0, .1, .25, .5, .75 and 1 of all, without repeats. */
-static dd_status choose_timesteps(dd_scene *s, const dd_axis **axis)
-{
-    static const double share[CHOSEN] = {0., .1, .25, .5, .75, 1.};
-    double chosen[CHOSEN];
-    int count = 0;
-    for (int i = 0; i < CHOSEN; i++) {
-        double t = fmin(round(share[i] * s->timesteps), s->timesteps - 1.);
-        if (!count || t > chosen[count - 1])
-            chosen[count++] = t;
-    }
-    DD_TRY(dd_scene_axis(s, "timestep", count, true, "1", "diffusion timestep", axis));
-    for (int i = 0; i < count; i++)
-        (*axis)->value[i] = chosen[i];
-    return DD_OK;
-}
+enum { SIDE = 128 };
 
 /* The data's bounding box with a margin of a quarter of its extent. */
 static dd_status grid_axis(dd_scene *s, int c, const char *name, const dd_axis **axis)
@@ -50,10 +33,9 @@ static void imply_noise(const dd_scene *s, int t, const float *x, size_t n, floa
 
 dd_status dd_analyse_map(dd_scene *s)
 {
-    const dd_axis *t, *x1, *x2;
+    const dd_axis *t = s->chosen, *x1, *x2;
     float *weight, *expert, *disagreement;
     size_t n = (size_t)SIDE * SIDE, experts = (size_t)s->experts;
-    DD_TRY(choose_timesteps(s, &t));
     DD_TRY(grid_axis(s, 0, "x1", &x1));
     DD_TRY(grid_axis(s, 1, "x2", &x2));
     DD_TRY(dd_scene_array(s, "map/weight", 4, (const dd_axis *[]){t, x2, x1, s->expert}, "1", "weight of each expert",

@@ -38,7 +38,7 @@ static dd_status tables_create(const dd_scene *s, tables *t)
         return dd_fail(DD_ERR_MEMORY, "out of memory for the gates of %u samples", s->samples.samples);
     take_arrays(s, t, &arena);
     for (size_t i = 0; i < s->samples.samples; i++) {
-        t->region[i] = dd_regions_of(&s->regions, s->samples.x + 2 * i);
+        t->region[i] = dd_regions_of(&s->regions, s->samples.x + (size_t)s->dimensions * i);
         t->count[t->region[i]] += 1.;
     }
     return DD_OK;

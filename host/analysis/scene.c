@@ -57,7 +57,7 @@ const float *dd_scene_point(const dd_scene *scene, uint64_t i)
     dd_permutation order;
     uint32_t n = scene->fresh.n;
     dd_permutation_init(&order, scene->stored->header.seed, DD_DRAW_EVAL_ORDER, 0, n);
-    return scene->fresh.x + 2 * (size_t)dd_permutation_at(&order, (uint32_t)(i % n));
+    return scene->fresh.x + (size_t)scene->dimensions * dd_permutation_at(&order, (uint32_t)(i % n));
 }
 
 dd_status dd_scene_predict(const dd_scene *scene, const float *x, uint32_t n, int t, float *weight, float *expert,
@@ -76,13 +76,24 @@ dd_status dd_scene_predict(const dd_scene *scene, const float *x, uint32_t n, in
     return status;
 }
 
+/* Euclidean distance in D dimensions. */
+static double distance(const float *a, const float *b, int dimensions)
+{
+    if (dimensions == 2)
+        return hypot((double)a[0] - b[0], (double)a[1] - b[1]);
+    double square = 0.;
+    for (int c = 0; c < dimensions; c++)
+        square += ((double)a[c] - b[c]) * ((double)a[c] - b[c]);
+    return sqrt(square);
+}
+
 double dd_disagreement(const dd_scene *scene, int t, const float *expert)
 {
-    int experts = scene->experts;
+    int experts = scene->experts, dimensions = scene->dimensions;
     double sum = 0.;
     for (int a = 1; a < experts; a++)
         for (int b = 0; b < a; b++)
-            sum += hypot((double)expert[2 * a] - expert[2 * b], (double)expert[2 * a + 1] - expert[2 * b + 1]);
+            sum += distance(expert + dimensions * a, expert + dimensions * b, dimensions);
     return sum / (experts * (experts - 1) / 2) * (double)scene->stored->schedule.noise_error[t];
 }
 

@@ -7,6 +7,7 @@
 
 #include "analysis/analysis_arrays.h"
 #include "analysis/analysis_file.h"
+#include "analysis/principal.h"
 #include "analysis/regions.h"
 #include "run/loaded_run.h"
 
@@ -15,15 +16,16 @@ enum { DD_SCENE_QUANTILES = 5 };
 typedef struct dd_scene {
     const dd_loaded *stored;
     const char *path;
-    int experts, timesteps;
+    int experts, timesteps, dimensions;
     dd_points fresh;
-    uint32_t per_timestep; /* fresh points at each timestep */
+    uint32_t per_timestep;  /* fresh points at each timestep */
+    dd_principal principal; /* of the training points, if they have more than two coordinates */
     dd_regions regions;
     dd_sample_gates samples;
     dd_analysis *out;
     /* Axes of several groups. `sampled` has the timesteps of sampling; it is `timestep` if sampling uses all of them.
-     */
-    const dd_axis *expert, *coordinate, *timestep, *sampled, *quantile, *region;
+     * `chosen` has the few timesteps of maps. */
+    const dd_axis *expert, *coordinate, *timestep, *sampled, *chosen, *quantile, *region;
 } dd_scene;
 
 /* Make a new axis with values 0, 1, ..., which the caller may overwrite, and a new array of zeros over axes. The
@@ -36,13 +38,13 @@ DD_CHECKED dd_status dd_scene_array(dd_scene *scene, const char *name, int rank,
 /* Fresh point number `i`, in a random order; numbers after the last start again at the first. */
 const float *dd_scene_point(const dd_scene *scene, uint64_t i);
 
-/* Run the networks at x [n][2] and timestep t. Outputs: weights of the experts [n][experts], which sum to 1; their
- * predictions [n][experts][2] and the mixture [n][2], which are noise, x_0 or v as the networks learn. Each may be
+/* Run the networks at x [n][D] and timestep t. Outputs: weights of the experts [n][experts], which sum to 1; their
+ * predictions [n][experts][D] and the mixture [n][D], which are noise, x_0 or v as the networks learn. Each may be
  * NULL. */
 DD_CHECKED dd_status dd_scene_predict(const dd_scene *scene, const float *x, uint32_t n, int t, float *weight,
                                       float *expert, float *mixture);
 
-/* Mean Euclidean distance between the noise that the predictions [experts][2] of two experts imply at one point of
+/* Mean Euclidean distance between the noise that the predictions [experts][D] of two experts imply at one point of
  * timestep t, over all pairs. */
 double dd_disagreement(const dd_scene *scene, int t, const float *expert);
 

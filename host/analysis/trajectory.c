@@ -15,10 +15,11 @@ enum { MOST_SAMPLES = 2000, MOST_ROWS = 100 };
 typedef struct trajectory {
     int n, stride;                /* samples; reverse steps between two rows */
     int row;                      /* rows that are filled */
-    float *now, *mixture;         /* [n][2] */
+    float *now, *mixture;         /* [n][D] */
     float *weight_now;            /* [n][experts] */
     const dd_axis *step;          /* [rows] */
-    float *x, *weight;            /* [rows][n][2], [rows][n][experts] */
+    int kept;                     /* coordinates, or principal components, that x keeps */
+    float *x, *weight;            /* [rows][n][kept], [rows][n][experts] */
     float *timestep, *difference; /* [rows], one number */
 } trajectory;
 
@@ -28,7 +29,10 @@ static dd_status make_arrays(dd_scene *s, trajectory *t)
     const dd_axis *sample;
     DD_TRY(dd_scene_axis(s, "step", rows, true, "1", "reverse steps done", &t->step));
     DD_TRY(dd_scene_axis(s, "sample", t->n, true, "1", "generated point", &sample));
-    DD_TRY(dd_scene_array(s, "trajectory/x", 3, (const dd_axis *[]){t->step, sample, s->coordinate}, "1",
+    const dd_axis *place = s->coordinate;
+    if (s->dimensions > t->kept)
+        DD_TRY(dd_scene_axis(s, "component", t->kept, true, "1", "principal component of /analysis/principal", &place));
+    DD_TRY(dd_scene_array(s, "trajectory/x", 3, (const dd_axis *[]){t->step, sample, place}, "1",
                           "points along the trajectory: x_T first, the sample last", &t->x));
     DD_TRY(dd_scene_array(s, "trajectory/weight", 3, (const dd_axis *[]){t->step, sample, s->expert}, "1",
                           "weight of each expert at these points and the next timestep; for the samples at timestep 0",
@@ -40,17 +44,28 @@ static dd_status make_arrays(dd_scene *s, trajectory *t)
 
 static void take_points(const dd_scene *s, trajectory *t, dd_arena *arena)
 {
-    DD_TAKE(arena, t->now, 2 * (size_t)t->n);
-    DD_TAKE(arena, t->mixture, 2 * (size_t)t->n);
+    DD_TAKE(arena, t->now, (size_t)s->dimensions * (size_t)t->n);
+    DD_TAKE(arena, t->mixture, (size_t)s->dimensions * (size_t)t->n);
     DD_TAKE(arena, t->weight_now, (size_t)t->n * (size_t)s->experts);
+}
+
+/* Where the samples are now: their coordinates, or their first principal components. */
+static void place_points(const dd_scene *s, const trajectory *t, float *place)
+{
+    size_t dimensions = (size_t)s->dimensions, kept = (size_t)t->kept;
+    for (size_t i = 0; i < (size_t)t->n; i++)
+        for (size_t k = 0; k < kept; k++) {
+            const float *x = t->now + dimensions * i;
+            place[kept * i + k] = kept < dimensions ? (float)dd_principal_place(&s->principal, (int)k, x) : x[k];
+        }
 }
 
 static void store_row(const dd_scene *s, trajectory *t, int done, int timestep)
 {
-    size_t row = (size_t)t->row++, points = 2 * (size_t)t->n, weights = (size_t)t->n * (size_t)s->experts;
+    size_t row = (size_t)t->row++, points = (size_t)t->kept * (size_t)t->n, weights = (size_t)t->n * (size_t)s->experts;
     t->step->value[row] = done;
     t->timestep[row] = (float)timestep;
-    memcpy(t->x + row * points, t->now, points * sizeof *t->x);
+    place_points(s, t, t->x + row * points);
     memcpy(t->weight + row * weights, t->weight_now, weights * sizeof *t->weight);
 }
 
@@ -59,15 +74,16 @@ static dd_status follow(const dd_scene *s, trajectory *t)
 {
     const dd_schedule *schedule = &s->stored->schedule;
     int steps = schedule->steps;
-    memcpy(t->now, s->samples.start, 2 * (size_t)t->n * sizeof *t->now);
+    size_t dimensions = (size_t)s->dimensions;
+    memcpy(t->now, s->samples.start, dimensions * (size_t)t->n * sizeof *t->now);
     for (int done = 0; done <= steps; done++) {
         int place = done < steps ? steps - 1 - done : 0, timestep = done < steps ? schedule->timestep[place] : 0;
         DD_TRY(dd_scene_predict(s, t->now, (uint32_t)t->n, timestep, t->weight_now, NULL, t->mixture));
         if (done % t->stride == 0 || done == steps)
             store_row(s, t, done, timestep);
         for (uint32_t i = 0; i < (uint32_t)t->n && done < steps; i++)
-            dd_reverse_step(schedule, place, s->stored->header.seed, i, 2, t->mixture + 2 * (size_t)i,
-                            t->now + 2 * (size_t)i);
+            dd_reverse_step(schedule, place, s->stored->header.seed, i, s->dimensions, t->mixture + dimensions * i,
+                            t->now + dimensions * i);
         dd_pool_tell(dd_backend_pool(s->stored->backend), done + 1, steps + 1);
     }
     return DD_OK;
@@ -76,6 +92,7 @@ static dd_status follow(const dd_scene *s, trajectory *t)
 dd_status dd_analyse_trajectory(dd_scene *s)
 {
     trajectory t = {.n = s->samples.samples < MOST_SAMPLES ? (int)s->samples.samples : MOST_SAMPLES,
+                    .kept = s->dimensions < 2 ? s->dimensions : 2,
                     .stride = (s->stored->schedule.steps + MOST_ROWS - 1) / MOST_ROWS};
     dd_arena arena = {0};
     DD_TRY(make_arrays(s, &t));
@@ -84,7 +101,7 @@ dd_status dd_analyse_trajectory(dd_scene *s)
         return dd_fail(DD_ERR_MEMORY, "out of memory for %d trajectories", t.n);
     take_points(s, &t, &arena);
     dd_status status = follow(s, &t);
-    for (int i = 0; i < 2 * t.n; i++)
+    for (int i = 0; i < s->dimensions * t.n; i++)
         *t.difference = fmaxf(*t.difference, fabsf(t.now[i] - s->samples.x[i]));
     free(arena.memory);
     return status;

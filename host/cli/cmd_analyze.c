@@ -29,12 +29,14 @@ const dd_command dd_command_analyze = {
         "For finished runs with several experts, computes the following with the averaged parameters and stores it in "
         "the run's file (group /analysis; an old one is replaced, and the rest of the file is not changed):\n\n"
         "map: weights, the noise each expert predicts and their disagreement on a grid over the plane at six "
-        "timesteps.\n"
+        "timesteps (only for points of two coordinates).\n"
         "by_timestep, by_region: weights while sampling, loss of the run's own mixture, of an equal one and of each "
         "expert alone, by timestep and by mode of the data (or cell of a grid where there are no modes).\n"
-        "information: mutual information of the weights with the mode and with the timestep.\n"
+        "by_coordinate: weights against each coordinate of the data.\n"
+        "information: mutual information of the weights with the mode, with the timestep and with each coordinate.\n"
         "training: quantiles and entropy of the logged weights over training.\n"
-        "trajectory: 2000 samples on their way from noise.\n\n"
+        "trajectory: 2000 samples on their way from noise.\n"
+        "principal: principal components of the data (more than two coordinates).\n\n"
         "With a fixed gate (model.gate = \"fixed\"), everything that needs logged weights is left out.\n"
         "`dualdiff plot` and `dualdiff report` draw it.",
     .least_words = 1,
@@ -54,9 +56,27 @@ static double mean_of(const dd_array *array)
     return sum / array->axis[0]->size;
 }
 
-static void print_summary(const char *path, const dd_analysis *a, double seconds)
+/* The coordinate of which the gate tells most. */
+static void print_coordinate(const dd_analysis *a, const dd_columns *columns)
 {
-    const char *place = a->countable ? "mode" : "grid cell";
+    const dd_array *information = dd_analysis_find(a, "information/data_coordinate");
+    int experts = information->axis[1]->size, most = 0;
+    double best = -1.;
+    for (int c = 0; c < columns->count; c++) {
+        double bits = 0.;
+        for (int e = 0; e < experts; e++)
+            bits += information->value[c * experts + e] / experts;
+        if (bits > best) {
+            best = bits;
+            most = c;
+        }
+    }
+    printf("    %-12s of the coordinates, the weight tells most about %s: %.3f bit\n",
+           "on data:", columns->column[most].name, best);
+}
+
+static void print_summary(const char *path, const dd_analysis *a, const dd_columns *columns, double seconds)
+{
     printf("%s: analysed in %.1f s\n", path, seconds);
     if (!a->gated)
         printf("    the gate is fixed: the experts alone are analysed\n");
@@ -69,8 +89,10 @@ static void print_summary(const char *path, const dd_analysis *a, double seconds
             bits[i] = mean_of(dd_analysis_find(a, names[source][i]));
         printf("    %-12s an expert's weight tells %.3f bit of the %s, %.3f bit of the timestep; its entropy is %.3f "
                "bit\n",
-               source ? "sampling:" : "on data:", bits[0], place, bits[1], bits[2]);
+               source ? "sampling:" : "on data:", bits[0], a->region, bits[1], bits[2]);
     }
+    if (a->gated)
+        print_coordinate(a, columns);
     printf("    trajectories end within %.2g of the stored samples\n",
            (double)dd_analysis_find(a, "trajectory/difference")->value[0]);
 }
@@ -101,7 +123,7 @@ static dd_status analyze(const char *path, const dd_args *args, int threads, dd_
     dd_lock_release(lock);
     dd_progress_clear(view);
     if (!status)
-        print_summary(path, &analysis, dd_now() - began);
+        print_summary(path, &analysis, &points.columns, dd_now() - began);
     dd_analysis_free(&analysis);
     dd_points_free(&points);
     dd_loaded_close(&stored);

@@ -324,21 +324,21 @@ def region_panel(axis, result, colours, title):
     axis.set_title(title, fontsize=10)
 
 
+def best_panel(axis, result, alone):
+    """Of more than two experts, the one that alone has the smallest loss in each region; alone (region, expert)."""
+    best, title = gate_colours(-np.nan_to_num(alone, nan=np.inf)), "which expert alone has the smallest loss"
+    if in_places(result):
+        region_panel(axis, result, best, title)
+        return
+    height = np.nan_to_num(alone.min(axis=1) / result.analysis("by_region/loss_gated"))
+    region_bars(axis, result, height[:, None], best[:, None], np.lexsort((height, alone.argmin(axis=1))))
+    axis.axhline(1, color="#555555", linewidth=0.9, linestyle=(0, (3, 2)))
+    axis.set_ylabel("smallest loss / loss of the mixture")
+    axis.set_title(title, fontsize=10)
+
+
 def better_panel(figure, axis, result, alone):
-    """The expert that alone has the smallest loss in each region; alone (region, expert)."""
-    experts = alone.shape[1]
-    best = gate_colours(-np.nan_to_num(alone, nan=np.inf)) if experts > 2 else None
-    if experts > 2 and in_places(result):
-        region_panel(axis, result, best, "which expert alone has the smallest loss")
-        return
-    if experts > 2:
-        own = result.analysis("by_region/loss_gated")
-        height = np.nan_to_num(alone.min(axis=1) / own)
-        region_bars(axis, result, height[:, None], best[:, None], np.lexsort((height, alone.argmin(axis=1))))
-        axis.axhline(1, color="#555555", linewidth=0.9, linestyle=(0, (3, 2)))
-        axis.set_ylabel("smallest loss / loss of the mixture")
-        axis.set_title("which expert alone has the smallest loss", fontsize=10)
-        return
+    """The same of two experts, and how much smaller the loss is."""
     ratio = np.log2(alone[:, 1] / alone[:, 0])  # above 0: expert 1 has the smaller loss
     top = max(extent(np.abs(ratio))[1], 0.1)
     scale = Normalize(-top, top)
@@ -420,7 +420,7 @@ def region_parts(result):
         colour_bar(figure, axis, Normalize(0, 1), GATE, "weight of expert 1", pad=0.02, shrink=0.85)
 
     parts = [weights if gated else lambda figure, axis: own_loss_panel(figure, axis, result, one),
-             lambda figure, axis: better_panel(figure, axis, result, alone)]
+             lambda figure, axis: best_panel(axis, result, alone) if experts > 2 else better_panel(figure, axis, result, alone)]
     if gated:
         parts += [lambda figure, axis: sampling_panel(figure, axis, read, (one, many)), lambda figure, axis: information_panel(axis, read, one)]
     return parts

@@ -47,13 +47,18 @@ const dd_command dd_command_analyze = {
                 "    dualdiff analyze runs/run_[1-5]/*/seed_0.h5\n",
     .run = dd_cmd_analyze};
 
+static double mean(const float *value, int n)
+{
+    double sum = 0.;
+    for (int i = 0; i < n; i++)
+        sum += value[i];
+    return sum / n;
+}
+
 /* Mean over the experts. */
 static double mean_of(const dd_array *array)
 {
-    double sum = 0.;
-    for (int e = 0; e < array->axis[0]->size; e++)
-        sum += array->value[e];
-    return sum / array->axis[0]->size;
+    return mean(array->value, array->axis[0]->size);
 }
 
 /* The coordinate of which the gate tells most. */
@@ -61,18 +66,11 @@ static void print_coordinate(const dd_analysis *a, const dd_columns *columns)
 {
     const dd_array *information = dd_analysis_find(a, "information/data_coordinate");
     int experts = information->axis[1]->size, most = 0;
-    double best = -1.;
-    for (int c = 0; c < columns->count; c++) {
-        double bits = 0.;
-        for (int e = 0; e < experts; e++)
-            bits += information->value[c * experts + e] / experts;
-        if (bits > best) {
-            best = bits;
+    for (int c = 1; c < columns->count; c++)
+        if (mean(information->value + c * experts, experts) > mean(information->value + most * experts, experts))
             most = c;
-        }
-    }
     printf("    %-12s of the coordinates, the weight tells most about %s: %.3f bit\n",
-           "on data:", columns->column[most].name, best);
+           "on data:", columns->column[most].name, mean(information->value + most * experts, experts));
 }
 
 static void print_summary(const char *path, const dd_analysis *a, const dd_columns *columns, double seconds)

@@ -10,7 +10,7 @@ from configurations import read_configuration
 
 MISSING_PACKAGE = 3  # exit status that tells the program: a package must be installed
 DENSEST = 1032  # deflate, the strongest filter, packs at most so many bytes into one
-# Keys of the first program. All that came later may be missing in a stored run, which then did what run_1.toml says.
+# Keys of the first program. All that came later may be missing in a stored run, which then did what run_1.toml says, or BEFORE.
 FIRST_KEYS = {f"{section}.{key}" for section, keys in {
     "model": "experts embedding_width input_scale time_scale hidden_width hidden_depth expert_head gate_layers activation",
     "diffusion": "timesteps schedule beta_start beta_end",
@@ -18,6 +18,7 @@ FIRST_KEYS = {f"{section}.{key}" for section, keys in {
     "evaluation": "samples k heldout",
     "data": "points seed",
 }.items() for key in keys.split()}
+BEFORE = {"data.heldout_share": 0.0}  # the column `before` of host/config/config.c
 HERE = Path(__file__).resolve().parent
 CONFIGS = next((folder for folder in (HERE / "configs", HERE.parent / "configs") if folder.is_dir()), HERE)  # installed, or in the source
 
@@ -30,7 +31,8 @@ def flat(sections):
 @functools.cache
 def before_key():
     """What runs did before there was a key: {"section.key": value}."""
-    return {key: value for key, value in flat(read_configuration(CONFIGS / "run_1.toml")).items() if key not in FIRST_KEYS}
+    later = {key: value for key, value in flat(read_configuration(CONFIGS / "run_1.toml")).items() if key not in FIRST_KEYS}
+    return later | BEFORE
 
 
 def fail(message, status=1):

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "data/dataset.h"
 #include "data/points_file.h"
+#include "data/points_table.h"
 
 static dd_header_row header_row(int argc, char **argv)
 {
@@ -33,16 +34,21 @@ static dd_status open_points(int argc, char **argv, dd_points *points)
                           .stream = (dd_stream)atoi(argv[4])};
     dd_config_defaults(&config);
     config.data.seed = request.seed;
+    config.data.heldout_share = 0;
     for (int i = 6; i < argc; i++)
         DD_TRY(dd_config_set(&config, argv[i]));
-    return dd_points_request(&request, points);
+    return dd_points_request(&request, points, NULL);
 }
 
 static dd_status read_columns(char **argv, dd_header_row header, dd_points *points)
 {
     dd_reading reading = {.header = header, .drop_incomplete = !strcmp(argv[4], "drop")};
     snprintf(reading.columns, sizeof reading.columns, "%s", argv[3]);
-    return dd_points_read(argv[1], &reading, points);
+    dd_rows rows;
+    DD_TRY(dd_rows_read(argv[1], &reading, &rows));
+    dd_status status = dd_points_of_rows(&rows, &(dd_data_config){0}, NULL, points, NULL);
+    dd_rows_free(&rows);
+    return status;
 }
 
 int main(int argc, char **argv)

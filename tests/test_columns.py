@@ -286,7 +286,7 @@ def test_names_in_hdf5(tmp_path):
 
 # ---- the command line ----
 
-SETTINGS = {"training.steps": 20, "evaluation.samples": 20, "sampling.start": "data"}
+SETTINGS = {"training.steps": 20, "evaluation.samples": 20, "sampling.start": "data", "data.heldout_share": 0}
 
 
 def program(*words, expect=0):

@@ -186,7 +186,7 @@ static void check_generated(const char *name, int dimensions, double overlap)
     dd_config_defaults(&c);
     c.data.dimensions = dimensions;
     dd_request request = {.name = name, .data = &c.data, .n = N, .seed = 3, .stream = DD_STREAM_HELDOUT};
-    CHECK_OK(dd_points_request(&request, &points));
+    CHECK_OK(dd_points_request(&request, &points, NULL));
     CHECK_OK(dd_points_truth(&points, &t));
     int modes = dd_truth_regions(&t), width = points.columns.count;
     if (N / modes >= 15) {

@@ -23,6 +23,7 @@
  *   DD_DRAW_DATA         stream        point     what the dataset's generator says (data/generator.h)
  *   DD_DRAW_SHAPE        component     0, 1, ..  the distribution of a random dataset (data/random_shape.h)
  *   DD_DRAW_FEATURES     0             feature   normals: direction of a Fourier feature (model/model.h)
+ *   DD_DRAW_SPLIT        0             row's hash 0,1: decide whether a row of a file is held out (data/points_split.h)
  *   DD_DRAW_DIRECTIONS   direction     pair      two float64 normals of a direction of the sliced Wasserstein distance:
  *                                               0,1: radius; 2,3: angle
  *
@@ -52,6 +53,7 @@ typedef enum dd_purpose {
     DD_DRAW_DATA = 8,
     DD_DRAW_SHAPE = 9,
     DD_DRAW_FEATURES = 10,
+    DD_DRAW_SPLIT = 11,
     DD_DRAW_DIRECTIONS = 12
 } dd_purpose;
 

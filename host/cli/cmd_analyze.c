@@ -113,7 +113,7 @@ static dd_status analyze(const char *path, const dd_args *args, int threads, dd_
     /* Regions and losses of other points must not be stored as those of the run. */
     status = dd_reading_option(args, &stored.reading);
     if (!status)
-        status = dd_loaded_own_points("analyze", path, &stored, dd_args_value(args, "dataset", NULL), &points);
+        status = dd_loaded_own_points("analyze", path, &stored, dd_args_value(args, "dataset", NULL), &points, NULL);
     if (!status)
         status = dd_analysis_create(&stored, path, &points, &analysis);
     if (!status)

@@ -63,42 +63,35 @@ const dd_command dd_command_evaluate = {
                 "    dualdiff evaluate runs/run_1/dino/seed_0.h5 --set sampling.steps=20 --set sampling.eta=0\n",
     .run = dd_cmd_evaluate};
 
-/* Measure against `points`, which may be the training points. samples receives the measured x and initial_noise
- * (evaluation.samples, D). */
-static dd_status measure(const char *path, const dd_loaded *s, const dd_points *points, bool training,
-                         const char *dataset, dd_samples *samples, dd_metrics *m)
+/* Measure against `points`, which may be the training points, and `heldout`, which may be none (n = 0). samples
+ * receives the measured x and initial_noise (evaluation.samples, D). */
+static dd_status measure(const char *path, const dd_loaded *s, const dd_points *points, const dd_points *heldout,
+                         bool training, const char *dataset, dd_samples *samples, dd_metrics *m)
 {
     const dd_config *c = &s->header.config;
     uint32_t n = (uint32_t)c->evaluation.samples;
-    dd_points fresh = {0};
     double eval_loss, heldout_loss = NAN;
-    dd_status status = DD_OK;
     int measured;
     dd_pool *pool = dd_backend_pool(s->backend);
     dd_pool_phase(pool, "evaluating the loss");
-    DD_CHECK(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_EVALUATE, (const dd_points *const[]){points},
-                                  &eval_loss, NULL));
-    if (points->generated) {
-        DD_CHECK(dd_points_more(points, (uint32_t)c->evaluation.heldout, c->data.seed, DD_STREAM_HELDOUT, &fresh));
+    DD_TRY(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_EVALUATE, (const dd_points *const[]){points},
+                                &eval_loss, NULL));
+    if (heldout->n) {
         dd_pool_phase(pool, "evaluating the held-out loss");
-        DD_CHECK(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_HELDOUT, (const dd_points *const[]){&fresh},
-                                      &heldout_loss, NULL));
+        DD_TRY(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_HELDOUT, (const dd_points *const[]){heldout},
+                                    &heldout_loss, NULL));
     }
     double began = dd_now();
-    DD_CHECK(dd_loaded_sample(path, s, training ? points : NULL, s->header.seed, n, samples));
+    DD_TRY(dd_loaded_sample(path, s, training ? points : NULL, s->header.seed, n, samples));
     double inference_time = dd_now() - began;
-    status =
+    dd_status status =
         dd_metrics_of_samples(pool, 1, (const dd_points *const[]){points}, samples->x, n, &c->evaluation, m, &measured);
-    if (status) {
-        dd_fail_context("%s", dataset);
-        goto done;
-    }
+    if (status)
+        return dd_fail_context("%s", dataset);
     m->eval_loss = eval_loss;
     m->heldout_loss = heldout_loss;
     m->inference_time = inference_time;
-done:
-    dd_points_free(&fresh);
-    return status;
+    return DD_OK;
 }
 
 static void print_metrics(const dd_metrics *computed, const dd_metrics *stored)
@@ -216,8 +209,9 @@ static void take_samples(const dd_loaded *s, dd_samples *samples, float **gate, 
     DD_TAKE(arena, *gate, (size_t)s->model.gates * n);
 }
 
-static dd_status evaluate_points(const char *path, const dd_loaded *s, const dd_points *points, bool same,
-                                 const char *dataset, const output *out, dd_progress_view *view)
+static dd_status evaluate_points(const char *path, const dd_loaded *s, const dd_points *points,
+                                 const dd_points *heldout, bool same, const char *dataset, const output *out,
+                                 dd_progress_view *view)
 {
     dd_metrics computed, stored;
     dd_samples samples = {0};
@@ -229,7 +223,7 @@ static dd_status evaluate_points(const char *path, const dd_loaded *s, const dd_
     take_samples(s, &samples, &gate, &arena);
     dd_status status = dd_result_read_metrics(path, &stored);
     if (!status)
-        status = measure(path, s, points, same, dataset, &samples, &computed);
+        status = measure(path, s, points, heldout, same, dataset, &samples, &computed);
     if (!status && out->dir)
         status = store(s, out, points, &samples, gate, &computed, view);
     dd_progress_clear(view);
@@ -245,15 +239,16 @@ static dd_status evaluate(const char *path, const dd_loaded *s, const char *aske
                           dd_progress_view *view)
 {
     const char *dataset = asked ? asked : s->header.dataset;
-    dd_points points;
+    dd_points points, heldout;
     bool same;
-    DD_TRY(dd_loaded_points(path, s, asked, &points, &same));
+    DD_TRY(dd_loaded_points(path, s, asked, &points, &heldout, &same));
     dd_status status = check_points(path, s, &points, same, dataset, out); /* check before the work */
     if (!status && out->dir)
         status = prepare_target(s, out);
     if (!status)
-        status = evaluate_points(path, s, &points, same, dataset, out, view);
+        status = evaluate_points(path, s, &points, &heldout, same, dataset, out, view);
     dd_points_free(&points);
+    dd_points_free(&heldout);
     return status;
 }
 
@@ -296,7 +291,7 @@ static dd_status complete(const char *path, const dd_loaded *s, const char *aske
     dd_status status;
     dd_lock *lock;
     DD_TRY(dd_lock_acquire(path, &lock));
-    DD_CHECK(dd_loaded_own_points("evaluate", path, s, asked, &points));
+    DD_CHECK(dd_loaded_own_points("evaluate", path, s, asked, &points, NULL));
     DD_CHECK(dd_result_read_metrics(path, &stored));
     DD_CHECK(dd_result_read_samples(path, &x, &n));
     DD_CHECK(dd_metrics_of_samples(dd_backend_pool(s->backend), 1, (const dd_points *const[]){&points}, x, n,
@@ -321,6 +316,16 @@ static dd_status check_complete(const dd_args *args)
     return DD_OK;
 }
 
+/* A configuration file does not say how the points of this run were made in the end: what it leaves open, and what
+ * concerns a file of points, is what the run did. */
+static void settle_data(dd_data_config *data, const dd_data_config *stored)
+{
+    data->dimensions = data->dimensions ? data->dimensions : stored->dimensions;
+    data->modes = data->modes ? data->modes : stored->modes;
+    data->rank = data->rank ? data->rank : stored->rank;
+    data->heldout_share = stored->heldout_share;
+}
+
 /* The stored configuration, with --config's and --set's [sampling] and [evaluation]. */
 static dd_status configure(const dd_args *args, const char *path, dd_config *config)
 {
@@ -331,6 +336,7 @@ static dd_status configure(const dd_args *args, const char *path, dd_config *con
     *config = header.config;
     if (file)
         DD_TRY(dd_config_open(file, config));
+    settle_data(&config->data, &header.config.data);
     DD_TRY(dd_override_config(args, config));
     char *difference = dd_config_difference(config, &header.config, fixed);
     if (!difference)

@@ -143,7 +143,7 @@ dd_status dd_cmd_sample(int argc, char **argv)
     dd_points training = {0};
     status = dd_reading_option(&args, &stored.reading);
     if (!status && asked)
-        status = dd_loaded_own_points("sample", args.word[0], &stored, asked, &training);
+        status = dd_loaded_own_points("sample", args.word[0], &stored, asked, &training, NULL);
     if (!status)
         status = sample(args.word[0], &stored, asked ? &training : NULL, seed < 0 ? stored.header.seed : (uint64_t)seed,
                         (uint32_t)n, out, &view);

@@ -49,7 +49,9 @@ dd_status dd_draws_open(const dd_args *args, dd_progress_view *view, dd_draws *d
                                                  .n = (uint32_t)data->points,
                                                  .seed = data->seed,
                                                  .stream = DD_STREAM_TRAIN},
-                                   &d->points);
+                                   &d->points, NULL);
+    if (!status)
+        d->config.data = d->points.data;
     if (!status)
         status = dd_backend_open("cpu", threads, &d->backend);
     if (!status)

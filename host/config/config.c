@@ -35,21 +35,26 @@ typedef struct key_info {
     double least, most;
     const char *const *words; /* of KEY_WORD; the value is the index */
     const char *meaning;
-    int keeping; /* 1: decides only what is kept on disk during training; does not change a result */
+    int keeping;        /* 1: decides only what is kept on disk during training; does not change a result */
+    const char *before; /* what programs did before they knew the key, in TOML; NULL: the default */
 } key_info;
 
 #define KEY(section, member, type, least, most, meaning)                                                               \
     {                                                                                                                  \
-#section, #member, type, offsetof(dd_config, section.member), least, most, NULL, meaning, 0                    \
+#section, #member, type, offsetof(dd_config, section.member), least, most, NULL, meaning, 0, NULL              \
+    }
+#define KEY_SINCE(section, member, type, least, most, before, meaning)                                                 \
+    {                                                                                                                  \
+#section, #member, type, offsetof(dd_config, section.member), least, most, NULL, meaning, 0, before            \
     }
 #define WORD(section, member, words, meaning)                                                                          \
     {                                                                                                                  \
-#section, #member, KEY_WORD, offsetof(dd_config, section.member), 0, 0, words, meaning, 0                      \
+#section, #member, KEY_WORD, offsetof(dd_config, section.member), 0, 0, words, meaning, 0, NULL                \
     }
 
 #define KEEPING(section, member, type, least, most, meaning)                                                           \
     {                                                                                                                  \
-#section, #member, type, offsetof(dd_config, section.member), least, most, NULL, meaning, 1                    \
+#section, #member, type, offsetof(dd_config, section.member), least, most, NULL, meaning, 1, NULL              \
     }
 
 static const key_info keys[] = {
@@ -110,6 +115,7 @@ static const key_info keys[] = {
     KEY(data, dimensions, KEY_INT, 0, DD_MAX_DIMENSIONS, "of a generated set that has any; 0: the set's own number"),
     KEY(data, modes, KEY_INT, 0, DD_MOST_MODES, "of gaussians, hypercube and subspaces; 0: the set's own number"),
     KEY(data, rank, KEY_INT, 0, DD_MAX_DIMENSIONS - 1, "dimensions of each of the subspaces; 0: the set's own number"),
+    KEY_SINCE(data, heldout_share, KEY_REAL, 0, .5, "0.0", "of a file's rows: kept out of training, to measure on"),
 };
 
 enum { KEYS = sizeof keys / sizeof *keys };
@@ -171,8 +177,21 @@ void dd_config_defaults(dd_config *config)
                      .gate_every = 1},
         .sampling = {.eta = 1, .noise_factor = 1},
         .evaluation = {.samples = 10000, .k = 5, .heldout = 25600},
-        .data = {.points = 100000, .seed = 42},
+        .data = {.points = 100000, .seed = 42, .heldout_share = .1},
     };
+}
+
+dd_status dd_config_before(dd_config *config)
+{
+    char assignment[128];
+    dd_config_defaults(config);
+    for (int i = 0; i < KEYS; i++) {
+        if (!keys[i].before)
+            continue;
+        snprintf(assignment, sizeof assignment, "%s.%s=%s", keys[i].section, keys[i].key, keys[i].before);
+        DD_TRY(dd_config_set(config, assignment));
+    }
+    return DD_OK;
 }
 
 /* ---- reading ---- */

@@ -150,11 +150,12 @@ typedef struct dd_evaluation_config {
 
 /* [data] */
 typedef struct dd_data_config {
-    int points;     /* size of a generated training set */
-    uint64_t seed;  /* of the generator; a training set does not depend on a run's seed */
-    int dimensions; /* of a generated set that has any; 0: the set's own number; so for those below */
-    int modes;      /* of gaussians, hypercube and subspaces */
-    int rank;       /* dimensions of each of the subspaces */
+    int points;           /* size of a generated training set */
+    uint64_t seed;        /* of the generator; a training set does not depend on a run's seed */
+    int dimensions;       /* of a generated set that has any; 0: the set's own number; so for those below */
+    int modes;            /* of gaussians, hypercube and subspaces */
+    int rank;             /* dimensions of each of the subspaces */
+    double heldout_share; /* of a file's rows: not trained on; 0 for a generated set once it is made */
 } dd_data_config;
 
 typedef struct dd_config {
@@ -168,6 +169,10 @@ typedef struct dd_config {
 
 /* The values of run_1.toml. Every configuration starts from them. */
 void dd_config_defaults(dd_config *config);
+
+/* What a run did whose program did not know a key yet. The stored configuration of an older program starts from it. For
+ * most keys this is the default. */
+DD_CHECKED dd_status dd_config_before(dd_config *config);
 
 /* Read a TOML file over the defaults. A file may state only what it changes, and name the file that it changes above
  * its first section:

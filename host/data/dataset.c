@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
-#include "base/fnv.h"
 #include "base/names.h"
 #include "data/generators.h"
 #include "data/points_file.h"
+#include "data/points_table.h"
 
 static void make_points(const dd_generated *set, const dd_truth *truth, const dd_source *s, dd_points *points)
 {
@@ -41,7 +41,10 @@ static dd_status generate(const dd_request *r, dd_points *points)
         source.make = set.plane->make;
     }
     snprintf(points->set, sizeof points->set, "%s", r->name);
-    points->data = *r->data;
+    points->data = set.data;
+    points->data.heldout_share = 0;
+    if (!set.generator->family)
+        points->data.dimensions = points->data.modes = points->data.rank = 0;
     points->n = r->n;
     points->generated = true;
     dd_columns_plain(&points->columns, set.data.dimensions);
@@ -49,31 +52,31 @@ static dd_status generate(const dd_request *r, dd_points *points)
     if (points->x)
         make_points(&set, &truth, &source, points);
     dd_truth_free(&truth);
-    return points->x ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for %u points", r->n);
-}
-
-static uint64_t checksum(const dd_points *points)
-{
-    int dimensions = points->columns.count;
-    uint64_t sum = dd_fnv1a(DD_FNV1A_START, &points->n, sizeof points->n);
-    sum = dd_fnv1a(sum, points->x, (size_t)dimensions * (size_t)points->n * sizeof *points->x);
-    return dimensions == 2 ? sum : dd_fnv1a(sum, &dimensions, sizeof dimensions);
+    if (!points->x)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for %u points", r->n);
+    points->checksum = dd_points_checksum(points);
+    return DD_OK;
 }
 
 /* Fewer points than dimensions cannot show a distribution: most often rows and columns are exchanged. */
-static dd_status check_rows(const char *name, const dd_points *points)
+static dd_status check_rows(const dd_rows *rows)
 {
-    int count = points->columns.count;
-    if (points->n >= (uint32_t)count)
+    int count = rows->columns.count;
+    if (rows->n >= (size_t)count)
         return DD_OK;
-    return dd_fail(DD_ERR_DATA, "%s: %u points of %d coordinates; at least %d are needed%s", name, points->n, count,
-                   count, dd_transposed_hint(points->n, count));
+    return dd_fail(DD_ERR_DATA, "%s: %zu points of %d coordinates; at least %d are needed%s", rows->name, rows->n,
+                   count, count, dd_transposed_hint(rows->n, count));
 }
 
-static dd_status read_file(const char *name, const dd_reading *reading, dd_points *points)
+static dd_status read_file(const dd_request *r, dd_points *points, dd_points *heldout)
 {
-    DD_TRY(dd_points_read(name, reading, points));
-    return check_rows(strcmp(name, "-") ? name : "standard input", points);
+    dd_rows rows;
+    DD_TRY(dd_rows_read(r->name, r->reading, &rows));
+    dd_status status = check_rows(&rows);
+    if (!status)
+        status = dd_points_of_rows(&rows, r->data, r->like, points, heldout);
+    dd_rows_free(&rows);
+    return status;
 }
 
 dd_status dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points)
@@ -81,14 +84,20 @@ dd_status dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream 
     dd_config defaults;
     dd_config_defaults(&defaults);
     defaults.data.seed = seed;
-    return dd_points_request(
-        &(dd_request){name, &(dd_reading){.header = DD_HEADER_ROW_AUTO}, &defaults.data, n, seed, stream}, points);
+    defaults.data.heldout_share = 0;
+    return dd_points_request(&(dd_request){.name = name,
+                                           .reading = &(dd_reading){.header = DD_HEADER_ROW_AUTO},
+                                           .data = &defaults.data,
+                                           .n = n,
+                                           .seed = seed,
+                                           .stream = stream},
+                             points, NULL);
 }
 
 dd_status dd_points_more(const dd_points *of, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points)
 {
     return dd_points_request(&(dd_request){.name = of->set, .data = &of->data, .n = n, .seed = seed, .stream = stream},
-                             points);
+                             points, NULL);
 }
 
 dd_status dd_points_truth(const dd_points *points, dd_truth *truth)
@@ -96,18 +105,19 @@ dd_status dd_points_truth(const dd_points *points, dd_truth *truth)
     return dd_truth_create(points->set, &points->data, truth);
 }
 
-dd_status dd_points_request(const dd_request *r, dd_points *points)
+dd_status dd_points_request(const dd_request *r, dd_points *points, dd_points *heldout)
 {
     memset(points, 0, sizeof *points);
+    if (heldout)
+        memset(heldout, 0, sizeof *heldout);
     dd_points_name(r->name, r->data, points->name);
     bool generated = dd_generator_find(r->name) != NULL;
-    dd_status status = generated ? generate(r, points) : read_file(r->name, r->reading, points);
-    points->path = generated ? NULL : dd_points_path(r->name);
+    dd_status status = generated ? generate(r, points) : read_file(r, points, heldout);
     if (status) {
         dd_points_free(points);
         return status;
     }
-    points->checksum = checksum(points);
+    points->path = generated ? NULL : dd_points_path(r->name);
     return DD_OK;
 }
 

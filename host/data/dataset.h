@@ -26,10 +26,12 @@ typedef enum dd_stream {
 typedef struct dd_request {
     const char *name;           /* a generator's name, or a path */
     const dd_reading *reading;  /* of a file */
-    const dd_data_config *data; /* of a generated set: its dimensions, and the seed of a random distribution */
+    const dd_data_config *data; /* of a generated set: its dimensions, and the seed of a random distribution; of a file:
+                                   which rows are held out */
     uint32_t n;                 /* of a generated set: points */
     uint64_t seed;              /* of the points; their distribution has the seed of `data` */
     dd_stream stream;
+    const dd_like *like; /* of a file: NULL, or the run whose points it may contain */
 } dd_request;
 
 /* Make a set (if `name` is a generator's name) or read it (if `name` is a path). Files:
@@ -42,10 +44,14 @@ typedef struct dd_request {
  * A missing or infinite value, text in a chosen column, a column with the same value in each row, or a row of another
  * width is DD_ERR_DATA with the row's number. A name that is neither a
  * generator nor a file is DD_ERR_IO with the closest generators. A damaged HDF5 file is DD_ERR_IO, also one on which
- * the HDF5 library crashes. Dimensions that a generated set cannot have are DD_ERR_CONFIG. */
-DD_CHECKED dd_status dd_points_request(const dd_request *request, dd_points *points);
+ * the HDF5 library crashes. Dimensions that a generated set cannot have are DD_ERR_CONFIG.
+ *
+ * heldout may be NULL. For a file it gets the rows that data->heldout_share leaves out (points_table.h says which); for
+ * a generated set, and if there are none, it gets n = 0: dd_points_more makes held-out points of a generated set. */
+DD_CHECKED dd_status dd_points_request(const dd_request *request, dd_points *points, dd_points *heldout);
 
-/* The same with the defaults of [data], but data.seed = seed; a file's header is found as "auto" says. */
+/* The same with the defaults of [data], but data.seed = seed; of a file all rows, whose header is found as "auto" says.
+ */
 DD_CHECKED dd_status dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points);
 
 /* Other points of the distribution of a generated set. */

@@ -27,7 +27,8 @@ typedef struct dd_reading {
 typedef struct dd_points {
     char name[64]; /* generator's name (with D where that can be chosen: gaussians_d8), the file's stem, or stdin */
     char set[64];  /* the generator as the user names it (embedded:dino); "" for a file */
-    dd_data_config data; /* of a generated set: [data] that it was made with */
+    dd_data_config data; /* [data] that it was made with: what a generated set or a file does not need is 0, and numbers
+                            of a random set that the user left open are there */
     uint32_t n;          /* points */
     dd_columns columns;
     float *x;          /* (n, columns.count) */
@@ -37,6 +38,11 @@ typedef struct dd_points {
     char note[DD_POINTS_NOTE]; /* what was left out of a file, for the user; "" if nothing */
     char *path; /* absolute, with the part after the colon; NULL unless it is a file that can be read again */
 } dd_points;
+
+/* The training points of a stored run, to find them again in a file. */
+typedef struct dd_like {
+    uint64_t checksum;
+} dd_like;
 
 /* Free the memory of a set; it then has no points. */
 void dd_points_free(dd_points *points);

@@ -1,4 +1,4 @@
-/* Chooses the reader for a file, and makes points of the table that it fills. */
+/* Chooses the reader for a file. */
 #include "data/points_file.h"
 
 #include <errno.h>
@@ -180,34 +180,14 @@ static dd_status read_inner(const char *name, const char *inner, dd_rows *rows)
     return status;
 }
 
-/* Points in float32, with a note of what was left out. */
-static dd_status take_rows(const dd_rows *rows, dd_points *points)
+dd_status dd_rows_read(const char *name, const dd_reading *reading, dd_rows *rows)
 {
-    size_t count = rows->n * (size_t)rows->columns.count;
-    char dropped[64] = "";
-    points->x = malloc(count * sizeof *points->x);
-    if (!points->x)
-        return dd_fail(DD_ERR_MEMORY, "%s: out of memory for %zu rows", rows->name, rows->n);
-    for (size_t i = 0; i < count; i++)
-        points->x[i] = (float)rows->value[i];
-    points->n = (uint32_t)rows->n;
-    points->columns = rows->columns;
-    if (rows->dropped)
-        snprintf(dropped, sizeof dropped, "left out %zu incomplete row%s of %zu", rows->dropped,
-                 dd_plural((long long)rows->dropped), rows->n + rows->dropped);
-    snprintf(points->note, sizeof points->note, "%s%s%s", dropped, *dropped && *rows->note ? "; " : "", rows->note);
-    return DD_OK;
-}
-
-dd_status dd_points_read(const char *name, const dd_reading *reading, dd_points *points)
-{
-    dd_rows rows = {.name = strcmp(name, "-") ? name : "standard input", .reading = reading};
+    *rows = (dd_rows){.name = strcmp(name, "-") ? name : "standard input", .reading = reading};
     const char *inner = dd_points_inner_path(name);
-    dd_status status = inner ? read_inner(name, inner, &rows) : read_plain(name, &rows);
+    dd_status status = inner ? read_inner(name, inner, rows) : read_plain(name, rows);
     if (!status)
-        status = dd_rows_end(&rows);
-    if (!status)
-        status = take_rows(&rows, points);
-    dd_rows_free(&rows);
+        status = dd_rows_end(rows);
+    if (status)
+        dd_rows_free(rows);
     return status;
 }

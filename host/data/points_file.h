@@ -1,5 +1,5 @@
-/* Reads points from a user's file of any kind that dataset.h lists, and declares the readers of each kind. They fill
- * the table of points_rows.h.
+/* Reads a user's file of any kind that dataset.h lists into the table of points_rows.h, and declares the readers of
+ * each kind. points_table.h makes points of the table.
  */
 #ifndef DD_POINTS_FILE_H
 #define DD_POINTS_FILE_H
@@ -8,8 +8,8 @@
 #include "data/points.h"
 #include "data/points_rows.h"
 
-/* Read the file called `name` into points of as many dimensions as columns are chosen. */
-DD_CHECKED dd_status dd_points_read(const char *name, const dd_reading *reading, dd_points *points);
+/* Read the file called `name`; free the rows with dd_rows_free, which is done already after a failure. */
+DD_CHECKED dd_status dd_rows_read(const char *name, const dd_reading *reading, dd_rows *rows);
 
 /* The part after the colon in FILE:/path/in/file, FILE:dataset or FILE.npz:array; NULL if the name has none. A colon
  * divides a name if the text before it is an existing file or ends like an HDF5 or NPZ file. */

@@ -15,7 +15,7 @@
 typedef struct dd_metrics {
     double training_time;  /* s, wall time of the ensemble / replicas */
     double eval_loss;      /* online model, one pass over the training set */
-    double heldout_loss;   /* online model, fresh points; NaN for a user's file */
+    double heldout_loss;   /* online model, held-out points; NaN if there are none */
     double inference_time; /* s, wall time of sampling / replicas */
     double kl_divergence;  /* bits */
     double kl_zero_distances;

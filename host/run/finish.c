@@ -20,8 +20,9 @@ typedef struct measurement {
     int count;
     size_t dimensions; /* of the points, D */
     const dd_points **training;
-    const dd_points **fresh; /* held-out points; for a user's file the training points */
-    dd_points *heldout;      /* one set per generator that is used */
+    const dd_points **heldout; /* points that were not trained on; n = 0: a file of which all rows were */
+    const dd_points **fresh;   /* the same, but in place of n = 0 the training points */
+    dd_points *more;           /* one set per generator that is used */
     double *eval_loss, *heldout_loss;
     uint64_t *seed;
     dd_samples samples;
@@ -35,8 +36,8 @@ typedef struct measurement {
 
 static void measurement_free(measurement *m)
 {
-    for (int i = 0; i < m->count && m->heldout; i++)
-        dd_points_free(&m->heldout[i]);
+    for (int i = 0; i < m->count && m->more; i++)
+        dd_points_free(&m->more[i]);
     free(m->memory);
 }
 
@@ -45,8 +46,9 @@ static void take_arrays(const dd_plan *plan, const dd_model *model, measurement 
     const dd_config *c = plan->job->config;
     size_t runs = (size_t)m->count, points = runs * (size_t)c->evaluation.samples, gates = (size_t)model->gates;
     DD_TAKE(arena, m->training, runs);
-    DD_TAKE(arena, m->fresh, runs);
     DD_TAKE(arena, m->heldout, runs);
+    DD_TAKE(arena, m->fresh, runs);
+    DD_TAKE(arena, m->more, runs);
     DD_TAKE(arena, m->eval_loss, runs);
     DD_TAKE(arena, m->heldout_loss, runs);
     DD_TAKE(arena, m->seed, runs);
@@ -67,14 +69,16 @@ static void take_arrays(const dd_plan *plan, const dd_model *model, measurement 
 static dd_status open_heldout(const dd_plan *plan, const dd_work *work, int i, measurement *m)
 {
     const dd_config *c = plan->job->config;
+    m->heldout[i] = work->heldout;
+    if (!work->points->generated)
+        return DD_OK;
     for (int j = 0; j < i; j++)
         if (m->training[j] == m->training[i]) {
-            m->fresh[i] = m->fresh[j];
+            m->heldout[i] = m->heldout[j];
             return DD_OK;
         }
-    m->fresh[i] = &m->heldout[i];
-    return dd_points_more(work->points, (uint32_t)c->evaluation.heldout, c->data.seed, DD_STREAM_HELDOUT,
-                          &m->heldout[i]);
+    m->heldout[i] = &m->more[i];
+    return dd_points_more(work->points, (uint32_t)c->evaluation.heldout, c->data.seed, DD_STREAM_HELDOUT, &m->more[i]);
 }
 
 static dd_status measurement_create(const dd_plan *plan, const dd_work *work, int count, measurement *m)
@@ -89,11 +93,11 @@ static dd_status measurement_create(const dd_plan *plan, const dd_work *work, in
     take_arrays(plan, work->model, m, &arena);
     for (int i = 0; i < count; i++) {
         m->seed[i] = work[i].run.seed;
-        m->training[i] = m->fresh[i] = work[i].points;
+        m->training[i] = work[i].points;
         if (m->start)
             dd_draw_start(&plan->schedule, m->training[i], m->seed[i], n, m->start + m->dimensions * n * (size_t)i);
-        if (m->training[i]->generated)
-            DD_TRY(open_heldout(plan, &work[i], i, m));
+        DD_TRY(open_heldout(plan, &work[i], i, m));
+        m->fresh[i] = m->heldout[i]->n ? m->heldout[i] : m->training[i];
     }
     return DD_OK;
 }
@@ -174,7 +178,7 @@ static dd_status make_result(const dd_plan *plan, dd_ensemble *e, const measurem
     };
     result->metrics.training_time = w->training_time;
     result->metrics.eval_loss = m->eval_loss[i];
-    result->metrics.heldout_loss = w->points->generated ? m->heldout_loss[i] : NAN;
+    result->metrics.heldout_loss = m->heldout[i]->n ? m->heldout_loss[i] : NAN;
     result->metrics.inference_time = m->inference_time;
     DD_TRY(dd_ensemble_get(e, i, DD_STATE_ONLINE, m->online));
     return dd_ensemble_get(e, i, DD_STATE_EMA, m->ema);

@@ -53,15 +53,23 @@ void dd_loaded_close(dd_loaded *s)
     dd_schedule_free(&s->schedule);
 }
 
+static void release(dd_points *points, dd_points *heldout)
+{
+    dd_points_free(points);
+    if (heldout)
+        dd_points_free(heldout);
+}
+
 /* For a run that was trained on a file with a known path. */
-static dd_status read_again(const char *path, const dd_header *h, dd_points *points)
+static dd_status read_again(const char *path, const dd_header *h, dd_points *points, dd_points *heldout)
 {
     char *there = dd_points_path(h->dataset_path);
     if (!there)
         return dd_fail(DD_ERR_IO,
                        "%s was trained on %s, which does not exist now; if it was moved, name it with --dataset", path,
                        h->dataset_path);
-    dd_status status = dd_points_request(&(dd_request){.name = there, .reading = &h->reading}, points);
+    dd_status status = dd_points_request(&(dd_request){.name = there, .reading = &h->reading, .data = &h->config.data},
+                                         points, heldout);
     free(there);
     if (status)
         return dd_fail_context("%s was trained on a file that cannot be read now", path);
@@ -71,7 +79,7 @@ static dd_status read_again(const char *path, const dd_header *h, dd_points *poi
                      "%s was trained on %s, whose points have changed since (%u then, %u now); restore that file, or "
                      "name a copy of the original with --dataset",
                      path, h->dataset_path, h->points, points->n);
-    dd_points_free(points);
+    release(points, heldout);
     return status;
 }
 
@@ -85,8 +93,10 @@ static dd_status generate_again(const char *path, const dd_header *h, dd_points 
                        "%s was trained on points called '%s', from standard input or from a file with an unknown path; "
                        "name them with --dataset",
                        path, h->dataset);
-    DD_TRY(
-        dd_points_request(&(dd_request){set, NULL, data, (uint32_t)data->points, data->seed, DD_STREAM_TRAIN}, points));
+    DD_TRY(dd_points_request(
+        &(dd_request){
+            .name = set, .data = data, .n = (uint32_t)data->points, .seed = data->seed, .stream = DD_STREAM_TRAIN},
+        points, NULL));
     if (points->checksum == h->data_checksum)
         return DD_OK;
     dd_points_free(points); /* for instance the user's own dino.csv */
@@ -96,39 +106,60 @@ static dd_status generate_again(const char *path, const dd_header *h, dd_points 
                    path, h->dataset);
 }
 
-static dd_status open_points(const char *path, const dd_loaded *s, const char *asked, dd_points *points)
+static dd_status open_points(const char *path, const dd_loaded *s, const char *asked, dd_points *points,
+                             dd_points *heldout)
 {
     const dd_data_config *data = &s->header.config.data;
     if (!asked)
-        return *s->header.dataset_path ? read_again(path, &s->header, points)
+        return *s->header.dataset_path ? read_again(path, &s->header, points, heldout)
                                        : generate_again(path, &s->header, points);
-    return dd_points_request(
-        &(dd_request){asked, &s->reading, data, (uint32_t)data->points, data->seed, DD_STREAM_TRAIN}, points);
+    return dd_points_request(&(dd_request){.name = asked,
+                                           .reading = &s->reading,
+                                           .data = data,
+                                           .n = (uint32_t)data->points,
+                                           .seed = data->seed,
+                                           .stream = DD_STREAM_TRAIN,
+                                           .like = &(dd_like){s->header.data_checksum}},
+                             points, heldout);
 }
 
-dd_status dd_loaded_points(const char *path, const dd_loaded *s, const char *asked, dd_points *points, bool *same)
+static dd_status add_heldout(const dd_config *c, dd_points *points, dd_points *heldout)
+{
+    dd_status status =
+        dd_points_more(points, (uint32_t)c->evaluation.heldout, c->data.seed, DD_STREAM_HELDOUT, heldout);
+    if (status)
+        dd_points_free(points);
+    return status;
+}
+
+dd_status dd_loaded_points(const char *path, const dd_loaded *s, const char *asked, dd_points *points,
+                           dd_points *heldout, bool *same)
 {
     char list[300];
-    DD_TRY(open_points(path, s, asked, points));
+    if (heldout)
+        *heldout = (dd_points){0};
+    DD_TRY(open_points(path, s, asked, points, heldout));
     *same = points->checksum == s->header.data_checksum;
     int count = points->columns.count, wanted = s->model.dimensions;
+    if (count == wanted && points->generated && heldout)
+        return add_heldout(&s->header.config, points, heldout);
     if (count == wanted)
         return DD_OK;
     const char *cure = points->generated ? "" : ": choose with --columns";
-    dd_points_free(points);
+    release(points, heldout);
     return dd_fail(DD_ERR_USAGE, "%s was trained on points of %d coordinates (%s); %s has %d%s", path, wanted,
                    dd_columns_list(s->header.columns.column, wanted, list, sizeof list),
                    asked ? asked : s->header.dataset, count, cure);
 }
 
 dd_status dd_loaded_own_points(const char *command, const char *path, const dd_loaded *s, const char *asked,
-                               dd_points *points)
+                               dd_points *points, dd_points *heldout)
 {
     bool same;
-    DD_TRY(dd_loaded_points(path, s, asked, points, &same));
+    DD_TRY(dd_loaded_points(path, s, asked, points, heldout, &same));
     if (same)
         return DD_OK;
-    dd_points_free(points);
+    release(points, heldout);
     return dd_fail(DD_ERR_USAGE, "%s: --dataset %s: not the points that %s was trained on", command, asked, path);
 }
 
@@ -142,7 +173,7 @@ static dd_status sample(const char *path, const dd_loaded *s, const dd_points *t
     dd_points made = {0};
     bool same;
     if (!training)
-        DD_TRY(dd_loaded_points(path, s, NULL, &made, &same));
+        DD_TRY(dd_loaded_points(path, s, NULL, &made, NULL, &same));
     float *start;
     dd_status status = dd_start_create(&s->schedule, training ? training : &made, seed, n, &start);
     samples->start = start;

@@ -22,14 +22,16 @@ DD_CHECKED dd_status dd_loaded_open(const char *path, const dd_config *config, c
 void dd_loaded_close(dd_loaded *stored);
 
 /* Make or read the points called `asked` or, if that is NULL, the points that the run at `path` was trained on. *same
- * says whether they are the training points. With `asked` NULL: DD_ERR_IO if the training file does not exist any more,
+ * says whether they are the training points. heldout, unless it is NULL, becomes points that were not trained on:
+ * [evaluation].heldout fresh points of a generated set, or the held-out rows of the run's file; n = 0 for another file,
+ * and if the run held none out. With `asked` NULL: DD_ERR_IO if the training file does not exist any more,
  * DD_ERR_CONFLICT if it has changed, DD_ERR_USAGE if the run does not know the file. */
 DD_CHECKED dd_status dd_loaded_points(const char *path, const dd_loaded *stored, const char *asked, dd_points *points,
-                                      bool *same);
+                                      dd_points *heldout, bool *same);
 
 /* The same if only the run's own points are allowed: DD_ERR_USAGE, with the command's name, for others. */
 DD_CHECKED dd_status dd_loaded_own_points(const char *command, const char *path, const dd_loaded *stored,
-                                          const char *asked, dd_points *points);
+                                          const char *asked, dd_points *points, dd_points *heldout);
 
 /* Generate n points with the averaged parameters, as [sampling] says. samples receives x and, unless NULL,
  * initial_noise and gate; its start is set here. training: the run's training points, needed if sampling starts from

@@ -162,9 +162,10 @@ static dd_status set_up_work(dd_plan *plan, int dataset, uint64_t seed, dd_work 
     const dd_job *job = plan->job;
     const dd_points *points = &plan->points[dataset];
     *w = (dd_work){
-        .run = dd_run_of(job->config, job->config_name, points, seed, plan->backend),
+        .run = dd_run_of(&plan->config[dataset], job->config_name, points, seed, plan->backend),
         .source = job->dataset[dataset],
         .points = points,
+        .heldout = &plan->heldout[dataset],
         .model = &plan->model[dataset],
         .result = dd_run_path(job->out, job->config_name, points->name, seed, ".h5"),
         .checkpoint = dd_run_path(job->out, job->config_name, points->name, seed, ".checkpoint"),
@@ -228,18 +229,35 @@ static dd_status name_datasets(const dd_job *job, char (*name)[DD_NAME])
     return check_names(job, name);
 }
 
+/* Of a file: what is used of it, and for what. */
+static void tell_rows(const dd_job *job, const char *name, const dd_points *points, const dd_points *heldout)
+{
+    char list[300];
+    int count = points->columns.count;
+    if (points->generated)
+        return;
+    dd_tell(job, "%s: %s%s%u rows to train, %u held out; %d column%s (%s)", name, points->note,
+            *points->note ? "; " : "", points->n, heldout->n, count, dd_plural(count),
+            dd_columns_list(points->columns.column, count, list, sizeof list));
+}
+
 static dd_status open_named(dd_plan *plan, char (*name)[DD_NAME])
 {
     const dd_job *job = plan->job;
     const dd_config *c = job->config;
     for (int d = 0; d < job->datasets; d++) {
         dd_points *points = &plan->points[d];
-        DD_TRY(dd_points_request(&(dd_request){job->dataset[d], &job->reading, &c->data, (uint32_t)c->data.points,
-                                               c->data.seed, DD_STREAM_TRAIN},
-                                 points));
+        DD_TRY(dd_points_request(&(dd_request){.name = job->dataset[d],
+                                               .reading = &job->reading,
+                                               .data = &c->data,
+                                               .n = (uint32_t)c->data.points,
+                                               .seed = c->data.seed,
+                                               .stream = DD_STREAM_TRAIN},
+                                 points, &plan->heldout[d]));
         memcpy(points->name, name[d], DD_NAME);
-        if (*points->note)
-            dd_tell(job, "%s: %s", job->dataset[d], points->note);
+        plan->config[d] = *c;
+        plan->config[d].data = points->data;
+        tell_rows(job, job->dataset[d], points, &plan->heldout[d]);
         warn_of_scale(job, points);
         dd_status measurable = dd_check_measurable(points->x, points->n, points->columns.count, c->evaluation.k);
         if (measurable) {
@@ -353,9 +371,11 @@ dd_status dd_plan_create(dd_backend *backend, const dd_job *job, dd_plan *plan)
     DD_TRY(allow_files(job->datasets * job->seeds));
     DD_TRY(dd_schedule_create(job->config, &plan->schedule));
     plan->points = calloc((size_t)job->datasets, sizeof *plan->points);
+    plan->heldout = calloc((size_t)job->datasets, sizeof *plan->heldout);
+    plan->config = calloc((size_t)job->datasets, sizeof *plan->config);
     plan->work = calloc((size_t)job->datasets * (size_t)job->seeds, sizeof *plan->work);
     plan->model = calloc((size_t)job->datasets, sizeof *plan->model);
-    if (!plan->points || !plan->work || !plan->model)
+    if (!plan->points || !plan->heldout || !plan->config || !plan->work || !plan->model)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
     DD_TRY(open_datasets(plan));
     for (int d = 0; d < job->datasets; d++)
@@ -375,7 +395,11 @@ void dd_plan_free(dd_plan *plan)
     }
     for (int d = 0; d < plan->job->datasets && plan->points; d++)
         dd_points_free(&plan->points[d]);
+    for (int d = 0; d < plan->job->datasets && plan->heldout; d++)
+        dd_points_free(&plan->heldout[d]);
     free(plan->points);
+    free(plan->heldout);
+    free(plan->config);
     free(plan->model);
     free(plan->work);
     free(plan->ensemble_end);

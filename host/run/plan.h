@@ -14,6 +14,7 @@ typedef struct dd_work {
     dd_run run;
     const char *source;        /* dataset as the user gave it */
     const dd_points *points;   /* training set */
+    const dd_points *heldout;  /* held-out rows of its file; n = 0 for a generated set, and if there are none */
     const dd_model *model;     /* for points of its dimensions */
     char *result, *checkpoint; /* paths */
     dd_lock *lock;
@@ -37,8 +38,10 @@ typedef struct dd_plan {
     const dd_job *job;
     dd_backend *backend;
     dd_schedule schedule;
-    dd_points *points; /* [job.datasets] */
-    dd_model *model;   /* [job.datasets] */
+    dd_points *points;  /* [job.datasets] */
+    dd_points *heldout; /* [job.datasets] */
+    dd_config *config;  /* [job.datasets] the job's, with [data] as these points were made (dd_points.data) */
+    dd_model *model;    /* [job.datasets] */
     int works;
     dd_work *work; /* sorted so that the works of an ensemble follow each other */
     int ensembles;

@@ -77,7 +77,7 @@ static dd_status read_config(hid_t file, const char *path, dd_config *config)
         return dd_fail(DD_ERR_IO, "%s: not a file of dualdiff, or damaged: /config is missing", path);
     char origin[512];
     snprintf(origin, sizeof origin, "%s:/config", path);
-    dd_config_defaults(config);
+    DD_TRY(dd_config_before(config));
     dd_status status = dd_config_parse(text, origin, config);
     if (!status)
         status = dd_config_validate(config);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "data/points_file.h"
+#include "data/points_table.h"
 #include "fuzz_file.h"
 #include "points_check.h"
 
@@ -19,16 +20,22 @@ static size_t choose_columns(const uint8_t *data, size_t size, dd_reading *readi
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const kinds[] = {".csv", ".npy", ".tsv", ".txt", ".csv.gz", ".npz"};
-    dd_points points = {0};
+    dd_points points = {0}, heldout = {0};
+    dd_rows rows = {0};
+    const dd_data_config data = {.heldout_share = .25};
     if (size < 2)
         return 0;
     dd_reading reading = {.header = (dd_header_row)((data[1] >> 1 & 3) % 3), .drop_incomplete = data[1] & 1};
     size_t at = 2 + (data[1] & 8 ? choose_columns(data + 2, size - 2, &reading) : 0);
     const char *path = fuzz_file(data + at, size - at, kinds[*data % (sizeof kinds / sizeof *kinds)]);
-    if (!dd_points_read(path, &reading, &points)) {
+    if (!dd_rows_read(path, &reading, &rows) && !dd_points_of_rows(&rows, &data, NULL, &points, &heldout)) {
         check_points(&points);
+        if (heldout.n > 1)
+            check_points(&heldout);
         dd_points_free(&points);
+        dd_points_free(&heldout);
     }
+    dd_rows_free(&rows);
     unlink(path);
     return 0;
 }

@@ -1,0 +1,18 @@
+/* Makes points of a table of rows that a reader has filled: divides it into training rows and held-out rows. */
+#ifndef DD_POINTS_TABLE_H
+#define DD_POINTS_TABLE_H
+
+#include "data/points.h"
+#include "data/points_rows.h"
+
+/* The training rows as points, and the held-out rows (points_split.h) as `heldout` unless that is NULL; both in the
+ * order of the file, heldout with n = 0 if there are none. points->data becomes `data` with what does not concern a
+ * file set to 0. like: NULL, or the points of a run: if the training rows are not these points, all rows become points
+ * and none is held out. Names and paths are left to the caller. */
+DD_CHECKED dd_status dd_points_of_rows(const dd_rows *rows, const dd_data_config *data, const dd_like *like,
+                                       dd_points *points, dd_points *heldout);
+
+/* FNV-1a over n and the bytes of x, and over D if it is not 2. */
+uint64_t dd_points_checksum(const dd_points *points);
+
+#endif

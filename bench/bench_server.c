@@ -9,8 +9,11 @@
  *     knn             seconds for a KL estimate: two searches, 100,000 x 100,000 and x 10,000 points
  *     kl              and its value in bits
  *     metrics D       processor seconds of all metrics of 10,000 samples, 100,000 training points, normal in D
- * dimensions peak            GFLOP/s of fused multiply-adds with that many threads bandwidth       GB/s flops the
- * reference's dense operations of a full training step, GFLOP forward         and of a point's forward pass, GFLOP
+ *                     dimensions
+ *     peak            GFLOP/s of fused multiply-adds with that many threads
+ *     bandwidth       GB/s
+ *     flops           the reference's dense operations of a full training step, GFLOP
+ *     forward         and of a point's forward pass, GFLOP
  *
  * bench.py runs it and its competitors in turn, so that a slow minute of the machine affects all of them. */
 #include <stdio.h>

@@ -36,13 +36,17 @@ def build(folder):
 
 
 def blame(program, path, environment):
-    """The first frame of a finding that is neither the sanitizer's nor libc's."""
-    done = subprocess.run([program, "-timeout=100", "-rss_limit_mb=2048", "-malloc_limit_mb=2048", path], capture_output=True, text=True,
-                          errors="replace", env=environment)
+    """The first frame of a finding that is neither the sanitizer's nor libc's. Too much memory is blamed on whoever asks for 1 GB."""
+    limits = ["-rss_limit_mb=2048", "-malloc_limit_mb=2048"]
+    if path.name.startswith("oom-"):
+        limits = ["-rss_limit_mb=0", "-malloc_limit_mb=0"]
+        environment = environment | {"ASAN_OPTIONS": environment["ASAN_OPTIONS"] + ":allocator_may_return_null=0:max_allocation_size_mb=1000"}
+    done = subprocess.run([program, "-timeout=100", *limits, path], capture_output=True, text=True, errors="replace", env=environment)
     for line in done.stderr.splitlines():
         frame = re.match(r"\s*#\d+ 0x[0-9a-f]+ (?:in (.*))?", line)
         words = frame and (frame[1] or line)
-        if words and not re.search(r"__asan|__sanitizer|__interceptor|__mem|__str|libc\.so|libasan|compiler-rt|fuzzer::|raise|abort", words):
+        if words and not re.search(r"__asan|__sanitizer|__interceptor|__mem|__str|libc\.so|libasan|compiler-rt|fuzzer::|raise|abort|^[mc]alloc |^realloc ",
+                                   words):
             return words.strip()
     return "not seen again"
 
@@ -66,7 +70,7 @@ def fuzz(name, folder, seconds):
     (folder / f"{name}.log").write_text(done.stderr)
     tried = [int(number) for number in re.findall(r"^#(\d+): cov", done.stderr, re.M)]
     new = sorted(set(findings.iterdir()) - before)
-    blamed = [(path, blame(program, path, environment)) for path in new[:50]]
+    blamed = [(path, blame(program, path, environment)) for path in new]
     library = [path for path, frame in blamed if "libhdf5" in frame or re.match(r"H5\w+ ", frame)]
     lost = [path for path, frame in blamed if frame == "not seen again"]  # nothing can be mended without an input that shows it
     print(f"{name:14} {now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime:9.0f} {tried[-1] if tried else 0:10} "

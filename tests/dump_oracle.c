@@ -42,7 +42,7 @@ int main(int argc, char **argv)
         fwrite(schedule.alpha_bar, sizeof *x, (size_t)schedule.timesteps, stdout);
     } else if (!status) {
         n = fread(x, dimensions * sizeof *x, MOST / dimensions, stdin);
-        status = dd_oracle_predict(oracle, t, x, (uint32_t)n, noise, log_density);
+        status = dd_oracle_predict(oracle, NULL, t, x, (uint32_t)n, noise, log_density);
     }
     if (status) {
         fprintf(stderr, "%s\n", dd_error_message());

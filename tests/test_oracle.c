@@ -104,7 +104,7 @@ static double worst_difference(const dd_truth *t, const dd_diffusion_config *con
             for (int c = 0; c < 2; c++)
                 x[2 * i + c] = signal * a->centre[c] + wide * deviation * (6. * uniform((uint32_t)(2 * i + c)) - 3.);
         }
-        CHECK_OK(dd_oracle_predict(oracle, step, x, POINTS, noise, NULL));
+        CHECK_OK(dd_oracle_predict(oracle, NULL, step, x, POINTS, noise, NULL));
         for (int i = 0; i < POINTS; i++) {
             double known[2];
             if (!direct(t, s.alpha_bar[step], x + 2 * i, known))
@@ -132,7 +132,7 @@ static void check_gaussian(void)
         CHECK_OK(create_schedule(&linear, &s));
         CHECK_OK(dd_oracle_create(&t, &s, &oracle));
         for (int step = 0; step < s.timesteps; step += 33) {
-            CHECK_OK(dd_oracle_predict(oracle, step, points, 4, noise, NULL));
+            CHECK_OK(dd_oracle_predict(oracle, NULL, step, points, 4, noise, NULL));
             double a = sqrt(s.alpha_bar[step]), b = sqrt(1. - s.alpha_bar[step]);
             for (int i = 0; i < 8; i++) {
                 double known =
@@ -419,7 +419,7 @@ static void check_without_signal(void)
     c.sampling.steps = 1;
     CHECK_OK(dd_schedule_create(&c, &s));
     CHECK_OK(dd_oracle_create(&t, &s, &oracle));
-    CHECK_OK(dd_oracle_predict(oracle, s.timesteps - 1, x, 2, noise, NULL));
+    CHECK_OK(dd_oracle_predict(oracle, NULL, s.timesteps - 1, x, 2, noise, NULL));
     for (int i = 0; i < 4; i++)
         CHECK(fabs(noise[i] - x[i]) < 1e-14, "%g at %g", noise[i], x[i]);
     for (int kind = DD_PREDICT_POINT; kind <= DD_PREDICT_V; kind++) {

@@ -15,6 +15,7 @@
 #include "data/generators.h"
 #include "metrics/kl.h"
 #include "metrics/measure.h"
+#include "run/excess.h"
 #include "run/loaded_run.h"
 #include "store/overwrite.h"
 #include "store/paths.h"
@@ -63,6 +64,22 @@ const dd_command dd_command_evaluate = {
                 "    dualdiff evaluate runs/run_1/dino/seed_0.h5 --set sampling.steps=20 --set sampling.eta=0\n",
     .run = dd_cmd_evaluate};
 
+/* The loss on held-out points, and what it exceeds that of the exact denoiser by. NaN if there are none (n = 0). */
+static dd_status measure_heldout(const dd_loaded *s, const dd_points *heldout, double *loss, dd_excess *excess)
+{
+    const dd_points *const of[] = {heldout};
+    uint32_t batch = (uint32_t)s->header.config.training.batch;
+    dd_heldout_pass pass = {&s->schedule, 1, batch, &s->header.seed, of, loss};
+    dd_pool *pool = dd_backend_pool(s->backend);
+    *loss = NAN;
+    *excess = dd_excess_unknown;
+    if (!heldout->n)
+        return DD_OK;
+    dd_pool_phase(pool, "evaluating the held-out loss");
+    DD_TRY(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_HELDOUT, of, loss, NULL));
+    return dd_excess_measure(s->ensemble, &pass, pool, excess);
+}
+
 /* Measure against `points`, which may be the training points, and `heldout`, which may be none (n = 0). samples
  * receives the measured x and initial_noise (evaluation.samples, D). */
 static dd_status measure(const char *path, const dd_loaded *s, const dd_points *points, const dd_points *heldout,
@@ -70,17 +87,14 @@ static dd_status measure(const char *path, const dd_loaded *s, const dd_points *
 {
     const dd_config *c = &s->header.config;
     uint32_t n = (uint32_t)c->evaluation.samples;
-    double eval_loss, heldout_loss = NAN;
+    double eval_loss, heldout_loss;
+    dd_excess excess;
     int measured;
     dd_pool *pool = dd_backend_pool(s->backend);
     dd_pool_phase(pool, "evaluating the loss");
     DD_TRY(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_EVALUATE, (const dd_points *const[]){points},
                                 &eval_loss, NULL));
-    if (heldout->n) {
-        dd_pool_phase(pool, "evaluating the held-out loss");
-        DD_TRY(dd_ensemble_evaluate(s->ensemble, DD_STATE_ONLINE, DD_DRAW_HELDOUT, (const dd_points *const[]){heldout},
-                                    &heldout_loss, NULL));
-    }
+    DD_TRY(measure_heldout(s, heldout, &heldout_loss, &excess));
     double began = dd_now();
     DD_TRY(dd_loaded_sample(path, s, training ? points : NULL, s->header.seed, n, samples));
     double inference_time = dd_now() - began;
@@ -90,6 +104,7 @@ static dd_status measure(const char *path, const dd_loaded *s, const dd_points *
         return dd_fail_context("%s", dataset);
     m->eval_loss = eval_loss;
     m->heldout_loss = heldout_loss;
+    dd_excess_metrics(&excess, m);
     m->inference_time = inference_time;
     return DD_OK;
 }
@@ -280,26 +295,32 @@ static dd_status add_missing(const char *path, const dd_metrics *stored, const d
 }
 
 /* Measure the stored samples, not new ones, so that the added metrics belong to the same samples as the stored
- * metrics. */
+ * metrics. Those of held-out points need no samples. */
 static dd_status complete(const char *path, const dd_loaded *s, const char *asked)
 {
-    dd_points points = {0};
+    dd_points points = {0}, heldout = {0};
     dd_metrics stored, computed;
+    double heldout_loss;
+    dd_excess excess;
     float *x = NULL;
     uint32_t n;
     int measured;
     dd_status status;
     dd_lock *lock;
     DD_TRY(dd_lock_acquire(path, &lock));
-    DD_CHECK(dd_loaded_own_points("evaluate", path, s, asked, &points, NULL));
+    DD_CHECK(dd_loaded_own_points("evaluate", path, s, asked, &points, &heldout));
     DD_CHECK(dd_result_read_metrics(path, &stored));
     DD_CHECK(dd_result_read_samples(path, &x, &n));
     DD_CHECK(dd_metrics_of_samples(dd_backend_pool(s->backend), 1, (const dd_points *const[]){&points}, x, n,
                                    &s->header.config.evaluation, &computed, &measured));
+    DD_CHECK(measure_heldout(s, &heldout, &heldout_loss, &excess));
+    computed.heldout_loss = heldout_loss;
+    dd_excess_metrics(&excess, &computed);
     status = add_missing(path, &stored, &computed);
 done:
     dd_lock_release(lock);
     dd_points_free(&points);
+    dd_points_free(&heldout);
     free(x);
     return status;
 }

@@ -55,7 +55,7 @@ const dd_command dd_command_plot = {
 /* Move the dataset's entries to the front; *count becomes their number. DD_ERR_USAGE if there are none. */
 static dd_status keep_dataset(dd_entries *entries, const char *dataset, int *count)
 {
-    const char **names = malloc((size_t)entries->count * sizeof *names);
+    const char **names = calloc((size_t)entries->count, sizeof *names);
     int kept = 0;
     if (!names)
         return dd_fail(DD_ERR_MEMORY, "out of memory");

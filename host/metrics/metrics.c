@@ -19,6 +19,15 @@ const dd_metric_info dd_metric_table[] = {
      .place = 5, .title = "held-out loss", .better = DD_LOW_LOSS,
      .meaning =
          "The same on fresh points. Much larger than the training loss: the run has learned its points by heart."},
+    {METRIC(excess_loss), .unit = "1", .long_name = "heldout_loss - the exact denoiser's, on the same points and noise",
+     .title = "excess loss", .better = DD_LOW_LOSS,
+     .meaning = "How much the held-out loss is above that of the exact denoiser, which no network can pass. A perfect "
+                "network: 0, a little above or below by chance."},
+    {METRIC(excess_loss_error), .unit = "1", .long_name = "standard error of excess_loss"},
+    {METRIC(denoiser_error), .unit = "1", .long_name = "mean squared distance of the network and the exact denoiser",
+     .title = "denoiser error", .better = DD_LOW_LOSS,
+     .meaning = "Mean squared distance of the predicted noise and the exact denoiser's. It estimates what the excess "
+                "loss estimates, with less chance. A perfect network: 0."},
     {METRIC(inference_time), .unit = "s", .long_name = "wall time of sampling, of the ensemble / replicas",
      .in_final_info = true, .place = 7, .title = "sampling", .title_unit = "s", .better = DD_LOW,
      .meaning = "Time of generating all samples once."},

@@ -13,11 +13,14 @@
 
 /* Everything that `train` and `evaluate` measure for one replica. NaN if a metric does not apply. */
 typedef struct dd_metrics {
-    double training_time;  /* s, wall time of the ensemble / replicas */
-    double eval_loss;      /* online model, one pass over the training set */
-    double heldout_loss;   /* online model, held-out points; NaN if there are none */
-    double inference_time; /* s, wall time of sampling / replicas */
-    double kl_divergence;  /* bits */
+    double training_time;     /* s, wall time of the ensemble / replicas */
+    double eval_loss;         /* online model, one pass over the training set */
+    double heldout_loss;      /* online model, held-out points; NaN if there are none */
+    double excess_loss;       /* heldout_loss - that of the exact denoiser (run/excess.h, like the next two) */
+    double excess_loss_error; /* its standard error */
+    double denoiser_error;    /* mean squared distance of the network's predicted noise and the exact denoiser's */
+    double inference_time;    /* s, wall time of sampling / replicas */
+    double kl_divergence;     /* bits */
     double kl_zero_distances;
     double modes;              /* of the dataset; modes.h defines this one and the next four */
     double modes_captured;     /* number of modes that the samples found */

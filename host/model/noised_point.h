@@ -20,13 +20,20 @@ static inline void dd_noise_point(const dd_schedule *s, int t, uint64_t seed, dd
     }
 }
 
-/* Row `row` of batch `batch` (of step, or of an evaluation pass) from its point; the timestep is returned. */
-static inline int dd_draw_point(const dd_schedule *s, uint64_t seed, dd_purpose purpose, uint32_t batch, uint32_t row,
-                                int dimensions, const float *point, float *x, float *target)
+/* The timestep of row `row` of batch `batch` (of a step, or of an evaluation pass). */
+static inline int dd_draw_timestep(const dd_schedule *s, uint64_t seed, dd_purpose purpose, uint32_t batch,
+                                   uint32_t row)
 {
     uint32_t word[4];
     dd_philox(seed, purpose, batch, row, word);
-    int t = (int)dd_below(word[2], (uint32_t)s->timesteps);
+    return (int)dd_below(word[2], (uint32_t)s->timesteps);
+}
+
+/* Row `row` of batch `batch` from its point; the timestep is returned. */
+static inline int dd_draw_point(const dd_schedule *s, uint64_t seed, dd_purpose purpose, uint32_t batch, uint32_t row,
+                                int dimensions, const float *point, float *x, float *target)
+{
+    int t = dd_draw_timestep(s, seed, purpose, batch, row);
     dd_noise_point(s, t, seed, purpose, batch, row, dimensions, point, x, target);
     return t;
 }

@@ -180,17 +180,83 @@ static void predict(worker *w, int t, const double *x, int n, double *noise, dou
         }
 }
 
-dd_status dd_oracle_predict(const dd_oracle *oracle, int t, const double *x, uint32_t n, double *noise,
+/* One worker for each thread of the pool. */
+static void workers_free(worker *workers, int count)
+{
+    for (int i = 0; i < count; i++)
+        worker_free(&workers[i]);
+    free(workers);
+}
+
+static dd_status workers_create(const dd_oracle *o, int count, worker **out)
+{
+    worker *workers = malloc((size_t)count * sizeof *workers);
+    *out = NULL;
+    if (!workers)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for %d threads", count);
+    for (int i = 0; i < count; i++) {
+        dd_status status = worker_create(o, &workers[i]);
+        if (status) {
+            workers_free(workers, i);
+            return status;
+        }
+    }
+    *out = workers;
+    return DD_OK;
+}
+
+static int chunks(uint32_t n)
+{
+    return (int)((n + CHUNK - 1) / CHUNK);
+}
+
+static int chunk_points(uint32_t n, uint32_t first)
+{
+    return (int)(n - first < CHUNK ? n - first : CHUNK);
+}
+
+typedef struct predicting {
+    worker *workers; /* [threads] */
+    int t;
+    uint32_t n;
+    const double *x;
+    double *noise, *log_density;
+} predicting;
+
+static void predict_task(void *argument, const dd_team *team)
+{
+    const predicting *p = argument;
+    worker *w = &p->workers[team->rank];
+    size_t dimensions = (size_t)w->oracle->truth->dimensions;
+    int begin, end;
+    dd_team_share(team, chunks(p->n), &begin, &end);
+    for (int chunk = begin; chunk < end; chunk++) {
+        uint32_t first = (uint32_t)chunk * CHUNK;
+        predict(w, p->t, p->x + dimensions * first, chunk_points(p->n, first), p->noise + dimensions * first,
+                p->log_density ? p->log_density + first : NULL);
+    }
+}
+
+dd_status dd_oracle_predict(const dd_oracle *oracle, dd_pool *pool, int t, const double *x, uint32_t n, double *noise,
                             double *log_density)
 {
-    worker w;
-    size_t dimensions = (size_t)oracle->truth->dimensions;
-    DD_TRY(worker_create(oracle, &w));
-    for (uint32_t first = 0; first < n; first += CHUNK)
-        predict(&w, t, x + dimensions * first, (int)(n - first < CHUNK ? n - first : CHUNK), noise + dimensions * first,
-                log_density ? log_density + first : NULL);
-    worker_free(&w);
+    predicting p = {.t = t, .n = n, .x = x, .noise = noise, .log_density = log_density};
+    int threads = dd_pool_threads(pool);
+    DD_TRY(workers_create(oracle, threads, &p.workers));
+    dd_pool_run(pool, predict_task, &p);
+    workers_free(p.workers, threads);
     return DD_OK;
+}
+
+/* At signal 0, E[eps | x] is x itself and contains nothing of x_0. */
+void dd_oracle_prediction(const dd_oracle *oracle, int t, const double *x, const double *noise, double *prediction)
+{
+    const dd_schedule *s = oracle->schedule;
+    double signal = sqrt(s->alpha_bar[t]), noise_level = sqrt(1. - s->alpha_bar[t]);
+    for (int c = 0; c < oracle->truth->dimensions; c++) {
+        double point = signal > 0. ? (x[c] - noise_level * noise[c]) / signal : oracle->mean[c];
+        prediction[c] = s->target_point[t] * point + s->target_noise[t] * noise[c];
+    }
 }
 
 /* ---- sampling ---- */
@@ -203,15 +269,6 @@ typedef struct sampling {
     const float *start;
     float *x, *initial_noise;
 } sampling;
-
-/* What a perfect network would predict for x, computed from E[eps | x]. (At signal 0, E[eps | x] is x itself and
- * contains nothing of x_0.) */
-static double prediction(const worker *w, int t, int axis, double x, double noise)
-{
-    const dd_schedule *s = w->oracle->schedule;
-    double point = w->signal > 0. ? (x - w->noise_level * noise) / w->signal : w->oracle->mean[axis];
-    return s->target_point[t] * point + s->target_noise[t] * noise;
-}
 
 /* Where the samples first .. first + count - 1 start. */
 static void start_chunk(const sampling *s, uint32_t first, int count, double *x)
@@ -233,27 +290,28 @@ static void start_chunk(const sampling *s, uint32_t first, int count, double *x)
 }
 
 /* One reverse step of the same samples, in place. noise [count][D]: E[eps | x]. */
-static void step_back(const sampling *s, const worker *w, int step, uint32_t first, int count)
+static void step_back(const sampling *s, worker *w, int step, uint32_t first, int count)
 {
     const dd_schedule *schedule = s->oracle->schedule;
     int t = schedule->timestep[step], dimensions = s->oracle->truth->dimensions;
     bool noisy = schedule->sigma[step] > 0.f;
     float z[DD_MAX_DIMENSIONS];
+    double prediction[DD_MAX_DIMENSIONS];
     for (int i = 0; i < count; i++) {
+        double *x = w->x + dimensions * i;
         if (noisy)
             dd_draw_normals(s->seed, DD_DRAW_SAMPLE, (uint32_t)t, first + (uint32_t)i, dimensions, z);
-        for (int c = 0; c < dimensions; c++) {
-            double *at = &w->x[dimensions * i + c], noise = w->noise[dimensions * i + c];
-            *at = schedule->keep[step] * *at - schedule->remove[step] * prediction(w, t, c, *at, noise) +
-                  (noisy ? schedule->sigma[step] * (double)z[c] : 0.);
-        }
+        dd_oracle_prediction(s->oracle, t, x, w->noise + dimensions * i, prediction);
+        for (int c = 0; c < dimensions; c++)
+            x[c] = schedule->keep[step] * x[c] - schedule->remove[step] * prediction[c] +
+                   (noisy ? schedule->sigma[step] * (double)z[c] : 0.);
     }
 }
 
 static void sample_chunk(const sampling *s, worker *w, uint32_t first)
 {
     const dd_schedule *schedule = s->oracle->schedule;
-    int count = (int)(s->n - first < CHUNK ? s->n - first : CHUNK);
+    int count = chunk_points(s->n, first);
     size_t dimensions = (size_t)s->oracle->truth->dimensions;
     start_chunk(s, first, count, w->x);
     for (int step = schedule->steps - 1; step >= 0; step--) {
@@ -268,7 +326,7 @@ static void sample_task(void *argument, const dd_team *team)
 {
     const sampling *s = argument;
     int first, last;
-    dd_team_share(team, (int)((s->n + CHUNK - 1) / CHUNK), &first, &last);
+    dd_team_share(team, chunks(s->n), &first, &last);
     for (int chunk = first; chunk < last; chunk++) {
         sample_chunk(s, &s->workers[team->rank], (uint32_t)chunk * CHUNK);
         dd_team_tell(team, chunk - first + 1, last - first);
@@ -279,20 +337,10 @@ dd_status dd_oracle_sample(const dd_oracle *oracle, uint64_t seed, const float *
                            float *x, float *initial_noise)
 {
     sampling s = {.oracle = oracle, .seed = seed, .n = n, .start = start, .x = x, .initial_noise = initial_noise};
-    dd_status status = DD_OK;
-    int workers = 0, threads = dd_pool_threads(pool);
-    s.workers = malloc((size_t)threads * sizeof *s.workers);
-    if (!s.workers)
-        return dd_fail(DD_ERR_MEMORY, "out of memory for %d threads", threads);
-    while (workers < threads && !status) {
-        status = worker_create(oracle, &s.workers[workers]);
-        workers += !status;
-    }
+    int threads = dd_pool_threads(pool);
+    DD_TRY(workers_create(oracle, threads, &s.workers));
     dd_pool_phase(pool, "sampling");
-    if (!status)
-        dd_pool_run(pool, sample_task, &s);
-    for (int i = 0; i < workers; i++)
-        worker_free(&s.workers[i]);
-    free(s.workers);
-    return status;
+    dd_pool_run(pool, sample_task, &s);
+    workers_free(s.workers, threads);
+    return DD_OK;
 }

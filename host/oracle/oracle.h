@@ -38,9 +38,13 @@ DD_CHECKED dd_status dd_oracle_create(const dd_truth *truth, const dd_schedule *
 void dd_oracle_destroy(dd_oracle *oracle);
 
 /* All at timestep t: E[eps | x_t = x] and, unless NULL, the logarithm of the density of x_t at x. x, noise (n, D);
- * log_density (n). */
-DD_CHECKED dd_status dd_oracle_predict(const dd_oracle *oracle, int t, const double *x, uint32_t n, double *noise,
-                                       double *log_density);
+ * log_density (n). pool NULL: the caller alone works. The result does not depend on the number of threads. */
+DD_CHECKED dd_status dd_oracle_predict(const dd_oracle *oracle, dd_pool *pool, int t, const double *x, uint32_t n,
+                                       double *noise, double *log_density);
+
+/* What a perfect network would predict (noise, x_0 or v, as the schedule says) for one point x [D] at timestep t,
+ * computed from noise [D] = E[eps | x_t = x]; prediction [D]. */
+void dd_oracle_prediction(const dd_oracle *oracle, int t, const double *x, const double *noise, double *prediction);
 
 /* Samples like dd_ensemble_sample for one replica, with the same random numbers (DD_DRAW_SAMPLE) and the schedule's
  * keep, remove and sigma. So a network and the oracle start from the same x_T and add the same noise. Between steps x_t

@@ -13,6 +13,7 @@
 #include "base/statistics.h"
 #include "metrics/measure.h"
 #include "model/start_points.h"
+#include "run/excess.h"
 #include "run/plan.h"
 
 /* What an ensemble's measurement fills, [count][...]. */
@@ -24,6 +25,7 @@ typedef struct measurement {
     const dd_points **fresh;   /* the same, but in place of n = 0 the training points */
     dd_points *more;           /* one set per generator that is used */
     double *eval_loss, *heldout_loss;
+    dd_excess *excess;
     uint64_t *seed;
     dd_samples samples;
     float *start;        /* [count][n][D] the same as samples.start; NULL: from noise */
@@ -51,6 +53,7 @@ static void take_arrays(const dd_plan *plan, const dd_model *model, measurement 
     DD_TAKE(arena, m->more, runs);
     DD_TAKE(arena, m->eval_loss, runs);
     DD_TAKE(arena, m->heldout_loss, runs);
+    DD_TAKE(arena, m->excess, runs);
     DD_TAKE(arena, m->seed, runs);
     DD_TAKE(arena, m->samples.x, m->dimensions * points);
     DD_TAKE(arena, m->samples.initial_noise, m->dimensions * points);
@@ -102,6 +105,17 @@ static dd_status measurement_create(const dd_plan *plan, const dd_work *work, in
     return DD_OK;
 }
 
+static dd_status measure_excess(const dd_plan *plan, dd_ensemble *e, measurement *m)
+{
+    dd_heldout_pass pass = {.schedule = &plan->schedule,
+                            .replicas = m->count,
+                            .batch = (uint32_t)plan->job->config->training.batch,
+                            .seed = m->seed,
+                            .points = m->fresh,
+                            .loss = m->heldout_loss};
+    return dd_excess_measure(e, &pass, dd_backend_pool(plan->backend), m->excess);
+}
+
 static dd_status measure_ensemble(const dd_plan *plan, dd_ensemble *e, measurement *m)
 {
     uint32_t n = (uint32_t)plan->job->config->evaluation.samples;
@@ -110,6 +124,7 @@ static dd_status measure_ensemble(const dd_plan *plan, dd_ensemble *e, measureme
     DD_TRY(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, m->training, m->eval_loss, NULL));
     dd_pool_phase(pool, "evaluating the held-out loss");
     DD_TRY(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_HELDOUT, m->fresh, m->heldout_loss, NULL));
+    DD_TRY(measure_excess(plan, e, m));
     dd_pool_phase(pool, "sampling");
     double began = dd_now();
     DD_TRY(dd_ensemble_sample(e, DD_STATE_EMA, m->seed, n, &m->samples));
@@ -179,6 +194,7 @@ static dd_status make_result(const dd_plan *plan, dd_ensemble *e, const measurem
     result->metrics.training_time = w->training_time;
     result->metrics.eval_loss = m->eval_loss[i];
     result->metrics.heldout_loss = m->heldout[i]->n ? m->heldout_loss[i] : NAN;
+    dd_excess_metrics(&m->excess[i], &result->metrics);
     result->metrics.inference_time = m->inference_time;
     DD_TRY(dd_ensemble_get(e, i, DD_STATE_ONLINE, m->online));
     return dd_ensemble_get(e, i, DD_STATE_EMA, m->ema);

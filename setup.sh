@@ -3,7 +3,7 @@
 #
 #     ./setup.sh demo    runs 0 and 1 of the experiment on dino, full length; table, pictures and report under runs/
 #     ./setup.sh test    the whole test suite, all but the slow tests under the sanitizers, a build for 64-bit Arm
-#     ./setup.sh gpu     with a CUDA device: the tests of the backends on it, then timings
+#     ./setup.sh gpu     with a CUDA device: the tests of the backends on it, then measurements; 8 minutes
 #
 # Made for Debian 12. Packages come from apt (with sudo where the user is not root) and only when they are
 # missing; Python packages go into .venv. CUDA is used where its compiler is found, never installed.
@@ -180,11 +180,7 @@ tests() {
 }
 
 gpu() {
-    command -v nvidia-smi >/dev/null || fail "nvidia-smi is not found: no NVIDIA driver answers here"
-    devices=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | tr -d . | sort -u | paste -s -d ';')
-    build build-gpu all -DDD_CUDA=ON -DDD_GPU_TESTS=ON "-DDD_CUDA_ARCHITECTURES=$devices"
-    ctest --test-dir build-gpu --output-on-failure -L gpu || fail "tests failed on the GPU"
-    $python bench/bench.py --device cuda --build build-gpu
+    $python bench/device.py || fail "a stage failed on the GPU; the file that is named above says which"
     say "all passed on $(build-gpu/dualdiff --version | grep 'backend cuda')"
 }
 

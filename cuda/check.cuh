@@ -4,6 +4,7 @@
  *     DD_CUDA(cudaMemcpyAsync(...));                          // returns from the enclosing function
  *     DD_CUBLAS(cublasSgemmStridedBatched(...));
  *     return DD_LAUNCH(kernel, grid, block, stream, arguments...);
+ *     return DD_LAUNCH_EARLY(early, kernel, grid, block, stream, arguments...);   // see ptx.cuh
  */
 #ifndef DD_CUDA_CHECK_CUH
 #define DD_CUDA_CHECK_CUH
@@ -80,11 +81,16 @@ static inline dd_status dd_cublas_fail(cublasStatus_t error, const char *what, c
     } while (0)
 
 template <typename... Parameters, typename... Arguments>
-static inline dd_status dd_cuda_launch(const char *name, const char *file, int line, dim3 grid, dim3 block,
+static inline dd_status dd_cuda_launch(const char *name, const char *file, int line, bool early, dim3 grid, dim3 block,
                                        cudaStream_t stream, void (*kernel)(Parameters...), Arguments... arguments)
 {
     static_assert((sizeof(Parameters) + ... + 0) <= 4096, "every device accepts 4 KiB of arguments");
     cudaLaunchConfig_t config = {};
+    cudaLaunchAttribute programmatic = {};
+    programmatic.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    programmatic.val.programmaticStreamSerializationAllowed = 1;
+    config.attrs = &programmatic;
+    config.numAttrs = early ? 1 : 0;
     config.gridDim = grid;
     config.blockDim = block;
     config.stream = stream;
@@ -93,6 +99,10 @@ static inline dd_status dd_cuda_launch(const char *name, const char *file, int l
 }
 
 #define DD_LAUNCH(kernel, grid, block, stream, ...)                                                                    \
-    dd_cuda_launch("launch of " #kernel, __FILE__, __LINE__, grid, block, stream, kernel, __VA_ARGS__)
+    dd_cuda_launch("launch of " #kernel, __FILE__, __LINE__, false, grid, block, stream, kernel, __VA_ARGS__)
+
+/* If `early`, the kernel may begin while the one before it in the stream still runs. Only for devices from sm_90 on. */
+#define DD_LAUNCH_EARLY(early, kernel, grid, block, stream, ...)                                                       \
+    dd_cuda_launch("launch of " #kernel, __FILE__, __LINE__, early, grid, block, stream, kernel, __VA_ARGS__)
 
 #endif

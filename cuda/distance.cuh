@@ -1,10 +1,15 @@
-/* The distances of config.h that can be computed from a squared length. */
+/* The parts of the distances of config.h for one pair: a function of the squared length, or for L1 a sign. */
 #ifndef DD_CUDA_DISTANCE_CUH
 #define DD_CUDA_DISTANCE_CUH
 
 #include <cuda_runtime.h>
 
 #include "config/config.h"
+
+static __device__ inline float dd_sign(float x)
+{
+    return (float)((x > 0.f) - (x < 0.f));
+}
 
 /* d(p, q) of square = |p - q|^2; its gradient at p is slope (p - q). inverse = 1 / scale^2. Not for L1. */
 static __device__ inline float dd_square_distance(dd_diversity_kind kind, float inverse, float square, float *slope)

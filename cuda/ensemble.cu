@@ -46,7 +46,7 @@ static void plan_group(const dd_cuda_group *group, arena *a, size_t own, bool tr
 static void plan_workspace(const dd_ensemble *e, arena *a, int rows, bool training, dd_cuda_workspace *w)
 {
     const dd_cuda_layout *l = &e->layout;
-    size_t all = (size_t)e->replicas * (size_t)rows;
+    size_t all = (size_t)e->replicas * (size_t)rows, coordinates = all * (size_t)e->model->dimensions;
     w->rows = rows;
     take(a, all * (size_t)l->input, &w->embedded);
     take(a, all * (size_t)l->first_width, &w->first);
@@ -54,10 +54,12 @@ static void plan_workspace(const dd_ensemble *e, arena *a, int rows, bool traini
         plan_group(&l->group[g], a, all * (size_t)l->group[g].members, training, w, g);
     take(a, (size_t)e->replicas, &w->count);
     take(a, all, &w->timestep);
-    take(a, 2 * all, &w->target);
-    take(a, 2 * all, &w->predicted);
-    take(a, 2 * all, &w->x);
-    take(a, 2 * all * (size_t)e->model->experts, &w->expert_out);
+    take(a, coordinates, &w->target);
+    take(a, coordinates, &w->predicted);
+    take(a, coordinates, &w->x);
+    if (l->group[DD_CUDA_EXPERTS].wide)
+        take(a, coordinates * (size_t)e->model->experts, &w->outputs);
+    take(a, coordinates * (size_t)e->model->experts, &w->expert_out);
     take(a, all * (size_t)e->model->experts, &w->soft);
     take(a, all * (size_t)e->model->experts, &w->weight);
     take(a, all * (size_t)e->model->gates, &w->gate_out);
@@ -87,13 +89,18 @@ static void plan_state(dd_ensemble *e, arena *a)
     take(a, l->length, &e->gradient);
 }
 
+static size_t numbers_of(const dd_points *points)
+{
+    return (size_t)points->n * (size_t)points->columns.count;
+}
+
 /* What belongs to the replicas, and the tables of the parameters. */
 static void plan_replicas(dd_ensemble *e, arena *a)
 {
     size_t replicas = (size_t)e->replicas;
     const dd_cuda_layout *l = &e->layout;
     for (int s = 0; s < e->sets; s++)
-        take(a, 2 * (size_t)e->data[s]->n, &e->data_x[s]);
+        take(a, numbers_of(e->data[s]), &e->data_x[s]);
     take(a, replicas, &e->replica);
     take(a, replicas, &e->points);
     take(a, replicas, &e->points_evaluated);
@@ -108,10 +115,18 @@ static void plan_replicas(dd_ensemble *e, arena *a)
     take(a, e->model->parameters, &e->flat);
 }
 
+/* Numbers of a replica's directions of the Fourier features, [D][features / 2]. */
+static size_t directions_of(const dd_ensemble *e)
+{
+    return (size_t)e->embedding.dimensions * (size_t)e->embedding.x_width / 2;
+}
+
 /* The tables of the embedding and of the noise schedule. */
 static void plan_schedule(dd_ensemble *e, arena *a)
 {
     size_t T = (size_t)e->schedule.timesteps, S = (size_t)e->schedule.steps, half = (size_t)e->embedding.width / 2;
+    if (e->embedding.kind == DD_EMBED_FOURIER)
+        take(a, (size_t)e->replicas * directions_of(e), (double **)&e->embedding.direction);
     take(a, half, (float **)&e->embedding.frequency);
     take(a, half, (float **)&e->embedding.frequency_low);
     take(a, T * 2 * half, (float **)&e->embedding.time);
@@ -256,6 +271,23 @@ static dd_status upload_embedding(const dd_ensemble *e)
     return status;
 }
 
+/* Each replica's directions of the Fourier features, transposed, in half turns. */
+static dd_status upload_directions(const dd_ensemble *e, const dd_ensemble_spec *spec)
+{
+    size_t numbers = directions_of(e), dimensions = (size_t)e->embedding.dimensions, count = numbers / dimensions;
+    double *from = (double *)malloc(numbers * sizeof *from), *to = (double *)malloc(numbers * sizeof *to);
+    dd_status status = from && to ? DD_OK : dd_fail(DD_ERR_MEMORY, "out of memory for the Fourier features");
+    for (int r = 0; r < e->replicas && !status; r++) {
+        dd_model_features(e->model, spec->replica[r].seed, from);
+        for (size_t i = 0; i < numbers; i++)
+            to[i % dimensions * count + i / dimensions] = from[i] / M_PI;
+        status = upload(e, e->embedding.direction + (size_t)r * numbers, to, numbers * sizeof *to);
+    }
+    free(from);
+    free(to);
+    return status;
+}
+
 static dd_status upload_schedule(const dd_ensemble *e)
 {
     const dd_schedule *s = e->host_schedule;
@@ -283,7 +315,7 @@ static dd_status upload_schedule(const dd_ensemble *e)
 static dd_status upload_data(const dd_ensemble *e)
 {
     for (int s = 0; s < e->sets; s++)
-        DD_TRY(upload(e, e->data_x[s], e->data[s]->x, 2 * (size_t)e->data[s]->n * sizeof(float)));
+        DD_TRY(upload(e, e->data_x[s], e->data[s]->x, numbers_of(e->data[s]) * sizeof(float)));
     size_t replicas = (size_t)e->replicas;
     dd_cuda_points *points = (dd_cuda_points *)calloc(replicas, sizeof *points);
     if (!points)
@@ -381,12 +413,18 @@ static dd_status fill(dd_ensemble *e, const dd_ensemble_spec *spec)
     DD_TRY(list_data(e, spec));
     dd_cuda_layout_create(e->model, e->replicas, &e->layout);
     e->bias_tiles = dd_cuda_bias_tiles(&e->layout);
+    e->embedding.kind = e->model->config.embedding;
+    e->embedding.dimensions = e->model->dimensions;
+    e->embedding.x_width = e->model->x_width;
     e->embedding.width = e->model->config.embedding_width;
+    e->embedding.input = e->model->input_width;
     e->schedule.timesteps = e->host_schedule->timesteps;
     e->schedule.steps = e->host_schedule->steps;
     e->block = e->training->steps < DD_CUDA_BLOCK ? e->training->steps : DD_CUDA_BLOCK;
     DD_TRY(allocate(e));
     DD_TRY(upload_embedding(e));
+    if (e->embedding.kind == DD_EMBED_FOURIER)
+        DD_TRY(upload_directions(e, spec));
     DD_TRY(upload_schedule(e));
     DD_TRY(upload_data(e));
     DD_TRY(upload_tables(e, spec));
@@ -395,13 +433,6 @@ static dd_status fill(dd_ensemble *e, const dd_ensemble_spec *spec)
 
 extern "C" dd_status dd_cuda_create(void *context, const dd_ensemble_spec *spec, dd_ensemble **out)
 {
-    if (spec->model->dimensions != 2)
-        return dd_fail(DD_ERR_BACKEND,
-                       "the CUDA backend can only learn points of two dimensions, and these have %d; use --backend cpu",
-                       spec->model->dimensions);
-    if (spec->model->config.embedding != DD_EMBED_SINUSOIDAL)
-        return dd_fail(DD_ERR_BACKEND,
-                       "the CUDA backend only has model.embedding = \"sinusoidal\"; use --backend cpu for others");
     dd_ensemble *e = (dd_ensemble *)calloc(1, sizeof *e);
     if (!e)
         return dd_fail(DD_ERR_MEMORY, "out of memory");

@@ -43,8 +43,9 @@ typedef struct dd_cuda_workspace {
     float *output_gradient[DD_CUDA_GROUPS];       /* [R][M][B][outputs] */
     int *count;                                   /* [R] number of rows with a point */
     int *timestep;                                /* [R][B] */
-    float *target, *predicted, *x;                /* [R][B][2] */
-    float *expert_out;                            /* [R][B][M][2] */
+    float *target, *predicted, *x;                /* [R][B][D] */
+    float *outputs;                               /* [R][M][B][D] products of wide experts' last layers */
+    float *expert_out;                            /* [R][B][M][D] */
     float *soft, *weight;                         /* [R][B][M] of the experts */
     float *gate_out;                              /* [R][B][gates] */
     float *error_weight, *square, *distance;      /* [R][B] */
@@ -169,6 +170,8 @@ DD_CHECKED dd_status dd_cuda_sample(dd_ensemble *ensemble, dd_state_part part, c
                                     dd_samples *samples);
 DD_CHECKED dd_status dd_cuda_predict(dd_ensemble *ensemble, dd_state_part part, const float *x, uint32_t n, int t,
                                      dd_prediction *prediction);
+/* The workspace for inference with `rows` for chunks of equal size, multiples of 32 rows, of n points. */
+dd_cuda_workspace dd_cuda_chunks_of(const dd_ensemble *ensemble, uint32_t n);
 /* Copy the first `count` rows of a chunk [planes][rows][width] on the device to the caller's [planes][n][width] from
  * row `first` on. Does nothing if `out` is NULL. */
 DD_CHECKED dd_status dd_cuda_copy_out(const dd_ensemble *ensemble, float *out, const float *from, size_t n,

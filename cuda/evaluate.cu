@@ -7,7 +7,7 @@
 
 /* One block per replica sums the chunk's rows batch by batch; a batch may begin in one chunk and end in another. Grid
  * (R). */
-static __global__ void losses_kernel(int rows, uint32_t batch, const dd_cuda_points *points,
+static __global__ void losses_kernel(int rows, int dimensions, uint32_t batch, const dd_cuda_points *points,
                                      const dd_cuda_counter *counter, const float *square, dd_cuda_losses *losses)
 {
     __shared__ double warp_sum[DD_WARPS];
@@ -24,7 +24,7 @@ static __global__ void losses_kernel(int rows, uint32_t batch, const dd_cuda_poi
         begun += dd_block_sum(sum, warp_sum);
         if (stop == next || stop == n) {
             uint32_t whole = stop - (stop - 1) / batch * batch;
-            total += begun / (2. * whole);
+            total += begun / ((double)dimensions * whole);
             begun = 0;
         }
         start = stop;
@@ -35,12 +35,12 @@ static __global__ void losses_kernel(int rows, uint32_t batch, const dd_cuda_poi
     }
 }
 
-extern "C" dd_status dd_cuda_launch_losses(int replicas, int rows, uint32_t batch, const dd_cuda_points *points,
-                                           const dd_cuda_counter *counter, const float *square, dd_cuda_losses *losses,
-                                           cudaStream_t stream)
+extern "C" dd_status dd_cuda_launch_losses(int replicas, int rows, int dimensions, uint32_t batch,
+                                           const dd_cuda_points *points, const dd_cuda_counter *counter,
+                                           const float *square, dd_cuda_losses *losses, cudaStream_t stream)
 {
-    return DD_LAUNCH(losses_kernel, dim3((unsigned)replicas), dim3(DD_BLOCK), stream, rows, batch, points, counter,
-                     square, losses);
+    return DD_LAUNCH(losses_kernel, dim3((unsigned)replicas), dim3(DD_BLOCK), stream, rows, dimensions, batch, points,
+                     counter, square, losses);
 }
 
 /* The first replica with the same points as r. */
@@ -56,14 +56,14 @@ static int first_with(const dd_points *const *points, int r)
  * its guests, each once. */
 static dd_status place_points(dd_ensemble *e, const dd_points *const *points, dd_cuda_points *table)
 {
-    size_t replicas = (size_t)e->replicas, floats = 0;
+    size_t replicas = (size_t)e->replicas, dimensions = (size_t)e->model->dimensions, floats = 0;
     for (int r = 0; r < e->replicas; r++) {
         table[r].n = points[r]->n;
         for (int s = 0; s < e->sets; s++)
             if (e->data[s] == points[r])
                 table[r].x = e->data_x[s];
         if (!table[r].x && first_with(points, r) == r)
-            floats += 2 * (size_t)points[r]->n;
+            floats += dimensions * (size_t)points[r]->n;
     }
     DD_TRY(dd_cuda_grow(&e->guests, floats * sizeof(float)));
     float *next = (float *)e->guests.at;
@@ -75,7 +75,7 @@ static dd_status place_points(dd_ensemble *e, const dd_points *const *points, dd
             table[r].x = table[first].x;
             continue;
         }
-        size_t count = 2 * (size_t)points[r]->n;
+        size_t count = dimensions * (size_t)points[r]->n;
         DD_CUDA(cudaMemcpyAsync(next, points[r]->x, count * sizeof(float), cudaMemcpyHostToDevice, e->context->stream));
         table[r].x = next;
         next += count;
@@ -86,9 +86,8 @@ static dd_status place_points(dd_ensemble *e, const dd_points *const *points, dd
 }
 
 /* A chunk of the points is gathered into the workspace for inference. */
-static dd_cuda_gather gather_of(const dd_ensemble *e, dd_purpose purpose)
+static dd_cuda_gather gather_of(const dd_ensemble *e, const dd_cuda_workspace *w, dd_purpose purpose)
 {
-    const dd_cuda_workspace *w = &e->chunks;
     dd_cuda_gather g = {};
     g.replicas = e->replicas;
     g.rows = w->rows;
@@ -125,14 +124,14 @@ static dd_status read_losses(const dd_ensemble *e, const dd_points *const *point
 }
 
 /* Copy the squared errors of a chunk, the rows from `first` on, to the host. */
-static dd_status read_squares(const dd_ensemble *e, const dd_points *const *points, uint32_t first,
-                              float *const *square)
+static dd_status read_squares(const dd_ensemble *e, const dd_cuda_workspace *w, const dd_points *const *points,
+                              uint32_t first, float *const *square)
 {
-    uint32_t most = (uint32_t)e->chunks.rows;
+    uint32_t most = (uint32_t)w->rows;
     for (int r = 0; r < e->replicas; r++) {
         uint32_t n = points[r]->n, rest = n > first ? n - first : 0, rows = rest < most ? rest : most;
         if (rows)
-            DD_CUDA(cudaMemcpyAsync(square[r] + first, e->chunks.square + (size_t)r * most, rows * sizeof(float),
+            DD_CUDA(cudaMemcpyAsync(square[r] + first, w->square + (size_t)r * most, rows * sizeof(float),
                                     cudaMemcpyDeviceToHost, e->context->stream));
     }
     return DD_OK;
@@ -141,21 +140,21 @@ static dd_status read_squares(const dd_ensemble *e, const dd_points *const *poin
 static dd_status pass(dd_ensemble *e, dd_state_part part, dd_purpose purpose, const dd_points *const *points,
                       double *loss, float *const *square)
 {
-    const dd_cuda_workspace *w = &e->chunks;
     cudaStream_t stream = e->context->stream;
-    dd_cuda_gather g = gather_of(e, purpose);
     uint32_t longest = 0;
     for (int r = 0; r < e->replicas; r++)
         longest = points[r]->n > longest ? points[r]->n : longest;
+    const dd_cuda_workspace w = dd_cuda_chunks_of(e, longest);
+    dd_cuda_gather g = gather_of(e, &w, purpose);
     DD_CUDA(cudaMemsetAsync(e->losses, 0, (size_t)e->replicas * sizeof *e->losses, stream));
-    for (uint32_t first = 0; first < longest; first += (uint32_t)w->rows) {
+    for (uint32_t first = 0; first < longest; first += (uint32_t)w.rows) {
         DD_TRY(dd_cuda_launch_counter(e->counter, e->replicas, (int)first, 0, stream));
         DD_TRY(dd_cuda_launch_gather_evaluate(&g, stream));
-        DD_TRY(dd_cuda_forward(e, w, e->state[part], true));
-        DD_TRY(dd_cuda_launch_losses(e->replicas, w->rows, g.batch, e->points_evaluated, e->counter, w->square,
-                                     e->losses, stream));
+        DD_TRY(dd_cuda_forward(e, &w, e->state[part], true));
+        DD_TRY(dd_cuda_launch_losses(e->replicas, w.rows, e->model->dimensions, g.batch, e->points_evaluated,
+                                     e->counter, w.square, e->losses, stream));
         if (square)
-            DD_TRY(read_squares(e, points, first, square));
+            DD_TRY(read_squares(e, &w, points, first, square));
     }
     return read_losses(e, points, loss);
 }

@@ -16,6 +16,7 @@ static dd_status record_step(dd_ensemble *e)
     dd_cuda_step s = {};
     s.replicas = e->replicas;
     s.rows = w->rows;
+    s.dimensions = e->model->dimensions;
     s.chunks = e->layout.chunks;
     s.replica = e->replica;
     s.recipe = e->recipe;

@@ -24,7 +24,7 @@ typedef struct dd_cuda_replica {
     double learning_rate, weight_decay, clip_norm, diversity_weight;
 } dd_cuda_replica;
 
-/* A replica's points: x (n, 2). */
+/* A replica's points: x (n, D). */
 typedef struct dd_cuda_points {
     const float *x;
     uint32_t n;
@@ -59,10 +59,12 @@ typedef struct dd_cuda_matrix {
     size_t replica, pitch;
 } dd_cuda_matrix;
 
-/* The embedding of a point: [emb(x1) | emb(x2) | emb(t)], `width` numbers each. */
+/* The embedding of a point and its timestep (model.h): `x_width` numbers, then `width`. */
 typedef struct dd_cuda_embedding {
-    int width;
+    dd_embedding_kind kind;
+    int dimensions, x_width, width, input;  /* input: x_width + width */
     const float *frequency, *frequency_low; /* [width / 2] half turns per unit of a coordinate, in two parts */
+    const double *direction;                /* [R][D][x_width / 2] fourier: half turns per unit; else NULL */
     const float *time;                      /* (T, width); NULL: emb(t) is not changed */
 } dd_cuda_embedding;
 
@@ -88,8 +90,8 @@ typedef struct dd_cuda_gather {
     dd_cuda_embedding embedding;
     dd_cuda_schedule schedule;
     int *count;          /* [R] number of rows of this batch or chunk with a point */
-    float *embedded;     /* [R][B][3 * width] */
-    float *target;       /* [R][B][2] */
+    float *embedded;     /* [R][B][input] */
+    float *target;       /* [R][B][D] */
     float *error_weight; /* [R][B] weight of a row's squared error */
     int *timestep;       /* [R][B] */
 } dd_cuda_gather;
@@ -131,7 +133,7 @@ DD_CHECKED dd_status dd_cuda_launch_activation_gradient(const dd_cuda_activation
 
 /* ---- mixture.cu ---- */
 
-/* The towers' last layers: `outputs` of `width` inputs. */
+/* The towers' last layers, of `width` inputs. */
 typedef struct dd_cuda_output {
     int members, width;
     const float *active;        /* [R][M][B][width] */
@@ -140,15 +142,16 @@ typedef struct dd_cuda_output {
 } dd_cuda_output;
 
 typedef struct dd_cuda_mixture {
-    int replicas, rows, gates;
+    int replicas, rows, dimensions, gates;
     dd_gate_kind kind;
     dd_cuda_output expert, gate;
-    const float *target;       /* [R][B][2]; NULL: no squares */
+    const float *product;      /* [R][M][B][D] the experts' last layers without bias, if D > DD_CUDA_NARROW */
+    const float *target;       /* [R][B][D]; NULL: no squares */
     const float *error_weight; /* [R][B] where there is a target */
-    float *expert_out;         /* [R][B][M][2] */
+    float *expert_out;         /* [R][B][M][D] */
     float *soft, *weight;      /* [R][B][M] the experts' weights: soft, and as they are used */
     float *gate_out;           /* [R][B][gates] used weights in the form that gating.h stores */
-    float *predicted;          /* [R][B][2] */
+    float *predicted;          /* [R][B][D] */
     float *square;             /* [R][B] weighted squared error of a row */
 } dd_cuda_mixture;
 
@@ -157,7 +160,7 @@ DD_CHECKED dd_status dd_cuda_launch_mixture(const dd_cuda_mixture *args, cudaStr
 /* ---- diversity.cu ---- */
 
 typedef struct dd_cuda_diversity {
-    int replicas, rows, members, gates;
+    int replicas, rows, dimensions, members, gates;
     dd_diversity_kind kind;
     float scale;
     const dd_cuda_replica *replica;
@@ -166,7 +169,7 @@ typedef struct dd_cuda_diversity {
     const int *count;                                                            /* [R] */
     const float *predicted, *target, *error_weight, *expert_out, *soft, *weight; /* as in dd_cuda_mixture */
     float *distance;        /* [R][B] sum of distances to all rows, of hidden layers the mean over members */
-    float *expert_gradient; /* [R][M][B][2] of the loss at the experts' outputs */
+    float *expert_gradient; /* [R][M][B][D] of the loss at the experts' outputs */
     float *gate_gradient;   /* [R][B][gates] at the gate's logits */
     /* For distances of hidden layers; else NULL. Not for L1. */
     float *gram;   /* [R][M][B][B] inner products of a member's rows; then factors */
@@ -213,7 +216,7 @@ typedef struct dd_cuda_ring {
 } dd_cuda_ring;
 
 typedef struct dd_cuda_step {
-    int replicas, rows, chunks;
+    int replicas, rows, dimensions, chunks;
     const dd_cuda_replica *replica;
     const dd_cuda_recipe *recipe; /* [ring rows + 1], the last for a gradient outside a graph */
     const int *count;
@@ -256,7 +259,7 @@ DD_CHECKED dd_status dd_cuda_launch_unflatten(int tensors, const dd_cuda_place *
 
 typedef struct dd_cuda_time_bias {
     int replicas, columns;      /* R, W */
-    const float *weight, *bias; /* of the first layers, [W][3 * width] and [W]; replica r's at r * ..._replica */
+    const float *weight, *bias; /* of the first layers, [W][input] and [W]; replica r's at r * ..._replica */
     size_t weight_replica, bias_replica;
     dd_cuda_embedding embedding;
     dd_cuda_schedule schedule;
@@ -273,11 +276,11 @@ typedef struct dd_cuda_reverse {
     const dd_cuda_counter *counter; /* .step: first sample of the chunk */
     dd_cuda_embedding embedding;
     dd_cuda_schedule schedule;
-    const float *predicted; /* [R][B][2] at timestep[i] */
+    const float *predicted; /* [R][B][D] at timestep[i] */
     const float *gate_out;  /* [R][B][gates], the same */
-    float *x;               /* [R][B][2] */
+    float *x;               /* [R][B][D] */
     float *gate;            /* [R][S][B][gates] */
-    float *embedded;        /* [R][B][3 * width] */
+    float *embedded;        /* [R][B][input] */
 } dd_cuda_reverse;
 
 /* Draw x = x_T. */
@@ -285,7 +288,7 @@ DD_CHECKED dd_status dd_cuda_launch_start(const dd_cuda_reverse *args, cudaStrea
 /* The reverse step i from x and the networks' outputs at timestep[i]. Then, where i > 0, x is embedded. */
 DD_CHECKED dd_status dd_cuda_launch_reverse(const dd_cuda_reverse *args, int i, cudaStream_t stream);
 
-/* x [R][B][2] embedded at timestep t. */
+/* x [R][B][D] embedded at timestep t. */
 DD_CHECKED dd_status dd_cuda_launch_embed(const dd_cuda_embedding *embedding, int replicas, int rows, const float *x,
                                           int t, float *embedded, cudaStream_t stream);
 
@@ -296,9 +299,9 @@ typedef struct dd_cuda_losses {
 } dd_cuda_losses;
 
 /* Add a chunk's squares [R][B], rows counter[r].step .. of the pass. */
-DD_CHECKED dd_status dd_cuda_launch_losses(int replicas, int rows, uint32_t batch, const dd_cuda_points *points,
-                                           const dd_cuda_counter *counter, const float *square, dd_cuda_losses *losses,
-                                           cudaStream_t stream);
+DD_CHECKED dd_status dd_cuda_launch_losses(int replicas, int rows, int dimensions, uint32_t batch,
+                                           const dd_cuda_points *points, const dd_cuda_counter *counter,
+                                           const float *square, dd_cuda_losses *losses, cudaStream_t stream);
 
 #ifdef __cplusplus
 }

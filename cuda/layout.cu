@@ -39,6 +39,7 @@ static void add_group(dd_cuda_layout *l, const dd_model *model, int first_tower,
     g->members = members;
     g->hidden = tower->layers - 1;
     g->outputs = tower->layer[g->hidden].out;
+    g->wide = first_tower < model->experts && g->outputs > DD_CUDA_NARROW;
     g->column = l->first_width;
     for (int i = 0; i < g->hidden; i++) {
         g->width[i] = tower->layer[i].out;

@@ -26,7 +26,8 @@ typedef struct dd_cuda_slab {
 typedef struct dd_cuda_group {
     int members;
     int hidden;
-    int outputs; /* 2 coordinates, or the gate's logits */
+    int outputs; /* coordinates, or the gate's logits */
+    bool wide;   /* the last layer is a product: experts of more than DD_CUDA_NARROW coordinates */
     int column;  /* offset of the first member's outputs in the joint first layer; members follow each other */
     int width[DD_MAX_LAYERS];
     bool residual[DD_MAX_LAYERS];
@@ -49,6 +50,7 @@ enum {
     DD_CUDA_GATE = 1,
     DD_CUDA_GROUPS = 2,
     DD_CUDA_CHUNK = 2048,
+    DD_CUDA_NARROW = 4, /* coordinates for which mixture.cu computes the experts' last layers itself */
     DD_CUDA_SLABS = 2 + 2 * DD_CUDA_GROUPS * DD_MAX_LAYERS
 };
 

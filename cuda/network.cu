@@ -27,13 +27,14 @@ static operand weights_of(const float *vector, const dd_cuda_slab *slab, int inp
     return o;
 }
 
+/* c becomes beta c + the product. */
 static dd_status product(cublasHandle_t blas, cublasComputeType_t how, cublasOperation_t transpose_a,
-                         cublasOperation_t transpose_b, int m, int n, int k, operand a, operand b, float *c,
+                         cublasOperation_t transpose_b, int m, int n, int k, operand a, operand b, float beta, float *c,
                          int c_columns, size_t c_stride, int count)
 {
-    const float one = 1.f, zero = 0.f;
+    const float one = 1.f;
     DD_CUBLAS(cublasGemmStridedBatchedEx(blas, transpose_a, transpose_b, m, n, k, &one, a.at, CUDA_R_32F, a.columns,
-                                         (long long)a.stride, b.at, CUDA_R_32F, b.columns, (long long)b.stride, &zero,
+                                         (long long)a.stride, b.at, CUDA_R_32F, b.columns, (long long)b.stride, &beta,
                                          c, CUDA_R_32F, c_columns, (long long)c_stride, count, how,
                                          CUBLAS_GEMM_DEFAULT));
     return DD_OK;
@@ -48,21 +49,21 @@ static dd_status product_forward(const dd_ensemble *e, int rows, int inputs, int
                                  operand input, float *output, int count)
 {
     return product(e->context->blas, precision_of(e), CUBLAS_OP_T, CUBLAS_OP_N, outputs, rows, inputs, weights, input,
-                   output, outputs, (size_t)rows * (size_t)outputs, count);
+                   0.f, output, outputs, (size_t)rows * (size_t)outputs, count);
 }
 
 static dd_status product_input_gradient(const dd_ensemble *e, int rows, int inputs, int outputs, operand weights,
-                                        operand gradient, float *output, int count)
+                                        operand gradient, float beta, float *output, int count)
 {
     return product(e->context->blas, precision_of(e), CUBLAS_OP_N, CUBLAS_OP_N, inputs, rows, outputs, weights,
-                   gradient, output, inputs, (size_t)rows * (size_t)inputs, count);
+                   gradient, beta, output, inputs, (size_t)rows * (size_t)inputs, count);
 }
 
 static dd_status product_weight_gradient(const dd_ensemble *e, cublasHandle_t blas, int rows, int inputs, int outputs,
                                          operand input, operand gradient, float *weights, size_t stride, int count)
 {
-    return product(blas, precision_of(e), CUBLAS_OP_N, CUBLAS_OP_T, inputs, outputs, rows, input, gradient, weights,
-                   inputs, stride, count);
+    return product(blas, precision_of(e), CUBLAS_OP_N, CUBLAS_OP_T, inputs, outputs, rows, input, gradient, 0.f,
+                   weights, inputs, stride, count);
 }
 
 /* ---- matrices in the form that the kernels need ---- */
@@ -143,11 +144,21 @@ static dd_cuda_output output_of(const dd_cuda_layout *l, const dd_cuda_workspace
     return o;
 }
 
+/* The last layers of wide experts, without their bias. */
+static dd_status last_layers(const dd_ensemble *e, const dd_cuda_workspace *w, const float *parameters)
+{
+    const dd_cuda_group *group = &e->layout.group[DD_CUDA_EXPERTS];
+    int last = group->hidden, width = group->width[last - 1];
+    return product_forward(e, w->rows, width, group->outputs, weights_of(parameters, &group->weight[last], width),
+                           rows_of(w->active[DD_CUDA_EXPERTS][last - 1], w->rows, width), w->outputs,
+                           e->replicas * group->members);
+}
+
 extern "C" dd_status dd_cuda_forward(dd_ensemble *e, const dd_cuda_workspace *w, const float *parameters, bool targets)
 {
     const dd_cuda_layout *l = &e->layout;
     operand first = {parameters + l->first_weight.at, l->input, l->first_weight.replica};
-    int inputs = w->time_bias ? 2 * e->embedding.width : l->input; /* emb(x1), emb(x2), and emb(t) */
+    int inputs = w->time_bias ? e->embedding.x_width : l->input; /* the point, and the timestep */
     DD_TRY(product_forward(e, w->rows, inputs, l->first_width, first, rows_of(w->embedded, w->rows, l->input), w->first,
                            e->replicas));
     DD_TRY(activate(e, w, parameters, 0));
@@ -162,14 +173,18 @@ extern "C" dd_status dd_cuda_forward(dd_ensemble *e, const dd_cuda_workspace *w,
         }
         DD_TRY(activate(e, w, parameters, i));
     }
+    if (l->group[DD_CUDA_EXPERTS].wide)
+        DD_TRY(last_layers(e, w, parameters));
     dd_cuda_mixture m = {};
     m.replicas = e->replicas;
     m.rows = w->rows;
+    m.dimensions = e->model->dimensions;
     m.gates = e->model->gates;
     m.kind = e->model->config.gate;
     m.expert = output_of(l, w, parameters, DD_CUDA_EXPERTS);
     if (m.gates)
         m.gate = output_of(l, w, parameters, DD_CUDA_GATE);
+    m.product = w->outputs;
     m.target = targets ? w->target : NULL;
     m.error_weight = w->error_weight;
     m.expert_out = w->expert_out;
@@ -191,11 +206,11 @@ static dd_status hidden_diversity(const dd_ensemble *e, const dd_cuda_workspace 
     const dd_cuda_group *group = &e->layout.group[DD_CUDA_EXPERTS];
     int rows = w->rows, last = group->hidden - 1, width = group->width[last], count = e->replicas * group->members;
     operand h = rows_of(w->active[DD_CUDA_EXPERTS][last], rows, width);
-    DD_TRY(product(e->context->blas, CUBLAS_COMPUTE_32F, CUBLAS_OP_T, CUBLAS_OP_N, rows, rows, width, h, h, d->gram,
-                   rows, (size_t)rows * (size_t)rows, count));
+    DD_TRY(product(e->context->blas, CUBLAS_COMPUTE_32F, CUBLAS_OP_T, CUBLAS_OP_N, rows, rows, width, h, h, 0.f,
+                   d->gram, rows, (size_t)rows * (size_t)rows, count));
     DD_TRY(dd_cuda_launch_hidden_diversity(d, e->context->stream));
     return product(e->context->blas, CUBLAS_COMPUTE_32F, CUBLAS_OP_N, CUBLAS_OP_N, width, rows, rows, h,
-                   rows_of(d->gram, rows, rows), w->product[DD_CUDA_EXPERTS], width, h.stride, count);
+                   rows_of(d->gram, rows, rows), 0.f, w->product[DD_CUDA_EXPERTS], width, h.stride, count);
 }
 
 /* The distances, and the gradient of the whole loss at the towers' outputs. */
@@ -204,6 +219,7 @@ static dd_status diversity(const dd_ensemble *e, const dd_cuda_workspace *w)
     dd_cuda_diversity d = {};
     d.replicas = e->replicas;
     d.rows = w->rows;
+    d.dimensions = e->model->dimensions;
     d.members = e->model->experts;
     d.gates = e->model->gates;
     d.kind = e->training->diversity_distance;
@@ -243,7 +259,7 @@ static dd_status activation_gradient(const dd_ensemble *e, const dd_cuda_workspa
             dd_cuda_hidden *t = &a.tower[a.towers++];
             t->width = group->width[i];
             t->hidden = hidden_of(l, w, g, m, i);
-            if (i == group->hidden - 1) {
+            if (i == group->hidden - 1 && !group->wide) {
                 const dd_cuda_slab *weight = &group->weight[group->hidden];
                 t->outputs = group->outputs;
                 t->output_gradient = matrix(w->output_gradient[g], group->members, m, w->rows, group->outputs);
@@ -253,7 +269,7 @@ static dd_status activation_gradient(const dd_ensemble *e, const dd_cuda_workspa
                     t->product = matrix(w->product[g], group->members, m, w->rows, t->width);
             } else {
                 t->product = matrix(w->product[g], group->members, m, w->rows, t->width);
-                if (group->residual[i + 1])
+                if (i + 1 < group->hidden && group->residual[i + 1])
                     t->along = hidden_of(l, w, g, m, i + 1);
             }
         }
@@ -288,25 +304,34 @@ static dd_status weight_gradient(const dd_ensemble *e, const dd_cuda_workspace *
                                    e->replicas * group->members);
 }
 
+/* Gradient at the inputs of layer i >= 1 from that at its outputs; `add`: to what is in the buffer already. */
+static dd_status input_gradient(const dd_ensemble *e, const dd_cuda_workspace *w, int g, int i, const float *gradient,
+                                int outputs, bool add)
+{
+    const dd_cuda_group *group = &e->layout.group[g];
+    int inputs = group->width[i - 1];
+    return product_input_gradient(
+        e, w->rows, inputs, outputs, weights_of(e->state[DD_STATE_ONLINE], &group->weight[i], inputs),
+        rows_of(gradient, w->rows, outputs), add ? 1.f : 0.f, w->product[g], e->replicas * group->members);
+}
+
 /* Only the optimiser waits for the gradients of weights and biases. So they are computed on the side stream, at the
  * same time as the chain of gradients at the layers' inputs. */
 extern "C" dd_status dd_cuda_backward(dd_ensemble *e, const dd_cuda_workspace *w)
 {
     const dd_cuda_layout *l = &e->layout;
-    const float *parameters = e->state[DD_STATE_ONLINE];
     DD_TRY(branch(e->context));
     for (int g = 0; g < l->groups; g++)
         DD_TRY(weight_gradient(e, w, g, l->group[g].hidden, w->output_gradient[g], l->group[g].outputs));
     for (int i = deepest(l) - 1; i >= 0; i--) {
         for (int g = 0; g < l->groups; g++) {
             const dd_cuda_group *group = &l->group[g];
-            if (i + 1 >= group->hidden)
-                continue;
-            int inputs = group->width[i], outputs = group->width[i + 1];
-            DD_TRY(weight_gradient(e, w, g, i + 1, w->hidden[g][i + 1], outputs));
-            DD_TRY(product_input_gradient(
-                e, w->rows, inputs, outputs, weights_of(parameters, &group->weight[i + 1], inputs),
-                rows_of(w->hidden[g][i + 1], w->rows, outputs), w->product[g], e->replicas * group->members));
+            if (i + 1 < group->hidden) {
+                DD_TRY(weight_gradient(e, w, g, i + 1, w->hidden[g][i + 1], group->width[i + 1]));
+                DD_TRY(input_gradient(e, w, g, i + 1, w->hidden[g][i + 1], group->width[i + 1], false));
+            } else if (i + 1 == group->hidden && group->wide) {
+                DD_TRY(input_gradient(e, w, g, i + 1, w->output_gradient[g], group->outputs, w->gram));
+            }
         }
         DD_TRY(activation_gradient(e, w, i));
         DD_TRY(branch(e->context));

@@ -29,6 +29,18 @@ static __device__ inline float2 dd_cuda_normal2(uint32_t word0, uint32_t word1)
     return make_float2(radius * sine, radius * cosine);
 }
 
+/* The normal of one coordinate of a row or sample: dd_draw_pair. */
+static __device__ inline float dd_cuda_draw_normal(uint64_t seed, dd_purpose purpose, uint32_t step, uint64_t index,
+                                                   int coordinate)
+{
+    int pair = coordinate / 2;
+    uint64_t block = (uint64_t)((pair + 1) / 2);
+    uint4 word = dd_cuda_draw(seed, purpose, step, index + (block << 32));
+    bool second = pair > 0 && pair % 2 == 0;
+    float2 normal = dd_cuda_normal2(second ? word.z : word.x, second ? word.w : word.y);
+    return coordinate % 2 ? normal.y : normal.x;
+}
+
 /* dd_below */
 static __device__ inline uint32_t dd_cuda_below(uint32_t word, uint32_t bound)
 {

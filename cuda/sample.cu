@@ -4,64 +4,68 @@
 #include "random.cuh"
 #include "reduce.cuh"
 
-/* The two normals of replica r's sample `row` of the chunk at timestep t. */
-static __device__ inline float2 draw_normals(const dd_cuda_reverse &v, int r, int row, int t)
+/* Coordinate c of the normals of replica r's sample `row` of the chunk at timestep t. */
+static __device__ inline float draw_normal(const dd_cuda_reverse &v, int r, int row, int t, int c)
 {
     uint64_t index = (uint64_t)v.counter[r].step + (uint64_t)row;
-    uint4 word = dd_cuda_draw(v.seed[r], DD_DRAW_SAMPLE, (uint32_t)t, index);
-    return dd_cuda_normal2(word.x, word.y);
+    return dd_cuda_draw_normal(v.seed[r], DD_DRAW_SAMPLE, (uint32_t)t, index, c);
 }
 
-/* A thread a sample; grid (rows / 256, R). */
+/* A thread a coordinate; grid (rows D / 256, R). */
 static __global__ void start_kernel(const dd_cuda_reverse v)
 {
-    int r = blockIdx.y, row = blockIdx.x * DD_BLOCK + threadIdx.x;
-    if (row >= v.rows)
-        return;
-    float2 z = draw_normals(v, r, row, v.schedule.timesteps);
-    float *x = v.x + 2 * ((size_t)r * v.rows + row);
-    x[0] = z.x;
-    x[1] = z.y;
+    int r = blockIdx.y, dimensions = v.embedding.dimensions, i = blockIdx.x * DD_BLOCK + threadIdx.x;
+    if (i < v.rows * dimensions)
+        v.x[(size_t)r * v.rows * dimensions + i] =
+            draw_normal(v, r, i / dimensions, v.schedule.timesteps, i % dimensions);
 }
 
 extern "C" dd_status dd_cuda_launch_start(const dd_cuda_reverse *args, cudaStream_t stream)
 {
-    dim3 grid(dd_ceil_div((size_t)args->rows, DD_BLOCK), (unsigned)args->replicas);
+    size_t coordinates = (size_t)args->rows * (size_t)args->embedding.dimensions;
+    dim3 grid(dd_ceil_div(coordinates, DD_BLOCK), (unsigned)args->replicas);
     return DD_LAUNCH(start_kernel, grid, dim3(DD_BLOCK), stream, *args);
+}
+
+/* Step i of sample `row`; x [D] is the warp's copy of the point that it leads to. */
+static __device__ inline void reverse_row(const dd_cuda_reverse &v, int i, int r, int row, float *x)
+{
+    const dd_cuda_schedule &s = v.schedule;
+    size_t at = ((size_t)r * v.rows + row) * v.embedding.dimensions;
+    for (int c = threadIdx.x % DD_WARP; c < v.embedding.dimensions; c += DD_WARP) {
+        float z = s.sigma[i] > 0.f ? draw_normal(v, r, row, s.timestep[i], c) : 0.f;
+        x[c] = s.keep[i] * v.x[at + c] - s.remove[i] * v.predicted[at + c] + s.sigma[i] * z;
+        v.x[at + c] = x[c];
+    }
 }
 
 /* A warp a sample; grid (rows / 8, R). */
 static __global__ void reverse_kernel(const dd_cuda_reverse v, int i)
 {
-    int r = blockIdx.y, row = blockIdx.x * DD_WARPS + threadIdx.x / DD_WARP, lane = threadIdx.x % DD_WARP;
+    __shared__ float shared_x[DD_WARPS][DD_MAX_DIMENSIONS];
+    int r = blockIdx.y, warp = threadIdx.x / DD_WARP, row = blockIdx.x * DD_WARPS + warp, lane = threadIdx.x % DD_WARP;
     if (row >= v.rows)
         return;
-    const dd_cuda_schedule &s = v.schedule;
     size_t at = (size_t)r * v.rows + row;
-    float2 x = make_float2(0.f, 0.f);
     if (lane < v.gates)
-        v.gate[(((size_t)r * s.steps + i) * v.rows + row) * v.gates + lane] = v.gate_out[at * v.gates + lane];
-    if (lane == 0) {
-        float2 z = make_float2(0.f, 0.f);
-        if (s.sigma[i] > 0.f)
-            z = draw_normals(v, r, row, s.timestep[i]);
-        float *held = v.x + 2 * at;
-        x.x = s.keep[i] * held[0] - s.remove[i] * v.predicted[2 * at] + s.sigma[i] * z.x;
-        x.y = s.keep[i] * held[1] - s.remove[i] * v.predicted[2 * at + 1] + s.sigma[i] * z.y;
-        held[0] = x.x;
-        held[1] = x.y;
-    }
+        v.gate[(((size_t)r * v.schedule.steps + i) * v.rows + row) * v.gates + lane] = v.gate_out[at * v.gates + lane];
+    float *x = shared_x[warp];
+    reverse_row(v, i, r, row, x);
     if (i == 0)
         return;
-    x.x = __shfl_sync(0xffffffffu, x.x, 0);
-    x.y = __shfl_sync(0xffffffffu, x.y, 0);
-    dd_cuda_embed_row(v.embedding, x.x, x.y, 0, lane, v.embedded + at * 3 * v.embedding.width);
+    __syncwarp();
+    dd_cuda_embed_row(v.embedding, r, x, 0, lane, v.embedded + at * v.embedding.input);
 }
 
 extern "C" dd_status dd_cuda_launch_reverse(const dd_cuda_reverse *args, int i, cudaStream_t stream)
 {
     dim3 grid(dd_ceil_div((size_t)args->rows, DD_WARPS), (unsigned)args->replicas);
     return DD_LAUNCH(reverse_kernel, grid, dim3(DD_BLOCK), stream, *args, i);
+}
+
+static size_t bytes_of_point(const dd_ensemble *e)
+{
+    return (size_t)e->model->dimensions * sizeof(float);
 }
 
 /* Embeds only the point; the timestep is part of the first layers' bias. */
@@ -142,7 +146,7 @@ static dd_status find_graph(dd_ensemble *e, const dd_cuda_workspace *w, dd_state
             DD_CUDA(cudaGraphExecDestroy(graph->exec));
         graph->exec = NULL;
         /* cuBLAS loads a kernel when it needs it for the first time, and a capture may not allow that. */
-        DD_CUDA(cudaMemsetAsync(w->x, 0, 2 * (size_t)e->replicas * (size_t)w->rows * sizeof *w->x, stream));
+        DD_CUDA(cudaMemsetAsync(w->x, 0, (size_t)e->replicas * (size_t)w->rows * bytes_of_point(e), stream));
         DD_TRY(embed_x(e, w));
         DD_TRY(forward_at(e, w, part, 0));
         DD_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
@@ -153,24 +157,17 @@ static dd_status find_graph(dd_ensemble *e, const dd_cuda_workspace *w, dd_state
     return DD_OK;
 }
 
-/* Chunks of equal size, a multiple of 32 rows, that fit the workspace. */
-static int rows_for(const dd_ensemble *e, uint32_t n)
-{
-    unsigned chunks = dd_ceil_div(n, (size_t)e->chunks.rows);
-    return (int)(dd_ceil_div(dd_ceil_div(n, chunks), 32) * 32);
-}
-
 /* Draw or upload x_T of samples first .. first + count - 1 and embed it; the rest of the chunk gets finite numbers. */
 static dd_status start_chunk(dd_ensemble *e, const dd_cuda_workspace *w, const float *start, size_t n, size_t first,
                              size_t count)
 {
     cudaStream_t stream = e->context->stream;
-    size_t rows = (size_t)w->rows, replicas = (size_t)e->replicas, point = 2 * sizeof(float);
+    size_t rows = (size_t)w->rows, replicas = (size_t)e->replicas, point = bytes_of_point(e);
     DD_TRY(dd_cuda_launch_counter(e->counter, e->replicas, (int)first, 0, stream));
     if (start) {
         DD_CUDA(cudaMemsetAsync(w->x, 0, replicas * rows * point, stream));
-        DD_CUDA(cudaMemcpy2DAsync(w->x, rows * point, start + 2 * first, n * point, count * point, replicas,
-                                  cudaMemcpyHostToDevice, stream));
+        DD_CUDA(cudaMemcpy2DAsync(w->x, rows * point, start + (size_t)e->model->dimensions * first, n * point,
+                                  count * point, replicas, cudaMemcpyHostToDevice, stream));
     } else {
         dd_cuda_reverse v = reverse_of(e, w);
         DD_TRY(dd_cuda_launch_start(&v, stream));
@@ -183,18 +180,18 @@ extern "C" dd_status dd_cuda_sample(dd_ensemble *e, dd_state_part part, const ui
 {
     cudaGraphExec_t exec = NULL;
     cudaStream_t stream = e->context->stream;
-    dd_cuda_workspace w = e->chunks;
-    w.rows = rows_for(e, n);
+    dd_cuda_workspace w = dd_cuda_chunks_of(e, n);
     size_t rows = (size_t)w.rows, replicas = (size_t)e->replicas, S = (size_t)e->schedule.steps;
+    size_t dimensions = (size_t)e->model->dimensions;
     DD_TRY(fill_time_bias(e, part));
     DD_TRY(find_graph(e, &w, part, &exec));
     DD_CUDA(cudaMemcpyAsync(e->sample_seed, seed, replicas * sizeof *seed, cudaMemcpyHostToDevice, stream));
     for (size_t first = 0; first < n; first += rows) {
         size_t count = n - first < rows ? n - first : rows;
         DD_TRY(start_chunk(e, &w, samples->start, n, first, count));
-        DD_TRY(dd_cuda_copy_out(e, samples->initial_noise, w.x, n, first, count, rows, 2, replicas));
+        DD_TRY(dd_cuda_copy_out(e, samples->initial_noise, w.x, n, first, count, rows, dimensions, replicas));
         DD_CUDA(cudaGraphLaunch(exec, stream));
-        DD_TRY(dd_cuda_copy_out(e, samples->x, w.x, n, first, count, rows, 2, replicas));
+        DD_TRY(dd_cuda_copy_out(e, samples->x, w.x, n, first, count, rows, dimensions, replicas));
         DD_TRY(dd_cuda_copy_out(e, samples->gate, e->sample_gate, n, first, count, rows, (size_t)e->model->gates,
                                 replicas * S));
     }

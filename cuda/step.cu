@@ -31,7 +31,8 @@ static __global__ void step_kernel(const dd_cuda_step s)
         return;
     const dd_cuda_replica &own = s.replica[r];
     const dd_cuda_recipe &recipe = s.recipe[row];
-    double mse = square / (2. * n), diversity = distance / ((double)n * n), rate = own.learning_rate * recipe.rate;
+    double mse = square / ((double)s.dimensions * n), diversity = distance / ((double)n * n),
+           rate = own.learning_rate * recipe.rate;
     s.ring.mse[place] = (float)mse;
     s.ring.diversity[place] = (float)diversity;
     s.ring.loss[place] = (float)(mse - own.diversity_weight * recipe.diversity * diversity);

@@ -10,8 +10,8 @@ static __global__ void time_bias_kernel(const dd_cuda_time_bias b)
     int r = blockIdx.y, column = blockIdx.x * DD_WARPS + threadIdx.x / DD_WARP, lane = threadIdx.x % DD_WARP;
     if (column >= b.columns)
         return;
-    int width = b.embedding.width;
-    const float *weight = b.weight + r * b.weight_replica + (size_t)column * 3 * width + 2 * width;
+    int width = b.embedding.width, x_width = b.embedding.x_width;
+    const float *weight = b.weight + r * b.weight_replica + (size_t)column * b.embedding.input + x_width;
     float bias = b.bias[r * b.bias_replica + column];
     for (int s = 0; s < b.schedule.steps; s++) {
         const float *time = b.embedding.time + (size_t)b.schedule.timestep[s] * width;

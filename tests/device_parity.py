@@ -1,5 +1,5 @@
-"""Thirty steps on the CPU and on the CUDA backend: every tensor by norm. Every run, and every setting that
-changes what the kernels compute: on a device all of them, on the substitute runtime an even sample (both backends are also
+"""Thirty steps on the CPU and on the CUDA backend: every tensor by norm. Every run, every setting that changes what the
+kernels compute, and points of other dimensions: on a device all of them, on the substitute runtime an even sample (both backends are also
 compared with the NumPy reference there). The tolerances are those of tests/backend_training.py. `ctest -R device_parity -V`
 prints a table.
 """
@@ -15,6 +15,7 @@ BUILD, SOURCE = os.environ["DUALDIFF_BUILD"], os.environ["DUALDIFF_SOURCE"]
 sys.path.insert(0, os.path.join(SOURCE, "tests"))
 import reference  # noqa: E402
 import test_reference  # noqa: E402
+from backend_dimensions import points_of  # noqa: E402
 from thorough import sampled  # noqa: E402
 
 COLUMNS = ["gradient", "losses", "grad_norm", "online", "ema", "moment1", "moment2", "gate", "evaluation", "samples"]
@@ -48,6 +49,16 @@ CASES: dict[str, dict] = {
     "20 steps, half the noise, from data": {"sampling.steps": 20, "sampling.eta": 0.5, "sampling.start": "data"},
     "noise factor": {"sampling.noise_factor": 1.02},
 }
+# Coordinates of the points, and settings. On CUDA four coordinates are the most whose last layers are no product.
+DIMENSIONS: dict[str, tuple[int, dict]] = {
+    "64 coordinates, fourier": (64, {"model.embedding": "fourier", "model.fourier_features": 76}),
+    **{f"{dimensions} coordinates": (dimensions, COURSE) for dimensions in (1, 3, 4, 5, 128)},
+    "10 coordinates, 8 experts, hard": (10, {**COURSE, "model.experts": 8, "model.gate": "hard"}),
+    "10 coordinates, 1 expert, linear": (10, {**COURSE, "model.experts": 1, "model.embedding": "linear"}),
+    **{f"10 coordinates, diversity {kind}": (10, {**COURSE, "training.diversity_distance": kind})
+       for kind in ("euclidean", "squared", "l1", "rbf", "log")},
+    "10 coordinates, diversity inside": (10, {**COURSE, "training.diversity_layer": "hidden", "sampling.start": "data"}),
+}
 
 
 def distance(a, b):
@@ -62,11 +73,11 @@ def dump(backend, run, replica, settings, directory):
         return {name: item[()] for name, item in file["0"].items()}
 
 
-def tensors(run, settings, parameters):
+def tensors(run, settings, dimensions, parameters):
     """(begin, end) of every tensor in the flat vector."""
     model = test_reference.load(run)["model"]
     model.update({key.split(".")[1]: value for key, value in settings.items() if key.startswith("model.")})
-    split = reference.Model(model).split(np.arange(parameters))
+    split = reference.Model(model, dimensions).split(np.arange(parameters))
     return [(int(part.flat[0]), int(part.flat[-1]) + 1) for part in split.values()]
 
 
@@ -76,7 +87,7 @@ def compare(run, replica, settings, directory):
     assert cpu.keys() == cuda.keys()
     far = {"losses": max(distance(cuda[n], cpu[n]) for n in ("loss", "mse", "diversity"))}
     far["grad_norm"] = distance(cuda["grad_norm"], cpu["grad_norm"])
-    parts = tensors(run, settings, len(cpu["online"]))
+    parts = tensors(run, settings, cpu["points"].shape[1], len(cpu["online"]))
     for name in ("gradient", "online", "ema", "moment1", "moment2"):
         far[name] = max(distance(cuda[name][a:b], cpu[name][a:b]) for a, b in parts)
     if "gate" in cpu:
@@ -109,6 +120,13 @@ def test_parity(tmp_path, run, activation):
 def test_setting(tmp_path, name):
     settings = {**SMALL, **CASES[name]}
     check(name, compare("run_3", "dino:150:3", settings, tmp_path), *BOUNDS["silu"])
+
+
+@pytest.mark.parametrize("name", sampled(DIMENSIONS, 2))
+def test_dimensions(tmp_path, name):
+    dimensions, settings = DIMENSIONS[name]
+    points = points_of(tmp_path, dimensions, 150)
+    check(name, compare("run_3", f"{points}:150:4", {**SMALL, **settings}, tmp_path), *BOUNDS["silu"])
 
 
 @pytest.mark.parametrize("more", [{}, {**COURSE, "training.diversity_layer": "hidden"}], ids=["", "diversity inside"])

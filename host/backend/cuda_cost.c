@@ -47,7 +47,8 @@ static double hidden_values(const dd_model *m, int i, int residual_of)
 /* A step whose items are listed, with the sizes that they share. */
 typedef struct step_sizes {
     const dd_model *model;
-    double R, B, K, G;        /* replicas, batch, experts, gates */
+    double R, B, D, K, G;     /* replicas, batch, dimensions, experts, gates */
+    bool wide;                /* the experts' last layers are products: of more than four coordinates */
     double first;             /* outputs of the joint first layer */
     int groups;               /* products of towers with equal shape are one call: the experts, then the gate */
     const dd_tower *tower[2]; /* of a group */
@@ -57,7 +58,9 @@ typedef struct step_sizes {
 
 static step_sizes sizes_of(const dd_model *m, const dd_training_config *training, int replicas)
 {
-    step_sizes s = {.model = m, .R = replicas, .B = training->batch, .K = m->experts, .G = m->gates};
+    step_sizes s = {
+        .model = m, .R = replicas, .B = training->batch, .D = m->dimensions, .K = m->experts, .G = m->gates};
+    s.wide = m->dimensions > 4;
     s.first = hidden_values(m, 0, -1);
     s.groups = m->towers > m->experts ? 2 : 1;
     s.members[0] = m->experts;
@@ -90,20 +93,26 @@ static void add_hidden_layers(const step_sizes *s, dd_cost *cost)
 
 static void add_mixture(const step_sizes *s, dd_cost *cost)
 {
-    double weights = 0, inputs = 0; /* of the last layers */
+    double weights = 0, inputs = 0; /* of the last layers that the kernel computes; or the products that it reads */
     for (int g = 0; g < s->groups; g++) {
         const dd_layer *l = last_layer(s->tower[g]);
+        if (g == 0 && s->wide) {
+            add_product(cost, "forward, last layers", s->R * s->K, s->B, l->out, l->in);
+            inputs += s->K * s->D;
+            continue;
+        }
         inputs += s->members[g] * l->in;
         weights += s->members[g] * l->in * l->out;
     }
     add(cost, "mixture", false, 2 * s->R * s->B * weights,
-        FLOAT * s->R * (s->B * (inputs + 4 * s->K + s->G + 6) + weights));
+        FLOAT * s->R * (s->B * (inputs + (s->D + 2) * s->K + s->G + 2 * s->D + 2) + weights));
 }
 
 static void add_diversity(const step_sizes *s, bool hidden, dd_cost *cost)
 {
     double R = s->R, B = s->B, K = s->K, width = last_layer(s->tower[0])->in;
-    add(cost, "diversity", false, hidden ? 0 : R * B * B * 10, FLOAT * R * B * (6 * K + s->G + 6));
+    add(cost, "diversity", false, hidden ? 0 : R * B * B * 5 * s->D,
+        FLOAT * R * B * ((2 * s->D + 2) * K + s->G + 2 * s->D + 2));
     if (!hidden)
         return;
     add_product(cost, "inner products of last hidden layers", R * K, B, B, width);
@@ -118,6 +127,8 @@ static void add_layer_gradients(const step_sizes *s, int i, dd_cost *cost)
     for (int g = 0; g < s->groups; g++) {
         const dd_tower *t = s->tower[g];
         const dd_layer *l = &t->layer[i + 1];
+        if (g == 0 && s->wide && i + 1 == t->layers - 1)
+            add_product(cost, "input gradient, last layers", s->R * s->K, s->B, l->in, l->out);
         if (i + 1 >= t->layers - 1)
             continue;
         add_product(cost, "weight gradient", s->R * s->members[g], l->out, l->in, s->B);
@@ -161,7 +172,7 @@ void dd_cost_of_step(const dd_model *model, const dd_training_config *training, 
 {
     step_sizes s = sizes_of(model, training, replicas);
     *cost = (dd_cost){0};
-    add(cost, "gather", false, 0, FLOAT * s.R * s.B * (model->input_width + 6));
+    add(cost, "gather", false, 0, FLOAT * s.R * s.B * (model->input_width + 2 * s.D + 2));
     add_hidden_layers(&s, cost);
     add_mixture(&s, cost);
     add_diversity(&s, training->diversity_layer == DD_DIVERSITY_OF_HIDDEN, cost);

@@ -31,9 +31,13 @@ int main(int argc, char **argv)
     for (int i = 4; i < argc; i++)
         need(dd_config_set(&config, argv[i]));
     need(dd_config_validate(&config));
-    need(dd_model_create(&config.model, 2, &model));
+    dd_request request = {.name = config.data.dimensions ? "gaussians" : "dino",
+                          .data = &config.data,
+                          .n = (uint32_t)config.data.points,
+                          .seed = config.data.seed};
+    need(dd_points_request(&request, &points, NULL));
+    need(dd_model_create(&config.model, points.columns.count, &model));
     need(dd_schedule_create(&config, &schedule));
-    need(dd_points_open("dino", (uint32_t)config.data.points, config.data.seed, DD_STREAM_TRAIN, &points));
     int replicas = atoi(argv[2]), steps = atoi(argv[3]);
     const dd_training_config *t = &config.training;
     dd_replica *replica = calloc((size_t)replicas, sizeof *replica);

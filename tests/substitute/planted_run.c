@@ -1,9 +1,11 @@
 /* Everything that the CUDA backend does, on a small network, against the CPU backend. test_planted.py runs it with a
  * libdualdiff_cuda.so next to it that has a fault planted. Exit status 0: the two agree; else the first difference or
- * error is printed. With an argument the diversity loss is that of the experts' hidden layers. */
+ * error is printed. "inside": the diversity loss is that of the experts' hidden layers. "wide": points of 40
+ * coordinates and Fourier features. */
 #include <math.h>
 
 #include "../small_run.h"
+#include "data/dataset.h"
 
 enum { REPLICAS = 2, EXPERTS = 3, BLOCK = 4, BLOCKS = 3, STEPS = BLOCK * BLOCKS, SAMPLES = 70 };
 
@@ -64,7 +66,7 @@ static outcome run(const small_run *s, const char *name)
     outcome o = {0};
     dd_backend *backend = NULL;
     TRY(dd_backend_open(name, 1, &backend));
-    size_t p = s->model.parameters;
+    size_t p = s->model.parameters, numbers_of_samples = REPLICAS * SAMPLES * (size_t)s->model.dimensions;
     dd_replica replica[REPLICAS] = {small_replica(s, 0), small_replica(s, 1)};
     dd_ensemble_spec spec = small_spec(s, replica, REPLICAS);
     dd_ensemble *e = NULL;
@@ -73,7 +75,7 @@ static outcome run(const small_run *s, const char *name)
     TRY(dd_ensemble_gradient(e, 4, o.gradient)); /* a short batch of one replica */
     /* Samples of the untrained networks first: what a second call finds made must not be the first's. */
     const uint64_t seed[REPLICAS] = {1, 2};
-    o.x = numbers(REPLICAS * SAMPLES * 2);
+    o.x = numbers(numbers_of_samples);
     TRY(dd_ensemble_sample(e, DD_STATE_EMA, seed, SAMPLES, &(dd_samples){.x = o.x}));
     train(e, s, &o);
     for (int part = 0; part < DD_STATE_PARTS; part++) {
@@ -83,7 +85,7 @@ static outcome run(const small_run *s, const char *name)
     }
     const dd_points *points[REPLICAS] = {&s->points[1], &s->points[2]};
     TRY(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, points, o.eval_loss, NULL));
-    o.expert = numbers(REPLICAS * SAMPLES * 2 * EXPERTS);
+    o.expert = numbers(numbers_of_samples * EXPERTS);
     TRY(dd_ensemble_sample(e, DD_STATE_EMA, seed, SAMPLES, &(dd_samples){.x = o.x}));
     TRY(dd_ensemble_predict(e, DD_STATE_EMA, o.x, SAMPLES, 3, &(dd_prediction){.expert = o.expert}));
     dd_ensemble_destroy(e);
@@ -117,18 +119,41 @@ static void outcome_free(outcome *o)
     free(o->expert);
 }
 
+/* Sets of as many points as before, of 40 coordinates. */
+static void widen(small_run *s)
+{
+    small_run_set(s, "data.dimensions=40");
+    small_run_set(s, "model.embedding=fourier");
+    small_run_set(s, "model.fourier_features=28");
+    for (int i = 0; i < SMALL_DATASETS; i++) {
+        dd_request request = {.name = "gaussians", .data = &s->config.data, .n = s->points[i].n, .seed = (uint64_t)i};
+        dd_points_free(&s->points[i]);
+        TRY(dd_points_request(&request, &s->points[i], NULL));
+    }
+}
+
+static bool asked_for(const char *word, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (!strcmp(argv[i], word))
+            return true;
+    return false;
+}
+
 int main(int argc, char **argv)
 {
-    (void)argv;
     small_run s;
     small_run_create(&s);
     s.config.model.activation = DD_SILU; /* no kinks, so that rounding stays rounding */
     s.config.model.experts = EXPERTS;    /* a weight each, where two would have one */
     small_run_set(&s, "diffusion.timesteps=10");
-    if (argc > 1)
+    if (asked_for("inside", argc, argv))
         s.config.training.diversity_layer = DD_DIVERSITY_OF_HIDDEN;
-    TRY(dd_model_create(&s.config.model, 2, &s.model));
+    if (asked_for("wide", argc, argv))
+        widen(&s);
+    TRY(dd_model_create(&s.config.model, s.points[0].columns.count, &s.model));
     outcome cuda = run(&s, "cuda"), cpu = run(&s, "cpu");
+    size_t samples = REPLICAS * SAMPLES * (size_t)s.model.dimensions;
     size_t p = REPLICAS * s.model.parameters, row = (size_t)(s.config.training.batch * s.model.gates);
     compare("gradients", cuda.gradient, cpu.gradient, p, 1e-5);
     compare("losses", cuda.loss, cpu.loss, REPLICAS * STEPS, 1e-5);
@@ -148,8 +173,8 @@ int main(int argc, char **argv)
             printf("evaluation's losses differ: %g and %g\n", cuda.eval_loss[r], cpu.eval_loss[r]);
             exit(4);
         }
-    compare("samples", cuda.x, cpu.x, REPLICAS * SAMPLES * 2, 1e-4);
-    compare("experts' outputs", cuda.expert, cpu.expert, REPLICAS * SAMPLES * 2 * EXPERTS, 1e-4);
+    compare("samples", cuda.x, cpu.x, samples, 1e-4);
+    compare("experts' outputs", cuda.expert, cpu.expert, samples * EXPERTS, 1e-4);
     outcome_free(&cuda);
     outcome_free(&cpu);
     small_run_free(&s);

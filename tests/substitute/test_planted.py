@@ -35,7 +35,7 @@ FAULTS = {
     "one lane too few in the mask": ("reduce.cuh", "0xffffffffu, value, offset", "0x7fffffffu, value, offset",
                                      "not in the mask", "mixture.cu"),
     "barrier that some threads miss": ("diversity.cu", "        __syncthreads();\n        for (int j = lane;",
-                                       "        if (own_x != 0.f)\n            __syncthreads();\n        for (int j = lane;",
+                                       "        if (own[0] != 0.f)\n            __syncthreads();\n        for (int j = lane;",
                                        RACE + "|waits in __syncthreads"),
     "off by one, rows": ("bias.cu", "row < rows; row += LANES", "row <= rows; row += LANES",
                          UNWRITTEN + "|past the end|gradients differ"),
@@ -90,6 +90,24 @@ FAULTS = {
     "members share their lengths": ("hidden_diversity.cu", "d.length[member * d.rows + row] =", "d.length[row] =", BLOCKS),
     "pull against the factors left out": ("hidden_diversity.cu", "gram[row] = -sum;", "gram[row] = sum;", "gradients differ"),
 }
+# The same, for points of many coordinates.
+WIDE_FAULTS = {
+    "off by one, wide tile": ("diversity.cu", "if (lane < rows)", "if (lane <= rows)", UNWRITTEN + "|leaves a variable|differ"),
+    "wide tile overwritten too early": ("diversity.cu", "own, tile, s);\n        __syncthreads();", "own, tile, s);", RACE),
+    "wide tile read too early": ("diversity.cu", "dimensions, tile);\n        __syncthreads();", "dimensions, tile);",
+                                 RACE + "|" + UNWRITTEN),
+    "slope of another row": ("diversity.cu", "slope_j * (kind ==", "slope * (kind ==", "gradients differ"),
+    "last coordinates left out": ("diversity.cu", "PARTS = DD_MAX_DIMENSIONS / DD_WARP }", "PARTS = 1 }", "never written|differ"),
+    "wrong stride of coordinates": ("gather.cu", "(size_t)index * dimensions", "(size_t)index * 2", "gradients differ"),
+    "wrong stride of the experts' products": ("mixture.cu", "* m.rows + row) * dimensions + c]",
+                                              "* m.rows + row) * (dimensions - 1) + c]", UNWRITTEN + "|differ"),
+    "shared x read before the barrier": ("gather.cu", "    __syncwarp();\n", "", RACE + "|" + UNWRITTEN),
+    "shared x of a sample read before the barrier": ("sample.cu", "    __syncwarp();\n", "", RACE + "|" + UNWRITTEN),
+    "normals of another pair": ("random.cuh", "pair > 0 && pair % 2 == 0", "pair > 0 && pair % 2 == 1", "gradients differ",
+                                "gather.cu"),
+    "directions of another replica": ("embedding.cuh", "(size_t)r * e.dimensions * half", "0", "gradients differ", "gather.cu"),
+    "gradient inside overwritten": ("network.cu", "add ? 1.f : 0.f", "0.f", "gradients differ"),
+}
 
 
 def build(directory, file, old, new, compiled=None):
@@ -111,28 +129,37 @@ def build(directory, file, old, new, compiled=None):
     shutil.copy(settings["program"], directory)
 
 
-def run(directory, inside, order):
+def run(directory, words, order):
     program = directory / Path(settings["program"]).name
-    result = subprocess.run([program, *(["inside"] if inside else [])], capture_output=True, text=True, timeout=120,
+    result = subprocess.run([program, *words], capture_output=True, text=True, timeout=120,
                             env={**os.environ, "DUALDIFF_SUBSTITUTE_ORDER": order})
     return result.returncode, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("inside, order", sized(
-    [(False, "forward"), (True, "reversed"), (False, "random:1")],
-    list(itertools.product((False, True), ("forward", "reversed", "random:1")))))
-def test_nothing_planted(tmp_path, inside, order):
+@pytest.mark.parametrize("words, order", sized(
+    [("", "forward"), ("inside", "reversed"), ("", "random:1"), ("wide", "random:1")],
+    list(itertools.product(("", "inside", "wide", "wide inside"), ("forward", "reversed", "random:1")))))
+def test_nothing_planted(tmp_path, words, order):
     build(tmp_path, "norm.cu", "float sum = 0.f;", "float sum = 0.f; /* as it was */")
-    status, said = run(tmp_path, inside, order)
+    status, said = run(tmp_path, words.split(), order)
     assert status == 0 and said.startswith("agree"), said
+
+
+def check_caught(directory, name, fault, words):
+    file, old, new, says, *compiled = fault
+    build(directory, file, old, new, *compiled)
+    # A branch that does not wait for the other shows where it runs ahead.
+    status, said = run(directory, words, "random:1" if "wait" in name else "forward")
+    print(f"{name}: " + next((line for line in said.splitlines() if line.startswith("substitute:")), said[:150]))
+    assert status != 0, "the fault was not noticed"
+    assert re.search(says, said), said
 
 
 @pytest.mark.parametrize("name", sampled(FAULTS, 12))
 def test_fault_is_caught(name, tmp_path):
-    file, old, new, says, *compiled = FAULTS[name]
-    build(tmp_path, file, old, new, *compiled)
-    # A branch that does not wait for the other shows where it runs ahead.
-    status, said = run(tmp_path, file == "hidden_diversity.cu", "random:1" if "wait" in name else "forward")
-    print(f"{name}: " + next((line for line in said.splitlines() if line.startswith("substitute:")), said[:150]))
-    assert status != 0, "the fault was not noticed"
-    assert re.search(says, said), said
+    check_caught(tmp_path, name, FAULTS[name], ["inside"] if FAULTS[name][0] == "hidden_diversity.cu" else [])
+
+
+@pytest.mark.parametrize("name", sampled(WIDE_FAULTS, 4))
+def test_wide_fault_is_caught(name, tmp_path):
+    check_caught(tmp_path, name, WIDE_FAULTS[name], ["wide", *(["inside"] if "inside" in name else [])])

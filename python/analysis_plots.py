@@ -221,6 +221,12 @@ def loss_panel(axis, read, t, experts, gated):
         axis.plot(t, coarse(read("by_timestep/loss_alone")[:, e - 1]) / own, color=expert_colour(e, experts), linewidth=1.2,
                   label=f"expert {e} alone" if experts == 2 else None)
     axis.set(xlabel="timestep t", ylabel="loss / loss of the own mixture", yscale="log")
+    apart = read("by_timestep/denoiser_error")
+    if apart is not None:  # 1 - this is the exact denoiser's share, with less chance in it than a quotient of two losses has
+        low, high = axis.get_ylim()
+        exact = np.maximum(1 - coarse(apart) / own, 1e-3)
+        axis.plot(t, exact, color="#2f7d4f", linestyle=":", linewidth=1.5, label="exact denoiser")
+        axis.set_ylim(min(low, max(1 / high, 0.99 * exact.min())), high)  # it takes no more room than the experts
     low, high = axis.get_ylim()
     ticks = [tick for tick in (COARSE_TICKS if high > 3 else FINE_TICKS) if low <= tick <= high]
     axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
@@ -550,7 +556,7 @@ CAPTIONS = {
     "gate_map": "Top row: the gate's weights; a clear border means that each expert has its part of the plane. Arrows: the noise that an expert predicts. "
                 "Bottom row: how much the experts' predictions differ; where it is dark, the gate's choice matters.",
     "gate_over_time": "Wide bands: the gate treats points differently at this timestep. A narrow band at one half: it only averages. An expert whose "
-                      "loss curve is far above 1 is much worse alone than the mixture.",
+                      "loss curve is far above 1 is much worse alone than the mixture. No network can be below the dotted line.",
     "gate_by_region": "Each disc, tile or bar is a part of the data. Compare: does an expert get a large weight in those parts where its loss alone is the smallest?",
 }
 

@@ -33,7 +33,8 @@ BY_COORDINATE = {  # not in files of older programs
     "by_coordinate/weight": ("few", "coordinate", "bin", "expert"), "by_coordinate/weight_mean": ("coordinate", "bin", "expert"),
     "information/data_coordinate": ("coordinate", "expert"),
 }
-OPTIONAL = {"by_timestep/sampling_timestep": ("sampled",), "training/weight_mean": ("phase", "timestep", "expert"), "trajectory/timestep": ("row",)}
+EXACT = "by_timestep/excess_loss", "by_timestep/excess_loss_error", "by_timestep/denoiser_error"  # only of a generated set
+OPTIONAL = {"by_timestep/sampling_timestep": ("sampled",), **dict.fromkeys(EXACT, ("timestep",)), "training/weight_mean": ("phase", "timestep", "expert"), "trajectory/timestep": ("row",)}
 RISING = ("map/x1", "map/x2", "by_coordinate/timestep", "by_timestep/timestep", "by_timestep/sampling_timestep", "training/phase", "trajectory/step")
 
 

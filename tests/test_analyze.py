@@ -164,7 +164,7 @@ def fresh(both):
     noise = np.stack([reference.normals(both.seed, reference.HELDOUT, t, np.arange(n), 2) for t in range(T)])
     x = np.stack([both.schedule.noised(x0[t], noise[t], np.full(n, t)) for t in range(T)])
     weight, _, implied = zip(*(both.predict(x[t], t) for t in range(T)))
-    return {"x0": x0, "noise": noise, "weight": np.stack(weight), "implied": np.stack(implied)}
+    return {"x0": x0, "x": x, "noise": noise, "weight": np.stack(weight), "implied": np.stack(implied)}
 
 
 def losses(fresh):
@@ -182,6 +182,25 @@ def test_losses_by_timestep(both, fresh):
     for name, error in losses(fresh).items():
         close(both(f"by_timestep/{name}"), error.mean(axis=1))
     close(both("by_timestep/disagreement"), apart(fresh["implied"]).mean(axis=1))
+
+
+def exact_noise(run, name, x, t, tmp_path):
+    """The program's exact denoiser, which test_oracle_sets.py compares with quadrature."""
+    (tmp_path / "run.toml").write_bytes(run.stored["config"])
+    done = subprocess.run([os.path.join(os.environ["DUALDIFF_BUILD"], "tests/dump_oracle"), name, tmp_path / "run.toml", str(t)],
+                          input=np.ascontiguousarray(x, dtype=float).tobytes(), capture_output=True, check=True)
+    return np.frombuffer(done.stdout).reshape(x.shape)
+
+
+def test_excess_by_timestep(both, fresh, tmp_path):
+    n = 512
+    for t in range(0, both.T, 7):
+        mixed = (fresh["weight"][t, :n, :, None] * fresh["implied"][t, :n]).sum(axis=1)
+        exact = exact_noise(both, "circle", fresh["x"][t, :n], t, tmp_path)
+        excess = ((mixed - fresh["noise"][t, :n]) ** 2).mean(axis=1) - ((exact - fresh["noise"][t, :n]) ** 2).mean(axis=1)
+        close(both("by_timestep/excess_loss")[t], excess.mean())
+        close(both("by_timestep/excess_loss_error")[t], excess.std(ddof=1) / np.sqrt(n))
+        close(both("by_timestep/denoiser_error")[t], ((mixed - exact) ** 2).mean())
 
 
 def test_by_region(both, fresh):

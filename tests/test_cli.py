@@ -748,7 +748,7 @@ def test_evaluate_wants_the_file_it_was_trained_on(tmp_path, name):
     assert float(row[4]) == 0.
     with h5py.File(result) as file:
         assert "coverage" in file["metrics"]
-        assert not {"heldout_loss", "modes", "modes_captured", "off_support", "total_variation"} & file["metrics"].keys()
+        assert not {"excess_loss", "denoiser_error", "modes", "modes_captured", "off_support", "total_variation"} & file["metrics"].keys()
 
 
 def test_sample(finished, tmp_path):

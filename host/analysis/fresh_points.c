@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analysis/by_coordinate.h"
+#include "analysis/exact.h"
 #include "analysis/parts.h"
 #include "base/arena.h"
 #include "base/pool.h"
@@ -23,12 +24,14 @@ typedef struct pass {
     int variants;
     float *clean, *x, *target;         /* [per_timestep][D]; clean: before noise */
     float *weight, *expert;            /* [per_timestep][experts], [per_timestep][experts][D] */
+    float *mixture;                    /* [per_timestep][D] */
     int *region;                       /* [per_timestep] */
     double *region_loss;               /* [regions][variants] */
     double *region_weight;             /* [regions][experts] */
     double *region_points;             /* [regions] */
     uint32_t *by_region, *by_timestep; /* [experts][regions or timesteps][bins] */
     dd_by_coordinate by_coordinate;
+    dd_exact exact;
     void *memory;
 } pass;
 
@@ -41,6 +44,7 @@ static void take_arrays(pass *p, dd_arena *arena)
     DD_TAKE(arena, p->target, dimensions * n);
     DD_TAKE(arena, p->weight, n * experts);
     DD_TAKE(arena, p->expert, dimensions * n * experts);
+    DD_TAKE(arena, p->mixture, dimensions * n);
     DD_TAKE(arena, p->region, n);
     DD_TAKE(arena, p->region_loss, regions * (size_t)p->variants);
     DD_TAKE(arena, p->region_weight, regions * experts);
@@ -135,10 +139,12 @@ static dd_status fill_timesteps(pass *p)
                           "mean squared error of the noise of each expert alone", &alone));
     DD_TRY(dd_scene_array(s, "by_timestep/disagreement", 1, axis, "1",
                           "mean distance between the noises that two experts' predictions imply", &disagreement));
+    DD_TRY(dd_exact_create(s, &p->exact));
     for (int t = 0; t < s->timesteps; t++) {
         double loss[ALONE + DD_MAX_EXPERTS], apart;
         draw(p, t);
-        DD_TRY(dd_scene_predict(s, p->x, s->per_timestep, t, p->weight, p->expert, NULL));
+        DD_TRY(dd_scene_predict(s, p->x, s->per_timestep, t, p->weight, p->expert, p->mixture));
+        DD_TRY(dd_exact_add(s, &p->exact, t, p->x, p->target, p->mixture));
         add_timestep(p, t, loss, &apart);
         if (s->out->gated)
             dd_by_coordinate_add(s, &p->by_coordinate, t, p->clean, p->weight);
@@ -231,6 +237,7 @@ dd_status dd_analyse_points(dd_scene *s)
     if (!status && s->out->gated)
         status = dd_by_coordinate_fill(s, &p.by_coordinate);
     dd_by_coordinate_free(&p.by_coordinate);
+    dd_exact_free(&p.exact);
     free(p.memory);
     return status;
 }

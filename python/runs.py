@@ -18,7 +18,7 @@ FIRST_KEYS = {f"{section}.{key}" for section, keys in {
     "evaluation": "samples k heldout",
     "data": "points seed",
 }.items() for key in keys.split()}
-BEFORE = {"data.heldout_share": 0.0}  # the column `before` of host/config/config.c
+BEFORE = {"data.scale": "none", "data.heldout_share": 0.0}  # the column `before` of host/config/config.c
 HERE = Path(__file__).resolve().parent
 CONFIGS = next((folder for folder in (HERE / "configs", HERE.parent / "configs") if folder.is_dir()), HERE)  # installed, or in the source
 

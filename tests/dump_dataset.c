@@ -35,6 +35,7 @@ static dd_status open_points(int argc, char **argv, dd_points *points)
     dd_config_defaults(&config);
     config.data.seed = request.seed;
     config.data.heldout_share = 0;
+    config.data.scale = DD_SCALE_NONE;
     for (int i = 6; i < argc; i++)
         DD_TRY(dd_config_set(&config, argv[i]));
     return dd_points_request(&request, points, NULL);
@@ -44,9 +45,9 @@ static dd_status read_columns(char **argv, dd_header_row header, dd_points *poin
 {
     dd_reading reading = {.header = header, .drop_incomplete = !strcmp(argv[4], "drop")};
     snprintf(reading.columns, sizeof reading.columns, "%s", argv[3]);
-    dd_rows rows;
-    DD_TRY(dd_rows_read(argv[1], &reading, &rows));
-    dd_status status = dd_points_of_rows(&rows, &(dd_data_config){0}, NULL, points, NULL);
+    dd_rows rows = {.reading = &reading};
+    DD_TRY(dd_rows_read(argv[1], &rows));
+    dd_status status = dd_points_of_rows(&rows, &(dd_data_config){.scale = DD_SCALE_NONE}, NULL, points, NULL);
     dd_rows_free(&rows);
     return status;
 }

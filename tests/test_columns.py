@@ -286,7 +286,7 @@ def test_names_in_hdf5(tmp_path):
 
 # ---- the command line ----
 
-SETTINGS = {"training.steps": 20, "evaluation.samples": 20, "sampling.start": "data", "data.heldout_share": 0}
+SETTINGS = {"training.steps": 20, "evaluation.samples": 20, "sampling.start": "data", "data.heldout_share": 0, "data.scale": "none"}
 
 
 def program(*words, expect=0):
@@ -337,7 +337,7 @@ def test_train_on_two_columns_of_a_wide_table(tmp_path):
     program("analyze", run, "--dataset", path, *chosen)
     program("sample", run, "--dataset", path, *chosen, "--n", 10)
     train(tmp_path, "--dataset", path, *chosen)
-    assert "trained on other points" in train(tmp_path, "--dataset", path, "--columns", "c d,b", "--drop-incomplete", expect=6)
+    assert "with the columns c d, mass, kg; these have 2: c d, b." in train(tmp_path, "--dataset", path, "--columns", "c d,b", "--drop-incomplete", expect=6)
 
 
 def test_options(tmp_path):

@@ -85,7 +85,7 @@ def test_stopped_and_resumed(table, tmp_path):
 
 def test_other_columns_are_another_run(trained, table, tmp_path):
     words = small_job.command(trained, "--dataset", str(table), "--columns", "1,3", settings=SMALL)
-    assert "was trained on points of 3 dimensions; these have 2" in small_job.run(words, expect=6)
+    assert "was trained on points of 3 dimensions, with the columns mass, height [m], charge; these have 2: mass, charge." in small_job.run(words, expect=6)
 
 
 def test_pictures(trained, tmp_path):

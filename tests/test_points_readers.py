@@ -426,7 +426,7 @@ def test_size_without_values(tmp_path):
 
 
 def test_train_with_header(tmp_path):
-    settings = {"training.steps": 20, "data.points": 40, "data.heldout_share": 0}
+    settings = {"training.steps": 20, "data.points": 40, "data.heldout_share": 0, "data.scale": "none"}
     train = lambda *words: small_job.command(tmp_path, "--dataset", case("pandas_head01.csv"), *words, settings=settings)
     assert "--header yes" in small_job.run(train(), expect=DATA)
     assert "yes, no or auto" in small_job.run(train("--header", "maybe"), expect=2)
@@ -435,7 +435,7 @@ def test_train_with_header(tmp_path):
         assert file.attrs["points"] == 400
 
 
-SETTINGS = {"training.steps": 20, "data.points": 40, "evaluation.samples": 20, "sampling.start": "data", "data.heldout_share": 0}
+SETTINGS = {"training.steps": 20, "data.points": 40, "evaluation.samples": 20, "sampling.start": "data", "data.heldout_share": 0, "data.scale": "none"}
 
 
 def train(tmp_path, *words, **options):

@@ -69,7 +69,7 @@ static void check_log(stored_run *r)
     dd_run other = r->run;
     other.columns = &three;
     CHECK(dd_header_matches(&header, &other, "log.h5") == DD_ERR_CONFLICT &&
-              strstr(dd_error_message(), "points of 5 dimensions; these have 3"),
+              strstr(dd_error_message(), "points of 5 dimensions, with the columns mass [kg], "),
           "%s", dd_error_message());
 }
 

@@ -1,4 +1,6 @@
 """People's data in their own units: rows that are held out, columns that are scaled, and everything that leaves the program in the user's units."""
+import csv
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -114,4 +116,210 @@ def test_python_and_program_agree_on_older_runs():
             stored = file["config"][()].decode()
         printed = program("info", SOURCE / "tests/cases" / old).partition("\nconfiguration\n")[2]
         assert flat(tomllib.loads(printed)) == settings_of(stored)
-        assert "heldout_share" not in stored
+        assert "heldout_share" not in stored and "scale = \"auto" not in stored
+
+
+# ---- columns that are scaled ----
+
+NAMES = ["tiny [m]", "big, kg", "offset"]
+
+
+def in_units(n, seed=0):
+    """Correlated columns of very different sizes, and one that is far from 0."""
+    x = np.random.default_rng(seed).normal(size=(n, 3))
+    x[:, 1] = .6 * x[:, 0] + .8 * x[:, 1]
+    return np.stack([3e-6 + 1e-6 * x[:, 0], 7e6 + 1e6 * x[:, 1], 1e4 + x[:, 2]], axis=1)
+
+
+def write(path, x, names=NAMES):
+    quoted = ",".join('"' + name + '"' for name in names)
+    path.write_text(quoted + "\n" + "\n".join(",".join(map(repr, row)) for row in x.tolist()) + "\n")
+    return path
+
+
+def scaling(path):
+    with h5py.File(path) as file:
+        return np.stack([file["data/shift"][:], file["data/scale"][:]])
+
+
+def expected_scaling(x):
+    """Mean and standard deviation, rounded as host/data/scaling.h says."""
+    fraction, exponent = np.frexp(x.std(axis=0))
+    scale = np.ldexp(np.round(fraction * 2**24), exponent - 24)
+    return np.stack([np.round(x.mean(axis=0) / (scale * 2**-20)) * (scale * 2**-20), scale])
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("data") / "table.csv", in_units(400))
+
+
+@pytest.fixture(scope="module")
+def run(table, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs")
+    assert "360 rows to train, 40 held out; 3 columns (tiny [m], big, kg, offset), each standardised" in train(out, "--dataset", table)
+    return out / "run_3/table/seed_0.h5"
+
+
+def test_shift_and_scale(run):
+    """They are the mean and the standard deviation of the rows that are trained on, and networks see the scaled rows."""
+    rows = trained_on(in_units(400), 42, .1)
+    shift, scale = scaling(run)
+    assert np.array_equal(scaling(run), expected_scaling(rows))
+    assert np.abs(shift - rows.mean(axis=0)).max() < np.abs(2**-20 * scale).max() and np.allclose(scale, rows.std(axis=0), rtol=2**-23)
+    with h5py.File(run) as file:
+        assert list(file["data/coordinate"].attrs["names"]) == NAMES and b'scale = "standard"' in file["config"][()]
+        stored = file["data/x"][:]
+    assert stored.dtype == np.float64 and np.abs(stored - rows).max(axis=0) == pytest.approx([0, 0, 0], abs=1e-6 * scale.max())
+    assert np.array_equal(((stored - shift) / scale).astype(np.float32), ((rows - shift) / scale).astype(np.float32))
+
+
+def test_order_of_rows(run, tmp_path):
+    x = np.random.default_rng(5).permutation(in_units(400))
+    train(tmp_path, "--dataset", write(tmp_path / "shuffled.csv", x))
+    other = tmp_path / "run_3/shuffled/seed_0.h5"
+    assert np.array_equal(scaling(run), scaling(other))
+    with h5py.File(run) as one, h5py.File(other) as two:
+        assert set(map(tuple, one["data/x"][:])) == set(map(tuple, two["data/x"][:]))
+
+
+def sampled(run, path):
+    """The rows of `sample`, and their names."""
+    program("sample", run, "--n", 40, "--out", path, "--overwrite")
+    if path.suffix == ".npy":
+        return np.load(path), None
+    if path.suffix == ".h5":
+        with h5py.File(path) as file:
+            return file["samples/x"][:], list(file["data/coordinate"].attrs["names"])
+    with open(path) as file:
+        rows = list(csv.reader(file))
+    return np.array(rows[1:], dtype=float)[:, :3], rows[0]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".npy", ".h5"])
+def test_samples_in_units(run, tmp_path, ending):
+    """Samples have the means and deviations of the data, and their names; all three formats bring the same numbers back."""
+    x, names = sampled(run, tmp_path / f"x{ending}")
+    assert x.dtype == np.float64 and (names is None or names[:3] == NAMES)
+    shift, scale = scaling(run)
+    assert np.all(np.abs(x.mean(axis=0) - shift) < scale) and np.all(x.std(axis=0) < 3 * scale) and np.all(x.std(axis=0) > scale / 5)
+    with h5py.File(run) as file:
+        stored = file["samples/x"][:40]
+    seen = [((values - shift) / scale).astype(np.float32) for values in (x, stored)]
+    assert np.array_equal(*seen)
+
+
+def test_samples_are_a_dataset(run, tmp_path):
+    """`sample`'s own files come back as the points that the network sees, whatever their order of columns."""
+    sampled(run, tmp_path / "x.csv")
+    with open(tmp_path / "x.csv") as file:
+        rows = list(csv.reader(file))
+    with open(tmp_path / "turned.csv", "w") as file:
+        csv.writer(file).writerows([row[2], "text", row[0], row[3], row[1]] for row in rows)
+    sampled(run, tmp_path / "x.npy"), sampled(run, tmp_path / "x.h5")
+    found = {}
+    for name in "x.csv", "turned.csv", "x.npy", "x.h5:/samples/x":
+        lines = program("evaluate", run, "--threads", 1, "--dataset", tmp_path / name, "--set", "evaluation.samples=40").splitlines()
+        assert "not the points it was trained on" in lines[0]
+        found[name] = {line.split()[0]: line.split()[2] for line in lines[3:] if not line.startswith("inference_time")}
+        assert found[name] == found["x.csv"] and float(found[name]["sliced_wasserstein"]) == 0
+
+
+def test_evaluation_matches_columns(run, table, tmp_path):
+    """By name, else by place, which is told; other columns are refused with both lists."""
+    def evaluate(path, *words, status=0):
+        done = subprocess.run([small_job.PROGRAM, "evaluate", str(run), "--threads", "1", "--dataset", str(path), *words], capture_output=True, text=True)
+        assert done.returncode == status, done.stderr
+        return done.stdout + done.stderr
+
+    x = in_units(400)
+    order = [2, 0, 1]
+    assert "not the points" not in evaluate(write(tmp_path / "order.csv", x[:, order], [NAMES[i] for i in order]))
+    assert "not the points" not in evaluate(table)
+    said = evaluate(write(tmp_path / "names.csv", x, ["a", "b", "c"]))
+    assert "not the points" not in said
+    np.save(tmp_path / "x.npy", x)
+    assert "not the points" not in evaluate(tmp_path / "x.npy")
+    assert "columns a, b, c are taken as tiny [m], big, kg, offset, by their place" in evaluate(write(tmp_path / "other.csv", x[:90], ["a", "b", "c"]))
+    said = evaluate(write(tmp_path / "two.csv", x[:, :2], ["a", "offset"]), status=4)
+    assert "2 columns (a, offset), but the run has 3 (tiny [m], big, kg, offset)" in said
+    assert "a set that is made by name has units of its own" in evaluate("dino", status=2)
+
+
+def test_evaluate_and_complete(run, tmp_path):
+    """Figures repeat, and metrics of the stored samples are computed from what the network saw."""
+    lines = [line.split() for line in program("evaluate", run, "--threads", 1).splitlines()[3:]]
+    assert len(lines) > 6 and all(line[4] == "0" for line in lines if line[0] != "inference_time"), lines
+    copy = shutil.copy(run, tmp_path)
+    with h5py.File(copy, "r+") as file:
+        stored = file["metrics/mmd_squared"][()]
+        del file["metrics/mmd_squared"]
+    program("evaluate", copy, "--complete", "--threads", 1)
+    with h5py.File(copy) as file:
+        assert file["metrics/mmd_squared"][()] == stored
+    assert "tiny [m]" in program("info", run) and "standard deviation" in program("info", run)
+
+
+def test_renamed_columns(run, tmp_path):
+    """The same bits but the names; in the place of the first run they are told."""
+    path = write(tmp_path / "table.csv", in_units(400), ["a", "b", "c"])
+    train(tmp_path, "--dataset", path)
+    small_job.assert_equal_results(run, tmp_path / "run_3/table/seed_0.h5")
+    with h5py.File(tmp_path / "run_3/table/seed_0.h5") as file:
+        assert list(file["data/coordinate"].attrs["names"]) == ["a", "b", "c"]
+    said = train(run.parents[2], "--dataset", path, expect=6)
+    assert "with the columns tiny [m], big, kg, offset; these have 3: a, b, c." in said
+
+
+def test_chosen_order(run, table, tmp_path):
+    train(tmp_path, "--dataset", table, "--columns", "3,1")
+    with h5py.File(tmp_path / "run_3/table/seed_0.h5") as file:
+        assert list(file["data/coordinate"].attrs["names"]) == ["offset", "tiny [m]"]
+        assert np.abs(file["data/x"][:].mean(axis=0) / [1e4, 3e-6] - 1).max() < .1
+    assert "these have 2: offset, tiny [m]." in train(run.parents[2], "--dataset", table, "--columns", "3,1", expect=6)
+
+
+def test_another_scale(run, table, tmp_path):
+    """A changed file, and other keys of [data], are told by what differs."""
+    x = in_units(400)
+    x[:, 1] *= 2
+    said = train(run.parents[2], "--dataset", write(tmp_path / "table.csv", x), expect=6)
+    assert "column big, kg: mean 6" in said or "column big, kg: mean 7" in said
+    assert "there, 1.4" in said or "there, 1.3" in said
+    said = train(run.parents[2], "--dataset", table, more={"data.scale": "none"}, expect=6)
+    assert 'data.scale: "none" here, "standard" there' in said
+
+
+@pytest.mark.parametrize("factor", [1e-290, 1e-40, 1, 1e40, 1e290])
+def test_any_size(tmp_path, factor):
+    """Numbers that float32 cannot hold are fine if they are scaled."""
+    x = np.random.default_rng(6).normal(size=(80, 2))
+    path = write(tmp_path / "x.csv", x * factor, ["a", "b"])
+    train(tmp_path, "--dataset", path, more={"training.steps": 10, "data.heldout_share": 0})
+    assert scaling(tmp_path / "run_3/x/seed_0.h5") == pytest.approx(expected_scaling(x) * factor, rel=1e-6)
+    if factor == 1e290:
+        assert "too large for float32" in train(tmp_path / "none", "--dataset", path, more={"data.scale": "none"}, expect=4)
+
+
+def test_what_cannot_be_scaled(tmp_path):
+    x = np.random.default_rng(7).normal(size=(80, 2))
+    x[:, 1] = 5
+    assert "column 2 ('b') is 5 in every row" in train(tmp_path, "--dataset", write(tmp_path / "x.csv", x, ["a", "b"]), expect=4)
+    for row in range(80):  # one row with another value, which is held out
+        one = x.copy()
+        one[row, 1] = 6
+        if (trained_on(one, 42, .1)[:, 1] == 5).all():
+            break
+    said = train(tmp_path, "--dataset", write(tmp_path / "x.csv", one, ["a", "b"]), expect=4)
+    assert "column 'b' is 5 in every row that is trained on" in said and "--set data.heldout_share=0" in said
+    x[:, 1] = [1e308 if i % 2 else -1e308 for i in range(80)]
+    assert "give it in another unit" in train(tmp_path, "--dataset", write(tmp_path / "x.csv", x, ["a", "b"]), expect=4)
+    assert "dino is made by name" in train(tmp_path, "--dataset", "dino", more={"data.scale": "standard"}, expect=3)
+
+
+def test_generated_sets_are_not_scaled(tmp_path):
+    train(tmp_path, "--dataset", "dino")
+    with h5py.File(tmp_path / "run_3/dino/seed_0.h5") as file:
+        assert file["samples/x"].dtype == file["data/x"].dtype == np.float32
+        assert np.array_equal(scaling(tmp_path / "run_3/dino/seed_0.h5"), [[0, 0], [1, 1]])
+        assert b'scale = "none"' in file["config"][()] and b"heldout_share = 0.0 " in file["config"][()]

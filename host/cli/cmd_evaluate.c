@@ -22,8 +22,8 @@
 
 static const dd_option options[] = {
     {"dataset", "NAME|FILE", false,
-     "points to compare the samples with. Default: those the run was trained on; a FILE is read again from its old "
-     "place."},
+     "points to compare the samples with; a FILE in the units of the run's data, whose columns are found by their "
+     "names. Default: those the run was trained on; a FILE is read again from its old place."},
     {"config", "CONFIG", false,
      "sample and measure with this configuration's [sampling] and [evaluation]; its other sections must equal the "
      "run's. Default: the run's own."},
@@ -250,6 +250,14 @@ static dd_status evaluate_points(const char *path, const dd_loaded *s, const dd_
     return status;
 }
 
+/* What was left out of a file, and how its columns were matched. */
+static void tell_note(dd_progress_view *view, const char *dataset, const char *note)
+{
+    char line[DD_POINTS_NOTE + 300];
+    snprintf(line, sizeof line, "%.256s: %s", dataset, note);
+    dd_progress_message(view, line);
+}
+
 static dd_status evaluate(const char *path, const dd_loaded *s, const char *asked, const output *out,
                           dd_progress_view *view)
 {
@@ -257,6 +265,8 @@ static dd_status evaluate(const char *path, const dd_loaded *s, const char *aske
     dd_points points, heldout;
     bool same;
     DD_TRY(dd_loaded_points(path, s, asked, &points, &heldout, &same));
+    if (*points.note && !same)
+        tell_note(view, dataset, points.note);
     dd_status status = check_points(path, s, &points, same, dataset, out); /* check before the work */
     if (!status && out->dir)
         status = prepare_target(s, out);
@@ -344,6 +354,7 @@ static void settle_data(dd_data_config *data, const dd_data_config *stored)
     data->dimensions = data->dimensions ? data->dimensions : stored->dimensions;
     data->modes = data->modes ? data->modes : stored->modes;
     data->rank = data->rank ? data->rank : stored->rank;
+    data->scale = stored->scale;
     data->heldout_share = stored->heldout_share;
 }
 

@@ -115,14 +115,18 @@ static bool print_untrained(hid_t file, const dd_header *h, const char *path)
     return known;
 }
 
-/* Names that are not just x1, x2, ... */
+/* Names that are not just x1, x2, ..., and what was scaled. */
 static void print_columns(const dd_columns *columns)
 {
-    dd_columns plain;
     char list[400];
-    dd_columns_plain(&plain, columns->count);
-    if (memcmp(&plain, columns, sizeof plain) != 0)
+    if (columns->scaled) {
+        printf("columns    %-24s %14s %18s\n", "", "mean", "standard deviation");
+        for (int c = 0; c < columns->count; c++)
+            printf("           %-24s %14.7g %18.7g\n", columns->column[c].name, columns->column[c].shift,
+                   columns->column[c].scale);
+    } else if (!dd_columns_are_plain(columns)) {
         printf("columns    %s\n", dd_columns_list(columns->column, columns->count, list, sizeof list));
+    }
 }
 
 static dd_status print_file(const char *path, dd_header *h)

@@ -18,8 +18,10 @@ static const dd_option options[] = {
      "seed of the noise. Default: the run's own, which generates the stored points again (the first N of "
      "them)."},
     {"out", "FILE", false,
-     "file to write: .csv (the data's columns and, if there is a gate, its weights at timestep 0, which --dataset "
-     "ignores), .npy (float32, a row for each point) or .h5 (laid out like a result). An existing .csv may contain "
+     "file to write, in the units of the data: .csv (the data's columns and, if there is a gate, its weights at "
+     "timestep "
+     "0, which --dataset ignores), .npy (a row for each point) or .h5 (laid out like a result). An existing .csv may "
+     "contain "
      "your own points and is replaced only with "
      "--overwrite. Default: CSV on standard output."},
     DD_OVERWRITE_OPTION,

@@ -16,7 +16,8 @@
 static const dd_option options[] = {
     {"dataset", "NAME|FILE", true,
      "what to train on: a generated set (`dualdiff datasets` lists them), or a file of points, a column for each "
-     "coordinate (.csv, .tsv, .txt, also with .gz, .npy, .npz, FILE.h5:/path, or - for text on standard input). Each "
+     "coordinate (.csv, .tsv, .txt, also with .gz, .npy, .npz, FILE.h5:/path, or - for text on standard input). "
+     "Columns of a file may have any units: networks see them standardised, and a tenth of the rows is held out. Each "
      "of several gives its own run. "
      "Default: the experiment's four: circle, dino, line and moons."},
     DD_READING_OPTIONS,

@@ -27,6 +27,7 @@ static const char *const layer_words[] = {"output", "hidden", NULL};
 static const char *const course_words[] = {"constant", "cosine", NULL};
 static const char *const precision_words[] = {"float32", "tf32", NULL};
 static const char *const start_words[] = {"normal", "data", NULL};
+static const char *const scale_words[] = {"auto", "none", "standard", NULL};
 
 typedef struct key_info {
     const char *section, *key;
@@ -50,6 +51,11 @@ typedef struct key_info {
 #define WORD(section, member, words, meaning)                                                                          \
     {                                                                                                                  \
 #section, #member, KEY_WORD, offsetof(dd_config, section.member), 0, 0, words, meaning, 0, NULL                \
+    }
+
+#define WORD_SINCE(section, member, words, before, meaning)                                                            \
+    {                                                                                                                  \
+#section, #member, KEY_WORD, offsetof(dd_config, section.member), 0, 0, words, meaning, 0, before              \
     }
 
 #define KEEPING(section, member, type, least, most, meaning)                                                           \
@@ -115,6 +121,7 @@ static const key_info keys[] = {
     KEY(data, dimensions, KEY_INT, 0, DD_MAX_DIMENSIONS, "of a generated set that has any; 0: the set's own number"),
     KEY(data, modes, KEY_INT, 0, DD_MOST_MODES, "of gaussians, hypercube and subspaces; 0: the set's own number"),
     KEY(data, rank, KEY_INT, 0, DD_MAX_DIMENSIONS - 1, "dimensions of each of the subspaces; 0: the set's own number"),
+    WORD_SINCE(data, scale, scale_words, "none", "of a file's columns: standard: mean 0, deviation 1; auto: for files"),
     KEY_SINCE(data, heldout_share, KEY_REAL, 0, .5, "0.0", "of a file's rows: kept out of training, to measure on"),
 };
 

@@ -148,13 +148,21 @@ typedef struct dd_evaluation_config {
     int reference; /* most training points that metrics compare with; 0: all */
 } dd_evaluation_config;
 
+/* Whether the columns of a set are scaled before training (data/scaling.h). */
+typedef enum dd_scale_kind {
+    DD_SCALE_AUTO, /* a file is standardised, a generated set is not scaled */
+    DD_SCALE_NONE,
+    DD_SCALE_STANDARD /* each column to mean 0 and standard deviation 1; only for files */
+} dd_scale_kind;
+
 /* [data] */
 typedef struct dd_data_config {
-    int points;           /* size of a generated training set */
-    uint64_t seed;        /* of the generator; a training set does not depend on a run's seed */
-    int dimensions;       /* of a generated set that has any; 0: the set's own number; so for those below */
-    int modes;            /* of gaussians, hypercube and subspaces */
-    int rank;             /* dimensions of each of the subspaces */
+    int points;     /* size of a generated training set */
+    uint64_t seed;  /* of the generator; a training set does not depend on a run's seed */
+    int dimensions; /* of a generated set that has any; 0: the set's own number; so for those below */
+    int modes;      /* of gaussians, hypercube and subspaces */
+    int rank;       /* dimensions of each of the subspaces */
+    dd_scale_kind scale;
     double heldout_share; /* of a file's rows: not trained on; 0 for a generated set once it is made */
 } dd_data_config;
 

@@ -10,8 +10,20 @@ void dd_columns_plain(dd_columns *columns, int count)
 {
     memset(columns, 0, sizeof *columns);
     columns->count = count;
-    for (int c = 0; c < count; c++)
+    for (int c = 0; c < count; c++) {
         snprintf(columns->column[c].name, DD_COLUMN_NAME, "x%d", c + 1);
+        columns->column[c].scale = 1;
+    }
+}
+
+bool dd_columns_are_plain(const dd_columns *columns)
+{
+    dd_columns plain;
+    bool are = true;
+    dd_columns_plain(&plain, columns->count);
+    for (int c = 0; c < columns->count; c++)
+        are = are && !strcmp(columns->column[c].name, plain.column[c].name);
+    return are;
 }
 
 /* Whether p begins with the bytes of one visible character; *length becomes their number, 1 if not. */

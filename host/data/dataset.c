@@ -33,6 +33,11 @@ static dd_status generate(const dd_request *r, dd_points *points)
     dd_generated set;
     dd_truth truth = {.dimensions = 0};
     DD_TRY(dd_generated_choose(r->name, r->data, &set));
+    if (r->data->scale == DD_SCALE_STANDARD)
+        return dd_fail(DD_ERR_CONFIG,
+                       "data.scale = \"standard\": %s is made by name and has units of its own; only the columns of a "
+                       "file are scaled",
+                       r->name);
     if (set.generator->family)
         DD_TRY(dd_generated_truth(&set, &truth));
     dd_source source = {.seed = r->seed, .stream = (uint32_t)r->stream, .n = r->n};
@@ -43,6 +48,7 @@ static dd_status generate(const dd_request *r, dd_points *points)
     snprintf(points->set, sizeof points->set, "%s", r->name);
     points->data = set.data;
     points->data.heldout_share = 0;
+    points->data.scale = DD_SCALE_NONE;
     if (!set.generator->family)
         points->data.dimensions = points->data.modes = points->data.rank = 0;
     points->n = r->n;
@@ -70,8 +76,10 @@ static dd_status check_rows(const dd_rows *rows)
 
 static dd_status read_file(const dd_request *r, dd_points *points, dd_points *heldout)
 {
-    dd_rows rows;
-    DD_TRY(dd_rows_read(r->name, r->reading, &rows));
+    const dd_columns *like = r->like ? r->like->columns : NULL;
+    dd_rows rows = {
+        .reading = r->reading, .like = like, .scaled = like ? like->scaled : r->data->scale != DD_SCALE_NONE};
+    DD_TRY(dd_rows_read(r->name, &rows));
     dd_status status = check_rows(&rows);
     if (!status)
         status = dd_points_of_rows(&rows, r->data, r->like, points, heldout);
@@ -85,6 +93,7 @@ dd_status dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream 
     dd_config_defaults(&defaults);
     defaults.data.seed = seed;
     defaults.data.heldout_share = 0;
+    defaults.data.scale = DD_SCALE_NONE;
     return dd_points_request(&(dd_request){.name = name,
                                            .reading = &(dd_reading){.header = DD_HEADER_ROW_AUTO},
                                            .data = &defaults.data,

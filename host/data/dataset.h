@@ -50,8 +50,8 @@ typedef struct dd_request {
  * a generated set, and if there are none, it gets n = 0: dd_points_more makes held-out points of a generated set. */
 DD_CHECKED dd_status dd_points_request(const dd_request *request, dd_points *points, dd_points *heldout);
 
-/* The same with the defaults of [data], but data.seed = seed; of a file all rows, whose header is found as "auto" says.
- */
+/* The same with the defaults of [data], but data.seed = seed; of a file all rows, not
+ * scaled, whose header is found as "auto" says. */
 DD_CHECKED dd_status dd_points_open(const char *name, uint32_t n, uint64_t seed, dd_stream stream, dd_points *points);
 
 /* Other points of the distribution of a generated set. */

@@ -31,16 +31,16 @@ typedef struct dd_points {
                             of a random set that the user left open are there */
     uint32_t n;          /* points */
     dd_columns columns;
-    float *x;          /* (n, columns.count) */
-    bool generated;    /* made by name; else read from a file */
-    uint64_t checksum; /* FNV-1a over n and the bytes of x, and over D if it is not 2: two sets with equal sums count as
-                          the same */
+    float *x;                  /* (n, columns.count), scaled as the columns say */
+    bool generated;            /* made by name; else read from a file */
+    uint64_t checksum;         /* points_table.h; two sets with equal sums count as the same */
     char note[DD_POINTS_NOTE]; /* what was left out of a file, for the user; "" if nothing */
     char *path; /* absolute, with the part after the colon; NULL unless it is a file that can be read again */
 } dd_points;
 
 /* The training points of a stored run, to find them again in a file. */
 typedef struct dd_like {
+    const dd_columns *columns; /* the points are scaled in the same way */
     uint64_t checksum;
 } dd_like;
 

@@ -180,9 +180,9 @@ static dd_status read_inner(const char *name, const char *inner, dd_rows *rows)
     return status;
 }
 
-dd_status dd_rows_read(const char *name, const dd_reading *reading, dd_rows *rows)
+dd_status dd_rows_read(const char *name, dd_rows *rows)
 {
-    *rows = (dd_rows){.name = strcmp(name, "-") ? name : "standard input", .reading = reading};
+    rows->name = strcmp(name, "-") ? name : "standard input";
     const char *inner = dd_points_inner_path(name);
     dd_status status = inner ? read_inner(name, inner, rows) : read_plain(name, rows);
     if (!status)

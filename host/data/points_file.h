@@ -8,8 +8,9 @@
 #include "data/points.h"
 #include "data/points_rows.h"
 
-/* Read the file called `name`; free the rows with dd_rows_free, which is done already after a failure. */
-DD_CHECKED dd_status dd_rows_read(const char *name, const dd_reading *reading, dd_rows *rows);
+/* Read the file called `name` as the caller has set rows->reading, rows->like and rows->scaled; free the rows with
+ * dd_rows_free, which is done already after a failure. */
+DD_CHECKED dd_status dd_rows_read(const char *name, dd_rows *rows);
 
 /* The part after the colon in FILE:/path/in/file, FILE:dataset or FILE.npz:array; NULL if the name has none. A colon
  * divides a name if the text before it is an existing file or ends like an HDF5 or NPZ file. */

@@ -8,7 +8,7 @@
 
 #include "base/names.h"
 
-enum { LEAST_POINTS = 2, SHOWN = 500 };
+enum { LEAST_POINTS = 2, SHOWN = 500, LISTED = 150 };
 
 const char dd_rows_drop[] = "fill it in, or say --drop-incomplete to leave out rows with missing values";
 
@@ -93,6 +93,52 @@ static dd_status check_names(const dd_rows *rows)
     return DD_OK;
 }
 
+/* Look for the columns of rows->like by their names among `from` [width], numbers of columns (NULL: all). Returns
+ * whether the file has names and each of these once; rows->source and *count change only then. */
+static bool find_names(dd_rows *rows, int width, const int *from, int *count)
+{
+    int source[DD_MAX_DIMENSIONS];
+    for (int c = 0; c < rows->like->count; c++) {
+        int found = 0;
+        for (int i = 0; i < width && rows->file.named; i++) {
+            int column = from ? from[i] : i;
+            if (strcmp(rows->own[column].name, rows->like->column[c].name) != 0)
+                continue;
+            source[c] = column;
+            found++;
+        }
+        if (found != 1)
+            return false;
+    }
+    *count = rows->like->count;
+    memcpy(rows->source, source, (size_t)*count * sizeof *source);
+    return true;
+}
+
+/* Bring the chosen columns into the order of the run's, or take them by their place. */
+static dd_status match(dd_rows *rows, int *count)
+{
+    char mine[LISTED], theirs[LISTED];
+    int source[DD_MAX_DIMENSIONS];
+    dd_column chosen[DD_MAX_DIMENSIONS];
+    const dd_columns *like = rows->like;
+    memcpy(source, rows->source, sizeof source);
+    if (find_names(rows, *count, source, count))
+        return DD_OK;
+    for (int c = 0; c < *count; c++)
+        chosen[c] = rows->own[source[c]];
+    dd_columns_list(chosen, *count, mine, sizeof mine);
+    dd_columns_list(like->column, like->count, theirs, sizeof theirs);
+    if (*count != like->count)
+        return dd_fail(DD_ERR_DATA, "%s: %d column%s (%s), but the run has %d (%s); choose with --columns", rows->name,
+                       *count, dd_plural(*count), mine, like->count, theirs);
+    size_t at = strlen(rows->note);
+    if (rows->file.named)
+        snprintf(rows->note + at, sizeof rows->note - at, "%scolumns %s are taken as %s, by their place",
+                 at ? "; " : "", mine, theirs);
+    return DD_OK;
+}
+
 dd_status dd_rows_begin(dd_rows *rows, int width, const dd_column *column)
 {
     int count = 0;
@@ -101,10 +147,15 @@ dd_status dd_rows_begin(dd_rows *rows, int width, const dd_column *column)
         return dd_fail(DD_ERR_DATA, "%s: %d columns; a file may have at most %d%s", rows->name, width,
                        DD_MOST_FILE_COLUMNS, dd_transposed_hint(rows->announced, width));
     DD_TRY(name_columns(rows, width, column));
-    DD_TRY(*choice ? dd_choose_columns(&rows->file, choice, rows->source, &count) : choose_all(rows, &count));
-    rows->columns.count = count;
+    if (*choice)
+        DD_TRY(dd_choose_columns(&rows->file, choice, rows->source, &count));
+    else if (!rows->like || !find_names(rows, width, NULL, &count))
+        DD_TRY(choose_all(rows, &count));
+    if (rows->like)
+        DD_TRY(match(rows, &count));
+    dd_columns_plain(&rows->columns, count);
     for (int c = 0; c < count; c++)
-        rows->columns.column[c] = rows->own[rows->source[c]];
+        memcpy(rows->columns.column[c].name, rows->own[rows->source[c]].name, DD_COLUMN_NAME);
     return check_names(rows);
 }
 
@@ -155,8 +206,8 @@ static dd_status check_row(const dd_rows *rows, size_t place, const double *row,
                 return dd_rows_bad_value(rows, place, c, "NaN", dd_rows_drop);
         }
     for (int c = 0; c < rows->columns.count && *stays; c++)
-        if (!isfinite((float)row[c]))
-            return dd_rows_bad_value(rows, place, c, "infinite, or too large for float32",
+        if (!isfinite(rows->scaled ? row[c] : (double)(float)row[c]))
+            return dd_rows_bad_value(rows, place, c, rows->scaled ? "infinite" : "infinite, or too large for float32",
                                      "every coordinate must be a finite number");
     return DD_OK;
 }
@@ -195,9 +246,11 @@ dd_status dd_rows_check(dd_rows *rows)
 static bool is_constant(const dd_rows *rows, int c)
 {
     size_t width = (size_t)rows->columns.count;
-    for (size_t i = 1; i < rows->n; i++)
-        if ((float)rows->value[i * width + (size_t)c] != (float)rows->value[c])
+    for (size_t i = 1; i < rows->n; i++) {
+        double value = rows->value[i * width + (size_t)c], first = rows->value[c];
+        if (rows->scaled ? value != first : (float)value != (float)first)
             return false;
+    }
     return true;
 }
 

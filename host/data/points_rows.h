@@ -22,6 +22,8 @@ enum { DD_MOST_FILE_COLUMNS = 4096 };
 typedef struct dd_rows {
     const char *name; /* of the file, for messages */
     const dd_reading *reading;
+    const dd_columns *like;         /* NULL, or the columns of a run, which are looked for in the file */
+    bool scaled;                    /* values become float32 only after they are scaled */
     uint64_t announced;             /* rows that an array says it has; 0: not known before reading */
     dd_file_columns file;           /* width 0 until dd_rows_begin */
     dd_column *own;                 /* of the file */
@@ -33,12 +35,14 @@ typedef struct dd_rows {
 } dd_rows;
 
 /* The file has `width` columns, with names column[width], or NULL if it does not name them; a column without a name is
- * "column 3". Chooses columns: all but the gating weights of `dualdiff sample`, or those of --columns. DD_ERR_DATA as
- * dd_choose_columns, and for too many columns or two of the same name. */
+ * "column 3". Chooses columns: all but the gating weights of `dualdiff sample`, or those of --columns. With `like` it
+ * chooses the columns of these names, in this order, if the file (or --columns) has them all; else as many columns are
+ * taken by their place, and rows->note says so. DD_ERR_DATA as dd_choose_columns, for too many columns or two of the
+ * same name, and if there are not as many as in `like`. */
 DD_CHECKED dd_status dd_rows_begin(dd_rows *rows, int width, const dd_column *column);
 
 /* Append a row of the file; `place` is its number there. A row with a NaN is left out if the user wants that; else a
- * NaN, and always an infinite value, is DD_ERR_DATA with place and column. */
+ * NaN, and always an infinite value (in float32, unless rows->scaled), is DD_ERR_DATA with place and column. */
 DD_CHECKED dd_status dd_rows_add(dd_rows *rows, size_t place, const double *value);
 
 /* For readers that know only the order of an array: append n rows at once, set value[row * columns.count + c], then let

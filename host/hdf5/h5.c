@@ -236,10 +236,12 @@ void dd_h5_integer_attribute(dd_h5_file *f, const char *at, const char *name, un
  * find reads as the fill value. Zeros would look like data; no arithmetic gives this NaN. */
 static const unsigned char lost[sizeof(double)] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
-static bool none_lost(const float *value, size_t n)
+/* n values of `size` bytes. */
+static bool none_lost(const void *values, size_t size, size_t n)
 {
+    const char *value = values;
     size_t i = 0;
-    while (i < n && memcmp(value + i, lost, sizeof *value))
+    while (i < n && memcmp(value + i * size, lost, size) != 0)
         i++;
     return i == n;
 }
@@ -542,7 +544,9 @@ dd_status dd_h5_size(hid_t file, const char *path, const char *name, int rank, h
     return ok ? DD_OK : dd_h5_fail(DD_ERR_IO, "%s: %s is missing, damaged or not of rank %d", path, name, rank);
 }
 
-dd_status dd_h5_read_floats(hid_t file, const char *path, const char *name, int rank, const hsize_t *size, float *out)
+/* A whole dataset as `type`, float32 or float64. */
+static dd_status read_numbers(hid_t file, const char *path, const char *name, int rank, const hsize_t *size, hid_t type,
+                              void *out)
 {
     hsize_t there[DD_H5_RANK] = {0};
     DD_TRY(dd_h5_size(file, path, name, rank, there));
@@ -554,9 +558,19 @@ dd_status dd_h5_read_floats(hid_t file, const char *path, const char *name, int 
     for (int i = 0; i < rank; i++)
         n *= size[i];
     hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
-    bool ok = set >= 0 && holds_values(set, n) &&
-              H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0 && none_lost(out, (size_t)n);
+    bool ok = set >= 0 && holds_values(set, n) && H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0 &&
+              none_lost(out, H5Tget_size(type), (size_t)n);
     if (set >= 0)
         H5Dclose(set);
     return ok ? DD_OK : dd_h5_fail(DD_ERR_IO, "%s: %s is damaged; restore the file from a copy", path, name);
+}
+
+dd_status dd_h5_read_floats(hid_t file, const char *path, const char *name, int rank, const hsize_t *size, float *out)
+{
+    return read_numbers(file, path, name, rank, size, H5T_NATIVE_FLOAT, out);
+}
+
+dd_status dd_h5_read_doubles(hid_t file, const char *path, const char *name, int rank, const hsize_t *size, double *out)
+{
+    return read_numbers(file, path, name, rank, size, H5T_NATIVE_DOUBLE, out);
 }

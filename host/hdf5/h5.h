@@ -111,5 +111,8 @@ DD_CHECKED dd_status dd_h5_size(hid_t file, const char *path, const char *name, 
 /* A whole float32 dataset; DD_ERR_IO also when its size is not the expected one. */
 DD_CHECKED dd_status dd_h5_read_floats(hid_t file, const char *path, const char *name, int rank, const hsize_t *size,
                                        float *out);
+/* The same in float64. */
+DD_CHECKED dd_status dd_h5_read_doubles(hid_t file, const char *path, const char *name, int rank, const hsize_t *size,
+                                        double *out);
 
 #endif

@@ -113,13 +113,18 @@ static dd_status open_points(const char *path, const dd_loaded *s, const char *a
     if (!asked)
         return *s->header.dataset_path ? read_again(path, &s->header, points, heldout)
                                        : generate_again(path, &s->header, points);
+    if (s->header.columns.scaled && dd_generator_find(asked))
+        return dd_fail(DD_ERR_USAGE,
+                       "--dataset %s: not the points that %s was trained on, whose columns are scaled; a set that is "
+                       "made by name has units of its own",
+                       asked, path);
     return dd_points_request(&(dd_request){.name = asked,
                                            .reading = &s->reading,
                                            .data = data,
                                            .n = (uint32_t)data->points,
                                            .seed = data->seed,
                                            .stream = DD_STREAM_TRAIN,
-                                           .like = &(dd_like){s->header.data_checksum}},
+                                           .like = &(dd_like){&s->header.columns, s->header.data_checksum}},
                              points, heldout);
 }
 

@@ -181,20 +181,6 @@ static dd_status set_up_work(dd_plan *plan, int dataset, uint64_t seed, dd_work 
     return inspect(job, w);
 }
 
-/* Sampling starts from N(0, I), and the embedding is made for coordinates of a few units. Training on points far away
- * gives no error, but also no useful network. */
-static void warn_of_scale(const dd_job *job, const dd_points *points)
-{
-    double largest = 0;
-    for (size_t i = 0; i < (size_t)points->columns.count * points->n; i++)
-        largest = fmax(largest, fabs((double)points->x[i]));
-    if (largest > 20 || largest < .2)
-        dd_tell(job,
-                "warning: %s: the largest coordinate is %.3g; the networks are made for points within a few units "
-                "around 0 (the built-in sets are within 5). Shift and scale your points, or expect a poor fit",
-                points->name, largest);
-}
-
 /* Two sets of points must not have the same name. */
 static dd_status check_names(const dd_job *job, char (*name)[DD_NAME])
 {
@@ -236,9 +222,10 @@ static void tell_rows(const dd_job *job, const char *name, const dd_points *poin
     int count = points->columns.count;
     if (points->generated)
         return;
-    dd_tell(job, "%s: %s%s%u rows to train, %u held out; %d column%s (%s)", name, points->note,
+    dd_tell(job, "%s: %s%s%u rows to train, %u held out; %d column%s (%s), %s", name, points->note,
             *points->note ? "; " : "", points->n, heldout->n, count, dd_plural(count),
-            dd_columns_list(points->columns.column, count, list, sizeof list));
+            dd_columns_list(points->columns.column, count, list, sizeof list),
+            points->columns.scaled ? "each standardised" : "not scaled");
 }
 
 static dd_status open_named(dd_plan *plan, char (*name)[DD_NAME])
@@ -258,7 +245,6 @@ static dd_status open_named(dd_plan *plan, char (*name)[DD_NAME])
         plan->config[d] = *c;
         plan->config[d].data = points->data;
         tell_rows(job, job->dataset[d], points, &plan->heldout[d]);
-        warn_of_scale(job, points);
         dd_status measurable = dd_check_measurable(points->x, points->n, points->columns.count, c->evaluation.k);
         if (measurable) {
             dd_fail_context("%s", job->dataset[d]);

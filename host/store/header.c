@@ -216,6 +216,42 @@ static void suggest_name(const char *config_name, const char *difference, char n
     snprintf(name, DD_NAME, "%s", longer);
 }
 
+/* Whether columns have other names, or the same in another order. Older programs stored no names. */
+static bool other_names(const dd_columns *a, const dd_columns *b)
+{
+    for (int c = 0; c < a->count; c++)
+        if (strcmp(a->column[c].name, b->column[c].name) != 0)
+            return !dd_columns_are_plain(a);
+    return false;
+}
+
+/* The points of `run` do not have the columns of the file's. */
+static dd_status fail_columns(const dd_header *h, const dd_run *run, const char *path, const char *name)
+{
+    char there[300], here[300];
+    const dd_columns *a = &h->columns, *b = run->columns;
+    return dd_fail(DD_ERR_CONFLICT,
+                   "%s was trained on points of %d dimensions, with the columns %s; these have %d: %s. Choose the same "
+                   "with --columns, or use --name %s, or another --out, to have both",
+                   path, a->count, dd_columns_list(a->column, a->count, there, sizeof there), b->count,
+                   dd_columns_list(b->column, b->count, here, sizeof here), name);
+}
+
+/* "mass: mean 3 there, 3.1 here; ..." for the columns whose scale differs; "" if none. Their numbers are equal. */
+static void describe_scales(const dd_columns *there, const dd_columns *here, char *out, size_t size)
+{
+    size_t at = 0;
+    *out = '\0';
+    for (int c = 0; c < there->count && there->count == here->count && there->scaled && here->scaled; c++) {
+        const dd_column *a = &there->column[c], *b = &here->column[c];
+        if ((a->shift == b->shift && a->scale == b->scale) || at + 200 > size)
+            continue;
+        at +=
+            (size_t)snprintf(out + at, size - at, "column %s: mean %.7g and deviation %.7g there, %.7g and %.7g here\n",
+                             b->name, a->shift, a->scale, b->shift, b->scale);
+    }
+}
+
 dd_status dd_header_matches(const dd_header *header, const dd_run *run, const char *path)
 {
     static const char *const sections[] = {"model", "diffusion", "training", NULL};
@@ -223,7 +259,8 @@ dd_status dd_header_matches(const dd_header *header, const dd_run *run, const ch
     char *difference = dd_config_difference(run->config, &header->config, sections);
     char *data_difference = dd_config_difference(run->config, &header->config, data);
     dd_status status = DD_OK;
-    char name[DD_NAME] = "";
+    char name[DD_NAME] = "", scale_difference[400];
+    describe_scales(&header->columns, run->columns, scale_difference, sizeof scale_difference);
     if (difference && data_difference)
         suggest_name(run->config_name, *difference ? difference : data_difference, name);
     if (!difference || !data_difference) {
@@ -233,18 +270,15 @@ dd_status dd_header_matches(const dd_header *header, const dd_run *run, const ch
                          "%s belongs to another configuration; use --name %s, or another --out, to have both. What "
                          "differs:\n%s",
                          path, name, difference);
-    } else if (header->columns.count != run->columns->count) {
-        status =
-            dd_fail(DD_ERR_CONFLICT,
-                    "%s was trained on points of %d dimensions; these have %d; use --name %s, or another --out, to "
-                    "have both",
-                    path, header->columns.count, run->columns->count, name);
+    } else if (header->columns.count != run->columns->count || other_names(&header->columns, run->columns)) {
+        status = fail_columns(header, run, path, name);
     } else if (header->points != run->points || header->data_checksum != run->data_checksum) {
         status = dd_fail(
             DD_ERR_CONFLICT,
             "%s was trained on other points (%u there, %u here, and they are not the same); use --name %s, or "
-            "another --out, to have both%s%s",
-            path, header->points, run->points, name, *data_difference ? ". What differs:\n" : "", data_difference);
+            "another --out, to have both%s%s%s",
+            path, header->points, run->points, name, *data_difference || *scale_difference ? ". What differs:\n" : "",
+            data_difference, scale_difference);
     } else if (header->seed != run->seed) {
         status = dd_fail(DD_ERR_CONFLICT, "%s holds seed %llu, not %llu; it was renamed", path,
                          (unsigned long long)header->seed, (unsigned long long)run->seed);

@@ -34,7 +34,7 @@ static bool has(const beginning *b, const char *text)
 static bool is_npy_of_points(const beginning *b)
 {
     return b->n > 10 && starts_with(b, "\x93NUMPY") && (unsigned char)b->text[8] == DD_NPY_HEADER && !b->text[9] &&
-           has(b, "'<f4'") && has(b, "), }");
+           (has(b, "'<f4'") || has(b, "'<f8'")) && has(b, "), }");
 }
 
 static bool is_table(const beginning *b)

@@ -7,6 +7,7 @@
 
 #include "base/csv.h"
 #include "base/text_file.h"
+#include "data/scaling.h"
 #include "store/run_file.h"
 
 static const char from_network[] = "generated points, from the averaged parameters";
@@ -29,31 +30,44 @@ static void write_metrics(dd_h5_file *f, const dd_metrics *metrics)
     }
 }
 
-static void write_points(dd_h5_file *f, const char *name, const float *x, hsize_t n, hsize_t dimensions,
-                         const char *long_name)
+/* Points in the user's units: (n, D) float64, or float32 where nothing is scaled. `scales`: of the two dimensions. */
+static void write_points(dd_h5_file *f, const char *name, const char *const scales[2], const dd_columns *columns,
+                         const float *x, hsize_t n, const char *long_name)
 {
+    size_t dimensions = (size_t)columns->count;
+    double *value = columns->scaled ? malloc(dimensions * n * sizeof *value) : NULL;
+    if (columns->scaled && !value)
+        f->status = f->status ? f->status : dd_fail(DD_ERR_MEMORY, "out of memory for %zu points", (size_t)n);
+    if (value)
+        dd_columns_unscale(columns, x, n, value);
     dd_h5_dataset(f,
                   &(dd_h5_spec){.name = name,
-                                .type = H5T_NATIVE_FLOAT,
+                                .type = value ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT,
                                 .rank = 2,
                                 .size = {n, dimensions},
-                                .dimension = {"/samples/sample", "/samples/coordinate"},
+                                .dimension = {scales[0], scales[1]},
                                 .units = "1",
                                 .long_name = long_name},
-                  x);
+                  value ? (const void *)value : x);
+    free(value);
 }
 
 /* `points`: a text that says what the samples are. */
 static void write_samples(dd_h5_file *f, const char *points, const dd_columns *columns, const float *x,
                           const float *initial_noise, const float *gate, int gates, hsize_t n)
 {
+    static const char *const scales[] = {"/samples/sample", "/samples/coordinate"};
     hsize_t dimensions = (hsize_t)columns->count;
+    dd_columns plain;
+    dd_columns_plain(&plain, columns->count);
     dd_h5_group(f, "/samples");
     dd_h5_index_scale(f, "/samples/sample", n, "generated point");
     dd_h5_index_scale(f, "/samples/coordinate", dimensions, "coordinate of a point");
-    write_points(f, "/samples/x", x, n, dimensions, points);
+    write_points(f, "/samples/x", scales, columns, x, n, points);
     if (initial_noise)
-        write_points(f, "/samples/initial_noise", initial_noise, n, dimensions, "x_T that sampling started from");
+        write_points(f, "/samples/initial_noise", scales, &plain, initial_noise, n,
+                     columns->scaled ? "x_T that sampling started from, as networks see it: (value - shift) / scale"
+                                     : "x_T that sampling started from");
     if (!gate)
         return;
     if (gates > 1)
@@ -96,16 +110,9 @@ static void write_training_points(dd_h5_file *f, const dd_points *points)
         memcpy(x + dimensions * i, points->x + dimensions * (size_t)index[i], dimensions * sizeof *x);
     }
     dd_h5_whole_scale(f, "/data/point", kept, index, "number of the point in the training set, from 0");
-    dd_h5_dataset(f,
-                  &(dd_h5_spec){.name = "/data/x",
-                                .type = H5T_NATIVE_FLOAT,
-                                .rank = 2,
-                                .size = {kept, dimensions},
-                                .dimension = {"/data/point", "/data/coordinate"},
-                                .units = "1",
-                                .long_name = kept == points->n ? "training points, all of them"
-                                                               : "training points, evenly chosen from all"},
-                  x);
+    if (!f->status)
+        write_points(f, "/data/x", (const char *const[]){"/data/point", "/data/coordinate"}, &points->columns, x, kept,
+                     kept == points->n ? "training points, all of them" : "training points, evenly chosen from all");
     free(index);
     free(x);
 }
@@ -261,6 +268,23 @@ dd_status dd_result_read_metrics(const char *path, dd_metrics *metrics)
     return status;
 }
 
+/* x (n, D), scaled. */
+static dd_status read_samples(hid_t file, const char *path, const dd_columns *columns, uint32_t n, float *x)
+{
+    size_t dimensions = (size_t)columns->count;
+    const hsize_t size[] = {n, dimensions};
+    if (!columns->scaled)
+        return dd_h5_read_floats(file, path, "/samples/x", 2, size, x);
+    double *value = malloc(dimensions * n * sizeof *value);
+    if (!value)
+        return dd_fail(DD_ERR_MEMORY, "%s: out of memory for %u samples", path, n);
+    dd_status status = dd_h5_read_doubles(file, path, "/samples/x", 2, size, value);
+    for (size_t i = 0; i < n && !status; i++)
+        dd_columns_scale(columns, value + i * dimensions, x + i * dimensions);
+    free(value);
+    return status;
+}
+
 dd_status dd_result_read_samples(const char *path, float **x, uint32_t *n)
 {
     hid_t file;
@@ -270,7 +294,7 @@ dd_status dd_result_read_samples(const char *path, float **x, uint32_t *n)
     *n = (uint32_t)header.config.evaluation.samples;
     size_t dimensions = (size_t)header.columns.count;
     *x = malloc(dimensions * *n * sizeof **x);
-    dd_status status = *x ? dd_h5_read_floats(file, path, "/samples/x", 2, (const hsize_t[2]){*n, dimensions}, *x)
+    dd_status status = *x ? read_samples(file, path, &header.columns, *n, *x)
                           : dd_fail(DD_ERR_MEMORY, "%s: out of memory for %u samples", path, *n);
     if (status) {
         free(*x);
@@ -294,10 +318,13 @@ static void print_names(FILE *file, const dd_columns *columns, int weights)
     fputc('\n', file);
 }
 
-static void print_row(FILE *file, const float *x, int dimensions, const float *gate, int weights)
+static void print_row(FILE *file, const dd_columns *columns, const float *x, const float *gate, int weights)
 {
-    for (int c = 0; c < dimensions; c++)
-        fprintf(file, c ? ",%.9g" : "%.9g", (double)x[c]);
+    char text[DD_COLUMN_TEXT];
+    for (int c = 0; c < columns->count; c++) {
+        dd_column_text(&columns->column[c], x[c], text);
+        fprintf(file, c ? ",%s" : "%s", text);
+    }
     for (int k = 0; k < weights; k++)
         fprintf(file, ",%.9g", (double)gate[k]);
     fputc('\n', file);
@@ -309,21 +336,29 @@ bool dd_samples_print(FILE *file, const dd_columns *columns, const float *x, con
     size_t dimensions = (size_t)columns->count;
     print_names(file, columns, weights);
     for (size_t i = 0; i < n && !ferror(file); i++)
-        print_row(file, x + i * dimensions, columns->count, weights ? gate + i * (size_t)weights : NULL, weights);
+        print_row(file, columns, x + i * dimensions, weights ? gate + i * (size_t)weights : NULL, weights);
     return !ferror(file);
 }
 
 /* Version 1.0 of numpy.lib.format: magic, version, length, and a header padded to a multiple of 64. */
-static void write_npy_points(FILE *file, const float *x, uint32_t n, int dimensions)
+static void write_npy_points(FILE *file, const dd_columns *columns, const float *x, uint32_t n)
 {
     enum { LENGTH = DD_NPY_HEADER };
     static const unsigned char magic[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, LENGTH, 0};
     char header[LENGTH + 1], shape[LENGTH];
-    snprintf(shape, sizeof shape, "{'descr': '<f4', 'fortran_order': False, 'shape': (%u, %d), }", n, dimensions);
+    size_t dimensions = (size_t)columns->count;
+    snprintf(shape, sizeof shape, "{'descr': '%s', 'fortran_order': False, 'shape': (%u, %zu), }",
+             columns->scaled ? "<f8" : "<f4", n, dimensions);
     snprintf(header, sizeof header, "%-*s\n", LENGTH - 1, shape);
     fwrite(magic, 1, sizeof magic, file);
     fwrite(header, 1, LENGTH, file);
-    fwrite(x, (size_t)dimensions * sizeof *x, n, file);
+    if (!columns->scaled)
+        fwrite(x, dimensions * sizeof *x, n, file);
+    for (size_t i = 0; i < n && columns->scaled; i++) {
+        double value[DD_MAX_DIMENSIONS];
+        dd_columns_unscale(columns, x + i * dimensions, 1, value);
+        fwrite(value, sizeof *value, dimensions, file);
+    }
 }
 
 static dd_status write_h5(const char *path, const dd_run *run, const float *x, const float *gate, int gates, uint32_t n)
@@ -355,7 +390,7 @@ static dd_status print_points(FILE *file, const void *data)
 static dd_status write_npy(FILE *file, const void *data)
 {
     const points *p = data;
-    write_npy_points(file, p->x, p->n, p->columns->count);
+    write_npy_points(file, p->columns, p->x, p->n);
     return DD_OK;
 }
 

@@ -5,11 +5,12 @@
 #include "hdf5/h5.h"
 #include "store/store.h"
 
-/* Root attributes, /config and /data/coordinate. */
+/* Root attributes, /config, and /data with coordinate, shift and scale. */
 void dd_write_header(dd_h5_file *f, const dd_run *run, dd_file_kind kind);
 
-/* The attribute `dimensions`, and /data/coordinate with the columns' names. Files of older programs have neither: their
- * points have the columns x1 and x2. DD_ERR_IO when the two do not agree. */
+/* The attribute `dimensions`, /data/coordinate with the columns' names, /data/shift and /data/scale. Files of older
+ * programs have none of these: their points have the columns x1 and x2 and are not scaled. DD_ERR_IO when they do not
+ * agree, or when a scale is none. */
 void dd_write_columns(dd_h5_file *f, const dd_columns *columns);
 DD_CHECKED dd_status dd_read_columns(hid_t file, const char *path, dd_columns *columns);
 

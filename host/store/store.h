@@ -144,7 +144,7 @@ DD_CHECKED dd_status dd_checkpoint_read(const char *path, const dd_model *model,
 typedef struct dd_result {
     dd_metrics metrics;
     uint32_t samples;            /* n */
-    const float *x;              /* [n][D], D = run->columns->count */
+    const float *x;              /* [n][D], D = run->columns->count, as networks see it; stored in the user's units */
     const float *initial_noise;  /* [n][D] */
     const dd_schedule *sampling; /* the timesteps of sampling; only with a gate */
     const float *gate;           /* [n][gates] EMA gate at t = 0 on x; NULL without a gate */
@@ -177,7 +177,7 @@ DD_CHECKED dd_status dd_result_add_metrics(const char *path, const dd_metrics *m
 DD_CHECKED dd_status dd_result_read_parameters(const char *path, const dd_model *model, dd_state_part part,
                                                float *parameters);
 DD_CHECKED dd_status dd_result_read_metrics(const char *path, dd_metrics *metrics);
-/* *x is malloc'ed, (*n, D): [evaluation] says how many, and the file's columns say D. */
+/* *x is malloc'ed, (*n, D), as networks see it: [evaluation] says how many, and the file's columns D and the scale. */
 DD_CHECKED dd_status dd_result_read_samples(const char *path, float **x, uint32_t *n);
 
 /* ---- samples in a separate file (`dualdiff sample --out`) ---- */
@@ -187,7 +187,7 @@ DD_CHECKED dd_status dd_result_read_samples(const char *path, float **x, uint32_
 enum { DD_NPY_HEADER = 192 - 10 };
 
 /* Write samples in the format of the file's ending: .h5, .csv or .npy. x (n, D), gate (n, gates) or NULL (an .npy
- * contains only x); D = run->columns->count. */
+ * contains only x); D = run->columns->count. x is as networks see it, the file in the user's units. */
 DD_CHECKED dd_status dd_samples_write(const char *path, const dd_run *run, const float *x, const float *gate, int gates,
                                       uint32_t n);
 

@@ -8,12 +8,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char name[160];
     dd_points points = {0}, heldout = {0};
-    dd_rows rows = {0};
-    const dd_data_config data = {.heldout_share = .25};
     const dd_reading reading = {.drop_incomplete = true};
+    const dd_data_config chosen = {.heldout_share = .25, .scale = DD_SCALE_STANDARD};
+    dd_rows rows = {.reading = &reading, .scaled = true};
     const char *path = fuzz_file(data, size, ".h5");
     snprintf(name, sizeof name, "%s:/xy", path);
-    if (!dd_rows_read(name, &reading, &rows) && !dd_points_of_rows(&rows, &data, NULL, &points, &heldout)) {
+    if (!dd_rows_read(name, &rows) && !dd_points_of_rows(&rows, &chosen, NULL, &points, &heldout)) {
         check_points(&points);
         if (heldout.n > 1)
             check_points(&heldout);

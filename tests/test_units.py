@@ -323,3 +323,41 @@ def test_generated_sets_are_not_scaled(tmp_path):
         assert file["samples/x"].dtype == file["data/x"].dtype == np.float32
         assert np.array_equal(scaling(tmp_path / "run_3/dino/seed_0.h5"), [[0, 0], [1, 1]])
         assert b'scale = "none"' in file["config"][()] and b"heldout_share = 0.0 " in file["config"][()]
+
+
+# ---- schedules ----
+
+
+def perfect_variance(beta, variance):
+    """Of the samples of a perfect network for normal data: ancestral sampling from N(0, 1) is linear, so its variance follows from step to step."""
+    bar, made = np.cumprod(1 - beta), 1.
+    for t in reversed(range(len(beta))):
+        before = bar[t - 1] if t else 1.
+        noise = np.sqrt(1 - bar[t]) / (bar[t] * variance + 1 - bar[t])  # predicted, as a factor on x_t
+        point = (1 - np.sqrt(1 - bar[t]) * noise) / np.sqrt(bar[t])
+        step = np.sqrt(before) * beta[t] / (1 - bar[t]) * point + np.sqrt(1 - beta[t]) * (1 - before) / (1 - bar[t])
+        made = step**2 * made + beta[t] * (1 - before) / (1 - bar[t])
+    return made
+
+
+def test_why_tables_need_another_schedule():
+    """The figures of docs/datasets.md: what run_1's schedule and that of `table` do to a correlation and to a shared factor of ten columns."""
+    linear = np.linspace(1e-4, .02, 100)
+    angle = (np.arange(251) / 250 + .008) / 1.008 * np.pi / 2
+    cosine = np.minimum(1 - np.cos(angle[1:])**2 / np.cos(angle[:-1])**2, .999)
+    for beta, correlation, factor in (linear, .267, .585), (cosine, .301, .990):
+        along, across = perfect_variance(beta, 1.3), perfect_variance(beta, .7)
+        assert (along - across) / (along + across) == pytest.approx(correlation, abs=5e-4)
+        assert np.sqrt(perfect_variance(beta, 10.) / 10) == pytest.approx(factor, abs=5e-4)
+
+
+def test_warning_of_the_schedule(tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(8).normal(size=(50, 2)))
+    quick = {"training.steps": 2, "diffusion.timesteps": 100}
+
+    def said(data, out, **more):
+        return train(tmp_path / out, "--dataset", data, more=quick | {key.replace("_", "."): value for key, value in more.items()})
+
+    assert "leaves 60 % of the points' amplitude" in said(tmp_path / "x.npy", "a") and "train table" in said(tmp_path / "x.npy", "b")
+    for words in said(tmp_path / "x.npy", "c", diffusion_schedule="cosine"), said(tmp_path / "x.npy", "d", sampling_start="data"), said("dino", "e"):
+        assert "amplitude" not in words

@@ -64,7 +64,7 @@ const dd_command dd_command_train = {
     .words_name = "CONFIG",
     .options = options,
     .examples = "    dualdiff train run_1 --dataset dino --seeds 0-4\n"
-                "    dualdiff train run_0 --dataset points.csv --set training.steps=2000 --name run_0_short\n",
+                "    dualdiff train table --dataset points.csv --set training.steps=2000 --name table_short\n",
     .run = dd_cmd_train};
 
 static volatile sig_atomic_t stop_requested, checkpoint_requested;

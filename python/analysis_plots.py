@@ -85,11 +85,12 @@ def extent(values):
 
 
 def arrow_panel(axis, x1, x2, arrow, colour):
-    """A field of arrows (x2, x1, 2). The longest would hide the others, so they are cut to length 3."""
+    """A field of arrows (x2, x1, 2), as networks see them. The longest would hide the others, so they are cut to length 3. Angles are those on
+    paper: the axes may have other units."""
     every = slice(4, None, 9)
     arrow = arrow[every, every]
     arrow = arrow * np.minimum(1, 3 / np.maximum(np.linalg.norm(arrow, axis=-1, keepdims=True), 1e-9))
-    axis.quiver(x1[every], x2[every], arrow[..., 0], arrow[..., 1], color=colour, angles="xy", scale=3 * 14, scale_units="width",
+    axis.quiver(x1[every], x2[every], arrow[..., 0], arrow[..., 1], color=colour, angles="uv", scale=3 * 14, scale_units="width",
                 width=0.006, headwidth=3.5, headlength=4)
 
 
@@ -114,8 +115,9 @@ def gate_map_figure(result, columns=None):
     rows, most = len(names) + 1, np.percentile(apart, 99.5)
     figure, axes = plt.subplots(rows, len(columns), figsize=(width * len(columns) + 1.6, rows * (width * aspect + 0.12) + 0.8),
                                 sharex=True, sharey=True, squeeze=False, layout="compressed")
+    x1, x2 = result.in_units(np.column_stack([x1, x2])).T
     options = {"origin": "lower", "extent": (x1[0], x1[-1], x2[0], x2[-1])}
-    few = data[:: max(1, len(data) // 500)]
+    few = result.in_units(data[:: max(1, len(data) // 500)])
     for place, k in enumerate(columns):
         axes[0, place].set_title(f"t = {timesteps[k]}")
         for row, axis in enumerate(axes[:-1, place]):
@@ -131,7 +133,7 @@ def gate_map_figure(result, columns=None):
                 axis.scatter(*few.T, s=0.8, color="#d9753b", linewidths=0, alpha=0.5)
         axes[-1, place].imshow(apart[k], cmap=WARM, vmin=0, vmax=most, **options)
     for axis in axes.flat:
-        axis.set(xlim=options["extent"][:2], ylim=options["extent"][2:], aspect="equal")
+        axis.set(xlim=options["extent"][:2], ylim=options["extent"][2:], aspect=result.aspect)
         axis.grid(False)
     for row, (axis, name) in enumerate(zip(axes[:, 0], [*names, "disagreement"])):
         axis.set_ylabel(name, color=expert_colour(row, experts) if 0 < row < first_arrows else "black")
@@ -293,7 +295,7 @@ def region_bars(axis, result, height, colours, order):
     gap = 0.04 if len(order) <= 100 else 0
     left, right = np.arange(len(order)) + gap, np.arange(len(order)) + 1 - gap
     if one == "grid cell":
-        centre = result.analysis("by_region/centre")[:, 0]
+        centre = result.in_units(result.analysis("by_region/centre"))[:, 0]
         half = (centre[-1] - centre[0]) / (len(centre) - 1) / 2
         left, right = centre[order] - half, centre[order] + half
         axis.set_xlabel("coordinate of the points")
@@ -314,6 +316,8 @@ def region_panel(axis, result, colours, title):
         middle, axes, _ = stored_components(result)
         centre, data = ((x - middle) @ axes[:2].T for x in (centre, data))
         labels = ("principal component 1", "principal component 2")
+    else:
+        centre, data = result.in_units(centre), result.in_units(data)
     if region_words(result)[0] != "grid cell":
         size = np.clip(9000 * points / points.sum() / np.sqrt(len(points)), 14, 160)
         axis.scatter(*centre.T, s=size, c=colours, edgecolor="#333333", linewidth=0.4, zorder=3)
@@ -325,7 +329,7 @@ def region_panel(axis, result, colours, title):
                                                             linewidth=0.5))
         axis.scatter(*data[:: max(1, len(data) // 800)].T, s=1.5, color="black", alpha=0.35, linewidths=0)
     limits = common_limits([data, centre[points > 0]])
-    axis.set(xlim=limits[0], ylim=limits[1], aspect="equal" if data.shape[1] == result.analysis("data/x").shape[1] else "auto", xlabel=labels[0], ylabel=labels[1])
+    axis.set(xlim=limits[0], ylim=limits[1], aspect=result.aspect if result.analysis("data/x").shape[1] == 2 else "auto", xlabel=labels[0], ylabel=labels[1])
     axis.grid(False)
     axis.set_title(title, fontsize=10)
 

@@ -6,7 +6,7 @@ from drawing import (DATA, GATE, NEUTRAL, Image, Normalize, Picture, common_limi
 from limits import ANIMATED, best
 from PIL import ImageDraw, ImageFont
 from sample_plots import data_cloud, height_over_width
-from coordinates import in_plane, stored_components
+from coordinates import in_plane, scaling_of, stored_components
 
 WIDTH = 800  # pixels
 POINTS = 800  # a panel
@@ -174,7 +174,9 @@ def reverse_process(study, dataset, frames=FRAMES):
     """A GIF that ends with a pause."""
     journeys, data = journeys_of(study, dataset), data_cloud(study, dataset, POINTS)
     if data:
-        data.x = in_plane(study, dataset, data.x).project(data.x)
+        plane, coordinates = in_plane(study, dataset, data.x), data.x.shape[1]
+        shift, scale = scaling_of(study, dataset, coordinates)
+        data.x = plane.project((data.x - shift) / scale if coordinates <= 2 else data.x)  # as the trajectories: what networks see
     limits = common_limits([journey.x[row] for journey in journeys for row in (0, -1)] + ([data.x] if data else []))
     names = (["data"] if data else []) + [shown(journey.run, 15 if len(journeys) > 2 else 24) for journey in journeys]
     images = [image for image, _ in frames_of(journeys, data, limits, names, np.linspace(0, 1, frames))]

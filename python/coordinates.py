@@ -12,7 +12,8 @@ class View:
     """What the axes of a picture of points are: coordinates, or principal components."""
 
     labels: list  # of the axes
-    project: Callable  # points (n, D) -> their places (n, axes)
+    project: Callable  # points (n, D) in the units of the data -> their places (n, axes)
+    aspect: float = 1.0  # how high a unit of the second axis is drawn for a wide one of the first
     axes: np.ndarray | None = None  # (axes, D) of the components
     share: np.ndarray | None = None  # of the variance, of each component
 
@@ -33,6 +34,12 @@ def stored_components(result):
     return tuple(result.analysis(f"principal/{name}").astype(float) for name in ("centre", "axis", "share"))
 
 
+def scaling_of(study, dataset, coordinates):
+    """(shift, scale) of so many columns, of the first result that has as many: networks see (value - shift) / scale."""
+    scalings = (result.scaling for result in study.of(dataset))
+    return next((found for found in scalings if found and len(found[0]) == coordinates), (np.zeros(coordinates), np.ones(coordinates)))
+
+
 def components_of(x, count):
     """(centre, axes (count, D), shares of the variance) of the points x (n, D)."""
     x = x[np.isfinite(x).all(axis=1)].astype(float)
@@ -46,12 +53,14 @@ def view(study, dataset, x, most=2):
     """Up to `most` coordinates as they are; of more coordinates the first `most` principal components, which an analysis has stored, or else of
     the points x (n, D)."""
     names = names_of(study, dataset, x.shape[1])
+    shift, scale = scaling_of(study, dataset, x.shape[1])
     if len(names) <= most:
-        return View(names, lambda points: points)
+        return View(names, lambda points: points, float(scale[0] / scale[1]) if len(scale) == 2 else 1.0)
     stored = (stored_components(result) for result in study.of(dataset))
     fitting = (found for found in stored if found and found[1].shape[1] == len(names) and len(found[1]) >= most)
-    centre, axes, share = next(fitting, None) or components_of(x, most)
-    return View([f"principal component {k + 1}" for k in range(most)], lambda points: (points - centre) @ axes[:most].T, axes[:most], share[:most])
+    centre, axes, share = next(fitting, None) or components_of((x - shift) / scale, most)
+    return View([f"principal component {k + 1}" for k in range(most)], lambda points: ((points - shift) / scale - centre) @ axes[:most].T,
+                axes=axes[:most], share=share[:most])
 
 
 def in_plane(study, dataset, x):
@@ -59,4 +68,5 @@ def in_plane(study, dataset, x):
     if x.shape[1] > 1:
         return view(study, dataset, x)
     return View([*names_of(study, dataset, 1), "random height"],
-                lambda points: np.column_stack([points[:, 0], np.random.default_rng(0).random(len(points))]))
+                lambda points: np.column_stack([points[:, 0], np.random.default_rng(0).random(len(points))]),
+                float(scaling_of(study, dataset, 1)[1][0]))

@@ -152,6 +152,21 @@ class Result:
         gate = self.read("/samples/gate")
         return np.stack([gate, 1 - gate], axis=1) if gate is not None and gate.ndim == 1 else gate
 
+    @functools.cached_property
+    def scaling(self):
+        """(shift, scale) of the columns: networks see (value - shift) / scale. None where nothing was scaled."""
+        shift, scale = self.read("/data/shift"), self.read("/data/scale")
+        return None if shift is None or scale is None or not (shift.any() or (scale != 1).any()) else (shift, scale)
+
+    def in_units(self, points):
+        """Points of the analysis, which are as networks see them, in the units of the data."""
+        return points if self.scaling is None else self.scaling[0] + self.scaling[1] * points
+
+    @property
+    def aspect(self):
+        """How high a unit of the second column is drawn for a wide one of the first, so that what networks see is not stretched."""
+        return 1.0 if self.scaling is None else float(self.scaling[1][0] / self.scaling[1][1])
+
     def attributes(self, name="/"):
         """The attributes of a group; {} if it does not exist."""
         with open_result(self.path) as file:

@@ -19,6 +19,7 @@ class Cloud:
     colour: str = NEUTRAL
     kl: float = np.nan
     labels: tuple | list = ("$x_1$", "$x_2$")
+    aspect: float = 1.0  # of the units of the two axes
 
     def about(self):
         """A line of words."""
@@ -62,7 +63,7 @@ def clouds_of(study, dataset):
     clouds = [cloud for cloud in clouds if cloud.x.shape[1] == coordinates]
     plane = in_plane(study, dataset, clouds[0].x)
     for cloud in clouds:
-        cloud.x, cloud.labels = plane.project(cloud.x), plane.labels
+        cloud.x, cloud.labels, cloud.aspect = plane.project(cloud.x), plane.labels, plane.aspect
     return clouds
 
 
@@ -70,9 +71,9 @@ def limits_of(clouds):
     return common_limits([cloud.x for cloud in clouds])
 
 
-def height_over_width(limits):
+def height_over_width(limits, aspect=1.0):
     (left, right), (bottom, top) = limits
-    return min(max((top - bottom) / (right - left), 0.4), 2.0)
+    return min(max((top - bottom) / (right - left) * aspect, 0.4), 2.0)
 
 
 def cloud_panel(axis, cloud, limits, size):
@@ -80,7 +81,7 @@ def cloud_panel(axis, cloud, limits, size):
     order = np.random.default_rng(0).permutation(len(cloud.x))  # so that no expert is drawn on top of the others
     axis.scatter(*cloud.x[order].T, s=size, linewidths=0, rasterized=True,
                  color=cloud.colour if cloud.weight is None else gate_colours(cloud.weight[order]))
-    axis.set(xlim=limits[0], ylim=limits[1], aspect="equal")
+    axis.set(xlim=limits[0], ylim=limits[1], aspect=cloud.aspect)
     axis.grid(False)
     outside = np.count_nonzero(~in_frame(cloud.x, limits))
     axis.text(0.98, 0.015, f"{outside:,} outside" if outside else "", transform=axis.transAxes, ha="right", va="bottom", fontsize=8, color="#555555")
@@ -100,7 +101,7 @@ def generated_samples(study, dataset):
     weight; the same axes for all. Before them the data, and samples of the exact denoiser and true points, if there are any."""
     clouds = clouds_of(study, dataset)
     limits, size, counts = limits_of(clouds), point_size(clouds), weighed(clouds)
-    aspect = height_over_width(limits)
+    aspect = height_over_width(limits, clouds[0].aspect)
     width = 3.2 if aspect <= 1.3 else 2.5
     titles = [cloud_title(study, cloud) for cloud in clouds]
     lines = max(title.count("\n") for title in titles) + 1

@@ -95,6 +95,7 @@ def test_one_column_arrays(tmp_path):
         file["x"] = [1.5, 2, 7]
     for name in "a.npy", "a.h5:x":
         read(f"{tmp_path}/{name}", ["x1"], [[1.5], [2], [7]])
+    refused(tmp_path / "a.h5", DATA, f"name one of its datasets: {tmp_path}/a.h5:/x")
 
 
 def test_wide_files(tmp_path):
@@ -168,6 +169,21 @@ def test_advice_works(tmp_path):
     done = subprocess.run([PROGRAM, path, "columns", "", "keep", "yes"], capture_output=True, text=True)
     assert "--columns 'a b,3,4,2'" in done.stderr, done.stderr
     read(path, ["a b", "it's", "x,y", "2"], [[1.5, 2, 5, 7], [4, 3, 6, 8]], choice="a b,3,4,2", header="yes")
+
+
+def test_names_with_commas(tmp_path):
+    path = written(tmp_path, '"mass, kg",b,"mass, kg, wet",mass\n1.5,2,5,7\n4,3,6,8\n')
+    for choice, names, values in [("mass, kg,b", ["mass, kg", "b"], [[1.5, 2], [4, 3]]), ("mass, kg, wet,mass", ["mass, kg, wet", "mass"], [[5, 7], [6, 8]])]:
+        read(path, names, values, choice=choice)
+    long = "a, b" * 30
+    read(written(tmp_path, f'"{long}",c\n1.5,2\n4,3\n'), ["c", long[:63]], [[2, 1.5], [3, 4]], choice="c,1")
+
+
+def test_numbers_as_names(tmp_path):
+    """A number that is the name of another column is no advice."""
+    path = written(tmp_path, '"a,b",city,"c,d",1\n1.5,Rome,2,5\n4,Bonn,3,6\n')
+    done = subprocess.run([PROGRAM, path, "columns", "", "keep", "yes"], capture_output=True, text=True)
+    assert "column 2 ('city'): 'Rome' is not a number" in done.stderr and "--columns" not in done.stderr, done.stderr
 
 
 # ---- columns that are left out ----

@@ -110,7 +110,7 @@ def test_python_helpers_run_where_streams_are_closed(tmp_path, whole):
 def test_a_signal_ends_training_with_a_checkpoint(tmp_path, whole, name):
     words = words_of(tmp_path, LONG)
     code, errors = small_job.interrupt(words, small_job.appears(result(tmp_path)), getattr(signal, name))
-    assert code == STOPPED and f"stopped by {name}" in errors, errors
+    assert code == STOPPED and f"stopped by {name}" in errors and "(dino) after writing a checkpoint" in errors, errors
     assert "resuming from step" in small_job.run(words)
     small_job.assert_equal_results(result(tmp_path), whole)
 

@@ -93,15 +93,28 @@ static dd_status add_word(choice *c, const char *word)
     return found >= 0 ? add(c, found) : add_by_number(c, word);
 }
 
+/* The length of the first word: up to the next comma, or a name of a column that has commas itself. */
+static size_t word_length(const dd_file_columns *columns, const char *text)
+{
+    size_t length = strcspn(text, ",");
+    for (int i = 0; i < columns->width; i++) {
+        const char *name = columns->column[i].name;
+        size_t whole = strlen(name);
+        if (whole > length && !strncmp(text, name, whole) && (!text[whole] || text[whole] == ','))
+            length = whole;
+    }
+    return length;
+}
+
 dd_status dd_choose_columns(const dd_file_columns *columns, const char *text, int source[DD_MAX_DIMENSIONS], int *count)
 {
     choice c = {.from = columns, .text = text, .source = source};
     const char *begin = text;
     for (const char *end; begin; begin = *end ? end + 1 : NULL) {
         dd_column word;
-        end = begin + strcspn(begin, ",");
-        const char *last = end;
         begin += strspn(begin, " ");
+        end = begin + word_length(columns, begin);
+        const char *last = end;
         while (last > begin && last[-1] == ' ')
             last--;
         if (begin >= last)
@@ -133,7 +146,18 @@ static bool needs_quotes(const char *text)
     return false;
 }
 
-/* Names and numbers with commas; false if there is no room. */
+/* Whether the number of column `column` is the name of another one, which it would choose. */
+static bool is_other_name(const dd_file_columns *columns, int column)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%d", column + 1);
+    for (int i = 0; i < columns->width; i++)
+        if (i != column && !strcmp(columns->column[i].name, number))
+            return true;
+    return false;
+}
+
+/* Names and numbers with commas; false if there is no room, or no word for a column. */
 static bool by_name(const dd_file_columns *columns, const int *source, int count, char *out, size_t size)
 {
     size_t at = 0;
@@ -141,17 +165,20 @@ static bool by_name(const dd_file_columns *columns, const int *source, int count
         char number[16];
         snprintf(number, sizeof number, "%d", source[i] + 1);
         const char *word = is_plain(columns, source[i]) ? columns->column[source[i]].name : number;
-        if (at + strlen(word) + 2 > size)
+        if (at + strlen(word) + 2 > size || (word == number && is_other_name(columns, source[i])))
             return false;
         at += (size_t)snprintf(out + at, size - at, "%s%s", i ? "," : "", word);
     }
     return true;
 }
 
-/* Numbers, those in a row as a range. */
-static bool by_number(const int *source, int count, char *out, size_t size)
+/* Numbers, those in a row as a range; false also if one of them would choose another column. */
+static bool by_number(const dd_file_columns *columns, const int *source, int count, char *out, size_t size)
 {
     size_t at = 0;
+    for (int i = 0; i < count; i++)
+        if (is_other_name(columns, source[i]))
+            return false;
     for (int i = 0, end; i < count; i = end) {
         end = i + 1;
         while (end < count && source[end] == source[end - 1] + 1)
@@ -170,7 +197,7 @@ const char *dd_columns_option(const dd_file_columns *columns, const int *source,
     char words[LISTED];
     *out = '\0';
     if (!count || (!(columns->named && by_name(columns, source, count, words, sizeof words)) &&
-                   !by_number(source, count, words, sizeof words)))
+                   !by_number(columns, source, count, words, sizeof words)))
         return out;
     const char *quote = needs_quotes(words) ? "'" : "";
     if (snprintf(out, size, " --columns %s%s%s", quote, words, quote) >= (int)size)

@@ -2,7 +2,7 @@
  *
  *     a,c,d      three columns by name          2,5-7      the second, and the fifth to the seventh
  *
- * A word that is the name of a column means that column, also if it is a number.
+ * A word that is the name of a column means that column, also if it is a number or has commas.
  */
 #ifndef DD_POINTS_CHOICE_H
 #define DD_POINTS_CHOICE_H
@@ -26,7 +26,8 @@ typedef struct dd_file_columns {
 DD_CHECKED dd_status dd_choose_columns(const dd_file_columns *columns, const char *choice,
                                        int source[DD_MAX_DIMENSIONS], int *count);
 
-/* " --columns a,c" for the columns source[0..count) as a shell reads it; "" if count is 0 or there is no room. By name
+/* " --columns a,c" for the columns source[0..count) as a shell reads it; "" if count is 0, if there is no room, or if a
+ * column has neither a name nor a number that means it alone. By name
  * where a name is plain, else by number. Returns out. */
 const char *dd_columns_option(const dd_file_columns *columns, const int *source, int count, char *out, size_t size);
 

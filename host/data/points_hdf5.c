@@ -48,6 +48,7 @@ static bool holds_numbers(hid_t set)
 
 typedef struct list {
     const char *folder; /* path of the searched group, without a slash at its end */
+    int rank;           /* of the datasets to list */
     int count;
     char text[800];
 } list;
@@ -61,7 +62,8 @@ static herr_t add_to_list(hid_t group, const char *name, const H5L_info_t *info,
     hid_t set = H5Dopen2(group, name, H5P_DEFAULT);
     if (set < 0)
         return 0; /* a group, or a link to nothing */
-    if (rank_and_size(set, size) == 2 && size[1] <= DD_MOST_FILE_COLUMNS && holds_numbers(set)) {
+    bool fits = rank_and_size(set, size) == l->rank && (l->rank == 1 || size[1] <= DD_MOST_FILE_COLUMNS);
+    if (fits && holds_numbers(set) && H5Aexists(set, "CLASS") <= 0) { /* not a dimension scale */
         size_t at = strlen(l->text);
         if (at + strlen(l->folder) + strlen(name) + 8 < sizeof l->text)
             snprintf(l->text + at, sizeof l->text - at, "%s%s/%s", l->count ? ", " : "", l->folder, name);
@@ -75,7 +77,8 @@ static herr_t add_to_list(hid_t group, const char *name, const H5L_info_t *info,
 static dd_status say_which(hid_t group, const char *folder, const job *j)
 {
     list l = {.folder = folder};
-    H5Lvisit(group, H5_INDEX_NAME, H5_ITER_NATIVE, add_to_list, &l);
+    for (l.rank = 2; l.rank > 0; l.rank--) /* tables first, then single columns */
+        H5Lvisit(group, H5_INDEX_NAME, H5_ITER_NATIVE, add_to_list, &l);
     if (!l.count)
         return dd_fail(DD_ERR_DATA, "%s: no dataset of shape (n, D) in %s; `h5ls -r %s` lists what there is", j->path,
                        *folder ? folder : "it", j->path);

@@ -228,7 +228,7 @@ static void warn_of_schedule(const dd_plan *plan, const char *name)
             plan->job,
             "%s: this schedule leaves %.0f %% of the points' amplitude at its last timestep, but sampling starts from "
             "pure noise, so spreads and correlations of the samples will be too small; `dualdiff train table` has a "
-            "schedule that leaves none, or --set diffusion.schedule=cosine",
+            "schedule that leaves none, or --set diffusion.schedule=cosine --set diffusion.prediction=v",
             name, 100 * kept);
 }
 

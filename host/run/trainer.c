@@ -132,6 +132,8 @@ static void tear_down(session *s)
 
 /* ---- training ---- */
 
+enum { DATASETS = 200 }; /* length of a list of names */
+
 /* The sign of a NaN has no meaning, but it would be printed. */
 static double unsigned_nan(float x)
 {
@@ -281,11 +283,29 @@ static dd_status advance(session *s, dd_train_log *log, dd_train_log **computed)
     return write_block(s, log);
 }
 
+/* The datasets of the ensemble, as "dino, moons". Works of one dataset follow each other. */
+static const char *datasets_of(const session *s, char text[DATASETS])
+{
+    size_t at = 0;
+    for (int i = 0; i < s->count; i++) {
+        const char *name = s->work[i].run.dataset;
+        if (i && !strcmp(name, s->work[i - 1].run.dataset))
+            continue;
+        if (at + strlen(name) + sizeof ", ..." > DATASETS) {
+            snprintf(text + at, DATASETS - at, "...");
+            break;
+        }
+        at += (size_t)snprintf(text + at, DATASETS - at, "%s%s", at ? ", " : "", name);
+    }
+    return text;
+}
+
 /* A wish to stop is checked between blocks. The first block is always trained, so that there is something to keep. */
 static dd_status train(session *s)
 {
     const dd_job *job = s->plan->job;
     int steps = job->config->training.steps;
+    char names[DATASETS];
     dd_train_log *computed = NULL;
     s->checkpoint_step = s->first_step = s->step;
     s->began = s->since = dd_now();
@@ -305,8 +325,9 @@ static dd_status train(session *s)
         DD_TRY(checkpoint(s));
         if (stopping)
             return dd_fail(DD_STOPPED,
-                           "stopped by %s at step %d of %d after writing a checkpoint; run the same command to resume",
-                           dd_signal_name(stopping), s->step, steps);
+                           "stopped by %s at step %d of %d (%s) after writing a checkpoint; run the same command to "
+                           "resume",
+                           dd_signal_name(stopping), s->step, steps, datasets_of(s, names));
         if (asked)
             dd_tell(job, "checkpoint of step %d written because of %s; %s", s->step, dd_signal_name(asked),
                     s->step < steps ? "training continues" : "it was the last step");

@@ -58,8 +58,10 @@ dd_status dd_read_columns(hid_t file, const char *path, dd_columns *columns)
 {
     unsigned long long count;
     dd_columns_plain(columns, 2);
-    if (H5Aexists(file, "dimensions") <= 0) /* a file of an older program */
-        return DD_OK;
+    if (H5Aexists(file, "dimensions") <= 0) /* a file of an older program, which has no columns */
+        return H5Lexists(file, "/data", H5P_DEFAULT) > 0 && H5Lexists(file, "/data/shift", H5P_DEFAULT) > 0
+                   ? dd_fail(DD_ERR_IO, "%s: damaged: the attribute 'dimensions' is missing", path)
+                   : DD_OK;
     DD_TRY(dd_h5_read_integer_attribute(file, path, "dimensions", &count));
     if (count < 1 || count > DD_MAX_DIMENSIONS)
         return dd_fail(DD_ERR_IO, "%s: damaged: points of %llu dimensions; 1 to %d are possible", path, count,

@@ -163,7 +163,7 @@ static double metrics(server *s, int dimensions)
         exit(DD_ERR_MEMORY);
     dd_columns_plain(&points.columns, dimensions);
     clock_t began = clock();
-    need(dd_metrics_of_samples(dd_backend_pool(s->backend), 1, (const dd_points *const[]){&points}, samples, GENERATED,
+    need(dd_metrics_of_samples(dd_backend_pool(s->backend), 1, (const dd_points *const[]){&points}, NULL, samples, GENERATED,
                                &(dd_evaluation_config){.samples = GENERATED, .k = 5}, &value, &measured));
     double elapsed = (double)(clock() - began) / CLOCKS_PER_SEC;
     free(samples);

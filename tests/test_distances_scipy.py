@@ -1,4 +1,4 @@
-"""Density, coverage, sliced Wasserstein distance, MMD and mean distance against brute force in float64."""
+"""Density, coverage, sliced Wasserstein distance, MMD, mean distance and copies against brute force in float64."""
 import os
 import subprocess
 from pathlib import Path
@@ -17,7 +17,7 @@ def measured(tmp_path, real, generated):
     generated.tofile(tmp_path / "generated")
     done = subprocess.run([PROGRAM, tmp_path / "real", tmp_path / "generated", str(real.shape[1])], capture_output=True,
                           text=True, check=True)
-    return dict(zip(("density", "coverage", "wasserstein", "mmd", "distance"), map(float, done.stdout.split())))
+    return dict(zip(("density", "coverage", "wasserstein", "mmd", "distance", "copies"), map(float, done.stdout.split())))
 
 
 def blobs(rng, n):
@@ -70,6 +70,9 @@ def check(tmp_path, a, b):
     mmd = ((kernel(aa).sum() - n) / (n * (n - 1)) + (kernel(bb).sum() - m) / (m * (m - 1)) - 2 * kernel(ab).mean())
     assert got["mmd"] == pytest.approx(mmd, abs=1e-6)
     assert got["distance"] == pytest.approx(pdist(b).mean(), rel=1e-6)
+
+    first, second = np.sort(cdist(b, a, "chebyshev"), axis=1)[:, :2].T
+    assert got["copies"] == pytest.approx(((first == 0) | (3 * first < second)).mean(), rel=1e-14)
 
 
 @pytest.mark.parametrize("real, generated, n, m", [

@@ -14,6 +14,7 @@
 #include "data/generators.h"
 #include "data/points.h"
 #include "data/truth.h"
+#include "metrics/copies.h"
 #include "metrics/kl.h"
 #include "metrics/measure.h"
 #include "metrics/modes.h"
@@ -27,6 +28,10 @@ static const dd_evaluation_config evaluation = {.samples = N, .k = K};
 static dd_points set_points[4];
 static const dd_points *const points[SETS] = {&set_points[0], &set_points[1], &set_points[2], &set_points[0],
                                               &set_points[3]};
+/* Of the second set too few for the KL estimate, of the fourth none. */
+static dd_points set_heldout[4];
+static const dd_points *const heldout[SETS] = {&set_heldout[0], &set_heldout[1], &set_heldout[2], &set_heldout[0],
+                                               &set_heldout[3]};
 static float x[SETS][2 * N];
 
 static void make_sets(void)
@@ -35,6 +40,9 @@ static void make_sets(void)
     static const uint32_t sizes[4] = {3000, 2000, 500, 2000}; /* more than samples, and fewer */
     for (int i = 0; i < 4; i++)
         CHECK_OK(dd_points_open(names[i], sizes[i], 42, DD_STREAM_TRAIN, &set_points[i]));
+    static const uint32_t held_out[3] = {300, K, 900};
+    for (int i = 0; i < 3; i++)
+        CHECK_OK(dd_points_open(names[i], held_out[i], 42, DD_STREAM_HELDOUT, &set_heldout[i]));
     set_points[3].generated = 0;
     for (int i = 0; i < SETS; i++) {
         dd_points fresh;
@@ -45,7 +53,7 @@ static void make_sets(void)
 }
 
 /* One set, one metric after another. */
-static dd_metrics expected_of(const dd_points *p, const float *sample)
+static dd_metrics expected_of(const dd_points *p, const dd_points *held, const float *sample)
 {
     dd_metrics m;
     dd_kl kl = {0};
@@ -68,6 +76,16 @@ static dd_metrics expected_of(const dd_points *p, const float *sample)
         m.total_variation = modes.total_variation;
         dd_truth_free(&truth);
     }
+    if (held->n > K) {
+        CHECK_OK(dd_kl_divergence(NULL, held->x, held->n, sample, N, d, K, &kl));
+        m.heldout_kl = kl.bits;
+        uint32_t n = dd_thin(p->x, p->n, d, N, thinned);
+        CHECK_OK(dd_kl_divergence(NULL, held->x, held->n, thinned, n, d, K, &kl));
+        m.heldout_kl_floor = kl.bits;
+    }
+    CHECK_OK(dd_copy_share(NULL, p->x, p->n, sample, N, d, &m.copy_share));
+    if (held->n)
+        CHECK_OK(dd_copy_share(NULL, p->x, p->n, held->x, held->n, d, &m.copy_floor));
     uint32_t n = dd_thin(p->x, p->n, d, N, thinned);
     CHECK_OK(dd_density_coverage(thinned, n, sample, N, d, &m.density, &m.coverage));
     CHECK_OK(dd_sliced_wasserstein(p->x, p->n, sample, N, d, &m.sliced_wasserstein));
@@ -96,13 +114,13 @@ static void check_bits(int threads, const dd_metrics *expected)
     CHECK_OK(dd_pool_create(threads, &pool));
     for (int round = 0; round < 3; round++) { /* threads meet differently every time */
         memset(m, 0, sizeof m);
-        CHECK_OK(dd_metrics_of_samples(pool, SETS, points, x[0], N, &evaluation, m, &measured));
+        CHECK_OK(dd_metrics_of_samples(pool, SETS, points, heldout, x[0], N, &evaluation, m, &measured));
         CHECK(measured == SETS, "measured %d", measured);
         for (int i = 0; i < SETS; i++)
             compare(&m[i], &expected[i], i, SETS, threads);
     }
     for (int i = 0; i < SETS; i++) {
-        CHECK_OK(dd_metrics_of_samples(pool, 1, &points[i], x[i], N, &evaluation, m, &measured));
+        CHECK_OK(dd_metrics_of_samples(pool, 1, &points[i], &heldout[i], x[i], N, &evaluation, m, &measured));
         compare(&m[0], &expected[i], 0, 1, threads);
     }
     dd_pool_destroy(pool);
@@ -129,12 +147,12 @@ static void check_failure(const dd_metrics *expected, const dd_points *bad, cons
         int measured;
         CHECK_OK(dd_pool_create(threads, &pool));
         dd_fail(DD_ERR_IO, "another failure");
-        int found = dd_metrics_of_samples(pool, SETS, p, samples[0], N, &evaluation, m, &measured);
+        int found = dd_metrics_of_samples(pool, SETS, p, heldout, samples[0], N, &evaluation, m, &measured);
         CHECK(found == status && strstr(dd_error_message(), message), "status %d: %s", found, dd_error_message());
         CHECK(measured == 2, "measured %d", measured);
         for (int i = 0; i < measured; i++)
             compare(&m[i], &expected[i], i, SETS, threads);
-        found = dd_metrics_of_samples(pool, SETS - 2, p + 2, samples[2], N, &evaluation, m, &measured);
+        found = dd_metrics_of_samples(pool, SETS - 2, p + 2, heldout + 2, samples[2], N, &evaluation, m, &measured);
         CHECK(found == status && measured == 0, "as the first: status %d, measured %d", found, measured);
         dd_pool_destroy(pool);
     }
@@ -160,6 +178,7 @@ static void check_wide(void)
     enum { D = 8 };
     static float real[900 * D], samples[2][N * D];
     dd_points p = {.n = 900, .columns = {.count = D}, .x = real};
+    const dd_points of_p = {.n = 400, .columns = {.count = D}, .x = real + 450 * D}, *held[2] = {&of_p, &of_p};
     const dd_points *both[2] = {&p, &p};
     for (uint32_t i = 0; i < 900; i++)
         dd_draw_normals(1, DD_DRAW_DATA, 0, i, D, real + D * i);
@@ -170,9 +189,9 @@ static void check_wide(void)
         dd_metrics m[2];
         int measured;
         CHECK_OK(dd_pool_create(threads, &pool));
-        CHECK_OK(dd_metrics_of_samples(pool, 2, both, samples[0], N, &evaluation, m, &measured));
+        CHECK_OK(dd_metrics_of_samples(pool, 2, both, held, samples[0], N, &evaluation, m, &measured));
         for (int i = 0; i < 2; i++) {
-            dd_metrics alone = expected_of(&p, samples[i]);
+            dd_metrics alone = expected_of(&p, &of_p, samples[i]);
             compare(&m[i], &alone, i, 2, threads);
         }
         dd_pool_destroy(pool);
@@ -184,7 +203,7 @@ int main(void)
     dd_metrics expected[SETS];
     make_sets();
     for (int i = 0; i < SETS; i++)
-        expected[i] = expected_of(points[i], x[i]);
+        expected[i] = expected_of(points[i], heldout[i], x[i]);
     CHECK(expected[0].mmd_squared != expected[3].mmd_squared, "two sets of samples are the same");
     for (int threads = 1; threads <= MOST_THREADS; threads++)
         check_bits(threads, expected);

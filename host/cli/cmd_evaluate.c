@@ -99,7 +99,8 @@ static dd_status measure(const char *path, const dd_loaded *s, const dd_points *
     DD_TRY(dd_loaded_sample(path, s, training ? points : NULL, s->header.seed, n, samples));
     double inference_time = dd_now() - began;
     dd_status status =
-        dd_metrics_of_samples(pool, 1, (const dd_points *const[]){points}, samples->x, n, &c->evaluation, m, &measured);
+        dd_metrics_of_samples(pool, 1, (const dd_points *const[]){points}, (const dd_points *const[]){heldout},
+                              samples->x, n, &c->evaluation, m, &measured);
     if (status)
         return dd_fail_context("%s", dataset);
     m->eval_loss = eval_loss;
@@ -321,8 +322,9 @@ static dd_status complete(const char *path, const dd_loaded *s, const char *aske
     DD_CHECK(dd_loaded_own_points("evaluate", path, s, asked, &points, &heldout));
     DD_CHECK(dd_result_read_metrics(path, &stored));
     DD_CHECK(dd_result_read_samples(path, &x, &n));
-    DD_CHECK(dd_metrics_of_samples(dd_backend_pool(s->backend), 1, (const dd_points *const[]){&points}, x, n,
-                                   &s->header.config.evaluation, &computed, &measured));
+    DD_CHECK(dd_metrics_of_samples(dd_backend_pool(s->backend), 1, (const dd_points *const[]){&points},
+                                   (const dd_points *const[]){&heldout}, x, n, &s->header.config.evaluation, &computed,
+                                   &measured));
     DD_CHECK(measure_heldout(s, &heldout, &heldout_loss, &excess));
     computed.heldout_loss = heldout_loss;
     dd_excess_metrics(&excess, &computed);

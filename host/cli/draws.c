@@ -53,6 +53,9 @@ dd_status dd_draws_open(const dd_args *args, dd_progress_view *view, dd_draws *d
     if (!status)
         d->config.data = d->points.data;
     if (!status)
+        status = dd_points_more(&d->points, (uint32_t)d->config.evaluation.heldout, data->seed, DD_STREAM_HELDOUT,
+                                &d->heldout);
+    if (!status)
         status = dd_backend_open("cpu", threads, &d->backend);
     if (!status)
         dd_progress_watch(view, dd_backend_pool(d->backend));
@@ -63,6 +66,7 @@ void dd_draws_close(dd_draws *d)
 {
     dd_backend_close(d->backend);
     dd_points_free(&d->points);
+    dd_points_free(&d->heldout);
     dd_truth_free(&d->truth);
 }
 
@@ -169,8 +173,9 @@ static dd_status one_draw(const dd_draws *d, const dd_draw_source *source, uint6
     DD_TRY(source->draw(d, source->user, seed, n, x, noise));
     double seconds = dd_now() - began;
     int measured;
-    DD_TRY(dd_metrics_of_samples(dd_backend_pool(d->backend), 1, (const dd_points *const[]){&d->points}, x, n,
-                                 &d->config.evaluation, metrics, &measured));
+    DD_TRY(dd_metrics_of_samples(dd_backend_pool(d->backend), 1, (const dd_points *const[]){&d->points},
+                                 (const dd_points *const[]){&d->heldout}, x, n, &d->config.evaluation, metrics,
+                                 &measured));
     if (source->diffuses)
         metrics->inference_time = seconds;
     if (!d->out)

@@ -36,6 +36,7 @@ typedef struct dd_draws {
     dd_backend *backend;
     dd_truth truth;
     dd_points points; /* the training set, with which the draws are compared */
+    dd_points heldout;
     dd_progress_view *view;
 } dd_draws;
 

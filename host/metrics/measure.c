@@ -14,6 +14,7 @@
 #include "base/statistics.h"
 #include "data/dataset.h"
 #include "data/truth.h"
+#include "metrics/copies.h"
 #include "metrics/kl.h"
 #include "metrics/knn.h"
 #include "metrics/modes.h"
@@ -21,18 +22,33 @@
 
 /* The items that a thread computes for one set. The longest come first, so that the threads end at about the same
  * time. */
-typedef enum item { MMD_BETWEEN, MMD_GENERATED, MMD_REAL, WASSERSTEIN, DENSITY, KL, MEAN_DISTANCE, MODES } item;
+typedef enum item {
+    MMD_BETWEEN,
+    MMD_GENERATED,
+    MMD_REAL,
+    WASSERSTEIN,
+    DENSITY,
+    KL, /* this one to COPY_FLOOR search neighbours */
+    HELDOUT_KL,
+    HELDOUT_KL_FLOOR,
+    COPIES,
+    COPY_FLOOR,
+    MEAN_DISTANCE,
+    MODES
+} item;
 enum { ITEMS = MODES + 1 };
 
 typedef struct sample_set {
     const dd_points *points;
-    const float *x;          /* (n, D) */
-    const float *reference;  /* the training points that metrics compare with: all or evenly spaced ones */
-    float *thinned;          /* the memory of the latter; NULL for all, or if another set has them */
-    float *real, *generated; /* both sets thinned, to compare all pairs */
+    const dd_points *heldout; /* NULL: none */
+    const float *x;           /* (n, D) */
+    const float *reference;   /* the training points that metrics compare with: all or evenly spaced ones */
+    float *thinned;           /* the memory of the latter; NULL for all, or if another set has them */
+    float *real, *generated;  /* both sets thinned, to compare all pairs */
     uint32_t reference_n, real_n;
     const struct sample_set *same; /* the first set with these real points; it has what depends only on them */
     double mmd_between, mmd_generated, mmd_real; /* the means of mmd_squared */
+    double heldout_kl_floor, copy_floor;
     dd_metrics *metrics;
 } sample_set;
 
@@ -76,20 +92,80 @@ static dd_status measure_kl(dd_pool *pool, const measuring *m, const sample_set 
     return DD_OK;
 }
 
+/* KL of the held-out points from `generated`; NaN if they are too few, or copies of a few. */
+static dd_status measure_heldout_kl(dd_pool *pool, const measuring *m, const sample_set *s, const float *generated,
+                                    uint32_t n, double *bits)
+{
+    dd_kl kl = {.bits = NAN};
+    dd_status status = DD_OK;
+    if (s->heldout)
+        status = dd_kl_divergence(pool, s->heldout->x, s->heldout->n, generated, n, m->dimensions, m->k, &kl);
+    *bits = status ? NAN : kl.bits;
+    return status == DD_ERR_DATA ? DD_OK : status;
+}
+
+/* From as many training points as there are samples, because the estimate depends on their number. */
+static dd_status measure_heldout_floor(dd_pool *pool, const measuring *m, sample_set *s)
+{
+    s->heldout_kl_floor = NAN;
+    if (s->same != s || !s->heldout)
+        return DD_OK;
+    float *thinned = malloc((size_t)m->dimensions * m->n * sizeof *thinned);
+    if (!thinned)
+        return dd_fail(DD_ERR_MEMORY, "out of memory for %u training points", m->n);
+    uint32_t n = dd_thin(s->points->x, s->points->n, m->dimensions, m->n, thinned);
+    dd_status status = measure_heldout_kl(pool, m, s, thinned, n, &s->heldout_kl_floor);
+    free(thinned);
+    return status;
+}
+
+static dd_status measure_copies(dd_pool *pool, const measuring *m, const sample_set *s)
+{
+    if (s->points->n < 2)
+        return DD_OK;
+    return dd_copy_share(pool, s->points->x, s->points->n, s->x, m->n, m->dimensions, &s->metrics->copy_share);
+}
+
+static dd_status measure_copy_floor(dd_pool *pool, const measuring *m, sample_set *s)
+{
+    s->copy_floor = NAN;
+    if (s->same != s || !s->heldout || s->points->n < 2)
+        return DD_OK;
+    return dd_copy_share(pool, s->points->x, s->points->n, s->heldout->x, s->heldout->n, m->dimensions, &s->copy_floor);
+}
+
+/* An item from KL to COPY_FLOOR. */
+static dd_status search(dd_pool *pool, const measuring *m, item what, sample_set *s)
+{
+    switch (what) {
+    case KL:
+        return measure_kl(pool, m, s);
+    case HELDOUT_KL:
+        return measure_heldout_kl(pool, m, s, s->x, m->n, &s->metrics->heldout_kl);
+    case HELDOUT_KL_FLOOR:
+        return measure_heldout_floor(pool, m, s);
+    case COPIES:
+        return measure_copies(pool, m, s);
+    default:
+        return measure_copy_floor(pool, m, s);
+    }
+}
+
 /* Such a search takes longer than all other items of a set together. */
 static bool searched_by_blocks(const measuring *m)
 {
     return m->dimensions > DD_KNN_TREE_DIMENSIONS;
 }
 
-/* The KL estimates that take long, each on all threads. */
-static void measure_long_kl(dd_pool *pool, measuring *m)
+/* The searches that take long, each on all threads. */
+static void search_long(dd_pool *pool, measuring *m)
 {
-    for (int i = 0; i < m->count && searched_by_blocks(m) && !dd_cancelled(); i++) {
-        dd_status status = measure_kl(pool, m, &m->set[i]);
-        if (status)
-            note_failure(m, i, KL, status);
-    }
+    for (int i = 0; i < m->count && searched_by_blocks(m); i++)
+        for (item what = KL; what <= COPY_FLOOR && !dd_cancelled(); what++) {
+            dd_status status = search(pool, m, what, &m->set[i]);
+            if (status)
+                note_failure(m, i, what, status);
+        }
 }
 
 static dd_status measure_modes(const measuring *m, const sample_set *s)
@@ -131,7 +207,11 @@ static dd_status measure_item(const measuring *m, item what, sample_set *s)
         return dd_density_coverage(s->real, s->real_n, s->generated, m->generated_n, m->dimensions,
                                    &s->metrics->density, &s->metrics->coverage);
     case KL:
-        return searched_by_blocks(m) ? DD_OK : measure_kl(NULL, m, s);
+    case HELDOUT_KL:
+    case HELDOUT_KL_FLOOR:
+    case COPIES:
+    case COPY_FLOOR:
+        return searched_by_blocks(m) ? DD_OK : search(NULL, m, what, s);
     case MEAN_DISTANCE:
         s->metrics->mean_distance = dd_mean_distance(s->generated, m->generated_n, m->dimensions);
         break;
@@ -190,10 +270,12 @@ static dd_status begin_set(const measuring *m, sample_set *s)
 }
 
 /* Make set number i ready. thinned: memory for the points that are compared in pairs, generated and real. */
-static void add_set(measuring *m, int i, const dd_points *points, const float *x, float *thinned, dd_metrics *metrics)
+static void add_set(measuring *m, int i, const dd_points *points, const dd_points *heldout, const float *x,
+                    float *thinned, dd_metrics *metrics)
 {
     sample_set *s = &m->set[i];
     *s = (sample_set){.points = points,
+                      .heldout = heldout && heldout->n ? heldout : NULL,
                       .x = x,
                       .generated = thinned,
                       .real = thinned + (size_t)m->dimensions * m->generated_n,
@@ -215,16 +297,19 @@ static void clear_metrics(int count, dd_metrics *metrics)
             *dd_metric(&metrics[i], j) = NAN;
 }
 
-/* The squared MMD is computed from the means of three items. */
-static void combine_means(const measuring *m)
+/* The squared MMD is computed from the means of three items; what depends only on the real points is computed once. */
+static void combine(const measuring *m)
 {
     for (int i = 0; i < m->count; i++) {
         const sample_set *s = &m->set[i];
+        s->metrics->heldout_kl_floor = s->same->heldout_kl_floor;
+        s->metrics->copy_floor = s->same->copy_floor;
         s->metrics->mmd_squared = dd_mmd_from_means(s->same->mmd_real, s->mmd_generated, s->mmd_between);
     }
 }
 
-dd_status dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const *points, const float *x, uint32_t n,
+dd_status dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const *points,
+                                const dd_points *const *heldout, const float *x, uint32_t n,
                                 const dd_evaluation_config *evaluation, dd_metrics *metrics, int *measured)
 {
     measuring m = {.n = n,
@@ -245,11 +330,12 @@ dd_status dd_metrics_of_samples(dd_pool *pool, int count, const dd_points *const
     }
     pthread_mutex_init(&m.mutex, NULL);
     for (int i = 0; i < count && m.failed == INT_MAX; i++)
-        add_set(&m, i, points[i], x + row * (size_t)i, thinned + kept * (size_t)i, &metrics[i]);
+        add_set(&m, i, points[i], heldout ? heldout[i] : NULL, x + row * (size_t)i, thinned + kept * (size_t)i,
+                &metrics[i]);
     dd_pool_phase(pool, "measuring");
-    measure_long_kl(pool, &m);
+    search_long(pool, &m);
     dd_pool_run(pool, measure_items, &m);
-    combine_means(&m);
+    combine(&m);
     pthread_mutex_destroy(&m.mutex);
     for (int i = 0; i < count; i++)
         free(m.set[i].thinned);

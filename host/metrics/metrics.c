@@ -38,6 +38,22 @@ const dd_metric_info dd_metric_table[] = {
                 "compare with the row floor."},
     {METRIC(kl_zero_distances), .unit = "1",
      .long_name = "real points left out of kl_divergence because a distance was 0", .place = 8},
+    {METRIC(heldout_kl), .unit = "bit", .long_name = "the same estimate of KL(held-out points || generated)",
+     .title = "held-out KL", .title_unit = "bit", .better = DD_LOW,
+     .meaning = "The KL divergence of the samples from points that were not trained on. Compare it with held-out KL "
+                "floor."},
+    {METRIC(heldout_kl_floor), .unit = "bit",
+     .long_name = "KL(held-out points || as many training points as there are samples)", .title = "held-out KL floor",
+     .title_unit = "bit", .meaning = "What training points in place of the samples score: true points."},
+    {METRIC(copy_share), .unit = "1",
+     .long_name = "share of samples whose nearest training point is less than a third as far as the second",
+     .title = "copies", .title_unit = "%", .better = DD_LOW,
+     .meaning = "Share of the samples that are copies of training points, or look like one by chance: compare it with "
+                "the floor of copies."},
+    {METRIC(copy_floor), .unit = "1", .long_name = "the same share of held-out points", .title = "floor of copies",
+     .title_unit = "%",
+     .meaning = "Share of the held-out points that look like copies of training points, by chance. A sampler that "
+                "copies nothing has the same share."},
     {METRIC(modes), .unit = "1", .long_name = "modes of the dataset"},
     {METRIC(modes_captured), .unit = "1",
      .long_name = "modes with at least a fifth of their share in high-quality samples", .place = 2,
@@ -45,12 +61,15 @@ const dd_metric_info dd_metric_table[] = {
      .meaning = "A mode is a place where the data are dense (a dot of the drawing). It is captured if at least a fifth "
                 "of the samples that belong there lie there."},
     {METRIC(high_quality), .unit = "1",
-     .long_name = "share of samples within 3 sigma of a mode or curve, or in its disc or box", .title = "good samples",
-     .title_unit = "%", .better = DD_HIGH,
-     .meaning = "Share of the samples within three standard deviations of a mode. Perfect samples: 99 to 100 %."},
+     .long_name = "share of samples within 3 sigma of a mode or curve (D = 2; else a radius of equal share), or in its "
+                  "disc or box",
+     .title = "good samples", .title_unit = "%", .better = DD_HIGH,
+     .meaning = "Share of the samples within three standard deviations of a mode or, where points do not have two "
+                "coordinates, within the distance that holds as much of it. Perfect samples: 98 to 100 %."},
     {METRIC(off_support), .unit = "1",
-     .long_name = "share of samples beyond 6 sigma of every mode or curve, or .02 outside disc or box", .place = 3,
-     .title = "off support", .title_unit = "%", .better = DD_LOW,
+     .long_name = "share of samples beyond 6 sigma of every mode or curve (D = 2; else a radius of equal share), or "
+                  ".02 outside disc or box",
+     .place = 3, .title = "off support", .title_unit = "%", .better = DD_LOW,
      .meaning = "Share of the samples that lie where the data have none. Perfect samples: 0."},
     {METRIC(total_variation), .unit = "1",
      .long_name = "between samples and truth, over modes or cells and what lies outside", .title = "total variation",

@@ -22,15 +22,17 @@ typedef struct dd_metrics {
     double inference_time;    /* s, wall time of sampling / replicas */
     double kl_divergence;     /* bits */
     double kl_zero_distances;
-    double modes;              /* of the dataset; modes.h defines this one and the next four */
-    double modes_captured;     /* number of modes that the samples found */
-    double high_quality;       /* share of samples */
-    double off_support;        /* share of samples */
-    double total_variation;    /* 0..1, modes or cells against the truth */
-    double density, coverage;  /* metrics/set_distances.h, like the next three */
-    double sliced_wasserstein; /* coordinates' unit */
-    double mmd_squared;        /* unbiased: may be negative */
-    double mean_distance;      /* between two samples, coordinates' unit */
+    double heldout_kl, heldout_kl_floor; /* bits; of held-out points, from samples and from training points */
+    double copy_share, copy_floor;       /* metrics/copies.h: of the samples, of held-out points */
+    double modes;                        /* of the dataset; modes.h defines this one and the next four */
+    double modes_captured;               /* number of modes that the samples found */
+    double high_quality;                 /* share of samples */
+    double off_support;                  /* share of samples */
+    double total_variation;              /* 0..1, modes or cells against the truth */
+    double density, coverage;            /* metrics/set_distances.h, like the next three */
+    double sliced_wasserstein;           /* coordinates' unit */
+    double mmd_squared;                  /* unbiased: may be negative */
+    double mean_distance;                /* between two samples, coordinates' unit */
 } dd_metrics;
 
 /* Which of two values the report prints in bold. */

@@ -241,8 +241,8 @@ static dd_status finish_some(const dd_plan *plan, dd_ensemble *e, measurement *m
         return DD_OK;
     }
     const float *x = m->samples.x + m->dimensions * n * (size_t)begin;
-    dd_status status = dd_metrics_of_samples(pool, good, m->training + begin, x, (uint32_t)n, evaluation,
-                                             m->metrics + begin, &measured);
+    dd_status status = dd_metrics_of_samples(pool, good, m->training + begin, m->heldout + begin, x, (uint32_t)n,
+                                             evaluation, m->metrics + begin, &measured);
     if (status == DD_STOPPED)
         return status;
     if (status)

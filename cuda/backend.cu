@@ -53,7 +53,7 @@ static dd_status count_devices(int *count)
     return *count ? DD_OK : dd_cuda_fail(cudaErrorNoDevice, "cudaGetDeviceCount", __FILE__, __LINE__);
 }
 
-static dd_status find_device(int number, char device[128])
+static dd_status find_device(int number, char device[128], int *processors)
 {
     int devices;
     cudaDeviceProp properties;
@@ -65,6 +65,7 @@ static dd_status find_device(int number, char device[128])
                        "another device, as in --backend cuda:1, or use --backend cpu",
                        properties.name, properties.major, properties.minor);
     snprintf(device, 128, "%.80s, sm_%d%d", properties.name, properties.major, properties.minor);
+    *processors = properties.multiProcessorCount;
     DD_CUDA(cudaSetDevice(number));
     return DD_OK;
 }
@@ -101,10 +102,12 @@ static dd_status try_kernel(const dd_cuda_context *c)
 static dd_status open_context(dd_pool *pool, int number, void **out, int *threads, char device[128])
 {
     (void)pool; /* one host thread starts the work on the device */
-    DD_TRY(find_device(number, device));
+    int processors;
+    DD_TRY(find_device(number, device, &processors));
     dd_cuda_context *c = (dd_cuda_context *)calloc(1, sizeof *c);
     if (!c)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
+    c->processors = processors;
     dd_status status = fill_context(c);
     if (!status)
         status = try_kernel(c);

@@ -3,7 +3,7 @@
  *   backend.cu   ops table, device, streams, cuBLAS
  *   ensemble.cu  the one allocation, its plan, state in and out
  *   layout.cu    where tensors lie in a vector
- *   network.cu   forward and backward: products by cuBLAS, kernels between them
+ *   network.cu   forward and backward: products by product.cu or blas.cu, kernels between them
  *   graph.cu     training: many steps in a CUDA graph
  *   log.cu       from the device's ring to the caller's pinned memory
  *   evaluate.cu, sample.cu, predict.cu
@@ -25,6 +25,7 @@ typedef struct dd_cuda_room {
 
 /* The open device, with a stream that computes, a second one for concurrent work, and one that copies logs. */
 typedef struct dd_cuda_context {
+    int processors; /* multiprocessors of the device */
     cudaStream_t stream, side, copies;
     cudaEvent_t branched, merged;   /* events by which `side` waits for `stream`, and `stream` for `side` */
     cublasHandle_t blas, side_blas; /* of `stream` and `side` */

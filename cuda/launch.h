@@ -53,11 +53,17 @@ typedef struct dd_cuda_update {
     float ema;
 } dd_cuda_update;
 
-/* Element (r, row, column): at[r * replica + row * pitch + column]. */
+/* Element (row, column) of member m of replica r: at[r * replica + m * member + row * pitch + column]. */
 typedef struct dd_cuda_matrix {
     float *at;
-    size_t replica, pitch;
+    size_t replica, member, pitch;
 } dd_cuda_matrix;
+
+/* The same, to read. */
+typedef struct dd_cuda_operand {
+    const float *at;
+    size_t replica, member, pitch;
+} dd_cuda_operand;
 
 /* The embedding of a point and its timestep (model.h): `x_width` numbers, then `width`. */
 typedef struct dd_cuda_embedding {
@@ -100,6 +106,39 @@ typedef struct dd_cuda_gather {
  * noised and embedded. Rows after `count` are a point at the origin at timestep 0, without noise and with target 0. */
 DD_CHECKED dd_status dd_cuda_launch_gather(const dd_cuda_gather *args, cudaStream_t stream);
 DD_CHECKED dd_status dd_cuda_launch_gather_evaluate(const dd_cuda_gather *args, cudaStream_t stream);
+
+/* ---- product.cu ---- */
+
+/* How the two factors of a product lie in memory; `inner` numbers are summed for each element. */
+typedef enum dd_cuda_form {
+    DD_CUDA_FORWARD,        /* left (rows, inner), right (columns, inner): points times weights [out][in] */
+    DD_CUDA_INPUT_GRADIENT, /* left (rows, inner), right (inner, columns): gradients times weights */
+    DD_CUDA_WEIGHT_GRADIENT /* left (inner, rows), right (inner, columns): gradients times inputs, over the points */
+} dd_cuda_form;
+
+/* result (rows, columns) = left times right, for each member of each replica. */
+typedef struct dd_cuda_product {
+    int members, rows, columns, inner;
+    dd_cuda_operand left, right;
+    dd_cuda_matrix result;
+    bool add; /* the product is added to what the result holds */
+} dd_cuda_product;
+
+/* Products of one form that run at the same time: the experts', and the gate's. */
+typedef struct dd_cuda_products {
+    int replicas, count;
+    dd_cuda_product product[DD_CUDA_GROUPS];
+} dd_cuda_products;
+
+/* processors: the device's multiprocessors, by which the shape of the blocks is chosen; no bit depends on it. */
+DD_CHECKED dd_status dd_cuda_launch_products(dd_cuda_form form, const dd_cuda_products *args, int processors,
+                                             cudaStream_t stream);
+
+/* ---- blas.cu ---- */
+
+/* One product by cuBLAS. Members and replicas must be a constant stride apart. */
+DD_CHECKED dd_status dd_cuda_blas_product(dd_cuda_form form, const dd_cuda_product *product, int replicas, bool tf32,
+                                          cublasHandle_t blas);
 
 /* ---- activation.cu ---- */
 

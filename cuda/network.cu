@@ -1,77 +1,104 @@
-/* Forward and backward through all towers of all replicas: products by cuBLAS, and the kernels between them.
- *
- * cuBLAS is column-major: it reads a row-major matrix (rows, columns) as its transpose with `columns` as the leading
- * dimension. With points in rows and weights [out][in]:
- *   forward            Y (B, out) = X W^T      Y' = W'^T X'
- *   gradient at input  X (B, in)  = Y W        X' = W' Y'
- *   weight gradient    W (out, in) = Y^T X     W' = X' Y'^T
- */
+/* Forward and backward through all towers of all replicas: products, and the kernels between them. */
 #include "ensemble.h"
 
-/* Strides and count of a batched product: replicas x members, a constant stride apart. */
-typedef struct operand {
-    const float *at;
-    int columns; /* leading dimension */
-    size_t stride;
-} operand;
+/* ---- products ---- */
 
-static operand rows_of(const float *at, int rows, int columns)
+/* A stream, and the cuBLAS handle of that stream. */
+typedef struct lane {
+    cudaStream_t stream;
+    cublasHandle_t blas;
+} lane;
+
+static lane main_lane(const dd_ensemble *e)
 {
-    operand o = {at, columns, (size_t)rows * (size_t)columns};
+    lane l = {e->context->stream, e->context->blas};
+    return l;
+}
+
+static lane side_lane(const dd_ensemble *e)
+{
+    lane l = {e->context->side, e->context->side_blas};
+    return l;
+}
+
+/* [R][members][rows][columns]. */
+static dd_cuda_matrix matrix(float *at, int members, int rows, int columns)
+{
+    size_t own = (size_t)rows * (size_t)columns;
+    dd_cuda_matrix m = {at, (size_t)members * own, own, (size_t)columns};
+    return m;
+}
+
+static dd_cuda_operand operand(const float *at, int members, int rows, int columns)
+{
+    size_t own = (size_t)rows * (size_t)columns;
+    dd_cuda_operand o = {at, (size_t)members * own, own, (size_t)columns};
     return o;
 }
 
-static operand weights_of(const float *vector, const dd_cuda_slab *slab, int inputs)
+static dd_cuda_operand weights_of(const float *vector, const dd_cuda_slab *slab, int inputs)
 {
-    operand o = {vector + slab->at, inputs, slab->member};
+    dd_cuda_operand o = {vector + slab->at, slab->replica, slab->member, (size_t)inputs};
     return o;
 }
 
-/* c becomes beta c + the product. */
-static dd_status product(cublasHandle_t blas, cublasComputeType_t how, cublasOperation_t transpose_a,
-                         cublasOperation_t transpose_b, int m, int n, int k, operand a, operand b, float beta, float *c,
-                         int c_columns, size_t c_stride, int count)
+static dd_cuda_matrix weight_gradient_of(float *vector, const dd_cuda_slab *slab, int inputs)
 {
-    const float one = 1.f;
-    DD_CUBLAS(cublasGemmStridedBatchedEx(blas, transpose_a, transpose_b, m, n, k, &one, a.at, CUDA_R_32F, a.columns,
-                                         (long long)a.stride, b.at, CUDA_R_32F, b.columns, (long long)b.stride, &beta,
-                                         c, CUDA_R_32F, c_columns, (long long)c_stride, count, how,
-                                         CUBLAS_GEMM_DEFAULT));
-    return DD_OK;
+    dd_cuda_matrix m = {vector + slab->at, slab->replica, slab->member, (size_t)inputs};
+    return m;
 }
 
-static cublasComputeType_t precision_of(const dd_ensemble *e)
+static dd_cuda_product product_of(int members, int rows, int columns, int inner, dd_cuda_operand left,
+                                  dd_cuda_operand right, dd_cuda_matrix result)
 {
-    return e->training->precision == DD_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+    dd_cuda_product p = {members, rows, columns, inner, left, right, result, false};
+    return p;
 }
 
-static dd_status product_forward(const dd_ensemble *e, int rows, int inputs, int outputs, operand weights,
-                                 operand input, float *output, int count)
+/* Own products are float32; those of TF32 are cuBLAS's. */
+static dd_status multiply(const dd_ensemble *e, lane on, dd_cuda_form form, const dd_cuda_product *p,
+                          dd_precision precision)
 {
-    return product(e->context->blas, precision_of(e), CUBLAS_OP_T, CUBLAS_OP_N, outputs, rows, inputs, weights, input,
-                   0.f, output, outputs, (size_t)rows * (size_t)outputs, count);
+    bool tf32 = precision == DD_TF32;
+    if (tf32 || e->training->products == DD_PRODUCTS_CUBLAS)
+        return dd_cuda_blas_product(form, p, e->replicas, tf32, on.blas);
+    dd_cuda_products all = {e->replicas, 1, {*p}};
+    return dd_cuda_launch_products(form, &all, e->context->processors, on.stream);
 }
 
-static dd_status product_input_gradient(const dd_ensemble *e, int rows, int inputs, int outputs, operand weights,
-                                        operand gradient, float beta, float *output, int count)
+/* With `rows` points, `inputs` and `outputs` of a layer of each member. */
+static dd_status product_forward(const dd_ensemble *e, int members, int rows, int inputs, int outputs,
+                                 dd_cuda_operand input, dd_cuda_operand weights, float *output)
 {
-    return product(e->context->blas, precision_of(e), CUBLAS_OP_N, CUBLAS_OP_N, inputs, rows, outputs, weights,
-                   gradient, beta, output, inputs, (size_t)rows * (size_t)inputs, count);
+    dd_cuda_product p =
+        product_of(members, rows, outputs, inputs, input, weights, matrix(output, members, rows, outputs));
+    return multiply(e, main_lane(e), DD_CUDA_FORWARD, &p, e->training->precision);
 }
 
-static dd_status product_weight_gradient(const dd_ensemble *e, cublasHandle_t blas, int rows, int inputs, int outputs,
-                                         operand input, operand gradient, float *weights, size_t stride, int count)
+static dd_status product_input_gradient(const dd_ensemble *e, int members, int rows, int inputs, int outputs,
+                                        const float *gradient, dd_cuda_operand weights, float *output, bool add)
 {
-    return product(blas, precision_of(e), CUBLAS_OP_N, CUBLAS_OP_T, inputs, outputs, rows, input, gradient, 0.f,
-                   weights, inputs, stride, count);
+    dd_cuda_product p = product_of(members, rows, inputs, outputs, operand(gradient, members, rows, outputs), weights,
+                                   matrix(output, members, rows, inputs));
+    p.add = add;
+    return multiply(e, main_lane(e), DD_CUDA_INPUT_GRADIENT, &p, e->training->precision);
+}
+
+static dd_status product_weight_gradient(const dd_ensemble *e, lane on, int members, int rows, int inputs, int outputs,
+                                         const float *gradient, const float *input, const dd_cuda_slab *weight)
+{
+    dd_cuda_product p =
+        product_of(members, outputs, inputs, rows, operand(gradient, members, rows, outputs),
+                   operand(input, members, rows, inputs), weight_gradient_of(e->gradient, weight, inputs));
+    return multiply(e, on, DD_CUDA_WEIGHT_GRADIENT, &p, e->training->precision);
 }
 
 /* ---- matrices in the form that the kernels need ---- */
 
-static dd_cuda_matrix matrix(float *at, int members, int member, int rows, int columns)
+static dd_cuda_matrix member_matrix(float *at, int members, int member, int rows, int columns)
 {
-    size_t own = (size_t)rows * (size_t)columns;
-    dd_cuda_matrix m = {at ? at + (size_t)member * own : NULL, (size_t)members * own, (size_t)columns};
+    dd_cuda_matrix m = matrix(at, members, rows, columns);
+    m.at = at ? at + (size_t)member * m.member : NULL;
     return m;
 }
 
@@ -80,8 +107,8 @@ static dd_cuda_matrix hidden_of(const dd_cuda_layout *l, const dd_cuda_workspace
 {
     const dd_cuda_group *group = &l->group[g];
     if (i > 0)
-        return matrix(w->hidden[g][i], group->members, member, w->rows, group->width[i]);
-    dd_cuda_matrix m = matrix(w->first, 1, 0, w->rows, l->first_width);
+        return member_matrix(w->hidden[g][i], group->members, member, w->rows, group->width[i]);
+    dd_cuda_matrix m = matrix(w->first, 1, w->rows, l->first_width);
     m.at += group->column + member * group->width[0];
     return m;
 }
@@ -109,7 +136,7 @@ static dd_status activate(const dd_ensemble *e, const dd_cuda_workspace *w, cons
             dd_cuda_hidden *t = &a.tower[a.towers++];
             t->width = group->width[i];
             t->hidden = hidden_of(l, w, g, m, i);
-            t->active = matrix(w->active[g][i], group->members, m, w->rows, t->width);
+            t->active = member_matrix(w->active[g][i], group->members, m, w->rows, t->width);
             if (group->residual[i])
                 t->residual = hidden_of(l, w, g, m, i - 1);
             if (i == 0 && w->time_bias) {
@@ -149,27 +176,26 @@ static dd_status last_layers(const dd_ensemble *e, const dd_cuda_workspace *w, c
 {
     const dd_cuda_group *group = &e->layout.group[DD_CUDA_EXPERTS];
     int last = group->hidden, width = group->width[last - 1];
-    return product_forward(e, w->rows, width, group->outputs, weights_of(parameters, &group->weight[last], width),
-                           rows_of(w->active[DD_CUDA_EXPERTS][last - 1], w->rows, width), w->outputs,
-                           e->replicas * group->members);
+    return product_forward(e, group->members, w->rows, width, group->outputs,
+                           operand(w->active[DD_CUDA_EXPERTS][last - 1], group->members, w->rows, width),
+                           weights_of(parameters, &group->weight[last], width), w->outputs);
 }
 
 extern "C" dd_status dd_cuda_forward(dd_ensemble *e, const dd_cuda_workspace *w, const float *parameters, bool targets)
 {
     const dd_cuda_layout *l = &e->layout;
-    operand first = {parameters + l->first_weight.at, l->input, l->first_weight.replica};
     int inputs = w->time_bias ? e->embedding.x_width : l->input; /* the point, and the timestep */
-    DD_TRY(product_forward(e, w->rows, inputs, l->first_width, first, rows_of(w->embedded, w->rows, l->input), w->first,
-                           e->replicas));
+    DD_TRY(product_forward(e, 1, w->rows, inputs, l->first_width, operand(w->embedded, 1, w->rows, l->input),
+                           weights_of(parameters, &l->first_weight, l->input), w->first));
     DD_TRY(activate(e, w, parameters, 0));
     for (int i = 1; i < deepest(l); i++) {
         for (int g = 0; g < l->groups; g++) {
             const dd_cuda_group *group = &l->group[g];
             if (i < group->hidden)
-                DD_TRY(product_forward(e, w->rows, group->width[i - 1], group->width[i],
+                DD_TRY(product_forward(e, group->members, w->rows, group->width[i - 1], group->width[i],
+                                       operand(w->active[g][i - 1], group->members, w->rows, group->width[i - 1]),
                                        weights_of(parameters, &group->weight[i], group->width[i - 1]),
-                                       rows_of(w->active[g][i - 1], w->rows, group->width[i - 1]), w->hidden[g][i],
-                                       e->replicas * group->members));
+                                       w->hidden[g][i]));
         }
         DD_TRY(activate(e, w, parameters, i));
     }
@@ -204,13 +230,14 @@ extern "C" dd_status dd_cuda_forward(dd_ensemble *e, const dd_cuda_workspace *w,
 static dd_status hidden_diversity(const dd_ensemble *e, const dd_cuda_workspace *w, const dd_cuda_diversity *d)
 {
     const dd_cuda_group *group = &e->layout.group[DD_CUDA_EXPERTS];
-    int rows = w->rows, last = group->hidden - 1, width = group->width[last], count = e->replicas * group->members;
-    operand h = rows_of(w->active[DD_CUDA_EXPERTS][last], rows, width);
-    DD_TRY(product(e->context->blas, CUBLAS_COMPUTE_32F, CUBLAS_OP_T, CUBLAS_OP_N, rows, rows, width, h, h, 0.f,
-                   d->gram, rows, (size_t)rows * (size_t)rows, count));
+    int rows = w->rows, last = group->hidden - 1, width = group->width[last], members = group->members;
+    dd_cuda_operand h = operand(w->active[DD_CUDA_EXPERTS][last], members, rows, width);
+    dd_cuda_product inner = product_of(members, rows, rows, width, h, h, matrix(d->gram, members, rows, rows));
+    dd_cuda_product gradient = product_of(members, rows, width, rows, operand(d->gram, members, rows, rows), h,
+                                          matrix(w->product[DD_CUDA_EXPERTS], members, rows, width));
+    DD_TRY(multiply(e, main_lane(e), DD_CUDA_FORWARD, &inner, DD_FLOAT32));
     DD_TRY(dd_cuda_launch_hidden_diversity(d, e->context->stream));
-    return product(e->context->blas, CUBLAS_COMPUTE_32F, CUBLAS_OP_N, CUBLAS_OP_N, width, rows, rows, h,
-                   rows_of(d->gram, rows, rows), 0.f, w->product[DD_CUDA_EXPERTS], width, h.stride, count);
+    return multiply(e, main_lane(e), DD_CUDA_INPUT_GRADIENT, &gradient, DD_FLOAT32);
 }
 
 /* The distances, and the gradient of the whole loss at the towers' outputs. */
@@ -262,13 +289,13 @@ static dd_status activation_gradient(const dd_ensemble *e, const dd_cuda_workspa
             if (i == group->hidden - 1 && !group->wide) {
                 const dd_cuda_slab *weight = &group->weight[group->hidden];
                 t->outputs = group->outputs;
-                t->output_gradient = matrix(w->output_gradient[g], group->members, m, w->rows, group->outputs);
+                t->output_gradient = member_matrix(w->output_gradient[g], group->members, m, w->rows, group->outputs);
                 t->output_weight = e->state[DD_STATE_ONLINE] + weight->at + (size_t)m * weight->member;
                 t->output_replica = weight->replica;
                 if (g == DD_CUDA_EXPERTS && w->gram)
-                    t->product = matrix(w->product[g], group->members, m, w->rows, t->width);
+                    t->product = member_matrix(w->product[g], group->members, m, w->rows, t->width);
             } else {
-                t->product = matrix(w->product[g], group->members, m, w->rows, t->width);
+                t->product = member_matrix(w->product[g], group->members, m, w->rows, t->width);
                 if (i + 1 < group->hidden && group->residual[i + 1])
                     t->along = hidden_of(l, w, g, m, i + 1);
             }
@@ -297,11 +324,8 @@ static dd_status weight_gradient(const dd_ensemble *e, const dd_cuda_workspace *
                                  int outputs)
 {
     const dd_cuda_group *group = &e->layout.group[g];
-    int inputs = group->width[i - 1];
-    return product_weight_gradient(e, e->context->side_blas, w->rows, inputs, outputs,
-                                   rows_of(w->active[g][i - 1], w->rows, inputs), rows_of(gradient, w->rows, outputs),
-                                   e->gradient + group->weight[i].at, group->weight[i].member,
-                                   e->replicas * group->members);
+    return product_weight_gradient(e, side_lane(e), group->members, w->rows, group->width[i - 1], outputs, gradient,
+                                   w->active[g][i - 1], &group->weight[i]);
 }
 
 /* Gradient at the inputs of layer i >= 1 from that at its outputs; `add`: to what is in the buffer already. */
@@ -310,9 +334,8 @@ static dd_status input_gradient(const dd_ensemble *e, const dd_cuda_workspace *w
 {
     const dd_cuda_group *group = &e->layout.group[g];
     int inputs = group->width[i - 1];
-    return product_input_gradient(
-        e, w->rows, inputs, outputs, weights_of(e->state[DD_STATE_ONLINE], &group->weight[i], inputs),
-        rows_of(gradient, w->rows, outputs), add ? 1.f : 0.f, w->product[g], e->replicas * group->members);
+    return product_input_gradient(e, group->members, w->rows, inputs, outputs, gradient,
+                                  weights_of(e->state[DD_STATE_ONLINE], &group->weight[i], inputs), w->product[g], add);
 }
 
 /* Only the optimiser waits for the gradients of weights and biases. So they are computed on the side stream, at the
@@ -337,9 +360,8 @@ extern "C" dd_status dd_cuda_backward(dd_ensemble *e, const dd_cuda_workspace *w
         DD_TRY(branch(e->context));
     }
     DD_TRY(dd_cuda_launch_bias(e->bias_tiles, e->bias_tile, w->rows, e->replicas, e->context->side));
-    DD_TRY(product_weight_gradient(e, e->context->blas, w->rows, l->input, l->first_width,
-                                   rows_of(w->embedded, w->rows, l->input), rows_of(w->first, w->rows, l->first_width),
-                                   e->gradient + l->first_weight.at, l->first_weight.replica, e->replicas));
+    DD_TRY(product_weight_gradient(e, main_lane(e), 1, w->rows, l->input, l->first_width, w->first, w->embedded,
+                                   &l->first_weight));
     return merge(e->context);
 }
 
@@ -392,7 +414,7 @@ static int list_tiles(const dd_cuda_layout *l, const dd_cuda_workspace *w, float
     static const dd_cuda_workspace none = {};
     if (!tile)
         w = &none;
-    dd_cuda_matrix first = matrix(w->first, 1, 0, w->rows, l->first_width);
+    dd_cuda_matrix first = matrix(w->first, 1, w->rows, l->first_width);
     int used =
         add_tiles(tile, 0, first, l->first_width, tile ? gradient + l->first_bias.at : NULL, l->first_bias.replica);
     for (int g = 0; g < l->groups; g++) {
@@ -402,7 +424,7 @@ static int list_tiles(const dd_cuda_layout *l, const dd_cuda_workspace *w, float
                 int output = i == group->hidden, columns = output ? group->outputs : group->width[i];
                 float *at = output ? w->output_gradient[g] : w->hidden[g][i];
                 float *bias = tile ? gradient + group->bias[i].at + (size_t)m * group->bias[i].member : NULL;
-                used = add_tiles(tile, used, matrix(at, group->members, m, w->rows, columns), columns, bias,
+                used = add_tiles(tile, used, member_matrix(at, group->members, m, w->rows, columns), columns, bias,
                                  group->bias[i].replica);
             }
     }

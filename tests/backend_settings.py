@@ -12,6 +12,7 @@ FEW = ("dino", 200, 8)  # with this seed the hard gates choose different experts
 
 STEPS, SAMPLES = 16, 60
 
+PRODUCTS = {"cublas": {"training.products": "cublas"}}
 GATES: dict[str, dict] = {
     "two experts, the better": {"model.gate": "hard"},
     "four experts, the best": {"model.experts": 4, "model.gate": "hard"},
@@ -19,10 +20,10 @@ GATES: dict[str, dict] = {
 }
 
 
-@pytest.mark.parametrize("name", [*SETTINGS, *GATES])
+@pytest.mark.parametrize("name", [*SETTINGS, *GATES, *PRODUCTS])
 def test_training_with_every_setting(tmp_path, name):
     """The same bounds as for the six runs: a setting changes only some factors, or which terms are added."""
-    settings = {**SMALL, **(SETTINGS | GATES)[name]}
+    settings = {**SMALL, **(SETTINGS | GATES | PRODUCTS)[name]}
     settings["training.steps"] = STEPS + 5  # otherwise the schedules of a short training would already have ended
     for config, seed, got in dump(tmp_path, "run_3", settings, [FEW], STEPS, SAMPLES):
         check_training(config, seed, got, losses=1e-5, parameters=1e-5, moments=1e-4)

@@ -48,6 +48,8 @@ CASES: dict[str, dict] = {
     "DDIM, 20 steps": {"sampling.steps": 20, "sampling.eta": 0},
     "20 steps, half the noise, from data": {"sampling.steps": 20, "sampling.eta": 0.5, "sampling.start": "data"},
     "noise factor": {"sampling.noise_factor": 1.02},
+    "cublas": {"training.products": "cublas"},
+    "cublas, diversity inside": {**COURSE, "training.products": "cublas", "training.diversity_layer": "hidden"},
 }
 # Coordinates of the points, and settings. On CUDA four coordinates are the most whose last layers are no product.
 DIMENSIONS: dict[str, tuple[int, dict]] = {

@@ -81,7 +81,7 @@ static inline dd_ensemble_spec small_spec(const small_run *s, const dd_replica *
 static inline dd_ensemble *small_ensemble(const small_run *s, dd_backend *backend, const int *number, int replicas)
 {
     dd_ensemble *ensemble = NULL;
-    dd_replica replica[16];
+    dd_replica replica[20];
     for (int i = 0; i < replicas; i++)
         replica[i] = small_replica(s, number[i]);
     dd_ensemble_spec spec = small_spec(s, replica, replicas);

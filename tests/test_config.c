@@ -85,6 +85,7 @@ static void check_words(void)
         {"training.diversity_layer", {"output", "hidden"}, &config.training.diversity_layer},
         {"training.diversity_course", {"constant", "cosine"}, &config.training.diversity_course},
         {"training.precision", {"float32", "tf32"}, &config.training.precision},
+        {"training.products", {"own", "cublas"}, &config.training.products},
         {"sampling.start", {"normal", "data"}, &config.sampling.start},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

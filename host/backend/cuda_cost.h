@@ -19,7 +19,7 @@
 
 enum { DD_COST_ITEMS = 6 * DD_MAX_LAYERS + 16, DD_COST_DEVICES = 5 };
 
-/* One kernel, or one call of cuBLAS, for all replicas. */
+/* One kernel or product for all replicas. */
 typedef struct dd_cost_item {
     const char *name;
     bool product;        /* a product of matrices */
@@ -54,6 +54,6 @@ typedef struct dd_cost_floor {
 void dd_cost_of_step(const dd_model *model, const dd_training_config *training, int block, int replicas, dd_cost *cost);
 dd_cost_floor dd_cost_least_time(const dd_cost *cost, const dd_cost_device *device);
 
-int dd_cost_products(const dd_cost *cost); /* of the items, calls of cuBLAS */
+int dd_cost_products(const dd_cost *cost); /* of the items, products of matrices */
 
 #endif

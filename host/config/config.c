@@ -26,6 +26,7 @@ static const char *const distance_words[] = {"euclidean", "squared", "l1", "rbf"
 static const char *const layer_words[] = {"output", "hidden", NULL};
 static const char *const course_words[] = {"constant", "cosine", NULL};
 static const char *const precision_words[] = {"float32", "tf32", NULL};
+static const char *const products_words[] = {"own", "cublas", NULL};
 static const char *const start_words[] = {"normal", "data", NULL};
 static const char *const scale_words[] = {"auto", "none", "standard", NULL};
 
@@ -107,6 +108,7 @@ static const key_info keys[] = {
     KEEPING(training, keep_checkpoint, KEY_FLAG, 0, 1, "whether a finished run keeps its last checkpoint"),
     KEY(training, gate_every, KEY_INT, 1, 1e8, "steps between logged rows of gating weights"),
     WORD(training, precision, precision_words, "precision of matrix products on a GPU"),
+    WORD(training, products, products_words, "who computes a GPU's float32 products: this program or NVIDIA's library"),
     KEY(sampling, steps, KEY_INT, 0, 10000, "timesteps used, evenly spaced; 0: all"),
     KEY(sampling, eta, KEY_REAL, 0, 1, "1: ancestral sampling, 0: DDIM, which adds no noise"),
     KEY(sampling, noise_factor, KEY_REAL, 0, 100, "factor on the predicted noise"),

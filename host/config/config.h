@@ -72,6 +72,9 @@ typedef enum dd_course { DD_CONSTANT, DD_COSINE /* to 0 at the last step */ } dd
 /* Of the matrix products on a GPU; sums are float32 either way. The CPU always takes float32. */
 typedef enum dd_precision { DD_FLOAT32, DD_TF32 /* factors rounded to 10 bits */ } dd_precision;
 
+/* Who multiplies matrices on a GPU: this program's kernels, whose bits depend on no other replica, or cuBLAS. */
+typedef enum dd_products { DD_PRODUCTS_OWN, DD_PRODUCTS_CUBLAS } dd_products;
+
 typedef enum dd_sampling_start {
     DD_START_NORMAL, /* x_T ~ N(0, I) */
     DD_START_DATA    /* x_T as in training: a training point, noised to the last timestep */
@@ -130,6 +133,7 @@ typedef struct dd_training_config {
     int keep_checkpoint;  /* 1: the last step's checkpoint stays next to the result; 0: it is removed */
     int gate_every;       /* steps between logged rows of gating weights */
     dd_precision precision;
+    dd_products products; /* of float32; those of DD_TF32 are cuBLAS's */
 } dd_training_config;
 
 /* [sampling] */

@@ -1,7 +1,7 @@
 /* Everything that the CUDA backend does, on a small network, against the CPU backend. test_planted.py runs it with a
  * libdualdiff_cuda.so next to it that has a fault planted. Exit status 0: the two agree; else the first difference or
  * error is printed. "inside": the diversity loss is that of the experts' hidden layers. "wide": points of 40
- * coordinates and Fourier features. */
+ * coordinates and Fourier features. "cublas": products by cuBLAS. */
 #include <math.h>
 
 #include "../small_run.h"
@@ -151,6 +151,8 @@ int main(int argc, char **argv)
         s.config.training.diversity_layer = DD_DIVERSITY_OF_HIDDEN;
     if (asked_for("wide", argc, argv))
         widen(&s);
+    if (asked_for("cublas", argc, argv))
+        s.config.training.products = DD_PRODUCTS_CUBLAS;
     TRY(dd_model_create(&s.config.model, s.points[0].columns.count, &s.model));
     outcome cuda = run(&s, "cuda"), cpu = run(&s, "cpu");
     size_t samples = REPLICAS * SAMPLES * (size_t)s.model.dimensions;

@@ -48,10 +48,6 @@ FAULTS = {
                         UNWRITTEN + ": shared memory"),
     "too few blocks": ("mixture.cu", "(args->rows + DD_WARPS - 1) / DD_WARPS", "(args->rows - 1) / DD_WARPS",
                        UNWRITTEN + "|differ"),
-    "wrong leading dimension": ("network.cu", "CUDA_R_32F, a.columns,", "CUDA_R_32F, a.columns - 1,",
-                                "an unsupported value or parameter"),
-    "wrong stride of a product": ("network.cu", "(long long)c_stride,", "(long long)c_stride - 1,",
-                                  "the outputs of the batch overlap"),
     "missing memset": ("ensemble.cu", "DD_CUDA(cudaMemsetAsync(e->state[part], 0, e->layout.length",
                        "if (part < DD_STATE_MOMENT1) DD_CUDA(cudaMemsetAsync(e->state[part], 0, e->layout.length", UNWRITTEN),
     "copy that waits for nothing": ("log.cu",
@@ -106,7 +102,36 @@ WIDE_FAULTS = {
     "normals of another pair": ("random.cuh", "pair > 0 && pair % 2 == 0", "pair > 0 && pair % 2 == 1", "gradients differ",
                                 "gather.cu"),
     "directions of another replica": ("embedding.cuh", "(size_t)r * e.dimensions * half", "0", "gradients differ", "gather.cu"),
-    "gradient inside overwritten": ("network.cu", "add ? 1.f : 0.f", "0.f", "gradients differ"),
+    "gradient inside overwritten": ("product.cu", "if (p.add)", "if (false)", "gradients differ"),
+}
+
+
+BLAS_FAULTS = {
+    "wrong leading dimension": ("blas.cu", "(int)a->pitch,", "(int)a->pitch - 1,", "an unsupported value or parameter"),
+    "wrong stride of a product": ("blas.cu", "stride_of(c->replica, c->member, p->members)",
+                                  "stride_of(c->replica, c->member, p->members) - 1", "the outputs of the batch overlap"),
+}
+
+OTHER_ORDER = "summed in another order"
+
+# They are caught by the test of the products alone.
+PRODUCT_FAULTS = {
+    "another order in large tiles": ("product.cu", "int k = share * SHARE + step;",
+                                     "int k = TILE == LARGE_TILE ? step * SHARES + share : share * SHARE + step;", OTHER_ORDER),
+    "shares added in another order": ("product.cu", "add(add(four[0], four[1]), add(four[2], four[3]))",
+                                      "add(add(add(four[0], four[1]), four[2]), four[3])", OTHER_ORDER),
+    "missing barrier between stages": ("product.cu", "        __syncthreads(); /* the next stage", "        /* the next stage",
+                                       RACE + "|" + UNWRITTEN),
+    "one stage for all": ("product.cu", "turn ^= 1", "turn ^= 0", RACE),
+    "shares written too early": ("product.cu", "        __syncthreads(); /* the stages and", "        /* the stages and", RACE),
+    "unmasked edge of a width": ("product.cu", "f.width - i)", "4)", "elements are summed|past the end|" + UNWRITTEN),
+    "unmasked end of a sum": ("product.cu", "f.inner - k)", "4)", "elements are summed|past the end|" + UNWRITTEN),
+    "unmasked edge of a result": ("product.cu", "store_four(out, p.columns - to, total)", "store_four(out, 4, total)",
+                                  BLOCKS + "|past the end|beside the result|" + OTHER_ORDER),
+    "rows beyond the result": ("product.cu", "if (to_row >= p.rows)", "if (to_row > p.rows)",
+                               BLOCKS + "|past the end|beside the result"),
+    "one member too few": ("product.cu", "blocks += (size_t)p->product[i].members", "blocks += (size_t)1",
+                           "never written|elements are summed"),
 }
 
 
@@ -129,10 +154,10 @@ def build(directory, file, old, new, compiled=None):
     shutil.copy(settings["program"], directory)
 
 
-def run(directory, words, order):
+def run(directory, words, order, **more):
     program = directory / Path(settings["program"]).name
-    result = subprocess.run([program, *words], capture_output=True, text=True, timeout=120,
-                            env={**os.environ, "DUALDIFF_SUBSTITUTE_ORDER": order})
+    result = subprocess.run([more.pop("program", program), *words], capture_output=True, text=True, timeout=120,
+                            env={**os.environ, "DUALDIFF_SUBSTITUTE_ORDER": order, **more})
     return result.returncode, result.stdout + result.stderr
 
 
@@ -163,3 +188,28 @@ def test_fault_is_caught(name, tmp_path):
 @pytest.mark.parametrize("name", sampled(WIDE_FAULTS, 4))
 def test_wide_fault_is_caught(name, tmp_path):
     check_caught(tmp_path, name, WIDE_FAULTS[name], ["wide", *(["inside"] if "inside" in name else [])])
+
+
+@pytest.mark.parametrize("name", sampled(BLAS_FAULTS, 1))
+def test_blas_fault_is_caught(name, tmp_path):
+    check_caught(tmp_path, name, BLAS_FAULTS[name], ["cublas"])
+
+
+def run_products(directory, order):
+    return run(directory, [], order, program=settings["products"], LD_PRELOAD=str(directory / "libdualdiff_cuda.so"))
+
+
+@pytest.mark.parametrize("order", ["forward", "reversed", "random:1"])
+def test_nothing_planted_in_products(tmp_path, order):
+    build(tmp_path, "product.cu", "int k = share * SHARE + step;", "int k = step + share * SHARE;")
+    status, said = run_products(tmp_path, order)
+    assert status == 0, said
+
+
+@pytest.mark.parametrize("name", sampled(PRODUCT_FAULTS, 5))
+def test_product_fault_is_caught(name, tmp_path):
+    *fault, says = PRODUCT_FAULTS[name]
+    build(tmp_path, *fault)
+    status, said = run_products(tmp_path, "forward")
+    assert status != 0, "the fault was not noticed"
+    assert re.search(says, said), said

@@ -1,0 +1,281 @@
+/* Products of matrices in float32, of all members of all replicas at once.
+ *
+ * The order of summation is the same for every shape and every number of replicas, so that a result's bits depend on
+ * its two factors alone. The numbers of a sum are dealt to four shares, eight neighbours to each in turn: number k
+ * belongs to share k / 8 % 4. A share is one chain of fused multiply-adds in rising k, which begins at 0, and the
+ * result is (share 0 + share 1) + (share 2 + share 3). What lies beyond the edge of a matrix counts as 0 and changes no
+ * bit.
+ *
+ * A block computes a square tile of a result. It walks through k in stages of 32, which it keeps in shared memory; each
+ * quarter of its threads sums one share. So four chains run at once even where a device has only a few blocks to do,
+ * and a thread holds a chain for each of its 4 x 4 or 8 x 8 elements. */
+#include "launch.h"
+
+enum {
+    STAGE = 32,                     /* numbers of the sum in shared memory */
+    SHARES = 4,                     /* chains of a sum */
+    SHARE = STAGE / SHARES,         /* numbers of a stage that belong to one share */
+    SIDE = 8,                       /* a share's threads are SIDE x SIDE */
+    THREADS = SHARES * SIDE * SIDE, /* of a block */
+    SMALL_TILE = 32,
+    LARGE_TILE = 64 /* elements along a side */
+};
+
+/* Part of a factor in shared memory: element (k, i) at [k][place(k, i)]. */
+template <int TILE> struct stage {
+    float left[STAGE][TILE], right[STAGE][TILE];
+};
+
+/* Neighbours in k lie in different banks, and four neighbours in i stay together. */
+static __device__ inline int place(int k, int i)
+{
+    return i ^ (k & 28);
+}
+
+static __device__ inline float4 none()
+{
+    return make_float4(0.f, 0.f, 0.f, 0.f);
+}
+
+/* Four neighbours in memory, of which the first `valid` are loaded; the others are 0. */
+static __device__ inline float4 load_four(const float *at, int valid)
+{
+    if (valid >= 4 && ((size_t)at & 15) == 0)
+        return *(const float4 *)at;
+    float4 v = none();
+    if (valid > 0)
+        v.x = at[0];
+    if (valid > 1)
+        v.y = at[1];
+    if (valid > 2)
+        v.z = at[2];
+    if (valid > 3)
+        v.w = at[3];
+    return v;
+}
+
+/* One factor as a block sees it: element (k, i) of its tile, i of `width` and k of `inner`. */
+struct factor {
+    const float *at;
+    unsigned pitch;
+    int width, inner;
+};
+
+/* This thread's part of stage `first` .. first + 31. ALONG: k runs along memory, else i does. Neighbouring threads read
+ * neighbouring memory. */
+template <int TILE, bool ALONG>
+static __device__ inline void fetch(const factor &f, int first, float4 held[TILE / STAGE])
+{
+#pragma unroll
+    for (int j = 0; j < TILE / STAGE; j++) {
+        if (ALONG) {
+            int k = first + 4 * (threadIdx.x % 8), i = threadIdx.x / 8 + STAGE * j;
+            held[j] = i < f.width ? load_four(f.at + (size_t)i * f.pitch + k, f.inner - k) : none();
+        } else {
+            const int quads = TILE / 4;
+            int k = first + threadIdx.x / quads + THREADS / quads * j, i = 4 * (threadIdx.x % quads);
+            held[j] = k < f.inner ? load_four(f.at + (size_t)k * f.pitch + i, f.width - i) : none();
+        }
+    }
+}
+
+template <int TILE, bool ALONG> static __device__ inline void keep(const float4 held[TILE / STAGE], float (*tile)[TILE])
+{
+#pragma unroll
+    for (int j = 0; j < TILE / STAGE; j++) {
+        if (ALONG) {
+            int k = 4 * (threadIdx.x % 8), at = place(k, threadIdx.x / 8 + STAGE * j);
+            tile[k][at] = held[j].x;
+            tile[k + 1][at] = held[j].y;
+            tile[k + 2][at] = held[j].z;
+            tile[k + 3][at] = held[j].w;
+        } else {
+            const int quads = TILE / 4;
+            int k = threadIdx.x / quads + THREADS / quads * j;
+            *(float4 *)&tile[k][place(k, 4 * (threadIdx.x % quads))] = held[j];
+        }
+    }
+}
+
+/* Add this thread's share of a stage to its chains. */
+template <int TILE> static __device__ inline void multiply(const stage<TILE> &s, float (&sum)[TILE / SIDE][TILE / SIDE])
+{
+    int share = threadIdx.x / (SIDE * SIDE), row = threadIdx.x / SIDE % SIDE, column = threadIdx.x % SIDE;
+#pragma unroll(TILE == SMALL_TILE ? 4 : 1)
+    for (int step = 0; step < SHARE; step++) {
+        int k = share * SHARE + step;
+        float4 left[TILE / STAGE], right[TILE / STAGE];
+#pragma unroll
+        for (int h = 0; h < TILE / STAGE; h++) {
+            left[h] = *(const float4 *)&s.left[k][STAGE * h + place(k, 4 * row)];
+            right[h] = *(const float4 *)&s.right[k][STAGE * h + place(k, 4 * column)];
+        }
+#pragma unroll
+        for (int i = 0; i < TILE / SIDE; i++) {
+            float l = (&left[i / 4].x)[i % 4];
+#pragma unroll
+            for (int j = 0; j < TILE / SIDE; j++)
+                sum[i][j] = __fmaf_rn(l, (&right[j / 4].x)[j % 4], sum[i][j]);
+        }
+    }
+}
+
+/* All stages: a stage is fetched while the one before is multiplied. */
+template <int TILE, bool LEFT_ALONG, bool RIGHT_ALONG>
+static __device__ inline void sum_shares(const factor &left, const factor &right, stage<TILE> stages[2],
+                                         float (&sum)[TILE / SIDE][TILE / SIDE])
+{
+    float4 held_left[TILE / STAGE], held_right[TILE / STAGE];
+    fetch<TILE, LEFT_ALONG>(left, 0, held_left);
+    fetch<TILE, RIGHT_ALONG>(right, 0, held_right);
+    for (int first = 0, turn = 0; first < left.inner; first += STAGE, turn ^= 1) {
+        stage<TILE> &s = stages[turn];
+        keep<TILE, LEFT_ALONG>(held_left, s.left);
+        keep<TILE, RIGHT_ALONG>(held_right, s.right);
+        __syncthreads(); /* the next stage is another one, so one barrier a stage is enough */
+        if (first + STAGE < left.inner) {
+            fetch<TILE, LEFT_ALONG>(left, first + STAGE, held_left);
+            fetch<TILE, RIGHT_ALONG>(right, first + STAGE, held_right);
+        }
+        multiply<TILE>(s, sum);
+    }
+}
+
+/* Where a block's tile is. */
+struct tile_place {
+    const dd_cuda_product *product;
+    int member, row, column; /* the first */
+};
+
+template <int TILE> static __device__ inline int blocks_of(const dd_cuda_product &p)
+{
+    return p.members * ((p.rows + TILE - 1) / TILE) * ((p.columns + TILE - 1) / TILE);
+}
+
+template <int TILE> static __device__ inline tile_place find_tile(const dd_cuda_products &p)
+{
+    int block = blockIdx.x, i = 0;
+    for (; i + 1 < p.count && block >= blocks_of<TILE>(p.product[i]); i++)
+        block -= blocks_of<TILE>(p.product[i]);
+    const dd_cuda_product &own = p.product[i];
+    int across = (own.columns + TILE - 1) / TILE, down = (own.rows + TILE - 1) / TILE;
+    tile_place t = {&own, block / (across * down), block / across % down * TILE, block % across * TILE};
+    return t;
+}
+
+static __device__ inline factor factor_of(const dd_cuda_operand &o, int member, int first, int width, int inner,
+                                          bool along)
+{
+    factor f = {o.at + blockIdx.y * o.replica + member * o.member + first * (along ? o.pitch : 1), (unsigned)o.pitch,
+                width - first, inner};
+    return f;
+}
+
+static __device__ inline void store_four(float *at, int valid, float4 v)
+{
+    if (valid >= 4 && ((size_t)at & 15) == 0) {
+        *(float4 *)at = v;
+        return;
+    }
+    if (valid > 0)
+        at[0] = v.x;
+    if (valid > 1)
+        at[1] = v.y;
+    if (valid > 2)
+        at[2] = v.z;
+    if (valid > 3)
+        at[3] = v.w;
+}
+
+static __device__ inline float4 add(float4 a, float4 b)
+{
+    return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w);
+}
+
+/* Add the shares of 32 rows of the tile at a time, in shared memory, and store the result. */
+template <int TILE>
+static __device__ inline void store_tile(const tile_place &t, const float (&sum)[TILE / SIDE][TILE / SIDE],
+                                         float (*part)[STAGE][TILE])
+{
+    const dd_cuda_product &p = *t.product;
+    int share = threadIdx.x / (SIDE * SIDE), own_row = 4 * (threadIdx.x / SIDE % SIDE),
+        own_column = 4 * (threadIdx.x % SIDE);
+    int row = threadIdx.x / 8, column = 4 * (threadIdx.x % 8);
+    float *at = p.result.at + blockIdx.y * p.result.replica + t.member * p.result.member;
+#pragma unroll
+    for (int h = 0; h < TILE / STAGE; h++) {
+        __syncthreads(); /* the stages and the rows before are read */
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+#pragma unroll
+            for (int c = 0; c < TILE / STAGE; c++) {
+                const float *s = &sum[4 * h + i][4 * c];
+                *(float4 *)&part[share][own_row + i][STAGE * c + own_column] = make_float4(s[0], s[1], s[2], s[3]);
+            }
+        __syncthreads();
+        int to_row = t.row + STAGE * h + row;
+        if (to_row >= p.rows)
+            continue;
+#pragma unroll
+        for (int c = 0; c < TILE / STAGE; c++) {
+            float4 four[SHARES];
+#pragma unroll
+            for (int s = 0; s < SHARES; s++)
+                four[s] = *(const float4 *)&part[s][row][STAGE * c + column];
+            int to = t.column + STAGE * c + column;
+            float *out = at + (size_t)to_row * p.result.pitch + to;
+            float4 total = add(add(four[0], four[1]), add(four[2], four[3]));
+            if (p.add)
+                total = add(load_four(out, p.columns - to), total);
+            store_four(out, p.columns - to, total);
+        }
+    }
+}
+
+/* Grid (tiles of all members of all products, R). */
+template <int TILE, bool LEFT_ALONG, bool RIGHT_ALONG>
+static __global__ void __launch_bounds__(THREADS, 2) product_kernel(const dd_cuda_products p)
+{
+    __shared__ __align__(16) union {
+        stage<TILE> stages[2];
+        float part[SHARES][STAGE][TILE];
+    } shared;
+    tile_place t = find_tile<TILE>(p);
+    const dd_cuda_product &own = *t.product;
+    factor left = factor_of(own.left, t.member, t.row, own.rows, own.inner, LEFT_ALONG);
+    factor right = factor_of(own.right, t.member, t.column, own.columns, own.inner, RIGHT_ALONG);
+    float sum[TILE / SIDE][TILE / SIDE] = {};
+    sum_shares<TILE, LEFT_ALONG, RIGHT_ALONG>(left, right, shared.stages, sum);
+    store_tile<TILE>(t, sum, shared.part);
+}
+
+static size_t count_blocks(const dd_cuda_products *p, int tile)
+{
+    size_t blocks = 0;
+    for (int i = 0; i < p->count; i++)
+        blocks += (size_t)p->product[i].members * (size_t)((p->product[i].rows + tile - 1) / tile) *
+                  (size_t)((p->product[i].columns + tile - 1) / tile);
+    return blocks;
+}
+
+template <int TILE> static dd_status launch(dd_cuda_form form, const dd_cuda_products *p, cudaStream_t stream)
+{
+    dim3 grid((unsigned)count_blocks(p, TILE), (unsigned)p->replicas), block(THREADS);
+    switch (form) {
+    case DD_CUDA_FORWARD:
+        return DD_LAUNCH((product_kernel<TILE, true, true>), grid, block, stream, *p);
+    case DD_CUDA_INPUT_GRADIENT:
+        return DD_LAUNCH((product_kernel<TILE, true, false>), grid, block, stream, *p);
+    case DD_CUDA_WEIGHT_GRADIENT:
+        return DD_LAUNCH((product_kernel<TILE, false, false>), grid, block, stream, *p);
+    }
+    return dd_fail(DD_ERR_INTERNAL, "product %d", (int)form);
+}
+
+/* Large tiles load half as much for each product, small ones are enough blocks to fill a device with one replica. */
+extern "C" dd_status dd_cuda_launch_products(dd_cuda_form form, const dd_cuda_products *p, int processors,
+                                             cudaStream_t stream)
+{
+    bool large = count_blocks(p, LARGE_TILE) * (size_t)p->replicas >= 2 * (size_t)processors;
+    return large ? launch<LARGE_TILE>(form, p, stream) : launch<SMALL_TILE>(form, p, stream);
+}

@@ -3,9 +3,8 @@
  * A number is split into two such numbers, high and low: x = high + low to within 2^-22 |x|. Then
  *     a b = high high + (low high + high low) + (low low, below 2^-22 |a b|, left out),
  * which is three products (3xTF32; Ootomo and Yokota, Int. J. High Perform. Comput. Appl. 36, 2022, p. 475).
- * Tensor cores cut sums off instead of rounding them, so a long sum on them drifts towards zero. Therefore each main
- * product of 16 x 8 x 8 begins at 0 and is added outside, where sums are rounded. The corrections are smaller by 2^-11,
- * so what is cut off of them does not matter; they have a sum of their own, or the main one would absorb their digits.
+ * Tensor cores cut sums off instead of rounding them, so a long sum on them drifts towards zero. Therefore the three
+ * products of each 16 x 8 x 8 begin at 0, the small ones first, and are added to the sum outside, where it is rounded.
  */
 #ifndef DD_CUDA_TF32_CUH
 #define DD_CUDA_TF32_CUH
@@ -23,11 +22,6 @@ static __device__ inline dd_tf32_split dd_split_tf32(float x)
     s.low = dd_round_tf32(x - __uint_as_float(s.high));
     return s;
 }
-
-/* A lane's part of 16 x 8 sums, as in dd_mma_tf32. Begin with zeros. */
-typedef struct dd_tf32_sum {
-    float main[4], correction[4];
-} dd_tf32_sum;
 
 /* The lane's part of a factor: four numbers of A (16, 8), two of B (8, 8), placed as in dd_mma_tf32. */
 typedef struct dd_tf32_a {
@@ -56,21 +50,15 @@ static __device__ inline dd_tf32_b dd_tf32_split_b(float x0, float x1)
     return b;
 }
 
-/* sum += A B, by all lanes of a warp. */
-static __device__ inline void dd_tf32_multiply(dd_tf32_sum *sum, const dd_tf32_a *a, const dd_tf32_b *b)
+/* sum += A B, by all lanes of a warp. The lane's part of the 16 x 8 sums is as in dd_mma_tf32. */
+static __device__ inline void dd_tf32_multiply(float sum[4], const dd_tf32_a *a, const dd_tf32_b *b)
 {
     float product[4] = {0.f, 0.f, 0.f, 0.f};
-    dd_mma_tf32(sum->correction, a->low, b->high);
-    dd_mma_tf32(sum->correction, a->high, b->low);
+    dd_mma_tf32(product, a->low, b->high);
+    dd_mma_tf32(product, a->high, b->low);
     dd_mma_tf32(product, a->high, b->high);
     for (int i = 0; i < 4; i++)
-        sum->main[i] += product[i];
-}
-
-/* Element i of the result. */
-static __device__ inline float dd_tf32_total(const dd_tf32_sum *sum, int i)
-{
-    return sum->main[i] + sum->correction[i];
+        sum[i] += product[i];
 }
 
 #endif

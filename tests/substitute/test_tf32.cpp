@@ -12,7 +12,7 @@ enum { ROWS = 32, COLUMNS = 32, DEPTH = 8 };
 /* What may be done wrong. */
 enum Plant { NOTHING, PLAIN_TF32, NO_LOW_OF_A, NO_LOW_OF_B, WRONG_FRAGMENT, NO_WAIT, NO_COMMIT };
 
-template <Plant P> static __device__ void multiply(dd_tf32_sum *sum, dd_tf32_a a, dd_tf32_b b)
+template <Plant P> static __device__ void multiply(float sum[4], dd_tf32_a a, dd_tf32_b b)
 {
     for (int i = 0; i < 4; i++)
         if (P == PLAIN_TF32 || P == NO_LOW_OF_A)
@@ -40,7 +40,7 @@ static __global__ void __launch_bounds__(256) product(const float *left, const f
         if (P != NO_COMMIT)
             dd_copy_commit();
     };
-    dd_tf32_sum sum = {};
+    float sum[4] = {};
     fetch(0, 0);
     for (int k = 0, turn = 0; k < depth; k += DEPTH, turn ^= 1) {
         if (P != NO_WAIT)
@@ -52,10 +52,10 @@ static __global__ void __launch_bounds__(256) product(const float *left, const f
         dd_tf32_a own_a = dd_tf32_split_a(a[turn][row][member], a[turn][row + 8][member],
                                           a[turn][row][(member + second) % 8], a[turn][row + 8][member + 4]);
         dd_tf32_b own_b = dd_tf32_split_b(b[turn][member][column + group], b[turn][member + 4][column + group]);
-        multiply<P>(&sum, own_a, own_b);
+        multiply<P>(sum, own_a, own_b);
     }
     for (int i = 0; i < 4; i++)
-        result[(row + i / 2 * 8) * COLUMNS + column + 2 * member + i % 2] = dd_tf32_total(&sum, i);
+        result[(row + i / 2 * 8) * COLUMNS + column + 2 * member + i % 2] = sum[i];
 }
 
 struct Factors {

@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "check.cuh"
-#include "ptx.cuh"
 
 static void need(dd_status status)
 {
@@ -57,8 +56,7 @@ template <typename Record> static dd_status capture(cudaStream_t stream, cudaGra
 
 static __global__ void count_kernel(int *counter)
 {
-    dd_grid_wait();
-    dd_grid_launch_dependents();
+    dd_grid_begin();
     if (threadIdx.x == 0)
         ++*counter;
 }
@@ -70,7 +68,7 @@ static dd_status time_nodes(cudaStream_t stream, int *counter, int nodes, bool e
     int counted = -1;
     DD_TRY(capture(stream, &exec, [&] {
         for (int i = 0; i < nodes; i++)
-            DD_TRY(DD_LAUNCH_EARLY(early, count_kernel, dim3(1), dim3(32), stream, counter));
+            DD_CUDA(dd_cuda_start(early && i > 0, dim3(1), dim3(32), stream, count_kernel, counter));
         return DD_OK;
     }));
     DD_CUDA(cudaMemsetAsync(counter, 0, sizeof *counter, stream));

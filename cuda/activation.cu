@@ -60,6 +60,7 @@ static __device__ inline void load_rows(const dd_cuda_matrix &m, int r, int firs
 /* A thread takes 8 rows of a column; grid (rows / 8, R, towers). */
 static __global__ void activation_kernel(const dd_cuda_activation a)
 {
+    dd_grid_begin();
     const dd_cuda_hidden &t = a.tower[blockIdx.z];
     int r = blockIdx.y, first = blockIdx.x * ROWS, rows = a.rows - first < ROWS ? a.rows - first : (int)ROWS;
     for (int c = threadIdx.x; c < t.width; c += COLUMNS) {
@@ -88,6 +89,7 @@ extern "C" dd_status dd_cuda_launch_activation(const dd_cuda_activation *args, c
 /* A thread takes 8 rows of a column; grid (rows / 8, R, towers). */
 static __global__ void activation_gradient_kernel(const dd_cuda_activation a)
 {
+    dd_grid_begin();
     const dd_cuda_hidden &t = a.tower[blockIdx.z];
     int r = blockIdx.y, first = blockIdx.x * ROWS, rows = a.rows - first < ROWS ? a.rows - first : (int)ROWS;
     for (int c = threadIdx.x; c < t.width; c += COLUMNS) {

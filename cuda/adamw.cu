@@ -6,6 +6,7 @@
 /* Grid (chunks, R). */
 static __global__ void adamw_kernel(const dd_cuda_adamw a)
 {
+    dd_grid_begin();
     const dd_cuda_chunk c = a.chunk[blockIdx.x];
     const dd_cuda_update u = a.update[blockIdx.y];
     size_t first = c.at + blockIdx.y * c.replica;

@@ -96,7 +96,7 @@ static dd_status try_kernel(const dd_cuda_context *c)
 {
     DD_TRY(dd_cuda_launch_counter((dd_cuda_counter *)c->blas_memory, 1, 0, 0, c->stream));
     DD_CUDA(cudaStreamSynchronize(c->stream));
-    return DD_OK;
+    return dd_cuda_try_early((int *)c->blas_memory, c->stream);
 }
 
 static dd_status open_context(dd_pool *pool, int number, void **out, int *threads, char device[128])

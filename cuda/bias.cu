@@ -6,6 +6,7 @@ enum { COLUMNS = 32, LANES = 8 };
 /* Eight threads share the rows of a column; grid (tiles, R). */
 static __global__ void bias_kernel(const dd_cuda_bias_tile *tile, int rows)
 {
+    dd_grid_begin();
     __shared__ float part[LANES][COLUMNS + 1];
     const dd_cuda_bias_tile t = tile[blockIdx.x];
     int r = blockIdx.y, column = threadIdx.x % COLUMNS, lane = threadIdx.x / COLUMNS;

@@ -4,7 +4,8 @@
  *     DD_CUDA(cudaMemcpyAsync(...));                          // returns from the enclosing function
  *     DD_CUBLAS(cublasSgemmStridedBatched(...));
  *     return DD_LAUNCH(kernel, grid, block, stream, arguments...);
- *     return DD_LAUNCH_EARLY(early, kernel, grid, block, stream, arguments...);   // see ptx.cuh
+ *
+ * Every kernel begins with dd_grid_begin() (ptx.cuh).
  */
 #ifndef DD_CUDA_CHECK_CUH
 #define DD_CUDA_CHECK_CUH
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "ptx.cuh"
 
 static inline const char *dd_cuda_basename(const char *path)
 {
@@ -80,29 +82,40 @@ static inline dd_status dd_cublas_fail(cublasStatus_t error, const char *what, c
             return dd_cublas_fail(dd_cublas_status_, #call, __FILE__, __LINE__);                                       \
     } while (0)
 
+/* early.cu: would the next kernel in the stream follow one that was launched here, so that it may begin early? And say
+ * that one was launched. */
+extern "C" DD_CHECKED dd_status dd_cuda_begins_early(cudaStream_t stream, bool *early);
+extern "C" DD_CHECKED dd_status dd_cuda_launched(cudaStream_t stream);
+
+/* early: the kernel may begin before the one before it has ended. Then it begins with dd_grid_begin (ptx.cuh). */
 template <typename... Parameters, typename... Arguments>
-static inline dd_status dd_cuda_launch(const char *name, const char *file, int line, bool early, dim3 grid, dim3 block,
-                                       cudaStream_t stream, void (*kernel)(Parameters...), Arguments... arguments)
+static inline cudaError_t dd_cuda_start(bool early, dim3 grid, dim3 block, cudaStream_t stream,
+                                        void (*kernel)(Parameters...), Arguments... arguments)
 {
     static_assert((sizeof(Parameters) + ... + 0) <= 4096, "every device accepts 4 KiB of arguments");
-    cudaLaunchConfig_t config = {};
     cudaLaunchAttribute programmatic = {};
     programmatic.id = cudaLaunchAttributeProgrammaticStreamSerialization;
     programmatic.val.programmaticStreamSerializationAllowed = 1;
-    config.attrs = &programmatic;
-    config.numAttrs = early ? 1 : 0;
+    cudaLaunchConfig_t config = {};
     config.gridDim = grid;
     config.blockDim = block;
     config.stream = stream;
-    cudaError_t error = cudaLaunchKernelEx(&config, kernel, arguments...);
-    return error == cudaSuccess ? DD_OK : dd_cuda_fail(error, name, file, line);
+    config.attrs = &programmatic;
+    config.numAttrs = early ? 1 : 0;
+    return cudaLaunchKernelEx(&config, kernel, arguments...);
+}
+
+template <typename... Parameters, typename... Arguments>
+static inline dd_status dd_cuda_launch(const char *name, const char *file, int line, dim3 grid, dim3 block,
+                                       cudaStream_t stream, void (*kernel)(Parameters...), Arguments... arguments)
+{
+    bool early;
+    DD_TRY(dd_cuda_begins_early(stream, &early));
+    cudaError_t error = dd_cuda_start(early, grid, block, stream, kernel, arguments...);
+    return error == cudaSuccess ? dd_cuda_launched(stream) : dd_cuda_fail(error, name, file, line);
 }
 
 #define DD_LAUNCH(kernel, grid, block, stream, ...)                                                                    \
-    dd_cuda_launch("launch of " #kernel, __FILE__, __LINE__, false, grid, block, stream, kernel, __VA_ARGS__)
-
-/* If `early`, the kernel may begin while the one before it in the stream still runs. Only for devices from sm_90 on. */
-#define DD_LAUNCH_EARLY(early, kernel, grid, block, stream, ...)                                                       \
-    dd_cuda_launch("launch of " #kernel, __FILE__, __LINE__, early, grid, block, stream, kernel, __VA_ARGS__)
+    dd_cuda_launch("launch of " #kernel, __FILE__, __LINE__, grid, block, stream, kernel, __VA_ARGS__)
 
 #endif

@@ -98,6 +98,7 @@ static __device__ inline void store_gradient(const dd_cuda_diversity &d, int r, 
 /* A warp handles a row i, and its lanes share the rows j; grid (rows / 8, R). */
 template <dd_diversity_kind kind, int D> static __global__ void diversity_kernel(const dd_cuda_diversity d)
 {
+    dd_grid_begin();
     __shared__ float tile[D][TILE];
     int r = blockIdx.y, lane = threadIdx.x % DD_WARP, row = blockIdx.x * DD_WARPS + threadIdx.x / DD_WARP;
     int n = d.count[r];
@@ -222,6 +223,7 @@ static __device__ inline void store_wide_gate(const dd_cuda_diversity &d, size_t
 /* A warp handles a row i; grid (rows / 8, R). */
 template <dd_diversity_kind kind> static __global__ void diversity_wide_kernel(const dd_cuda_diversity d)
 {
+    dd_grid_begin();
     __shared__ wide_rows tile[WIDE_TILE], rows[DD_WARPS];
     __shared__ float along[DD_WARPS][DD_MAX_EXPERTS];
     int r = blockIdx.y, warp = threadIdx.x / DD_WARP, lane = threadIdx.x % DD_WARP, row = blockIdx.x * DD_WARPS + warp;

@@ -10,6 +10,7 @@
 static __global__ void losses_kernel(int rows, int dimensions, uint32_t batch, const dd_cuda_points *points,
                                      const dd_cuda_counter *counter, const float *square, dd_cuda_losses *losses)
 {
+    dd_grid_begin();
     __shared__ double warp_sum[DD_WARPS];
     int r = blockIdx.x;
     uint32_t first = (uint32_t)counter[r].step, n = points[r].n;

@@ -7,6 +7,7 @@ enum { PER_BLOCK = 8 * DD_BLOCK };
 /* Grid (longest tensor / 2048, tensors). */
 static __global__ void flatten_kernel(const dd_cuda_place *place, int replica, const float *vector, float *flat)
 {
+    dd_grid_begin();
     const dd_cuda_place p = place[blockIdx.y];
     size_t first = (size_t)blockIdx.x * PER_BLOCK;
     for (size_t i = first + threadIdx.x; i < first + PER_BLOCK && i < p.count; i += DD_BLOCK)
@@ -23,6 +24,7 @@ extern "C" dd_status dd_cuda_launch_flatten(int tensors, const dd_cuda_place *pl
 /* Grid (longest tensor / 2048, tensors). */
 static __global__ void unflatten_kernel(const dd_cuda_place *place, int replica, const float *flat, float *vector)
 {
+    dd_grid_begin();
     const dd_cuda_place p = place[blockIdx.y];
     size_t first = (size_t)blockIdx.x * PER_BLOCK;
     for (size_t i = first + threadIdx.x; i < first + PER_BLOCK && i < p.count; i += DD_BLOCK)

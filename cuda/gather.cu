@@ -63,6 +63,7 @@ static __device__ void gather_row(const dd_cuda_gather &g, int r, int row, bool 
 /* A warp a row; grid (rows / 8, R). */
 static __global__ void gather_kernel(const dd_cuda_gather g)
 {
+    dd_grid_begin();
     __shared__ dd_permutation order;
     __shared__ float x[DD_WARPS][DD_MAX_DIMENSIONS];
     int r = blockIdx.y, row = blockIdx.x * DD_WARPS + threadIdx.x / DD_WARP;
@@ -89,6 +90,7 @@ extern "C" dd_status dd_cuda_launch_gather(const dd_cuda_gather *args, cudaStrea
 /* One warp per row; grid (rows / 8, R). Row i of the pass is row i % batch of batch i / batch. */
 static __global__ void gather_evaluate_kernel(const dd_cuda_gather g)
 {
+    dd_grid_begin();
     __shared__ dd_permutation order;
     __shared__ float x[DD_WARPS][DD_MAX_DIMENSIONS];
     int r = blockIdx.y, row = blockIdx.x * DD_WARPS + threadIdx.x / DD_WARP;

@@ -59,8 +59,9 @@ extern "C" dd_status dd_cuda_end_capture(cudaStream_t stream, dd_status status, 
         if (made != cudaSuccess)
             status = dd_cuda_fail(made, "cudaGraphInstantiate", __FILE__, __LINE__);
     }
-    if (graph)
-        cudaGraphDestroy(graph);
+    cudaError_t destroyed = graph ? cudaGraphDestroy(graph) : cudaSuccess;
+    if (!status && destroyed != cudaSuccess)
+        status = dd_cuda_fail(destroyed, "cudaGraphDestroy", __FILE__, __LINE__);
     return status;
 }
 

@@ -10,6 +10,7 @@
  * blocks need. One thread per row; grid (rows / 256, R, M). */
 static __global__ void diagonal_kernel(const dd_cuda_diversity d)
 {
+    dd_grid_begin();
     int row = blockIdx.x * DD_BLOCK + threadIdx.x;
     size_t member = (size_t)blockIdx.y * d.members + blockIdx.z;
     if (row < d.rows)
@@ -22,6 +23,7 @@ static __global__ void diagonal_kernel(const dd_cuda_diversity d)
  * handles row i of all members; grid (rows / 8, R). */
 static __global__ void hidden_diversity_kernel(const dd_cuda_diversity d)
 {
+    dd_grid_begin();
     int r = blockIdx.y, row = blockIdx.x * DD_WARPS + threadIdx.x / DD_WARP, lane = threadIdx.x % DD_WARP;
     if (row >= d.rows)
         return;

@@ -84,6 +84,12 @@ typedef struct dd_cuda_schedule {
     const float *keep, *remove, *sigma;                        /* [S] */
 } dd_cuda_schedule;
 
+/* ---- early.cu ---- */
+
+/* Find out whether kernels can begin early on the calling thread's device, with room for a number; from then on they do.
+ * The environment's DUALDIFF_CUDA_EARLY=0 forbids it. */
+DD_CHECKED dd_status dd_cuda_try_early(int *count, cudaStream_t stream);
+
 /* ---- gather.cu ---- */
 
 typedef struct dd_cuda_gather {

@@ -131,6 +131,7 @@ static __device__ inline void store_mixture(const dd_cuda_mixture &m, size_t at,
  * warp waits only once. */
 template <int D> static __global__ void mixture_kernel(const dd_cuda_mixture m)
 {
+    dd_grid_begin();
     __shared__ row_weights weights[DD_WARPS];
     int warp = threadIdx.x / DD_WARP, lane = threadIdx.x % DD_WARP, r = blockIdx.y, row = blockIdx.x * DD_WARPS + warp;
     if (row >= m.rows)
@@ -175,6 +176,7 @@ static __device__ inline void mix_products(const dd_cuda_mixture &m, int r, int 
 /* The same for rows of any number of coordinates, from the products of the experts' last layers. */
 static __global__ void mixture_wide_kernel(const dd_cuda_mixture m)
 {
+    dd_grid_begin();
     __shared__ row_weights weights[DD_WARPS];
     int warp = threadIdx.x / DD_WARP, lane = threadIdx.x % DD_WARP, r = blockIdx.y, row = blockIdx.x * DD_WARPS + warp;
     if (row >= m.rows)

@@ -5,6 +5,7 @@
 /* Grid (chunks, R). */
 static __global__ void squares_kernel(const dd_cuda_chunk *chunk, const float *gradient, float *partial)
 {
+    dd_grid_begin();
     __shared__ float warp_sum[DD_WARPS];
     const dd_cuda_chunk c = chunk[blockIdx.x];
     const float *g = gradient + c.at + blockIdx.y * c.replica;

@@ -6,6 +6,7 @@
 /* A warp a row; grid (rows / 8, R). */
 static __global__ void embed_kernel(const dd_cuda_embedding embedding, int rows, const float *x, int t, float *embedded)
 {
+    dd_grid_begin();
     int row = blockIdx.x * DD_WARPS + threadIdx.x / DD_WARP;
     if (row >= rows)
         return;

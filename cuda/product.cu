@@ -236,6 +236,7 @@ static __device__ inline void store_tile(const tile_place &t, const float (&sum)
 template <int TILE, bool LEFT_ALONG, bool RIGHT_ALONG>
 static __global__ void __launch_bounds__(THREADS, 2) product_kernel(const dd_cuda_products p)
 {
+    dd_grid_begin();
     __shared__ __align__(16) union {
         stage<TILE> stages[2];
         float part[SHARES][STAGE][TILE];

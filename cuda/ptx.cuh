@@ -35,6 +35,13 @@ static __device__ inline void dd_grid_launch_dependents(void)
 #endif
 }
 
+/* How every kernel begins that needs nothing before its wait. */
+static __device__ inline void dd_grid_begin(void)
+{
+    dd_grid_wait();
+    dd_grid_launch_dependents();
+}
+
 /* ---- copies from device memory to shared memory that a thread does not wait for (sm_80; cp.async) ----
  *
  *     dd_copy_async<16>(&next[i], &x[i], 16); ...   // any number

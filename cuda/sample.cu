@@ -14,6 +14,7 @@ static __device__ inline float draw_normal(const dd_cuda_reverse &v, int r, int 
 /* A thread a coordinate; grid (rows D / 256, R). */
 static __global__ void start_kernel(const dd_cuda_reverse v)
 {
+    dd_grid_begin();
     int r = blockIdx.y, dimensions = v.embedding.dimensions, i = blockIdx.x * DD_BLOCK + threadIdx.x;
     if (i < v.rows * dimensions)
         v.x[(size_t)r * v.rows * dimensions + i] =
@@ -42,6 +43,7 @@ static __device__ inline void reverse_row(const dd_cuda_reverse &v, int i, int r
 /* A warp a sample; grid (rows / 8, R). */
 static __global__ void reverse_kernel(const dd_cuda_reverse v, int i)
 {
+    dd_grid_begin();
     __shared__ float shared_x[DD_WARPS][DD_MAX_DIMENSIONS];
     int r = blockIdx.y, warp = threadIdx.x / DD_WARP, row = blockIdx.x * DD_WARPS + warp, lane = threadIdx.x % DD_WARP;
     if (row >= v.rows)

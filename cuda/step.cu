@@ -7,6 +7,7 @@
 /* A block a replica; grid (R). */
 static __global__ void step_kernel(const dd_cuda_step s)
 {
+    dd_grid_begin();
     __shared__ double warp_sum[DD_WARPS];
     int r = blockIdx.x, n = s.count[r], row = s.counter[r].row;
     size_t first = (size_t)r * s.rows, place = (size_t)r * s.ring.capacity + row;
@@ -55,6 +56,7 @@ extern "C" dd_status dd_cuda_launch_step(const dd_cuda_step *args, cudaStream_t 
 /* A thread a replica. */
 static __global__ void counter_kernel(dd_cuda_counter *counter, int replicas, int step, int row)
 {
+    dd_grid_begin();
     int r = blockIdx.x * DD_BLOCK + threadIdx.x;
     if (r < replicas) {
         counter[r].step = step;

@@ -7,6 +7,7 @@
 /* A warp a column; grid (W / 8, R). */
 static __global__ void time_bias_kernel(const dd_cuda_time_bias b)
 {
+    dd_grid_begin();
     int r = blockIdx.y, column = blockIdx.x * DD_WARPS + threadIdx.x / DD_WARP, lane = threadIdx.x % DD_WARP;
     if (column >= b.columns)
         return;

@@ -65,6 +65,7 @@ int main(int argc, char **argv)
         const char *name;
         uint64_t value;
     } counted[] = {{"kernels", c.kernels},
+                   {"early_kernels", c.early_kernels},
                    {"products", c.blas_calls},
                    {"flops", c.blas_flops},
                    {"memsets", c.memsets},

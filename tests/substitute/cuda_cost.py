@@ -77,6 +77,7 @@ def check(config, replicas, settings):
     assert step["bytes_to_device"] == said["bytes_to_device"]
     assert step["bytes_to_host"] == said["bytes_to_host"]
     assert step["kernels"] + step["products"] == step["graph_nodes"] <= 42
+    assert step["early_kernels"] >= 4, "mixture to diversity, squares to optimiser, and to the next step"
     assert step["copies"] == step["memsets"] == step["launches"] == 0, "the same number, however many steps"
     assert step["allocations"] == 0 and more["synchronizations"] == 0
 

@@ -151,6 +151,10 @@ typedef enum cudaGraphNodeType {
     cudaGraphNodeTypeHost = 3
 } cudaGraphNodeType;
 
+typedef struct cudaGraphEdgeData_st {
+    unsigned char from_port, to_port, type, reserved[5];
+} cudaGraphEdgeData;
+
 typedef enum cudaDeviceAttr {
     cudaDevAttrMaxThreadsPerBlock = 1,
     cudaDevAttrMaxSharedMemoryPerBlock = 8,

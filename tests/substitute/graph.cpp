@@ -50,6 +50,19 @@ static void leave(Capture &capture)
     }
 }
 
+static cudaStreamCaptureStatus status_of(const Stream &stream)
+{
+    return !stream.capture           ? cudaStreamCaptureStatusNone
+           : stream.capture->invalid ? cudaStreamCaptureStatusInvalidated
+                                     : cudaStreamCaptureStatusActive;
+}
+
+static void end(std::shared_ptr<Capture> capture)
+{
+    leave(*capture);
+    captures.erase(std::find(captures.begin(), captures.end(), capture));
+}
+
 void forget_captures()
 {
     for (const auto &capture : captures)
@@ -153,7 +166,9 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mo
         return result(cudaErrorInvalidResourceHandle);
     if (!handle || stream->capture)
         return result(cudaErrorStreamCaptureUnsupported); /* the default stream cannot be captured */
+    static uint64_t begun;
     auto capture = std::make_shared<Capture>();
+    capture->number = ++begun;
     capture->relaxed = mode == cudaStreamCaptureModeRelaxed;
     capture->members = {stream};
     stream->capture = capture;
@@ -164,9 +179,12 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mo
 cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t *graph)
 {
     Entry entry;
-    if (entry.error)
-        return entry.error;
     std::shared_ptr<Stream> stream = find_stream(handle);
+    if (entry.error) { /* the capture has ended all the same */
+        if (stream && stream->capture)
+            end(stream->capture);
+        return entry.error;
+    }
     if (!stream || !graph)
         return result(stream ? cudaErrorInvalidValue : cudaErrorInvalidResourceHandle);
     *graph = nullptr;
@@ -176,8 +194,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t *graph)
     cudaError_t error = capture->invalid    ? cudaErrorStreamCaptureInvalidated
                         : !joined(*capture) ? cudaErrorStreamCaptureUnjoined
                                             : cudaSuccess;
-    leave(*capture);
-    captures.erase(std::find(captures.begin(), captures.end(), capture));
+    end(capture);
     if (error)
         return result(error);
     *graph = new CUgraph_st{capture->graph, {}};
@@ -195,9 +212,35 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t handle, cudaStreamCaptureStatus *
     std::shared_ptr<Stream> stream = find_stream(handle);
     if (!stream)
         return result(cudaErrorInvalidResourceHandle);
-    *status = !stream->capture           ? cudaStreamCaptureStatusNone
-              : stream->capture->invalid ? cudaStreamCaptureStatusInvalidated
-                                         : cudaStreamCaptureStatusActive;
+    *status = status_of(*stream);
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamGetCaptureInfo(cudaStream_t handle, cudaStreamCaptureStatus *status, unsigned long long *id,
+                                     cudaGraph_t *graph, const cudaGraphNode_t **dependencies,
+                                     const cudaGraphEdgeData **edges, size_t *count)
+{
+    static std::vector<cudaGraphNode_t> nodes;
+    static std::vector<cudaGraphEdgeData> ordinary;
+    Entry entry;
+    if (entry.error)
+        return entry.error;
+    std::shared_ptr<Stream> stream = find_stream(handle);
+    if (!stream)
+        return result(cudaErrorInvalidResourceHandle);
+    if (graph || !id || !dependencies || !edges || !count)
+        return result(cudaErrorNotSupported); /* the toolkit allows more */
+    *status = status_of(*stream);
+    nodes.clear();
+    if (*status == cudaStreamCaptureStatusActive) {
+        for (size_t node : stream->tail)
+            nodes.push_back(reinterpret_cast<cudaGraphNode_t>(stream->capture->graph->nodes[node].work.get()));
+        *id = stream->capture->number;
+    }
+    ordinary.resize(nodes.size());
+    *dependencies = nodes.data();
+    *edges = ordinary.data();
+    *count = nodes.size();
     return cudaSuccess;
 }
 

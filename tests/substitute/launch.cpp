@@ -32,6 +32,7 @@ struct KernelWork : Operation {
         uint32_t since = none_runs;
         for (const Work &work : before)
             since = min(since, work->runs_since());
+        counters.early_kernels += how.programmatic;
         if (pointers_hold())
             began = run_kernel(name, call.get(), how, since);
     }

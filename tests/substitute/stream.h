@@ -29,6 +29,7 @@ struct Item {
 struct Capture {
     std::shared_ptr<Graph> graph = std::make_shared<Graph>();
     std::vector<std::shared_ptr<Stream>> members; /* the first began it */
+    uint64_t number;                              /* counted from 1 */
     bool relaxed, invalid = false;
 };
 

@@ -44,6 +44,7 @@ void substitute_set_quiet(int quiet);
 
 typedef struct substitute_counters {
     uint64_t kernels, threads;       /* kernels run, from graphs too; their threads */
+    uint64_t early_kernels;          /* of them, launched so that they may begin before the one before has ended */
     uint64_t blas_calls, blas_flops; /* products run, a batched one counts once; 2 m n k each */
     uint64_t memsets;                /* run */
     uint64_t copies;                 /* run */

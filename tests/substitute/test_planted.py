@@ -84,6 +84,9 @@ FAULTS = {
                                                     "own + d.gram[(member * d.rows + j) * d.rows + j]", BLOCKS + "|" + RACE),
     "rows beyond a short batch": ("hidden_diversity.cu", "if (j < others)", "if (j < d.rows)", UNWRITTEN + "|differ"),
     "members share their lengths": ("hidden_diversity.cu", "d.length[member * d.rows + row] =", "d.length[row] =", BLOCKS),
+    "kernel that never waits": ("adamw.cu", "    dd_grid_begin();\n", "", "before griddepcontrol.wait touches"),
+    "next kernel allowed before the wait": ("adamw.cu", "    dd_grid_begin();\n", "    dd_grid_launch_dependents();\n"
+                                            "    dd_grid_wait();\n", "launch_dependents before griddepcontrol.wait"),
     "pull against the factors left out": ("hidden_diversity.cu", "gram[row] = -sum;", "gram[row] = sum;", "gradients differ"),
 }
 # The same, for points of many coordinates.

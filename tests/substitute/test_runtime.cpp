@@ -588,9 +588,22 @@ static void test_early_kernels()
     cudaGraph_t graph;
     cudaGraphExec_t exec;
     CHECK_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
-    for (int i = 0; i < 3; i++)
+    cudaStreamCaptureStatus status;
+    unsigned long long capture;
+    const cudaGraphNode_t *nodes;
+    const cudaGraphEdgeData *edges;
+    size_t count;
+    cudaGraphNode_t before = nullptr;
+    for (size_t i = 0; i < 3; i++) {
+        CHECK_CUDA(cudaStreamGetCaptureInfo(stream, &status, &capture, nullptr, &nodes, &edges, &count));
+        CHECK(status == cudaStreamCaptureStatusActive && count == (i > 0), "%zu nodes before node %zu", count, i);
+        CHECK(!i || nodes[0] != before, "a node that is its own predecessor");
+        before = count ? nodes[0] : nullptr;
         CHECK_CUDA(launch_early(1, 32, stream, next_early, x, added));
+    }
     CHECK_CUDA(cudaStreamEndCapture(stream, &graph));
+    CHECK_CUDA(cudaStreamGetCaptureInfo(stream, &status, &capture, nullptr, &nodes, &edges, &count));
+    CHECK(status == cudaStreamCaptureStatusNone && count == 0, "status %d", status);
     CHECK_CUDA(cudaGraphInstantiate(&exec, graph, 0));
     CHECK_CUDA(cudaGraphLaunch(exec, stream));
     CHECK_CUDA(cudaStreamSynchronize(stream));

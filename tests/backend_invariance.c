@@ -60,7 +60,7 @@ static group among_others(int number, int replicas)
     return g;
 }
 
-/* The state of the replica that is looked at, from an ensemble to another one; its other replicas begin anew. */
+/* The state of the replica that is looked at, from an ensemble to another one; its other replicas begin again. */
 static void move_state(dd_ensemble *from, const group *before, dd_ensemble *to, const group *after, size_t parameters)
 {
     float *state = malloc(parameters * sizeof *state);

@@ -130,9 +130,9 @@ PRODUCT_FAULTS = {
     "unmasked edge of a width": ("product.cu", "f.width - i)", "4)", "elements are summed|past the end|" + UNWRITTEN),
     "unmasked end of a sum": ("product.cu", "f.inner - k)", "4)", "elements are summed|past the end|" + UNWRITTEN),
     "unmasked edge of a result": ("product.cu", "store_four(out, p.columns - to, total)", "store_four(out, 4, total)",
-                                  BLOCKS + "|past the end|beside the result|" + OTHER_ORDER),
+                                  BLOCKS + "|past the end|outside of the result|" + OTHER_ORDER),
     "rows beyond the result": ("product.cu", "if (to_row >= p.rows)", "if (to_row > p.rows)",
-                               BLOCKS + "|past the end|beside the result"),
+                               BLOCKS + "|past the end|outside of the result"),
     "one member too few": ("product.cu", "blocks += (size_t)p->product[i].members", "blocks += (size_t)1",
                            "never written|elements are summed"),
 }

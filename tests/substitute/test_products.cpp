@@ -124,7 +124,7 @@ void check_surroundings(problem &p, std::vector<float> got)
                 got[at] = before[at] = 0;
             }
     CHECK(!std::memcmp(got.data(), before.data(), got.size() * sizeof(float)),
-          "%d x %d x %d: written beside the result", s.rows, s.columns, s.inner);
+          "%d x %d x %d: written outside of the result", s.rows, s.columns, s.inner);
 }
 
 void check(const shape &s, bool add)

@@ -1,7 +1,7 @@
 """Pictures of what `dualdiff analyze` stores: gate and experts over the plane, over timesteps, over modes, over training."""
 import functools
 
-from drawing import (GATE, MANY, Key, Normalize, Panel, Picture, common_limits, expert_colour, expert_handles, expert_keys, gate_colours, matplotlib,
+from drawing import (GATE, MANY, Key, Normalize, Panel, Picture, bars, common_limits, expert_colour, expert_handles, expert_keys, gate_colours, matplotlib,
                      np, plt, shown, single, wrapped)
 from coordinates import stored_components
 from runs import REGIONS
@@ -274,14 +274,6 @@ def gate_over_time(study, result):
 # ---- over modes ----
 
 
-def bars(axis, left, right, low, high, colours):
-    """Bars between two heights each; thousands are drawn as fast as a few."""
-    corners = np.stack([np.column_stack(corner) for corner in ((left, low), (left, high), (right, high), (right, low))], axis=1)
-    axis.add_collection(matplotlib.collections.PolyCollection(corners[np.isfinite(corners).all(axis=(1, 2))], closed=True, linewidths=0,
-                                                              facecolors=np.asarray(colours)[np.isfinite(corners).all(axis=(1, 2))]))
-    axis.autoscale_view()
-
-
 def in_places(result):
     """Whether regions can be drawn at their places in a plane. Modes of more than two coordinates would hide each other there."""
     return result.analysis("data/x").shape[1] == 2 or result.analysis("data/x").shape[1] > 2 and region_words(result)[0] == "grid cell"
@@ -340,10 +332,10 @@ def best_panel(axis, result, alone):
     if in_places(result):
         region_panel(axis, result, best, title)
         return
-    height = np.nan_to_num(alone.min(axis=1) / result.analysis("by_region/loss_gated"))
+    height = np.nan_to_num(100 * (alone.min(axis=1) / result.analysis("by_region/loss_gated") - 1))
     region_bars(axis, result, height[:, None], best[:, None], np.lexsort((height, alone.argmin(axis=1))))
-    axis.axhline(1, color="#555555", linewidth=0.9, linestyle=(0, (3, 2)))
-    axis.set_ylabel("smallest loss / loss of the mixture")
+    axis.axhline(0, color="#555555", linewidth=0.9)
+    axis.set_ylabel("how much greater it is than the mixture's [%]")
     axis.set_title(title, fontsize=10)
 
 

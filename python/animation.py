@@ -45,9 +45,6 @@ class Journey:
         self.gated = result.has("/analysis/information/sampling_region")
         self.x, self.weight, step, t = (read(f"trajectory/{name}") for name in ("x", "weight", "step", "timestep"))
         self.x, self.weight = self.x[:, :POINTS], self.weight[:, :POINTS]
-        if self.x.shape[2] == 1:
-            height = np.random.default_rng(0).random(self.x.shape[1])
-            self.x = np.dstack([self.x[..., 0], np.broadcast_to(height, self.x.shape[:2])])
         self.t = step[-1] - 1 - step if t is None else t.astype(int)  # analyses of older programs: all timesteps
 
     def frame(self, share):
@@ -74,6 +71,22 @@ def same_plane(one, other):
 
 def journeys_of(study, dataset):
     return [Journey(result) for result in animated(study, dataset)]
+
+
+def in_one_plane(study, dataset, journeys, data):
+    """The data in the plane of the trajectories, which are what networks see; of more than two coordinates their principal components. Points of
+    one coordinate get a height."""
+    if data and data.x.shape[1] <= 2:
+        shift, scale = scaling_of(study, dataset, data.x.shape[1])
+        data.x = (data.x - shift) / scale
+    elif data:
+        data.x = in_plane(study, dataset, data.x).project(data.x)
+    if journeys[0].x.shape[2] == 1:
+        line = in_plane(study, dataset, data.x if data else journeys[0].x[-1])
+        for journey in journeys:
+            journey.x = np.stack([line.project(x) for x in journey.x])
+        if data:
+            data.x = line.project(data.x)
 
 
 def columns_of(count):
@@ -173,10 +186,7 @@ def frames_of(journeys, data, limits, names, shares):
 def reverse_process(study, dataset, frames=FRAMES):
     """A GIF that ends with a pause."""
     journeys, data = journeys_of(study, dataset), data_cloud(study, dataset, POINTS)
-    if data:
-        plane, coordinates = in_plane(study, dataset, data.x), data.x.shape[1]
-        shift, scale = scaling_of(study, dataset, coordinates)
-        data.x = plane.project((data.x - shift) / scale if coordinates <= 2 else data.x)  # as the trajectories: what networks see
+    in_one_plane(study, dataset, journeys, data)
     limits = common_limits([journey.x[row] for journey in journeys for row in (0, -1)] + ([data.x] if data else []))
     names = (["data"] if data else []) + [shown(journey.run, 15 if len(journeys) > 2 else 24) for journey in journeys]
     images = [image for image, _ in frames_of(journeys, data, limits, names, np.linspace(0, 1, frames))]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from drawing import np, shown
 
 LONGEST = 24  # characters of a name on an axis
+RANDOM = "random height"  # the second axis of points of one coordinate
 
 
 @dataclass
@@ -64,9 +65,10 @@ def view(study, dataset, x, most=2):
 
 
 def in_plane(study, dataset, x):
-    """The same for a picture of two axes. A random height spreads the points of one coordinate."""
+    """The same for a picture of two axes. A random height, up to a part of the range of x, spreads the points of one coordinate."""
     if x.shape[1] > 1:
         return view(study, dataset, x)
-    return View([*names_of(study, dataset, 1), "random height"],
-                lambda points: np.column_stack([points[:, 0], np.random.default_rng(0).random(len(points))]),
-                float(scaling_of(study, dataset, 1)[1][0]))
+    finite = x[np.isfinite(x)]
+    height = 0.6 * float(np.ptp(np.percentile(finite, [1, 99]))) if len(finite) else 0.0
+    return View([*names_of(study, dataset, 1), RANDOM],
+                lambda points: np.column_stack([points[:, 0], (height or 1.0) * np.random.default_rng(0).random(len(points))]))

@@ -47,6 +47,7 @@ class Panel:
     alt: str
     width: float  # inches on the page
     kind: str = "svg"  # or png, if there are many points or pixels
+    least: float = 0  # inches, below which it cannot be read: on a narrower screen it scrolls
 
 
 @dataclass
@@ -99,6 +100,7 @@ class Study:
             self.colour[run], self.line[run], self.marker[run] = (plain, LINES[0], ".") if plain else way(next(ways))
         self.config = {run: first[run].config for run in self.runs}
         keys = in_order(key for config in self.config.values() for key in config)
+        keys = [key for key in keys if key != "data.dimensions"]  # a run may have datasets of any; their names say it
         self.varying = [key for key in keys if len({str(config.get(key)) for config in self.config.values()}) > 1]
         values = {key: [str(config.get(key)) for config in self.config.values()] for key in self.varying}
         usual = {key: max(found, key=found.count) for key, found in values.items()}
@@ -222,6 +224,25 @@ def in_frame(x, limits):
     return np.logical_and.reduce([(x[:, c] >= low) & (x[:, c] <= high) for c, (low, high) in enumerate(limits)])
 
 
+def ticks_between(low, high, most=3):
+    """At most `most` + 1 round numbers within the limits, and how to write them: (numbers, words, what the axis shows of its quantity x). Numbers
+    with many digits in common are written as differences, very large and very small ones without their power of ten."""
+    ticks = np.array([tick for tick in matplotlib.ticker.MaxNLocator(most).tick_values(low, high) if low <= tick <= high])
+    step = ticks[1] - ticks[0] if len(ticks) > 1 else high - low
+    first, largest = 0.0, np.abs(ticks).max(initial=0)
+    if largest > 1e4 * step:
+        unit = 10.0 ** np.ceil(np.log10(high - low))
+        first = np.floor(low / unit) * unit
+        largest = np.abs(ticks - first).max()
+    power = int(np.floor(np.log10(largest))) if largest > 0 else 0
+    power = power if power > 4 or power < -2 else 0
+    shown_ticks = (ticks - first) / 10.0**power
+    decimals = next((n for n in range(6) if (np.abs(np.round(shown_ticks, n) - shown_ticks) < 1e-3 * step / 10.0**power).all()), 6)
+    words = [f"{tick:.{decimals}f}".replace("-", "\N{MINUS SIGN}") for tick in np.round(shown_ticks, decimals) + 0.0]  # no -0
+    about = (f" - {first:,.10g}" if first > 0 else f" + {-first:,.10g}" if first else "") + (f" / $10^{{{power}}}$" if power else "")
+    return ticks, words, about
+
+
 def few_ticks():
     """Make room for numbers with many digits, which occur if all values are close together."""
     return matplotlib.ticker.MaxNLocator(4, min_n_ticks=3)
@@ -274,11 +295,19 @@ def row_mark(axis, y, values, colour):
     return True
 
 
+def bars(axis, left, right, low, high, colours):
+    """Bars between two heights each; thousands are drawn as fast as a few."""
+    corners = np.stack([np.column_stack(corner) for corner in ((left, low), (left, high), (right, high), (right, low))], axis=1)
+    axis.add_collection(matplotlib.collections.PolyCollection(corners[np.isfinite(corners).all(axis=(1, 2))], closed=True, linewidths=0,
+                                                              facecolors=np.asarray(colours)[np.isfinite(corners).all(axis=(1, 2))]))
+    axis.autoscale_view()
+
+
 def common_limits(clouds):
-    """Limits for x and y that show all except the farthest points, with a margin; the same for all clouds. A cloud that is much wider than
-    most is cut off, because otherwise the others would be dots."""
+    """Limits for each coordinate that show all except the farthest points, with a margin; the same for all clouds. A cloud that is much wider
+    than most is cut off, because otherwise the others would be dots."""
     limits = []
-    for axis in range(2):
+    for axis in range(clouds[0].shape[1]):
         found = [cloud[np.isfinite(cloud[:, axis]), axis] for cloud in clouds]
         found = np.array([np.percentile(values, [0.05, 99.95]) for values in found if len(values)] or [(-1.0, 1.0)], dtype=float)
         low, high = np.median(found, axis=0)

@@ -4,6 +4,7 @@ import math
 
 PANELS = 24  # runs that have a separate panel or curve in one picture
 ANIMATED = 9  # runs in one animation
+CORNERS = 4  # runs whose pairs of coordinates a page shows
 ANALYSES, ANALYSES_OF_MANY = 24, 6  # results whose gate and experts a page draws: all, if there are at most this many; else only so many
 
 

@@ -13,6 +13,8 @@ from drawing import (MANY, STYLE, Key, Panel, Picture, Study, few_ticks, matplot
                      shown, single)
 import analysis_plots
 import animation
+import coordinate_plots
+import corner
 import sample_plots
 
 WINDOW = 0.03  # width of the smoothing window of a loss curve, as a fraction of the steps
@@ -240,6 +242,11 @@ def of_dataset(study, dataset):
     return found + analysis_plots.of_dataset(study, dataset)
 
 
+def of_result(study, result):
+    """The pictures of one analysis."""
+    return analysis_plots.of_result(study, result) + coordinate_plots.of_result(study, result)
+
+
 def kl_picture(study, dataset):
     """The KL divergences of one dataset, for the report, which has a part for each dataset."""
     kl = means_in_words(study, dataset, "kl_divergence")
@@ -253,9 +260,9 @@ def kl_picture(study, dataset):
 def pictures(study):
     found = comparison(study)
     for dataset in study.datasets:
-        found += of_dataset(study, dataset) + animation.of_dataset(study, dataset)
+        found += of_dataset(study, dataset) + corner.of_dataset(study, dataset) + animation.of_dataset(study, dataset)
         for result in study.trained(dataset, None):
-            found += analysis_plots.of_result(study, result)
+            found += of_result(study, result)
     return found
 
 

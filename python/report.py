@@ -9,6 +9,7 @@ from html import escape
 
 import analysis_plots
 import animation
+import corner
 import plot
 import sample_plots
 from drawing import STYLE, Study, plt
@@ -83,7 +84,7 @@ def dataset_section(study, dataset, in_full, pictures):
     parts = [f'<p class="soft">The pictures show runs{escape(study.how_many(dataset))}.</p>'] if study.how_many(dataset) else []
     measured = plot.means_in_words(study, dataset, "kl_divergence")
     parts += [picture_part(pictures, plot.kl_picture(study, dataset))] if measured else []
-    parts += [picture_part(pictures, picture) for picture in plot.of_dataset(study, dataset)]
+    parts += [picture_part(pictures, picture) for picture in plot.of_dataset(study, dataset) + corner.of_page(study, dataset)]
     results = analysed_results(study, dataset)
     if results:
         parts.append(analysis_table(study, dataset, results))
@@ -91,7 +92,7 @@ def dataset_section(study, dataset, in_full, pictures):
         parts.append(f'<p class="soft">Gate and experts of {len(in_full)} of the {len(results)} analysed runs follow: the runs with the lowest KL divergence. '
                      "<code>dualdiff plot</code> draws them all; <code>dualdiff report DIR/CONFIG</code> shows those of one configuration.</p>")
     for result in in_full:
-        inner = "".join(picture_part(pictures, picture) for picture in analysis_plots.of_result(study, result))
+        inner = "".join(picture_part(pictures, picture) for picture in plot.of_result(study, result))
         parts.append(details(f"Gate and experts of {result.run}, seed {result.seed}", f'<p class="soft">{escape(study.description[result.run])}</p>{inner}'))
     return "".join(parts)
 

@@ -138,7 +138,10 @@ def image(content, kind, alt):
 def panel_figure(pictures, panel, more=""):
     """more: further CSS classes."""
     words = (f"<b>{escape(panel.name)}</b>" if panel.name else "") + (f"<br>{escape(panel.words)}" if panel.words else "")
-    return (f"<figure{more}>{pictures.image(panel.draw, panel.kind, panel.alt)}" + (f"<figcaption>{words}</figcaption>" if words else "") + "</figure>")
+    drawn = pictures.image(panel.draw, panel.kind, panel.alt)
+    if panel.least:
+        drawn = f'<div class="wide" role="region" tabindex="0" aria-label="{escape(panel.name)}"><div style="min-width:{96 * panel.least:.0f}px">{drawn}</div></div>'
+    return (f"<figure{more}>{drawn}" + (f"<figcaption>{words}</figcaption>" if words else "") + "</figure>")
 
 
 def picture_part(pictures, picture, level=3):

@@ -142,6 +142,12 @@ class Result:
     def experts(self):
         return self.config["model.experts"]
 
+    @functools.cached_property
+    def dimensions(self):
+        """Coordinates of a point."""
+        with open_result(self.path) as file:
+            return file["/samples/x"].shape[1]
+
     @property
     def no_gate(self):
         """Why there are no weights: "no gate" or "fixed gate"; "" if a gate is learned."""

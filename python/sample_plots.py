@@ -1,7 +1,7 @@
 """Pictures of points: the data, what each run generates, and how its gate weighs them."""
 from dataclasses import dataclass
 
-from coordinates import in_plane
+from coordinates import RANDOM, in_plane
 from drawing import (DATA, GATE, NEUTRAL, Key, Normalize, Panel, Picture, common_limits, expert_colour, expert_handles, expert_keys,
                      gate_colours, gate_key, in_frame, matplotlib, metric, np, panels, seed_note, shown, single)
 
@@ -83,6 +83,8 @@ def cloud_panel(axis, cloud, limits, size):
                  color=cloud.colour if cloud.weight is None else gate_colours(cloud.weight[order]))
     axis.set(xlim=limits[0], ylim=limits[1], aspect=cloud.aspect)
     axis.grid(False)
+    if cloud.labels[1] == RANDOM:
+        axis.set_yticks([])
     outside = np.count_nonzero(~in_frame(cloud.x, limits))
     axis.text(0.98, 0.015, f"{outside:,} outside" if outside else "", transform=axis.transAxes, ha="right", va="bottom", fontsize=8, color="#555555")
 
@@ -134,7 +136,7 @@ def one_cloud(cloud, limits, size, width=2.85):
     def draw(figure, axis):
         cloud_panel(axis, cloud, limits, size)
         axis.set_xlabel(cloud.labels[0], labelpad=1)
-        axis.set_ylabel(cloud.labels[1], labelpad=-2)
+        axis.set_ylabel(cloud.labels[1], labelpad=-2 if cloud.labels[1].startswith("$") else 1)
     return Panel(lambda: single(draw, width, width * height_over_width(limits)), cloud.name, cloud.about(),
                  f"Scatter plot: {cloud.name}, {cloud.about()}.", width, "png")
 

@@ -1,5 +1,8 @@
 """`dualdiff analyze` on points of other dimensions than two: every array that depends on them against NumPy in float64."""
 import functools
+import os
+import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -10,6 +13,10 @@ import reference
 import small_job
 from test_analyze import BINS, QUANTILES, Run, analyze, apart, close, losses
 from test_truth_dimensions import mixture
+
+sys.path.append(str(Path(os.environ["DUALDIFF_SOURCE"]) / "python"))
+import checks  # noqa: E402
+from workers import Failed  # noqa: E402
 
 BY_COORDINATE, CELLS = 20, 64
 SETTINGS = {"training.steps": 300, "training.learning_rate": .01, "diffusion.timesteps": 8, "evaluation.samples": 200}
@@ -51,6 +58,7 @@ def analysed(tmp_path_factory):
 class Dimensional(Run):
     def __init__(self, path):
         super().__init__(path)
+        self.path = path
         self.D = self.stored["samples/x"].shape[1]
         self.model = reference.Model(self.config["model"], self.D)
 
@@ -199,3 +207,27 @@ def test_fixed_gate_corners_and_subspaces(tmp_path):
             assert file["analysis"].attrs["regions"] == word and file["analysis/by_region/points"].shape == (count,)
             assert "by_coordinate" not in file["analysis"] and "data_coordinate" not in file["analysis/information"]
             assert file["analysis/by_region/points"][:].min() > .8 / count * 8 * 4096
+
+
+@pytest.mark.parametrize("name", ["1", "5"])
+def test_damaged_arrays_are_found(analysed, tmp_path, name):
+    """Before a picture is drawn, each array that it needs is there and has its shape. Without by_coordinate it is an older program's."""
+    run, _, _, _ = analysed(name)
+    path = tmp_path / "seed_7.h5"
+    used = [*(checks.PRINCIPAL if name == "5" else ()), *checks.BY_COORDINATE, "by_region/centre", "data/x", "trajectory/x"]
+    for damage in "missing", "shape":
+        for array in used:
+            path.write_bytes(run.path.read_bytes())
+            with h5py.File(path, "a") as file:
+                values = file["analysis"][array][:]
+                del file["analysis"][array]
+                if damage == "shape":
+                    file["analysis"][array] = np.zeros([*values.shape, 2], dtype=values.dtype)
+            with pytest.raises(Failed, match=array):
+                checks.check_file(str(path))
+    with h5py.File(path, "w") as file, h5py.File(run.path) as whole:
+        for key in whole:
+            whole.copy(key, file)
+        file.attrs.update(whole.attrs)
+        del file["analysis/by_coordinate"]
+    checks.check_file(str(path))

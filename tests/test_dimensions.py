@@ -93,10 +93,14 @@ def test_pictures(trained, tmp_path):
     for dataset in "table", "one", "gaussians_d8", "dino":
         assert (tmp_path / f"{dataset}_generated_samples.png").stat().st_size > 10000
     words = (tmp_path / "table_generated_samples.svg").read_text(), (tmp_path / "one_generated_samples.svg").read_text()
+    assert not (tmp_path / "dino_run_3_corner.png").exists()
+    corner = (tmp_path / "table_run_3_corner.svg").read_text()
+    assert all(corner.count(f">{name}<") == 2 for name in NAMES) and (tmp_path / "gaussians_d8_run_3_corner.png").stat().st_size > 10000
     assert "principal component 1" in words[0] and "random height" in words[1]
     program("report", trained, "--out", tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     assert all(f"Pictures: {dataset}</h2>" in page for dataset in ("table", "one", "gaussians_d8", "dino")) and "not drawn" not in page
+    assert page.count("<h3>Pairs of coordinates</h3>") == 2 and page.count("<h3>Values of the coordinate</h3>") == 1
 
 
 def test_too_few_rows(tmp_path):

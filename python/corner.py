@@ -22,6 +22,7 @@ class Corner:
         data = data.x if data and data.x.shape[1] == samples.shape[1] else None
         self.coordinates, self.count = samples.shape[1], len(cloud.x)
         self.view = view(study, result.dataset, samples if data is None else data, MOST)
+        self.scaled = result.scaling is not None
         self.names = names_of(study, result.dataset, self.coordinates)
         self.samples, self.data = self.view.project(samples), None if data is None else self.view.project(data)
         self.weight = None if cloud.weight is None else cloud.weight[:MOST_POINTS]
@@ -44,7 +45,7 @@ class Corner:
 
     def loadings(self):
         """A line for each principal component: the coordinates that it is mostly made of."""
-        lines = ["Each component is a sum of coordinates. The largest parts:"]
+        lines = [f"Each component is a sum of {'scaled ' if self.scaled else ''}coordinates. The largest parts:"]
         for k, (axis, share) in enumerate(zip(self.view.axes, self.view.share)):
             most = np.argsort(-np.abs(axis))[:LOADINGS]
             lines.append(f"component {k + 1} ({share:.0%} of the variance): " + "  ".join(f"{'+' if axis[c] >= 0 else '−'} {abs(axis[c]):.2f} {self.names[c]}" for c in most) + " …")

@@ -164,7 +164,7 @@ def test_numbers_of_an_axis(low, high):
 
 
 def analysed(out, dimensions, experts):
-    """A study with an analysis of these sizes: the weight of expert 1 grows along the last coordinate only."""
+    """A study with an analysis of these sizes: the weight of expert 1 grows along the last coordinate only. The columns are scaled."""
     rng = np.random.default_rng(0)
     gate = rng.random(50) if experts == 2 else rng.dirichlet(np.ones(experts), 50)
     study, result = study_of(out, rng.normal(size=(50, dimensions)), gate=gate, **{"model.experts": experts})
@@ -174,6 +174,7 @@ def analysed(out, dimensions, experts):
     information = np.zeros((dimensions, experts))
     information[:, 0] = np.linspace(0, .5, dimensions)
     with h5py.File(result.path, "a") as file:
+        file["data/shift"], file["data/scale"] = np.full(dimensions, 10.), np.full(dimensions, 2.)
         group = file.create_group("analysis")
         group.attrs["regions"] = "corners"
         for name, values in {"weight": weight, "weight_mean": np.nanmean(weight, axis=0), "timestep": np.array([0, 5, 11]),
@@ -197,7 +198,7 @@ def test_gate_against_coordinates(tmp_path, dimensions, experts):
     assert widths[2:] == sorted(widths[2:], reverse=True) and len(curves) == min(dimensions, 6)
     drawn = np.array([line.get_ydata() for line in curves[0].lines])
     expected = weight[::-1, -1, :, 0] if experts == 2 else np.nanmean(weight, axis=0)[-1].T
-    assert drawn == pytest.approx(expected) and curves[0].lines[0].get_xdata() == pytest.approx(np.linspace(-2, 2, 20))
+    assert drawn == pytest.approx(expected) and curves[0].lines[0].get_xdata() == pytest.approx(10 + 2 * np.linspace(-2, 2, 20))
     assert all(axis.get_ylim() == curves[0].get_ylim() for axis in curves)
     assert not crowded(figure) and not overlapping_numbers(figure)
     assert "nan" not in picture.alt and "corner" in picture.caption and len(picture.panels()) == len(curves) + 1

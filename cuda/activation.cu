@@ -1,47 +1,8 @@
 /* The work between two products: bias, residual and activation in the forward pass; the activation's derivative and the
  * residual's gradient in the backward pass. One launch does all towers that have a layer at this depth. */
-#include "launch.h"
+#include "activation.cuh"
 
 enum { COLUMNS = 256, ROWS = 8 }; /* threads of a block; rows for each thread */
-
-static __device__ inline float sigmoid(float x)
-{
-    return 1.f / (1.f + expf(-x));
-}
-
-static __device__ inline float activate(dd_activation kind, float x)
-{
-    switch (kind) {
-    case DD_SILU:
-        return x * sigmoid(x);
-    case DD_GELU:
-        return .5f * x * (1.f + erff(x * .707106781186547524f));
-    case DD_TANH:
-        return tanhf(x);
-    case DD_RELU:
-        break;
-    }
-    return x < 0.f ? 0.f : x; /* NaN stays NaN, so that the loss shows a broken network */
-}
-
-static __device__ inline float derivative(dd_activation kind, float x)
-{
-    switch (kind) {
-    case DD_SILU: {
-        float s = sigmoid(x);
-        return s * (1.f + x * (1.f - s));
-    }
-    case DD_GELU:
-        return .5f * (1.f + erff(x * .707106781186547524f)) + x * .398942280401432678f * expf(-.5f * x * x);
-    case DD_TANH: {
-        float y = tanhf(x);
-        return 1.f - y * y;
-    }
-    case DD_RELU:
-        break;
-    }
-    return x > 0.f ? 1.f : 0.f;
-}
 
 static __device__ inline float *row_of(const dd_cuda_matrix &m, int r, int row)
 {
@@ -75,7 +36,7 @@ static __global__ void activation_kernel(const dd_cuda_activation a)
                 continue;
             float sum = value[i] + bias + residual[i];
             row_of(t.hidden, r, first + i)[c] = sum;
-            row_of(t.active, r, first + i)[c] = activate(a.kind, sum);
+            row_of(t.active, r, first + i)[c] = dd_activate(a.kind, sum);
         }
     }
 }
@@ -109,7 +70,8 @@ static __global__ void activation_gradient_kernel(const dd_cuda_activation a)
 #pragma unroll
         for (int i = 0; i < ROWS; i++)
             if (i < rows)
-                row_of(t.hidden, r, first + i)[c] = derivative(a.kind, hidden[i]) * slope[i] + along[i];
+                row_of(t.hidden, r, first + i)[c] =
+                    __fmaf_rn(dd_activation_slope(a.kind, hidden[i]), slope[i], along[i]);
     }
 }
 

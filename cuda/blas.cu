@@ -1,4 +1,4 @@
-/* The same products as product.cu by cuBLAS.
+/* The same products as product.cu by cuBLAS, without what a layer does with them.
  *
  * cuBLAS is column-major: it reads a row-major matrix (rows, columns) as its transpose with `columns` as the leading
  * dimension. With points in rows and weights [out][in]:
@@ -17,7 +17,7 @@ static long long stride_of(size_t replica, size_t member, int members)
 extern "C" dd_status dd_cuda_blas_product(dd_cuda_form form, const dd_cuda_product *p, int replicas, bool tf32,
                                           cublasHandle_t blas)
 {
-    const float one = 1.f, before = p->add ? 1.f : 0.f;
+    const float one = 1.f, before = p->before.at ? 1.f : 0.f;
     cublasOperation_t left = form == DD_CUDA_WEIGHT_GRADIENT ? CUBLAS_OP_T : CUBLAS_OP_N;
     cublasOperation_t right = form == DD_CUDA_FORWARD ? CUBLAS_OP_T : CUBLAS_OP_N;
     const dd_cuda_operand *a = &p->right, *b = &p->left;

@@ -27,11 +27,12 @@ static void plan_group(const dd_cuda_group *group, arena *a, size_t own, bool tr
         widest = (size_t)group->width[i] > widest ? (size_t)group->width[i] : widest;
     for (int i = 0; i < group->hidden; i++) {
         size_t width = training ? (size_t)group->width[i] : widest;
-        if (training || i == 0)
+        /* A layer reads the activation and (residual) the output of the previous layer, so two alternating buffers
+         * suffice. */
+        if (training || i <= 1)
             take(a, own * width, &w->active[g][i]);
         else
-            w->active[g][i] = w->active[g][0];
-        /* The residual of a layer is the output of the previous layer, so two alternating buffers suffice. */
+            w->active[g][i] = w->active[g][i - 2];
         if (i > 0 && (training || i <= 2))
             take(a, own * width, &w->hidden[g][i]);
         else if (i > 0)

@@ -5,6 +5,26 @@
 #include "model/recipe.h"
 #include "reduce.cuh"
 
+/* sum plus the squares of rows start .. stop - 1, where square[0] belongs to row `first`. The order depends on the
+ * rows' numbers alone, not on where a chunk begins: a warp adds 32 rows, from a multiple of 32 on, and these sums
+ * follow each other. Every thread of the block must call it. */
+static __device__ inline double add_rows(double sum, const float *square, uint32_t first, uint32_t start, uint32_t stop,
+                                         double *warp_sum)
+{
+    uint32_t warp = threadIdx.x / DD_WARP, lane = threadIdx.x % DD_WARP;
+    for (uint32_t base = start - start % DD_WARP; base < stop; base += DD_BLOCK) {
+        uint32_t i = base + threadIdx.x;
+        double part = dd_warp_sum(i >= start && i < stop ? (double)square[i - first] : 0.);
+        if (lane == 0)
+            warp_sum[warp] = part;
+        __syncthreads();
+        for (int w = 0; w < DD_WARPS; w++)
+            sum += warp_sum[w];
+        __syncthreads();
+    }
+    return sum;
+}
+
 /* One block per replica sums the chunk's rows batch by batch; a batch may begin in one chunk and end in another. Grid
  * (R). */
 static __global__ void losses_kernel(int rows, int dimensions, uint32_t batch, const dd_cuda_points *points,
@@ -19,10 +39,7 @@ static __global__ void losses_kernel(int rows, int dimensions, uint32_t batch, c
     double begun = losses[r].batch, total = losses[r].total;
     for (uint32_t start = first; start < end && first < n;) {
         uint32_t next = (start / batch + 1) * batch, stop = next < end ? next : end;
-        double sum = 0;
-        for (uint32_t i = start + threadIdx.x; i < stop; i += DD_BLOCK)
-            sum += own[i - first];
-        begun += dd_block_sum(sum, warp_sum);
+        begun = add_rows(begun, own, first, start, stop, warp_sum);
         if (stop == next || stop == n) {
             uint32_t whole = stop - (stop - 1) / batch * batch;
             total += begun / ((double)dimensions * whole);

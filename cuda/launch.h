@@ -122,18 +122,25 @@ typedef enum dd_cuda_form {
     DD_CUDA_WEIGHT_GRADIENT /* left (inner, rows), right (inner, columns): gradients times inputs, over the points */
 } dd_cuda_form;
 
-/* result (rows, columns) = left times right, for each member of each replica. */
+/* result (rows, columns) = left times right, for each member of each replica, and what the layer does with it. An array
+ * whose `at` is NULL has no part in it. With d = act'(hidden), which is 1 without `hidden`:
+ *     result = d (left right + before + bias) + along,  active = act(result)
+ * `before`, `along` and `hidden` may be the result itself. cuBLAS knows `before` alone, which must be the result. */
 typedef struct dd_cuda_product {
     int members, rows, columns, inner;
     dd_cuda_operand left, right;
-    dd_cuda_matrix result;
-    bool add; /* the product is added to what the result holds */
+    dd_cuda_matrix result, active;
+    dd_cuda_operand before, along, hidden; /* as the result */
+    dd_cuda_operand bias;                  /* [columns]; the pitch is not used */
 } dd_cuda_product;
 
-/* Products of one form that run at the same time: the experts', and the gate's. */
+enum { DD_CUDA_PRODUCTS = 12 };
+
+/* Products of one form that run at the same time, none of which needs the result of another. */
 typedef struct dd_cuda_products {
     int replicas, count;
-    dd_cuda_product product[DD_CUDA_GROUPS];
+    dd_activation kind;
+    dd_cuda_product product[DD_CUDA_PRODUCTS];
 } dd_cuda_products;
 
 /* processors: the device's multiprocessors, by which the shape of the blocks is chosen; no bit depends on it. */

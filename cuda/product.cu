@@ -9,7 +9,7 @@
  * A block computes a square tile of a result. It walks through k in stages of 32, which it keeps in shared memory; each
  * quarter of its threads sums one share. So four chains run at once even where a device has only a few blocks to do,
  * and a thread holds a chain for each of its 4 x 4 or 8 x 8 elements. */
-#include "launch.h"
+#include "activation.cuh"
 
 enum {
     STAGE = 32,                     /* numbers of the sum in shared memory */
@@ -192,16 +192,54 @@ static __device__ inline float4 add(float4 a, float4 b)
     return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w);
 }
 
-/* Add the shares of 32 rows of the tile at a time, in shared memory, and store the result. */
-template <int TILE>
-static __device__ inline void store_tile(const tile_place &t, const float (&sum)[TILE / SIDE][TILE / SIDE],
-                                         float (*part)[STAGE][TILE])
+/* The first of a matrix's elements that belong to this member. */
+template <typename M> static __device__ inline auto member_of(const M &m, int member) -> decltype(m.at)
 {
-    const dd_cuda_product &p = *t.product;
+    return m.at + blockIdx.y * m.replica + member * m.member;
+}
+
+/* Four neighbours of row `row` from column `column` on; 0 where there is no matrix. */
+static __device__ inline float4 load_from(const dd_cuda_operand &o, int member, int row, int column, int valid)
+{
+    return o.at ? load_four(member_of(o, member) + (size_t)row * o.pitch + column, valid) : none();
+}
+
+/* What the layer does with four elements of the product. */
+static __device__ inline void finish(const dd_cuda_product &p, dd_activation kind, int member, int row, int column,
+                                     float4 v)
+{
+    int valid = p.columns - column;
+    size_t at = (size_t)row * p.result.pitch + column;
+    float4 along = load_from(p.along, member, row, column, valid);
+    if (p.before.at)
+        v = add(load_from(p.before, member, row, column, valid), v);
+    if (p.bias.at)
+        v = add(v, load_from(p.bias, member, 0, column, valid));
+    if (p.hidden.at) {
+        float4 h = load_from(p.hidden, member, row, column, valid);
+        v.x = __fmaf_rn(dd_activation_slope(kind, h.x), v.x, along.x);
+        v.y = __fmaf_rn(dd_activation_slope(kind, h.y), v.y, along.y);
+        v.z = __fmaf_rn(dd_activation_slope(kind, h.z), v.z, along.z);
+        v.w = __fmaf_rn(dd_activation_slope(kind, h.w), v.w, along.w);
+    } else if (p.along.at) {
+        v = add(v, along);
+    }
+    store_four(member_of(p.result, member) + at, valid, v);
+    if (p.active.at) {
+        float4 a =
+            make_float4(dd_activate(kind, v.x), dd_activate(kind, v.y), dd_activate(kind, v.z), dd_activate(kind, v.w));
+        store_four(member_of(p.active, member) + (size_t)row * p.active.pitch + column, valid, a);
+    }
+}
+
+/* Add the shares of 32 rows of the tile at a time, in shared memory, and finish the elements. */
+template <int TILE>
+static __device__ inline void store_tile(const tile_place &t, dd_activation kind,
+                                         const float (&sum)[TILE / SIDE][TILE / SIDE], float (*part)[STAGE][TILE])
+{
     int share = threadIdx.x / (SIDE * SIDE), own_row = 4 * (threadIdx.x / SIDE % SIDE),
         own_column = 4 * (threadIdx.x % SIDE);
     int row = threadIdx.x / 8, column = 4 * (threadIdx.x % 8);
-    float *at = p.result.at + blockIdx.y * p.result.replica + t.member * p.result.member;
 #pragma unroll
     for (int h = 0; h < TILE / STAGE; h++) {
         __syncthreads(); /* the stages and the rows before are read */
@@ -214,20 +252,16 @@ static __device__ inline void store_tile(const tile_place &t, const float (&sum)
             }
         __syncthreads();
         int to_row = t.row + STAGE * h + row;
-        if (to_row >= p.rows)
+        if (to_row >= t.product->rows)
             continue;
-#pragma unroll
-        for (int c = 0; c < TILE / STAGE; c++) {
+#pragma unroll 1
+        for (int c = 0; c < TILE; c += STAGE) {
             float4 four[SHARES];
 #pragma unroll
             for (int s = 0; s < SHARES; s++)
-                four[s] = *(const float4 *)&part[s][row][STAGE * c + column];
-            int to = t.column + STAGE * c + column;
-            float *out = at + (size_t)to_row * p.result.pitch + to;
-            float4 total = add(add(four[0], four[1]), add(four[2], four[3]));
-            if (p.add)
-                total = add(load_four(out, p.columns - to), total);
-            store_four(out, p.columns - to, total);
+                four[s] = *(const float4 *)&part[s][row][c + column];
+            finish(*t.product, kind, t.member, to_row, t.column + c + column,
+                   add(add(four[0], four[1]), add(four[2], four[3])));
         }
     }
 }
@@ -247,7 +281,7 @@ static __global__ void __launch_bounds__(THREADS, 2) product_kernel(const dd_cud
     factor right = factor_of(own.right, t.member, t.column, own.columns, own.inner, RIGHT_ALONG);
     float sum[TILE / SIDE][TILE / SIDE] = {};
     sum_shares<TILE, LEFT_ALONG, RIGHT_ALONG>(left, right, shared.stages, sum);
-    store_tile<TILE>(t, sum, shared.part);
+    store_tile<TILE>(t, p.kind, sum, shared.part);
 }
 
 static size_t count_blocks(const dd_cuda_products *p, int tile)

@@ -1,5 +1,6 @@
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "backend/cuda_cost.h"
 
@@ -31,6 +32,20 @@ static void mark_concurrent(dd_cost *c)
     c->item[c->items - 1].concurrent = true;
 }
 
+/* The items from `first` on, at most so many, become one. */
+static void join(dd_cost *c, int first, int most)
+{
+    int end = first + most < c->items ? first + most : c->items;
+    if (end <= first)
+        return;
+    for (int i = first + 1; i < end; i++) {
+        c->item[first].flops += c->item[i].flops;
+        c->item[first].bytes += c->item[i].bytes;
+    }
+    memmove(c->item + first + 1, c->item + end, (size_t)(c->items - end) * sizeof *c->item);
+    c->items -= end - first - 1;
+}
+
 /* The numbers that the activation kernels of layer i use: hidden values of all towers with such a layer, and those with
  * a residual connection there. */
 static double hidden_values(const dd_model *m, int i, int residual_of)
@@ -50,6 +65,7 @@ typedef struct step_sizes {
     double R, B, D, K, G;     /* replicas, batch, dimensions, experts, gates */
     bool wide;                /* the experts' last layers are products: of more than four coordinates */
     double first;             /* outputs of the joint first layer */
+    bool own;                 /* products that don't wait for each other are one launch */
     int groups;               /* products of towers with equal shape are one call: the experts, then the gate */
     const dd_tower *tower[2]; /* of a group */
     double members[2];        /* of a group */
@@ -61,6 +77,7 @@ static step_sizes sizes_of(const dd_model *m, const dd_training_config *training
     step_sizes s = {
         .model = m, .R = replicas, .B = training->batch, .D = m->dimensions, .K = m->experts, .G = m->gates};
     s.wide = m->dimensions > 4;
+    s.own = training->products == DD_PRODUCTS_OWN && training->precision == DD_FLOAT32;
     s.first = hidden_values(m, 0, -1);
     s.groups = m->towers > m->experts ? 2 : 1;
     s.members[0] = m->experts;
@@ -77,17 +94,37 @@ static const dd_layer *last_layer(const dd_tower *t)
     return &t->layer[t->layers - 1];
 }
 
+/* More bytes of device memory for the item that was added last. */
+static void add_bytes(dd_cost *c, double numbers)
+{
+    c->item[c->items - 1].bytes += FLOAT * numbers;
+}
+
+/* Layer i >= 1 of each group, without bias, residual and activation. */
+static void add_forward_products(const step_sizes *s, int i, dd_cost *cost)
+{
+    for (int g = 0; g < s->groups; g++) {
+        const dd_tower *t = s->tower[g];
+        if (i < t->layers - 1)
+            add_product(cost, "forward", s->R * s->members[g], s->B, t->layer[i].out, t->layer[i].in);
+    }
+}
+
+/* Own products do what the activation kernel does after cuBLAS: they read the residual and write the activation. */
 static void add_hidden_layers(const step_sizes *s, dd_cost *cost)
 {
     add_product(cost, "forward, first layers", s->R, s->B, s->first, s->model->input_width);
     for (int i = 0; i < s->deepest; i++) {
-        for (int g = 0; g < s->groups && i > 0; g++) {
-            const dd_tower *t = s->tower[g];
-            if (i < t->layers - 1)
-                add_product(cost, "forward", s->R * s->members[g], s->B, t->layer[i].out, t->layer[i].in);
+        double values = hidden_values(s->model, i, -1), residuals = i ? hidden_values(s->model, i, i) : 0;
+        int before = cost->items;
+        if (i)
+            add_forward_products(s, i, cost);
+        if (s->own) {
+            join(cost, before, s->groups);
+            add_bytes(cost, s->R * s->B * (values + residuals));
+        } else {
+            add(cost, "activation", false, 0, FLOAT * s->R * s->B * (3 * values + residuals));
         }
-        double residuals = i ? hidden_values(s->model, i, i) : 0;
-        add(cost, "activation", false, 0, FLOAT * s->R * s->B * (3 * hidden_values(s->model, i, -1) + residuals));
     }
 }
 
@@ -124,34 +161,63 @@ static void add_diversity(const step_sizes *s, bool hidden, dd_cost *cost)
 /* The products of layer i + 1 in the backward pass. */
 static void add_layer_gradients(const step_sizes *s, int i, dd_cost *cost)
 {
+    int before = cost->items;
+    double values = 0; /* of the layers whose gradient is a product */
     for (int g = 0; g < s->groups; g++) {
         const dd_tower *t = s->tower[g];
         const dd_layer *l = &t->layer[i + 1];
-        if (g == 0 && s->wide && i + 1 == t->layers - 1)
-            add_product(cost, "input gradient, last layers", s->R * s->K, s->B, l->in, l->out);
-        if (i + 1 >= t->layers - 1)
-            continue;
-        add_product(cost, "weight gradient", s->R * s->members[g], l->out, l->in, s->B);
-        mark_concurrent(cost);
-        add_product(cost, "input gradient", s->R * s->members[g], s->B, l->in, l->out);
+        if (i + 1 < t->layers - 1 || (g == 0 && s->wide && i + 1 == t->layers - 1)) {
+            add_product(cost, "input gradient", s->R * s->members[g], s->B, l->in, l->out);
+            values += s->members[g] * l->in;
+        }
     }
+    if (!s->own || cost->items == before)
+        return;
+    join(cost, before, s->groups);
+    add_bytes(cost, s->R * s->B * (values + hidden_values(s->model, i, i + 1)));
+}
+
+/* As many own products as cuda/launch.h's DD_CUDA_PRODUCTS are one launch; cuBLAS computes all but the last on the
+ * second stream. */
+static void add_weight_gradients(const step_sizes *s, dd_cost *cost)
+{
+    const int most = 12;
+    int before = cost->items;
+    for (int g = 0; g < s->groups; g++)
+        for (int i = 1; i < s->tower[g]->layers; i++) {
+            const dd_layer *l = &s->tower[g]->layer[i];
+            add_product(cost, "weight gradient", s->R * s->members[g], l->out, l->in, s->B);
+            if (!s->own)
+                mark_concurrent(cost);
+        }
+    add_product(cost, "weight gradient, first layers", s->R, s->first, s->model->input_width, s->B);
+    int launches = (cost->items - before + most - 1) / most;
+    for (int i = 0; i < launches && s->own; i++)
+        join(cost, before + i, most);
+}
+
+/* Numbers of the last hidden layers whose outputs are no product. */
+static double last_hidden_values(const step_sizes *s)
+{
+    double values = 0;
+    for (int g = s->wide; g < s->groups; g++)
+        values += s->members[g] * last_layer(s->tower[g])->in;
+    return values;
 }
 
 static void add_backward(const step_sizes *s, dd_cost *cost)
 {
     double values = 0;
-    for (int g = 0; g < s->groups; g++) {
-        const dd_layer *l = last_layer(s->tower[g]);
-        add_product(cost, "weight gradient, last layers", s->R * s->members[g], l->out, l->in, s->B);
-        mark_concurrent(cost);
-    }
+    if (s->own && (!s->wide || s->groups > 1))
+        add(cost, "gradient, last hidden layers", false, 0, FLOAT * s->R * s->B * 2 * last_hidden_values(s));
     for (int i = s->deepest - 1; i >= 0; i--) {
         add_layer_gradients(s, i, cost);
         double residuals = hidden_values(s->model, i, i + 1);
-        add(cost, "activation gradient", false, 0,
-            FLOAT * s->R * s->B * (3 * hidden_values(s->model, i, -1) + residuals));
+        if (!s->own)
+            add(cost, "activation gradient", false, 0,
+                FLOAT * s->R * s->B * (3 * hidden_values(s->model, i, -1) + residuals));
     }
-    add_product(cost, "weight gradient, first layers", s->R, s->first, s->model->input_width, s->B);
+    add_weight_gradients(s, cost);
     for (int i = 0; i < s->deepest; i++)
         values += hidden_values(s->model, i, -1);
     add(cost, "bias gradients", false, s->R * s->B * values, FLOAT * s->R * s->B * values);

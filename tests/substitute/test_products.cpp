@@ -1,7 +1,9 @@
-/* The products of cuda/product.cu: against sums in float64, and bit for bit against the order that its first comment
- * promises, in both shapes of tiles. Factors and results lie in larger arrays full of NaN, which nothing may touch. */
+/* The products of cuda/product.cu, and what a layer does with them: against sums in float64, and bit for bit against
+ * the order that its first comment promises, in both shapes of tiles. Factors and results lie in larger arrays full of
+ * NaN, which nothing may touch. */
 #include <cmath>
 #include <cstring>
+#include <initializer_list>
 #include <vector>
 
 #include "../check.h"
@@ -66,7 +68,17 @@ struct problem {
 
     dd_cuda_product product(bool add) const
     {
-        return {s.members, s.rows, s.columns, s.inner, left.operand(s), right.operand(s), result.result(s), add};
+        dd_cuda_product p = {};
+        p.members = s.members;
+        p.rows = s.rows;
+        p.columns = s.columns;
+        p.inner = s.inner;
+        p.left = left.operand(s);
+        p.right = right.operand(s);
+        p.result = result.result(s);
+        if (add)
+            p.before = result.operand(s);
+        return p;
     }
 };
 
@@ -127,12 +139,69 @@ void check_surroundings(problem &p, std::vector<float> got)
           "%d x %d x %d: written outside of the result", s.rows, s.columns, s.inner);
 }
 
+dd_cuda_products list_of(int replicas, std::initializer_list<dd_cuda_product> products)
+{
+    dd_cuda_products all = {};
+    all.replicas = replicas;
+    all.kind = DD_SILU;
+    for (const dd_cuda_product &p : products)
+        all.product[all.count++] = p;
+    return all;
+}
+
+double silu(double x)
+{
+    return x / (1 + std::exp(-x));
+}
+
+double silu_slope(double x)
+{
+    double s = 1 / (1 + std::exp(-x));
+    return s * (1 + x * (1 - s));
+}
+
+/* All that a layer does with its product, the derivative at the place of the result. */
+void check_layer(int processors)
+{
+    const shape s = {2, 3, 37, 70, 40, 1};
+    problem p(s, DD_CUDA_INPUT_GRADIENT);
+    array before(s, s.rows, s.columns, 4), along(s, s.rows, s.columns, 5), bias(s, 1, s.columns, 6),
+        active(s, s.rows, s.columns, 7);
+    dd_cuda_product product = p.product(false);
+    product.before = before.operand(s);
+    product.along = along.operand(s);
+    product.bias = bias.operand(s);
+    product.hidden = p.result.operand(s);
+    product.active = active.result(s);
+    dd_cuda_products all = list_of(s.replicas, {product});
+    CHECK_OK(dd_cuda_launch_products(p.form, &all, processors, 0));
+    std::vector<float> got = download(p.result), activated = download(active);
+    double worst = 0, worst_active = 0;
+    for (int m = 0; m < s.replicas * s.members; m++)
+        for (int i = 0; i < s.rows; i++)
+            for (int j = 0; j < s.columns; j++) {
+                double sum = (double)before.at(m, i, j) + bias.at(m, 0, j);
+                for (int k = 0; k < s.inner; k++)
+                    sum += (double)p.left_at(m, i, k) * p.right_at(m, j, k);
+                double expected = silu_slope(p.result.at(m, i, j)) * sum + along.at(m, i, j);
+                size_t at = (size_t)m * p.result.matrix + ((size_t)i + 1) * p.result.pitch + (size_t)j;
+                worst = std::fmax(worst, std::fabs(got[at] - expected));
+                worst_active = std::fmax(worst_active, std::fabs(activated[at] - silu(got[at])));
+            }
+    /* Sums of 42 numbers below 1, in some 15 roundings of at most 16 in size. */
+    CHECK(worst < 15 * 16 * 0x1p-24, "a layer's results are %g off", worst);
+    CHECK(worst_active < 16 * 0x1p-23, "a layer's activations are %g off", worst_active);
+    check_surroundings(p, got);
+    p.result.values = active.values;
+    check_surroundings(p, activated);
+}
+
 void check(const shape &s, bool add)
 {
     for (int form = DD_CUDA_FORWARD; form <= DD_CUDA_WEIGHT_GRADIENT; form++)
         for (int processors : {MANY, ONE}) {
             problem p(s, (dd_cuda_form)form);
-            dd_cuda_products all = {s.replicas, 1, {p.product(add)}};
+            dd_cuda_products all = list_of(s.replicas, {p.product(add)});
             CHECK_OK(dd_cuda_launch_products(p.form, &all, processors, 0));
             std::vector<float> got = download(p.result);
             check_values(p, got, add);
@@ -140,15 +209,17 @@ void check(const shape &s, bool add)
         }
 }
 
-/* Two products of different shapes in one launch. */
-void check_two()
+/* Products of different shapes in one launch. */
+void check_several()
 {
     for (int processors : {MANY, ONE}) {
-        problem first({2, 3, 40, 33, 50, 0}, DD_CUDA_FORWARD), second({2, 1, 70, 5, 20, 0}, DD_CUDA_FORWARD);
-        dd_cuda_products all = {2, 2, {first.product(false), second.product(false)}};
+        problem first({2, 3, 40, 33, 50, 0}, DD_CUDA_FORWARD), second({2, 1, 70, 5, 20, 0}, DD_CUDA_FORWARD),
+            third({2, 2, 3, 100, 9, 1}, DD_CUDA_FORWARD);
+        dd_cuda_products all = list_of(2, {first.product(false), second.product(false), third.product(false)});
         CHECK_OK(dd_cuda_launch_products(DD_CUDA_FORWARD, &all, processors, 0));
         check_values(first, download(first.result), false);
         check_values(second, download(second.result), false);
+        check_values(third, download(third.result), false);
     }
 }
 
@@ -164,6 +235,8 @@ int main()
     for (const shape &s : shapes)
         check(s, false);
     check({2, 2, 40, 35, 30, 1}, true);
-    check_two();
+    check_several();
+    check_layer(MANY);
+    check_layer(ONE);
     return check_report();
 }

@@ -156,17 +156,21 @@ static float *normal_points(uint64_t seed, uint32_t n, int dimensions)
 static double metrics(server *s, int dimensions)
 {
     dd_points points = {.n = POINTS, .x = normal_points(1, POINTS, dimensions)};
+    dd_points heldout = {.n = (uint32_t)s->config.evaluation.heldout};
     float *samples = normal_points(2, GENERATED, dimensions);
     dd_metrics value;
     int measured;
-    if (!points.x || !samples)
+    heldout.x = normal_points(3, heldout.n, dimensions);
+    if (!points.x || !heldout.x || !samples)
         exit(DD_ERR_MEMORY);
     dd_columns_plain(&points.columns, dimensions);
     clock_t began = clock();
-    need(dd_metrics_of_samples(dd_backend_pool(s->backend), 1, (const dd_points *const[]){&points}, NULL, samples, GENERATED,
+    need(dd_metrics_of_samples(dd_backend_pool(s->backend), 1, (const dd_points *const[]){&points},
+                               (const dd_points *const[]){&heldout}, samples, GENERATED,
                                &(dd_evaluation_config){.samples = GENERATED, .k = 5}, &value, &measured));
     double elapsed = (double)(clock() - began) / CLOCKS_PER_SEC;
     free(samples);
+    free(heldout.x);
     free(points.x);
     return elapsed;
 }

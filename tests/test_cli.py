@@ -684,6 +684,19 @@ def test_evaluate_gives_the_stored_numbers(finished):
     assert float(rows["inference_time"][1]) > 0
 
 
+def test_evaluate_adds_what_an_older_program_did_not_know(finished, tmp_path):
+    names = ["heldout_loss", "excess_loss", "excess_loss_error", "denoiser_error", "heldout_kl", "copy_floor"]
+    older = shutil.copy(finished, tmp_path)
+    with h5py.File(older, "r+") as file:
+        before = {name: file["metrics"][name][()] for name in names}
+        for name in names:
+            del file["metrics"][name]
+    done = program("evaluate", older, "--complete")
+    assert done.returncode == 0 and all(f"added {name}" in done.stdout for name in names)
+    with h5py.File(older) as file:
+        assert {name: file["metrics"][name][()] for name in names} == before
+
+
 def test_evaluate_on_other_points(finished, tmp_path):
     done = program("evaluate", finished, "--dataset", "line")
     assert done.returncode == 0 and "not the points it was trained on" in done.stdout

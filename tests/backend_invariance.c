@@ -17,6 +17,7 @@ typedef struct outcome {
     float *x, *sample_gate, *expert;
     double eval_loss;
     size_t parameters, steps, points, gates; /* gates: weights stored a point */
+    size_t coordinates;                      /* numbers in x */
     size_t sample_gates, experts;            /* numbers in the arrays of these names */
 } outcome;
 
@@ -85,11 +86,12 @@ static outcome run(const small_run *s, const char *backend_name, int threads, co
     dd_ensemble *e = small_ensemble(s, backend, number, replicas);
     dd_train_log *log = NULL;
     size_t n = (size_t)steps, batch = (size_t)s->config.training.batch, p = s->model.parameters;
-    size_t gates = (size_t)s->model.gates;
+    size_t gates = (size_t)s->model.gates, coordinates = samples * (size_t)s->model.dimensions;
     outcome o = {.parameters = p,
                  .gates = gates,
+                 .coordinates = coordinates,
                  .sample_gates = (size_t)s->schedule.steps * samples * gates,
-                 .experts = 2 * samples * (size_t)s->model.experts};
+                 .experts = coordinates * (size_t)s->model.experts};
     if (cut) {
         dd_ensemble *first = small_ensemble(s, backend, before->number, before->replicas);
         CHECK_OK(dd_train_log_create(first, cut, &log));
@@ -129,11 +131,11 @@ static outcome run(const small_run *s, const char *backend_name, int threads, co
     CHECK_OK(dd_ensemble_evaluate(e, DD_STATE_ONLINE, DD_DRAW_EVALUATE, points, loss, NULL));
     o.eval_loss = loss[which];
     size_t count = (size_t)replicas, at = (size_t)which;
-    float *x = malloc(2 * count * samples * sizeof *x), *gate = malloc(count * o.sample_gates * sizeof *gate);
+    float *x = malloc(count * coordinates * sizeof *x), *gate = malloc(count * o.sample_gates * sizeof *gate);
     float *expert = malloc(count * o.experts * sizeof *expert);
     CHECK_OK(dd_ensemble_sample(e, DD_STATE_EMA, seed, (uint32_t)samples, &(dd_samples){.x = x, .gate = gate}));
     CHECK_OK(dd_ensemble_predict(e, DD_STATE_EMA, x, (uint32_t)samples, 3, &(dd_prediction){.expert = expert}));
-    o.x = copy_of(x + 2 * samples * at, 2 * samples * sizeof *x);
+    o.x = copy_of(x + coordinates * at, coordinates * sizeof *x);
     o.sample_gate = copy_of(gate + o.sample_gates * at, o.sample_gates * sizeof *gate);
     o.expert = copy_of(expert + o.experts * at, o.experts * sizeof *expert);
     free(x);
@@ -169,7 +171,7 @@ static void check_equal(const outcome *a, const outcome *b, const char *what)
     }
     CHECK(!gates_differ, "%s: %d gating weights", what, gates_differ);
     CHECK(a->eval_loss == b->eval_loss, "%s: evaluation %.17g %.17g", what, a->eval_loss, b->eval_loss);
-    CHECK(!differ(a->x, b->x, 2 * samples * sizeof(float)), "%s: samples", what);
+    CHECK(!differ(a->x, b->x, a->coordinates * sizeof(float)), "%s: samples", what);
     CHECK(!differ(a->sample_gate, b->sample_gate, a->sample_gates * sizeof(float)), "%s: gates of samples", what);
     CHECK(!differ(a->expert, b->expert, a->experts * sizeof(float)), "%s: predictions", what);
 }
@@ -250,6 +252,8 @@ int main(int argc, char **argv)
     check_replica(&s, backend, 1);
     small_run_set(&s, "sampling.steps=3");
     check_many(&s, backend);
+    small_run_widen(&s, 10);
+    check_replica(&s, backend, 1);
     small_run_free(&s);
     dd_points_free(&evaluated);
     return check_report();

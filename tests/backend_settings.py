@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from backend_training import MOONS, check_sampling, check_training, dump
+from backend_dimensions import points_of
 from test_reference import SETTINGS
 
 SMALL = {"model.activation": "silu", "model.hidden_width": 32, "model.hidden_depth": 1, "model.embedding_width": 32,
@@ -32,6 +33,23 @@ def test_training_with_every_setting(tmp_path, name):
             for gate in (got["gate"], got["predicted_gate"], got["sample_gate"]):
                 chosen = np.unique(gate[~np.isnan(gate).any(axis=-1)], axis=0)
                 assert np.isin(chosen, [0, 1]).all() and len(chosen) > 1
+
+
+WIDE: dict[str, dict] = {
+    "the best of four, v, few steps": {"model.experts": 4, "model.gate": "hard", "diffusion.prediction": "v", "sampling.steps": 9},
+    "fixed, x0, without signal at the end": {"model.experts": 3, "model.gate": "fixed", "diffusion.prediction": "x0",
+                                             "diffusion.terminal_snr": "zero", "sampling.start": "data"},
+    "min-SNR, Fourier features, gelu": {"training.min_snr_gamma": 5, "model.embedding": "fourier", "model.fourier_features": 20,
+                                        "model.activation": "gelu", "sampling.eta": .5, "sampling.steps": 11},
+}
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_settings_in_ten_dimensions(tmp_path, name):
+    settings = {**SMALL, "training.diversity_weight": .1, **WIDE[name]}
+    for config, seed, got in dump(tmp_path, "run_3", settings, [(points_of(tmp_path, 10), 110, 4)], STEPS, SAMPLES):
+        check_training(config, seed, got, losses=1e-5, parameters=1e-5, moments=1e-4)
+        check_sampling(config, seed, got, 1e-4)
 
 
 def test_replicas_of_many_experts(tmp_path):

@@ -12,18 +12,21 @@ import small_job  # noqa: E402
 SETTINGS = {"training.steps": 400, "training.checkpoint_every": 40, "model.activation": "silu"}
 
 
-def log(out):
-    return out / "run_3/dino/seed_0.h5"
+WIDE = {"data.dimensions": 10, "model.embedding": "fourier", "training.diversity_weight": 0.1}
 
 
-def command(out, backend):
+def log(out, dataset="dino"):
+    return out / f"run_3/{dataset}/seed_0.h5"
+
+
+def command(out, backend, dataset="dino", settings=None):
     os.environ["DUALDIFF_BACKEND"] = backend
-    return small_job.command(out, "--dataset", "dino", settings=SETTINGS)
+    return small_job.command(out, "--dataset", dataset, settings={**SETTINGS, **(settings or {})})
 
 
-def stop_after(words, out, step):
+def stop_after(words, out, step, dataset="dino"):
     """Interrupt as soon as there is a checkpoint of at least that step. Returns the checkpoint's step, which is below the last one."""
-    checkpoint = out / "run_3/dino/seed_0.checkpoint"
+    checkpoint = out / f"run_3/{dataset}/seed_0.checkpoint"
 
     def reached():
         try:
@@ -38,12 +41,15 @@ def stop_after(words, out, step):
         return int(file.attrs["step"])
 
 
-def test_cuda_goes_on_bit_equal(tmp_path):
-    step = stop_after(command(tmp_path / "cut", "cuda"), tmp_path / "cut", 80)
+@pytest.mark.parametrize("name, folder, settings", [("dino", "dino", {}), ("gaussians", "gaussians_d10", WIDE)],
+                         ids=["two dimensions", "ten"])
+def test_cuda_goes_on_bit_equal(tmp_path, name, folder, settings):
+    cut, whole = (command(tmp_path / out, "cuda", name, settings) for out in ("cut", "whole"))
+    step = stop_after(cut, tmp_path / "cut", 80, folder)
     assert 80 <= step < 400
-    assert f"resuming from step {step}" in small_job.run(command(tmp_path / "cut", "cuda"))
-    small_job.run(command(tmp_path / "whole", "cuda"))
-    small_job.assert_equal_results(log(tmp_path / "cut"), log(tmp_path / "whole"))
+    assert f"resuming from step {step}" in small_job.run(cut)
+    small_job.run(whole)
+    small_job.assert_equal_results(log(tmp_path / "cut", folder), log(tmp_path / "whole", folder))
 
 
 @pytest.mark.parametrize("first, second", [("cpu", "cuda"), ("cuda", "cpu")])

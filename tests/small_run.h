@@ -7,6 +7,7 @@
 
 #include "backend/backend.h"
 #include "check.h"
+#include "data/dataset.h"
 
 enum { SMALL_DATASETS = 3 };
 
@@ -44,8 +45,22 @@ static inline void small_run_set(small_run *s, const char *assignment)
 {
     dd_schedule_free(&s->schedule);
     CHECK_OK(dd_config_set(&s->config, assignment));
-    CHECK_OK(dd_model_create(&s->config.model, 2, &s->model));
+    CHECK_OK(dd_model_create(&s->config.model, s->points[0].columns.count, &s->model));
     CHECK_OK(dd_schedule_create(&s->config, &s->schedule));
+}
+
+/* Sets of as many points as before in more dimensions, and Fourier features, which each seed has of its own. */
+static inline void small_run_widen(small_run *s, int dimensions)
+{
+    s->config.data.dimensions = dimensions;
+    s->config.model.embedding = DD_EMBED_FOURIER;
+    s->config.model.fourier_features = 28;
+    for (int i = 0; i < SMALL_DATASETS; i++) {
+        dd_request request = {.name = "gaussians", .data = &s->config.data, .n = s->points[i].n, .seed = (uint64_t)i};
+        dd_points_free(&s->points[i]);
+        CHECK_OK(dd_points_request(&request, &s->points[i], NULL));
+    }
+    CHECK_OK(dd_model_create(&s->config.model, dimensions, &s->model));
 }
 
 static inline void small_run_free(small_run *s)

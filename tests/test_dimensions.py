@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
+import reference
 import small_job
 
 NAMES = ["mass", "height [m]", "charge"]
@@ -51,7 +52,18 @@ def test_what_is_stored(trained, dataset, dimensions):
         assert file["data/x"].shape[1] == dimensions and np.isfinite(file["samples/x"]).all()
         assert list(file["data/coordinate"].attrs["names"]) == (NAMES if dimensions == 3 else [f"x{i + 1}" for i in range(dimensions)])
         assert file["parameters/ema/expert1.0.weight"].shape == (24, (dimensions + 1) * 12)
-        assert np.isfinite(file["metrics/kl_divergence"][()])
+        assert np.isfinite(file["metrics/kl_divergence"][()]) and "model" not in file
+
+
+def test_directions_of_fourier_features_are_stored(table, tmp_path):
+    """Those of the run's seed. Other embeddings have no such group."""
+    settings = {"training.steps": 10, "model.embedding": "fourier", "model.fourier_features": 20}
+    small_job.run(small_job.command(tmp_path, "--dataset", str(table), "--seeds", "7", settings=settings))
+    expected = reference.features({"fourier_features": 20, "input_scale": 25}, 7, 3)
+    with h5py.File(tmp_path / "run_3/table/seed_7.h5") as file:
+        stored = file["model/features"]
+        assert stored.dtype == np.float64 and [axis[0].name for axis in stored.dims] == ["/model/feature", "/model/coordinate"]
+        assert np.abs(stored[:] - expected).max() < 1e-6 * np.abs(expected).max()
 
 
 def test_sets_of_other_dimensions_train_apart(trained, table, tmp_path):

@@ -13,12 +13,12 @@ import small_job
 LONG = {"training.steps": small_job.LONG}
 
 
-def log(out, seed=0):
-    return out / f"run_3/dino/seed_{seed}.h5"
+def log(out, seed=0, dataset="dino"):
+    return out / f"run_3/{dataset}/seed_{seed}.h5"
 
 
-def checkpoint_step(out, seed=0):
-    with h5py.File(out / f"run_3/dino/seed_{seed}.checkpoint") as file:
+def checkpoint_step(out, seed=0, dataset="dino"):
+    with h5py.File(out / f"run_3/{dataset}/seed_{seed}.checkpoint") as file:
         return int(file.attrs["step"])
 
 
@@ -35,19 +35,20 @@ def test_signal_leaves_a_checkpoint_and_the_same_command_resumes(tmp_path, name)
     small_job.assert_equal_results(log(tmp_path / "stopped"), log(tmp_path / "whole"))
 
 
-@pytest.mark.parametrize("settings", [
-    {"model.experts": 4, "training.gate_every": 3, "sampling.start": "data", "sampling.steps": 5},
-    {"model.experts": 4, "model.gate": "hard", "diffusion.prediction": "x0", "training.min_snr_gamma": 5},
-    {"model.gate": "fixed", "training.diversity_weight": 0.1, "training.diversity_course": "cosine"},
-], ids=["four experts", "hard gate", "fixed gate"])
-def test_other_gates_resume_to_the_same_end(tmp_path, settings):
-    job, settings = ["--dataset", "dino"], {**LONG, **settings}
+@pytest.mark.parametrize("name, folder, settings", [
+    ("dino", "dino", {"model.experts": 4, "training.gate_every": 3, "sampling.start": "data", "sampling.steps": 5}),
+    ("dino", "dino", {"model.experts": 4, "model.gate": "hard", "diffusion.prediction": "x0", "training.min_snr_gamma": 5}),
+    ("dino", "dino", {"model.gate": "fixed", "training.diversity_weight": 0.1, "training.diversity_course": "cosine"}),
+    ("gaussians", "gaussians_d10", {"data.dimensions": 10, "model.embedding": "fourier", "training.diversity_weight": 0.1}),
+], ids=["four experts", "hard gate", "fixed gate", "ten dimensions"])
+def test_other_settings_resume_to_the_same_end(tmp_path, name, folder, settings):
+    job, settings, stopped = ["--dataset", name], {**LONG, **settings}, log(tmp_path / "stopped", dataset=folder)
     words = small_job.command(tmp_path / "stopped", *job, settings=settings)
-    code, errors = small_job.interrupt(words, small_job.appears(log(tmp_path / "stopped")), signal.SIGINT)
-    assert code == 130 and 0 < checkpoint_step(tmp_path / "stopped") < small_job.LONG, errors
+    code, errors = small_job.interrupt(words, small_job.appears(stopped), signal.SIGINT)
+    assert code == 130 and 0 < checkpoint_step(tmp_path / "stopped", dataset=folder) < small_job.LONG, errors
     assert "resuming from step" in small_job.run(words)
     small_job.run(small_job.command(tmp_path / "whole", *job, settings=settings))
-    small_job.assert_equal_results(log(tmp_path / "stopped"), log(tmp_path / "whole"))
+    small_job.assert_equal_results(stopped, log(tmp_path / "whole", dataset=folder))
 
 
 def test_random_kills(tmp_path):

@@ -181,6 +181,7 @@ dd_status dd_result_write(const char *path, const dd_run *run, const dd_model *m
     dd_h5_group(&f, "/parameters");
     dd_write_parameters(&f, model, "/parameters", "online", r->online);
     dd_write_parameters(&f, model, "/parameters", "ema", r->ema);
+    dd_write_features(&f, model, run->seed);
     return dd_output_close(&out, dd_h5_close(&f));
 }
 

@@ -21,6 +21,10 @@ void dd_write_parameters(dd_h5_file *f, const dd_model *model, const char *paren
 DD_CHECKED dd_status dd_read_parameters(hid_t file, const char *path, const dd_model *model, const char *group,
                                         float *values);
 
+/* /model/features: the directions of the Fourier features (dd_model_features) of a run's seed. Other embeddings have
+ * none, and nothing is written. */
+void dd_write_features(dd_h5_file *f, const dd_model *model, uint64_t seed);
+
 /* Create everything in a log, empty: /train and /gate/train. */
 void dd_write_log_layout(dd_h5_file *f, const dd_run *run, const dd_model *model);
 /* Copy the rows of steps 0..steps-1 from the log or result at `from`, block by block. Rows that cannot be read are

@@ -5,7 +5,6 @@
 #include <math.h>
 
 #include "../small_run.h"
-#include "data/dataset.h"
 
 enum { REPLICAS = 2, EXPERTS = 3, BLOCK = 4, BLOCKS = 3, STEPS = BLOCK * BLOCKS, SAMPLES = 70 };
 
@@ -119,19 +118,6 @@ static void outcome_free(outcome *o)
     free(o->expert);
 }
 
-/* Sets of as many points as before, of 40 coordinates. */
-static void widen(small_run *s)
-{
-    small_run_set(s, "data.dimensions=40");
-    small_run_set(s, "model.embedding=fourier");
-    small_run_set(s, "model.fourier_features=28");
-    for (int i = 0; i < SMALL_DATASETS; i++) {
-        dd_request request = {.name = "gaussians", .data = &s->config.data, .n = s->points[i].n, .seed = (uint64_t)i};
-        dd_points_free(&s->points[i]);
-        TRY(dd_points_request(&request, &s->points[i], NULL));
-    }
-}
-
 static bool asked_for(const char *word, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++)
@@ -150,7 +136,7 @@ int main(int argc, char **argv)
     if (asked_for("inside", argc, argv))
         s.config.training.diversity_layer = DD_DIVERSITY_OF_HIDDEN;
     if (asked_for("wide", argc, argv))
-        widen(&s);
+        small_run_widen(&s, 40);
     if (asked_for("cublas", argc, argv))
         s.config.training.products = DD_PRODUCTS_CUBLAS;
     TRY(dd_model_create(&s.config.model, s.points[0].columns.count, &s.model));

@@ -29,7 +29,9 @@ from contestants import HERE, SOURCE
 from report import digits, stem_of, table
 
 CONFIGS, REPLICAS = ["run_1", "run_3"], [1, 20, 100]
-KINDS = {"float32": [], "tf32": ["training.precision=tf32"]}  # how products are computed; the first is compared with estimates
+# How products are computed; the first is compared with the estimates.
+KINDS = {"own, 3xTF32": ["training.precision=tf32x3"], "own, float32": [], "cuBLAS, float32": ["training.products=cublas"],
+         "cuBLAS, TF32": ["training.precision=tf32"]}
 TINY = ["training.batch=8", "model.hidden_width=16", "model.embedding_width=8", "diffusion.timesteps=10"]
 
 # From a review of the code, before anything of it was measured (SPEED.md, "What the fused step should take"). What, how it is
@@ -128,6 +130,16 @@ def graphs(m):
     ordinary, early = m.run([m.bench, "graph", str(nodes)], 30).split()
     return {f"A graph of {nodes} nodes, one after another": (
         ["launches", "us a node"], [["ordinary", ordinary], ["programmatic", early]])}
+
+
+def products(m):
+    """Each alone. The error is relative to the norms of the row and the column, compared with float64."""
+    size, counts = (16, [1]) if m.rehearsal else (256, REPLICAS)
+    rows: list[list] = []
+    for replicas in counts:
+        said = m.run([m.bench, "products", str(size), str(replicas)], 30)
+        rows += [[replicas, *line.split(";")] for line in said.splitlines()]
+    return {f"Products {size} x {size} x {size} of two members of R replicas": (["R", "form", "who", "us", "error"], rows)}
 
 
 class Server:
@@ -267,7 +279,7 @@ def sanitizer(m):
     return {"compute-sanitizer, a tiny network": (["tool", "outcome"], rows)}
 
 
-STAGES = {"build": build, "tests": tests, "graphs": graphs, "speed": speed, "profile": profile, "storing": storing,
+STAGES = {"build": build, "tests": tests, "graphs": graphs, "products": products, "speed": speed, "profile": profile, "storing": storing,
           "sanitizer": sanitizer}
 
 

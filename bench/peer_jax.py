@@ -247,7 +247,7 @@ def check(arrays, path, activation, device):
 
 def set_precision(precision):
     """On a device JAX multiplies in TF32 unless it is told otherwise."""
-    jax.config.update("jax_default_matmul_precision", {"tf32": "tensorfloat32"}.get(precision, precision))
+    jax.config.update("jax_default_matmul_precision", {"tf32": "tensorfloat32", "tf32x3": "float32"}.get(precision, precision))
 
 
 def main():

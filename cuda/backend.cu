@@ -53,19 +53,17 @@ static dd_status count_devices(int *count)
     return *count ? DD_OK : dd_cuda_fail(cudaErrorNoDevice, "cudaGetDeviceCount", __FILE__, __LINE__);
 }
 
-static dd_status find_device(int number, char device[128], int *processors)
+static dd_status find_device(int number, char device[128], cudaDeviceProp *found)
 {
     int devices;
-    cudaDeviceProp properties;
     DD_TRY(count_devices(&devices));
-    DD_CUDA(cudaGetDeviceProperties(&properties, number));
-    if (properties.major * 10 + properties.minor < 75)
+    DD_CUDA(cudaGetDeviceProperties(found, number));
+    if (found->major * 10 + found->minor < 75)
         return dd_fail(DD_ERR_BACKEND,
                        "CUDA: %s has compute capability %d.%d, but this program supports 7.5 and later; choose "
                        "another device, as in --backend cuda:1, or use --backend cpu",
-                       properties.name, properties.major, properties.minor);
-    snprintf(device, 128, "%.80s, sm_%d%d", properties.name, properties.major, properties.minor);
-    *processors = properties.multiProcessorCount;
+                       found->name, found->major, found->minor);
+    snprintf(device, 128, "%.80s, sm_%d%d", found->name, found->major, found->minor);
     DD_CUDA(cudaSetDevice(number));
     return DD_OK;
 }
@@ -102,12 +100,13 @@ static dd_status try_kernel(const dd_cuda_context *c)
 static dd_status open_context(dd_pool *pool, int number, void **out, int *threads, char device[128])
 {
     (void)pool; /* one host thread starts the work on the device */
-    int processors;
-    DD_TRY(find_device(number, device, &processors));
+    cudaDeviceProp found;
+    DD_TRY(find_device(number, device, &found));
     dd_cuda_context *c = (dd_cuda_context *)calloc(1, sizeof *c);
     if (!c)
         return dd_fail(DD_ERR_MEMORY, "out of memory");
-    c->processors = processors;
+    c->processors = found.multiProcessorCount;
+    c->tensor_cores = found.major >= 8;
     dd_status status = fill_context(c);
     if (!status)
         status = try_kernel(c);

@@ -432,8 +432,20 @@ static dd_status fill(dd_ensemble *e, const dd_ensemble_spec *spec)
     return upload_state(e, spec);
 }
 
+/* cuBLAS would compute in float32 without a word. */
+static dd_status check_precision(const dd_cuda_context *context, dd_precision precision)
+{
+    if (precision == DD_FLOAT32 || context->tensor_cores)
+        return DD_OK;
+    return dd_fail(DD_ERR_BACKEND,
+                   "training.precision: \"tf32\" and \"tf32x3\" need a device of compute capability 8.0 or "
+                   "later, and this one is older; use --set training.precision=float32, or --backend cpu, "
+                   "which always computes in float32");
+}
+
 extern "C" dd_status dd_cuda_create(void *context, const dd_ensemble_spec *spec, dd_ensemble **out)
 {
+    DD_TRY(check_precision((const dd_cuda_context *)context, spec->training->precision));
     dd_ensemble *e = (dd_ensemble *)calloc(1, sizeof *e);
     if (!e)
         return dd_fail(DD_ERR_MEMORY, "out of memory");

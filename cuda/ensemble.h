@@ -25,7 +25,8 @@ typedef struct dd_cuda_room {
 
 /* The open device, with a stream that computes, a second one for concurrent work, and one that copies logs. */
 typedef struct dd_cuda_context {
-    int processors; /* multiprocessors of the device */
+    int processors;    /* multiprocessors of the device */
+    bool tensor_cores; /* it has those that multiply in TF32 */
     cudaStream_t stream, side, copies;
     cudaEvent_t branched, merged;   /* events by which `side` waits for `stream`, and `stream` for `side` */
     cublasHandle_t blas, side_blas; /* of `stream` and `side` */

@@ -141,6 +141,7 @@ typedef struct dd_cuda_products {
     int replicas, count;
     dd_activation kind;
     dd_cuda_product product[DD_CUDA_PRODUCTS];
+    bool tensor_cores; /* multiply by 3xTF32 (tf32.cuh), from sm_80 on; else by float32's multiply-adds */
 } dd_cuda_products;
 
 /* processors: the device's multiprocessors, by which the shape of the blocks is chosen; no bit depends on it. */

@@ -62,10 +62,10 @@ static dd_cuda_product product_of(int members, int rows, int columns, int inner,
     return p;
 }
 
-/* Own products are float32; those of TF32 are cuBLAS's. */
+/* Own products are float32, by multiply-adds or on tensor cores; those of TF32 are cuBLAS's. */
 static bool own_products(const dd_ensemble *e)
 {
-    return e->training->precision == DD_FLOAT32 && e->training->products == DD_PRODUCTS_OWN;
+    return e->training->precision != DD_TF32 && e->training->products == DD_PRODUCTS_OWN;
 }
 
 static dd_status blas_product(const dd_ensemble *e, lane on, dd_cuda_form form, const dd_cuda_product *p)
@@ -78,6 +78,7 @@ static dd_cuda_products no_products(const dd_ensemble *e)
     dd_cuda_products all = {};
     all.replicas = e->replicas;
     all.kind = e->model->config.activation;
+    all.tensor_cores = e->training->precision == DD_TF32X3;
     return all;
 }
 
@@ -327,6 +328,7 @@ static dd_status multiply_float32(const dd_ensemble *e, dd_cuda_form form, const
     if (e->training->products == DD_PRODUCTS_CUBLAS)
         return dd_cuda_blas_product(form, p, e->replicas, false, e->context->blas);
     dd_cuda_products one = no_products(e);
+    one.tensor_cores = false;
     one.product[one.count++] = *p;
     return dd_cuda_launch_products(form, &one, e->context->processors, e->context->stream);
 }

@@ -10,6 +10,7 @@
  * quarter of its threads sums one share. So four chains run at once even where a device has only a few blocks to do,
  * and a thread holds a chain for each of its 4 x 4 or 8 x 8 elements. */
 #include "activation.cuh"
+#include "tf32.cuh"
 
 enum {
     STAGE = 32,                     /* numbers of the sum in shared memory */
@@ -26,10 +27,11 @@ template <int TILE> struct stage {
     float left[STAGE][TILE], right[STAGE][TILE];
 };
 
-/* Neighbours in k lie in different banks, and four neighbours in i stay together. */
+/* What is read or written together lies in different banks: four numbers that are neighbours in i, of eight k that are
+ * four apart (keep); for tensor cores, eight neighbours in i of four in k. Four neighbours in i stay together. */
 static __device__ inline int place(int k, int i)
 {
-    return i ^ (k & 28);
+    return i ^ (k & 28) ^ (k & 3) << 3;
 }
 
 static __device__ inline float4 none()
@@ -84,11 +86,11 @@ template <int TILE, bool ALONG> static __device__ inline void keep(const float4 
 #pragma unroll
     for (int j = 0; j < TILE / STAGE; j++) {
         if (ALONG) {
-            int k = 4 * (threadIdx.x % 8), at = place(k, threadIdx.x / 8 + STAGE * j);
-            tile[k][at] = held[j].x;
-            tile[k + 1][at] = held[j].y;
-            tile[k + 2][at] = held[j].z;
-            tile[k + 3][at] = held[j].w;
+            int k = 4 * (threadIdx.x % 8), i = threadIdx.x / 8 + STAGE * j;
+            tile[k][place(k, i)] = held[j].x;
+            tile[k + 1][place(k + 1, i)] = held[j].y;
+            tile[k + 2][place(k + 2, i)] = held[j].z;
+            tile[k + 3][place(k + 3, i)] = held[j].w;
         } else {
             const int quads = TILE / 4;
             int k = threadIdx.x / quads + THREADS / quads * j;
@@ -97,8 +99,14 @@ template <int TILE, bool ALONG> static __device__ inline void keep(const float4 
     }
 }
 
-/* Add this thread's share of a stage to its chains. */
-template <int TILE> static __device__ inline void multiply(const stage<TILE> &s, float (&sum)[TILE / SIDE][TILE / SIDE])
+/* Sums in float32: a thread has a chain for each of its elements. */
+template <int TILE> struct chains {
+    enum { BLOCKS = 2 }; /* that fit a multiprocessor, by their registers */
+    float of[TILE / SIDE][TILE / SIDE];
+};
+
+/* Add this thread's share of a stage. */
+template <int TILE> static __device__ inline void multiply(const stage<TILE> &s, chains<TILE> &sum)
 {
     int share = threadIdx.x / (SIDE * SIDE), row = threadIdx.x / SIDE % SIDE, column = threadIdx.x % SIDE;
 #pragma unroll(TILE == SMALL_TILE ? 4 : 1)
@@ -115,15 +123,66 @@ template <int TILE> static __device__ inline void multiply(const stage<TILE> &s,
             float l = (&left[i / 4].x)[i % 4];
 #pragma unroll
             for (int j = 0; j < TILE / SIDE; j++)
-                sum[i][j] = __fmaf_rn(l, (&right[j / 4].x)[j % 4], sum[i][j]);
+                sum.of[i][j] = __fmaf_rn(l, (&right[j / 4].x)[j % 4], sum.of[i][j]);
         }
     }
 }
 
+/* Rows 32 h .. of the tile, as this thread has summed them, into the share's part. */
+template <int TILE> static __device__ inline void put_rows(const chains<TILE> &sum, int h, float (*part)[TILE])
+{
+    int row = 4 * (threadIdx.x / SIDE % SIDE), column = 4 * (threadIdx.x % SIDE);
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+#pragma unroll
+        for (int c = 0; c < TILE / STAGE; c++) {
+            const float *s = &sum.of[4 * h + i][4 * c];
+            *(float4 *)&part[row + i][STAGE * c + column] = make_float4(s[0], s[1], s[2], s[3]);
+        }
+}
+
+/* Sums on tensor cores (tf32.cuh): one of a share's two warps has the upper half of every 32 rows, the other the lower
+ * half. A share's eight numbers of a stage are one step of a tensor core. */
+template <int TILE> struct fragments {
+    enum { BLOCKS = TILE == SMALL_TILE ? 2 : 1 };
+    float of[TILE / STAGE][TILE / 8][4];
+};
+
+template <int TILE> static __device__ inline void multiply(const stage<TILE> &s, fragments<TILE> &sum)
+{
+    int share = threadIdx.x / (SIDE * SIDE), half = 16 * (threadIdx.x / 32 % 2);
+    int group = threadIdx.x % 32 / 4, k = share * SHARE + threadIdx.x % 4;
+    dd_tf32_a a[TILE / STAGE];
+#pragma unroll
+    for (int h = 0; h < TILE / STAGE; h++) {
+        int row = STAGE * h + half + group;
+        a[h] = dd_tf32_split_a(s.left[k][place(k, row)], s.left[k][place(k, row + 8)], s.left[k + 4][place(k + 4, row)],
+                               s.left[k + 4][place(k + 4, row + 8)]);
+    }
+#pragma unroll
+    for (int c = 0; c < TILE / 8; c++) {
+        int column = 8 * c + group;
+        dd_tf32_b b = dd_tf32_split_b(s.right[k][place(k, column)], s.right[k + 4][place(k + 4, column)]);
+#pragma unroll
+        for (int h = 0; h < TILE / STAGE; h++)
+            dd_tf32_multiply(sum.of[h][c], &a[h], &b);
+    }
+}
+
+template <int TILE> static __device__ inline void put_rows(const fragments<TILE> &sum, int h, float (*part)[TILE])
+{
+    int row = 16 * (threadIdx.x / 32 % 2) + threadIdx.x % 32 / 4, column = 2 * (threadIdx.x % 4);
+#pragma unroll
+    for (int c = 0; c < TILE / 8; c++)
+#pragma unroll
+        for (int lower = 0; lower < 2; lower++)
+            *(float2 *)&part[row + 8 * lower][8 * c + column] =
+                make_float2(sum.of[h][c][2 * lower], sum.of[h][c][2 * lower + 1]);
+}
+
 /* All stages: a stage is fetched while the one before is multiplied. */
-template <int TILE, bool LEFT_ALONG, bool RIGHT_ALONG>
-static __device__ inline void sum_shares(const factor &left, const factor &right, stage<TILE> stages[2],
-                                         float (&sum)[TILE / SIDE][TILE / SIDE])
+template <int TILE, bool LEFT_ALONG, bool RIGHT_ALONG, typename SUMS>
+static __device__ inline void sum_shares(const factor &left, const factor &right, stage<TILE> stages[2], SUMS &sum)
 {
     float4 held_left[TILE / STAGE], held_right[TILE / STAGE];
     fetch<TILE, LEFT_ALONG>(left, 0, held_left);
@@ -137,7 +196,7 @@ static __device__ inline void sum_shares(const factor &left, const factor &right
             fetch<TILE, LEFT_ALONG>(left, first + STAGE, held_left);
             fetch<TILE, RIGHT_ALONG>(right, first + STAGE, held_right);
         }
-        multiply<TILE>(s, sum);
+        multiply(s, sum);
     }
 }
 
@@ -233,23 +292,15 @@ static __device__ inline void finish(const dd_cuda_product &p, dd_activation kin
 }
 
 /* Add the shares of 32 rows of the tile at a time, in shared memory, and finish the elements. */
-template <int TILE>
-static __device__ inline void store_tile(const tile_place &t, dd_activation kind,
-                                         const float (&sum)[TILE / SIDE][TILE / SIDE], float (*part)[STAGE][TILE])
+template <int TILE, typename SUMS>
+static __device__ inline void store_tile(const tile_place &t, dd_activation kind, const SUMS &sum,
+                                         float (*part)[STAGE][TILE])
 {
-    int share = threadIdx.x / (SIDE * SIDE), own_row = 4 * (threadIdx.x / SIDE % SIDE),
-        own_column = 4 * (threadIdx.x % SIDE);
-    int row = threadIdx.x / 8, column = 4 * (threadIdx.x % 8);
+    int share = threadIdx.x / (SIDE * SIDE), row = threadIdx.x / 8, column = 4 * (threadIdx.x % 8);
 #pragma unroll
     for (int h = 0; h < TILE / STAGE; h++) {
         __syncthreads(); /* the stages and the rows before are read */
-#pragma unroll
-        for (int i = 0; i < 4; i++)
-#pragma unroll
-            for (int c = 0; c < TILE / STAGE; c++) {
-                const float *s = &sum[4 * h + i][4 * c];
-                *(float4 *)&part[share][own_row + i][STAGE * c + own_column] = make_float4(s[0], s[1], s[2], s[3]);
-            }
+        put_rows(sum, h, part[share]);
         __syncthreads();
         int to_row = t.row + STAGE * h + row;
         if (to_row >= t.product->rows)
@@ -267,8 +318,8 @@ static __device__ inline void store_tile(const tile_place &t, dd_activation kind
 }
 
 /* Grid (tiles of all members of all products, R). */
-template <int TILE, bool LEFT_ALONG, bool RIGHT_ALONG>
-static __global__ void __launch_bounds__(THREADS, 2) product_kernel(const dd_cuda_products p)
+template <int TILE, bool LEFT_ALONG, bool RIGHT_ALONG, typename SUMS>
+static __global__ void __launch_bounds__(THREADS, SUMS::BLOCKS) product_kernel(const dd_cuda_products p)
 {
     dd_grid_begin();
     __shared__ __align__(16) union {
@@ -279,7 +330,7 @@ static __global__ void __launch_bounds__(THREADS, 2) product_kernel(const dd_cud
     const dd_cuda_product &own = *t.product;
     factor left = factor_of(own.left, t.member, t.row, own.rows, own.inner, LEFT_ALONG);
     factor right = factor_of(own.right, t.member, t.column, own.columns, own.inner, RIGHT_ALONG);
-    float sum[TILE / SIDE][TILE / SIDE] = {};
+    SUMS sum = {};
     sum_shares<TILE, LEFT_ALONG, RIGHT_ALONG>(left, right, shared.stages, sum);
     store_tile<TILE>(t, p.kind, sum, shared.part);
 }
@@ -293,16 +344,17 @@ static size_t count_blocks(const dd_cuda_products *p, int tile)
     return blocks;
 }
 
-template <int TILE> static dd_status launch(dd_cuda_form form, const dd_cuda_products *p, cudaStream_t stream)
+template <int TILE, typename SUMS>
+static dd_status launch(dd_cuda_form form, const dd_cuda_products *p, cudaStream_t stream)
 {
     dim3 grid((unsigned)count_blocks(p, TILE), (unsigned)p->replicas), block(THREADS);
     switch (form) {
     case DD_CUDA_FORWARD:
-        return DD_LAUNCH((product_kernel<TILE, true, true>), grid, block, stream, *p);
+        return DD_LAUNCH((product_kernel<TILE, true, true, SUMS>), grid, block, stream, *p);
     case DD_CUDA_INPUT_GRADIENT:
-        return DD_LAUNCH((product_kernel<TILE, true, false>), grid, block, stream, *p);
+        return DD_LAUNCH((product_kernel<TILE, true, false, SUMS>), grid, block, stream, *p);
     case DD_CUDA_WEIGHT_GRADIENT:
-        return DD_LAUNCH((product_kernel<TILE, false, false>), grid, block, stream, *p);
+        return DD_LAUNCH((product_kernel<TILE, false, false, SUMS>), grid, block, stream, *p);
     }
     return dd_fail(DD_ERR_INTERNAL, "product %d", (int)form);
 }
@@ -312,5 +364,9 @@ extern "C" dd_status dd_cuda_launch_products(dd_cuda_form form, const dd_cuda_pr
                                              cudaStream_t stream)
 {
     bool large = count_blocks(p, LARGE_TILE) * (size_t)p->replicas >= 2 * (size_t)processors;
-    return large ? launch<LARGE_TILE>(form, p, stream) : launch<SMALL_TILE>(form, p, stream);
+    if (p->tensor_cores)
+        return large ? launch<LARGE_TILE, fragments<LARGE_TILE>>(form, p, stream)
+                     : launch<SMALL_TILE, fragments<SMALL_TILE>>(form, p, stream);
+    return large ? launch<LARGE_TILE, chains<LARGE_TILE>>(form, p, stream)
+                 : launch<SMALL_TILE, chains<SMALL_TILE>>(form, p, stream);
 }

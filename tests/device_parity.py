@@ -131,6 +131,11 @@ def test_dimensions(tmp_path, name):
     check(name, compare("run_3", f"{points}:150:4", {**SMALL, **settings}, tmp_path), *BOUNDS["silu"])
 
 
+def test_3xtf32(tmp_path):
+    """Three products of TF32 are as exact as one of float32."""
+    check("tf32x3", compare("run_3", "dino:150:3", {**SMALL, "training.precision": "tf32x3"}, tmp_path), *BOUNDS["silu"])
+
+
 @pytest.mark.parametrize("more", [{}, {**COURSE, "training.diversity_layer": "hidden"}], ids=["", "diversity inside"])
 def test_tf32(tmp_path, more):
     """TF32 rounds factors to 10 bits: the result differs from the CPU's by about that rounding, not by less."""

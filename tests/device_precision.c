@@ -68,31 +68,39 @@ static void check_equal(const small_run *s, const trained *a, const trained *b, 
     CHECK(!memcmp(a->x, b->x, sizeof a->x), "%s: samples differ when another ensemble runs in turn", what);
 }
 
+/* Relative to b, in the Euclidean norm. */
+static double distance(const float *a, const float *b, size_t n)
+{
+    double difference = 0, norm = 0;
+    for (size_t i = 0; i < n; i++) {
+        difference += ((double)a[i] - b[i]) * ((double)a[i] - b[i]);
+        norm += (double)b[i] * b[i];
+    }
+    return sqrt(difference / norm);
+}
+
 int main(void)
 {
     small_run s;
     small_run_create(&s);
     s.config.model.activation = DD_SILU;
     CHECK_OK(dd_model_create(&s.config.model, 2, &s.model));
-    trained whole[2], rounded[2], both[2], reversed[2];
+    trained whole[2], rounded[2], both[2], reversed[2], split[2];
     work(DD_FLOAT32, DD_FLOAT32, 1, &s, whole);
     work(DD_TF32, DD_TF32, 1, &s, rounded);
+    work(DD_TF32X3, DD_TF32X3, 1, &s, split);
     work(DD_FLOAT32, DD_TF32, 2, &s, both);
     work(DD_TF32, DD_FLOAT32, 2, &s, reversed);
     check_equal(&s, &both[0], &whole[0], "float32");
     check_equal(&s, &both[1], &rounded[0], "tf32");
     check_equal(&s, &reversed[0], &rounded[0], "tf32 first");
     check_equal(&s, &reversed[1], &whole[0], "float32 second");
-    double difference = 0, norm = 0;
-    for (size_t i = 0; i < s.model.parameters; i++) {
-        double d = (double)rounded[0].gradient[i] - whole[0].gradient[i];
-        difference += d * d;
-        norm += (double)whole[0].gradient[i] * whole[0].gradient[i];
-    }
-    double far = sqrt(difference / norm);
-    printf("TF32's gradient is %.1e off\n", far);
+    double far = distance(rounded[0].gradient, whole[0].gradient, s.model.parameters);
+    double split_far = distance(split[0].gradient, whole[0].gradient, s.model.parameters);
+    printf("TF32's gradient is %.1e off, 3xTF32's %.1e\n", far, split_far);
+    CHECK(split_far > 0 && split_far < 1e-5, "3xTF32's gradient is %g off", split_far);
     CHECK(far > 1e-5 && far < 5e-3, "TF32's gradient is %g off: half an ulp of 10 bits is 4.9e-4", far);
-    trained *const all[] = {&whole[0], &rounded[0], &both[0], &both[1], &reversed[0], &reversed[1]};
+    trained *const all[] = {&whole[0], &rounded[0], &split[0], &both[0], &both[1], &reversed[0], &reversed[1]};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         release(all[i]);
     small_run_free(&s);

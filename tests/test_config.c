@@ -84,7 +84,7 @@ static void check_words(void)
          &config.training.diversity_distance},
         {"training.diversity_layer", {"output", "hidden"}, &config.training.diversity_layer},
         {"training.diversity_course", {"constant", "cosine"}, &config.training.diversity_course},
-        {"training.precision", {"float32", "tf32"}, &config.training.precision},
+        {"training.precision", {"float32", "tf32", "tf32x3"}, &config.training.precision},
         {"training.products", {"own", "cublas"}, &config.training.products},
         {"sampling.start", {"normal", "data"}, &config.sampling.start},
     };

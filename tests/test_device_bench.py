@@ -67,6 +67,9 @@ def test_figures(rehearsal):
     _, stages, _, _ = rehearsal
     assert tables(stages["tests"])[0]["rows"] == [["1", "0"]]
     assert [row[0] for row in tables(stages["graphs"])[0]["rows"]] == ["ordinary", "programmatic"]
+    products = tables(stages["products"])[0]["rows"]
+    assert len(products) == 3 * 6
+    assert all(float(error) < (1e-3 if who == "cuBLAS, TF32" else 1e-6) for *_, who, _, error in products)
     speed = tables(stages["speed"])[0]["rows"]
     assert [row[:3] for row in speed] == [["run_1", r, kind] for r in (1, 2) for kind in device.KINDS]
     assert all(float(cell) > 0 for row in speed for cell in row[3:])

@@ -25,7 +25,7 @@ static const char *const prediction_words[] = {"noise", "x0", "v", NULL};
 static const char *const distance_words[] = {"euclidean", "squared", "l1", "rbf", "log", NULL};
 static const char *const layer_words[] = {"output", "hidden", NULL};
 static const char *const course_words[] = {"constant", "cosine", NULL};
-static const char *const precision_words[] = {"float32", "tf32", NULL};
+static const char *const precision_words[] = {"float32", "tf32", "tf32x3", NULL};
 static const char *const products_words[] = {"own", "cublas", NULL};
 static const char *const start_words[] = {"normal", "data", NULL};
 static const char *const scale_words[] = {"auto", "none", "standard", NULL};
@@ -418,6 +418,10 @@ dd_status dd_config_validate(const dd_config *c)
     if (c->training.diversity_layer == DD_DIVERSITY_OF_HIDDEN && c->training.diversity_distance == DD_DIVERSITY_L1)
         return dd_fail(DD_ERR_CONFIG, "training.diversity_distance = \"l1\" is not available with "
                                       "training.diversity_layer = \"hidden\"; use euclidean, squared, rbf or log");
+    if (c->training.precision == DD_TF32X3 && c->training.products == DD_PRODUCTS_CUBLAS)
+        return dd_fail(DD_ERR_CONFIG,
+                       "training.precision = \"tf32x3\" needs training.products = \"own\": cuBLAS has no such "
+                       "products");
     if (c->sampling.steps > c->diffusion.timesteps)
         return dd_fail(DD_ERR_CONFIG, "sampling.steps = %d exceeds diffusion.timesteps = %d", c->sampling.steps,
                        c->diffusion.timesteps);

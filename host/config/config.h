@@ -70,7 +70,11 @@ typedef enum dd_diversity_layer { DD_DIVERSITY_OF_OUTPUT, DD_DIVERSITY_OF_HIDDEN
 typedef enum dd_course { DD_CONSTANT, DD_COSINE /* to 0 at the last step */ } dd_course;
 
 /* Of the matrix products on a GPU; sums are float32 either way. The CPU always takes float32. */
-typedef enum dd_precision { DD_FLOAT32, DD_TF32 /* factors rounded to 10 bits */ } dd_precision;
+typedef enum dd_precision {
+    DD_FLOAT32,
+    DD_TF32,  /* factors rounded to 10 bits */
+    DD_TF32X3 /* three products of numbers of 10 bits, together as exact as float32 */
+} dd_precision;
 
 /* Who multiplies matrices on a GPU: this program's kernels, whose bits depend on no other replica, or cuBLAS. */
 typedef enum dd_products { DD_PRODUCTS_OWN, DD_PRODUCTS_CUBLAS } dd_products;

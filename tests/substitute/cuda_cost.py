@@ -28,7 +28,7 @@ def predicted(config, replicas, settings):
 
 def counted(config, replicas, steps, settings):
     words = [f"{BUILD}/tests/substitute/count_cost", config, str(replicas), str(steps), "data.points=600", *settings]
-    out = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
+    out = subprocess.run(words, check=True, capture_output=True, text=True).stdout
     values = {words[0]: int(words[1]) for words in map(str.split, out.splitlines()) if words[0] != "kernel"}
     own = sum(int(line.split()[-1]) for line in out.splitlines() if line.startswith("kernel product_kernel"))
     return {**values, "kernels": values["kernels"] - own, "products": values["products"] + own}
@@ -80,6 +80,17 @@ def check(config, replicas, settings):
     assert step["early_kernels"] >= 4, "mixture to diversity, squares to optimiser, and to the next step"
     assert step["copies"] == step["memsets"] == step["launches"] == 0, "the same number, however many steps"
     assert step["allocations"] == 0 and more["synchronizations"] == 0
+
+
+def test_an_older_device(monkeypatch):
+    """It has no tensor cores for TF32, which is said, and no kernel begins early."""
+    monkeypatch.setenv("DUALDIFF_SUBSTITUTE_CAPABILITY", "75")
+    config = f"{SOURCE}/configs/run_1.toml"
+    assert counted(config, 1, 1, SMALL)["early_kernels"] == 0
+    for precision in ("tf32", "tf32x3"):
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            counted(config, 1, 1, [*SMALL, f"training.precision={precision}"])
+        assert "need a device of compute capability 8.0 or later" in refused.value.stderr
 
 
 def test_a_run_in_blocks():

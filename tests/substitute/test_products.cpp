@@ -98,7 +98,7 @@ float in_order(problem &p, int m, int i, int j)
     return (share[0] + share[1]) + (share[2] + share[3]);
 }
 
-void check_values(problem &p, const std::vector<float> &got, bool add)
+void check_values(problem &p, const std::vector<float> &got, bool add, bool tensor_cores = false)
 {
     const shape &s = p.s;
     double worst = 0;
@@ -117,6 +117,11 @@ void check_values(problem &p, const std::vector<float> &got, bool add)
                 other_order += value != (add ? p.result.at(m, i, j) + expected : expected);
                 worst = std::fmax(worst, std::fabs(value - (before + sum)) / (size + std::fabs(before)));
             }
+    /* On tensor cores: what the split leaves out, 3 * 2^-23, and three products that are cut off. */
+    if (tensor_cores) {
+        CHECK(worst <= 12 * 0x1p-24, "%d x %d x %d on tensor cores: %g", s.rows, s.columns, s.inner, worst);
+        return;
+    }
     /* A quarter of the terms in a chain and three sums: each rounds once, by half an ulp of at most the sum of sizes.
      */
     CHECK(worst <= (s.inner / 4 + 12) * 0x1p-24, "%d x %d x %d: %g", s.rows, s.columns, s.inner, worst);
@@ -199,13 +204,20 @@ void check_layer(int processors)
 void check(const shape &s, bool add)
 {
     for (int form = DD_CUDA_FORWARD; form <= DD_CUDA_WEIGHT_GRADIENT; form++)
-        for (int processors : {MANY, ONE}) {
-            problem p(s, (dd_cuda_form)form);
-            dd_cuda_products all = list_of(s.replicas, {p.product(add)});
-            CHECK_OK(dd_cuda_launch_products(p.form, &all, processors, 0));
-            std::vector<float> got = download(p.result);
-            check_values(p, got, add);
-            check_surroundings(p, got);
+        for (bool tensor_cores : {false, true}) {
+            std::vector<float> results[2];
+            for (int processors : {MANY, ONE}) {
+                problem p(s, (dd_cuda_form)form);
+                dd_cuda_products all = list_of(s.replicas, {p.product(add)});
+                all.tensor_cores = tensor_cores;
+                CHECK_OK(dd_cuda_launch_products(p.form, &all, processors, 0));
+                std::vector<float> got = download(p.result);
+                check_values(p, got, add, tensor_cores);
+                check_surroundings(p, got);
+                results[processors == ONE] = got;
+            }
+            CHECK(!std::memcmp(results[0].data(), results[1].data(), results[0].size() * sizeof(float)),
+                  "%d x %d x %d: the bits depend on the size of the tiles", s.rows, s.columns, s.inner);
         }
 }
 

@@ -19,6 +19,8 @@ except ImportError as missing:
 
 NEUTRAL = "#7c8594"  # runs without a gate
 UNTRAINED = {"exact denoiser": "#242c38", "fresh true points": "#a9b1bd"}
+# Settings that a stored run has as its points were made in the end: they tell sets apart, not runs.
+OF_POINTS = {"data.dimensions", "data.modes", "data.rank", "data.scale", "data.heldout_share"}
 DATA = "#4a4f57"
 # Colours of runs and experts, in this order: any two of them and NEUTRAL differ by at least 14.9 (CIEDE2000), also for
 # people with protanopia, deuteranopia or tritanopia (tests/test_colours.py). Lines and markers show the difference once
@@ -99,8 +101,7 @@ class Study:
             plain = UNTRAINED.get(untrained[run]) or plain
             self.colour[run], self.line[run], self.marker[run] = (plain, LINES[0], ".") if plain else way(next(ways))
         self.config = {run: first[run].config for run in self.runs}
-        keys = in_order(key for config in self.config.values() for key in config)
-        keys = [key for key in keys if key != "data.dimensions"]  # a run may have datasets of any; their names say it
+        keys = in_order(key for config in self.config.values() for key in config if key not in OF_POINTS)
         self.varying = [key for key in keys if len({str(config.get(key)) for config in self.config.values()}) > 1]
         values = {key: [str(config.get(key)) for config in self.config.values()] for key in self.varying}
         usual = {key: max(found, key=found.count) for key, found in values.items()}

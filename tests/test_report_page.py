@@ -192,7 +192,7 @@ def test_points_of_a_file(tmp_path):
     """A user's own points are shown without an analysis, under their name, as many as there are samples; no advice that only generated sets can follow."""
     points = tmp_path / "mine.csv"
     points.write_text("".join(f"{i % 20 / 10},{i % 7 / 5}\n" for i in range(300)))
-    run(command(tmp_path, "--dataset", points, settings={"training.steps": 60}))
+    run(command(tmp_path, "--dataset", points, settings={"training.steps": 60, "data.heldout_share": 0}))
     report(tmp_path)
     text = (tmp_path / "report.html").read_text()
     assert "100 of 300 training points" in text and "fresh points of the same" not in text

@@ -69,9 +69,10 @@ def test_shuffled_rows(tmp_path):
 
 def test_equal_rows_stay_together(tmp_path):
     x = np.repeat(np.random.default_rng(3).normal(size=(9, 2)).astype(np.float32), 7, axis=0)
+    x[:7], x[:3] = 0, -0.
     np.save(tmp_path / "x.npy", x)
-    for share in .1, .2, .5:
-        kept = train_rows(tmp_path / "x.npy", share)
+    for share, seed in (.1, 1), (.2, 2), (.5, 3), (.5, 4), (.5, 5):
+        kept = train_rows(tmp_path / "x.npy", share, seed)
         assert len(kept) % 7 == 0 and len(kept) >= len(x) * (1 - share)
 
 
@@ -107,6 +108,8 @@ def test_held_out_loss(tmp_path):
     train(tmp_path / "all", "--dataset", tmp_path / "x.npy", more={"data.heldout_share": 0})
     with h5py.File(tmp_path / "all/run_3/x/seed_0.h5") as file:
         assert file.attrs["points"] == 300 and "metrics/heldout_loss" not in file
+    np.save(tmp_path / "x.npy", 2 * x)  # networks see the same numbers, but these are other points
+    assert "trained on other points" in train(tmp_path / "all", "--dataset", tmp_path / "x.npy", more={"data.heldout_share": 0}, expect=6)
 
 
 def test_python_and_program_agree_on_older_runs():
@@ -323,6 +326,25 @@ def test_generated_sets_are_not_scaled(tmp_path):
         assert file["samples/x"].dtype == file["data/x"].dtype == np.float32
         assert np.array_equal(scaling(tmp_path / "run_3/dino/seed_0.h5"), [[0, 0], [1, 1]])
         assert b'scale = "none"' in file["config"][()] and b"heldout_share = 0.0 " in file["config"][()]
+
+
+def test_pictures_in_units(run, table, tmp_path):
+    """Two columns are drawn in their units, with the shape that the network sees; more columns by components of what it sees."""
+    import drawing
+    from coordinates import in_plane
+    from runs import Result
+
+    shift, scale = scaling(run)
+    three = in_plane(drawing.Study([Result("run_3", "table", 0, str(run))]), "table", in_units(400))
+    places = three.project(in_units(400))
+    assert three.aspect == 1 and places.shape == (400, 2)
+    assert places.var(axis=0) == pytest.approx(np.linalg.eigvalsh(np.cov(((in_units(400) - shift) / scale).T))[:0:-1], rel=.1)
+    train(tmp_path, "--dataset", table, "--columns", "1,2")
+    result = Result("run_3", "table", 0, str(tmp_path / "run_3/table/seed_0.h5"))
+    two = in_plane(drawing.Study([result]), "table", result.read("/data/x"))
+    assert two.aspect == result.aspect == pytest.approx(scale[0] / scale[1])
+    assert two.labels == NAMES[:2] and np.array_equal(two.project(result.read("/data/x")), result.read("/data/x"))
+    assert np.allclose(result.in_units(np.zeros((1, 2))), [3e-6, 7e6], rtol=.1)
 
 
 # ---- schedules ----

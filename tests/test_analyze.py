@@ -417,7 +417,8 @@ def test_points_from_a_file(tmp_path):
     """Cells of a grid take the place of modes; points whose file was moved must be named, as for evaluate."""
     points = np.random.default_rng(1).normal(size=(400, 2)).astype(np.float32)
     np.savetxt(tmp_path / "mine.csv", points, delimiter=",")
-    run(command(tmp_path, "--dataset", str(tmp_path / "mine.csv"), settings={"training.steps": 60}))
+    as_it_is = {"data.scale": "none", "data.heldout_share": 0}
+    run(command(tmp_path, "--dataset", str(tmp_path / "mine.csv"), settings={"training.steps": 60} | as_it_is))
     path = tmp_path / "run_3" / "mine" / "seed_0.h5"
     (tmp_path / "mine.csv").rename(tmp_path / "moved.csv")
     said = analyze(path, status=ERR_IO)

@@ -237,7 +237,7 @@ def profile(m):
     kernels = [(row["Kernel Name"], row["Metric Value"], row["Metric Unit"]) for row in csv.DictReader(lines)]
     begins = [i for i, kernel in enumerate(kernels) if "counter_kernel" in kernel[0]]
     factor = {"ns": 1e-3, "nsecond": 1e-3, "us": 1, "usecond": 1, "ms": 1e3, "msecond": 1e3}
-    rows = [[re.sub(r"\(.*", "", name), f"{float(value.replace(',', '')) * factor[unit]:.2f}"]
+    rows = [[re.sub(r"\([^()]*\)$", "", re.sub(r"\((?:int|bool)\)", "", name)), f"{float(value.replace(',', '')) * factor[unit]:.2f}"]
             for name, value, unit in kernels[begins[-1] + 1:]]
     return {"A step of run_1, R = 1, kernel by kernel, each alone (ncu)": (["kernel", "us"], rows)}
 

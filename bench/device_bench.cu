@@ -1,8 +1,9 @@
 /* Measures parts of the CUDA backend on a device, for bench/device.py:
  *
- *     device_bench graph NODES           microseconds of a graph's node, without and with programmatic launches: two
- * lines device_bench products SIZE R       products of SIZE x SIZE matrices for two members of R replicas, a line each:
- *                                        form, who computes it, microseconds, largest error relative to |a| |b|
+ *     device_bench graph NODES       microseconds of a graph's node, without and with programmatic launches:
+ *                                    two lines
+ *     device_bench products SIZE R   products of SIZE x SIZE matrices for two members of R replicas, a line
+ *                                    each: form, who computes it, microseconds, largest error relative to |a| |b|
  */
 #include <algorithm>
 #include <math.h>

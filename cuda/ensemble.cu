@@ -439,8 +439,8 @@ static dd_status check_precision(const dd_cuda_context *context, dd_precision pr
         return DD_OK;
     return dd_fail(DD_ERR_BACKEND,
                    "training.precision: \"tf32\" and \"tf32x3\" need a device of compute capability 8.0 or "
-                   "later, and this one is older; use --set training.precision=float32, or --backend cpu, "
-                   "which always computes in float32");
+                   "later, and this one is older; train with --set training.precision=float32, or use --backend "
+                   "cpu, which always computes in float32");
 }
 
 extern "C" dd_status dd_cuda_create(void *context, const dd_ensemble_spec *spec, dd_ensemble **out)

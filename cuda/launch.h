@@ -86,8 +86,9 @@ typedef struct dd_cuda_schedule {
 
 /* ---- early.cu ---- */
 
-/* Find out whether kernels can begin early on the calling thread's device, with room for a number; from then on they do.
- * The environment's DUALDIFF_CUDA_EARLY=0 forbids it. */
+/* Find out whether kernels can begin early on the calling thread's device, count: room for
+ * one int on the device. If they can, kernels that are launched later begin early. The environment's
+ * DUALDIFF_CUDA_EARLY=0 forbids it. */
 DD_CHECKED dd_status dd_cuda_try_early(int *count, cudaStream_t stream);
 
 /* ---- gather.cu ---- */

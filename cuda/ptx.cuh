@@ -110,8 +110,11 @@ static __device__ inline uint32_t dd_round_tf32(float x)
 }
 
 /* D (16, 8) += A (16, 8) B (8, 8), by all lanes of a warp together. The low 13 bits of a and b are ignored; sums are
- * cut off, not rounded. With g = lane / 4 and t = lane % 4 a lane holds a: A[g][t], A[g + 8][t], A[g][t + 4], A[g +
- * 8][t + 4] b: B[t][g], B[t + 4][g] d: D[g][2 t], D[g][2 t + 1], D[g + 8][2 t], D[g + 8][2 t + 1] */
+ * cut off, not rounded. With g = lane / 4 and t = lane % 4 a lane holds
+ *   - a: A[g][t], A[g + 8][t], A[g][t + 4], A[g + 8][t + 4]
+ *   - b: B[t][g], B[t + 4][g]
+ *   - d: D[g][2 t], D[g][2 t + 1], D[g + 8][2 t], D[g + 8][2 t + 1]
+ */
 static __device__ inline void dd_mma_tf32(float d[4], const uint32_t a[4], const uint32_t b[2])
 {
 #if defined(DUALDIFF_SUBSTITUTE)

@@ -137,7 +137,7 @@ def one_cloud(cloud, limits, size, width=2.85):
         cloud_panel(axis, cloud, limits, size)
         axis.set_xlabel(cloud.labels[0], labelpad=1)
         axis.set_ylabel(cloud.labels[1], labelpad=-2 if cloud.labels[1].startswith("$") else 1)
-    return Panel(lambda: single(draw, width, width * height_over_width(limits)), cloud.name, cloud.about(),
+    return Panel(lambda: single(draw, width, width * height_over_width(limits, cloud.aspect)), cloud.name, cloud.about(),
                  f"Scatter plot: {cloud.name}, {cloud.about()}.", width, "png")
 
 

@@ -253,6 +253,9 @@ int main(int argc, char **argv)
     small_run_set(&s, "sampling.steps=3");
     check_many(&s, backend);
     small_run_widen(&s, 10);
+    dd_points_free(&evaluated);
+    dd_request wide = {.name = "gaussians", .data = &s.config.data, .n = 900, .seed = 42};
+    CHECK_OK(dd_points_request(&wide, &evaluated, NULL));
     check_replica(&s, backend, 1);
     small_run_free(&s);
     dd_points_free(&evaluated);

@@ -19,8 +19,8 @@ import checks  # noqa: E402
 from workers import Failed  # noqa: E402
 
 BY_COORDINATE, CELLS = 20, 64
-SETTINGS = {"training.steps": 300, "training.learning_rate": .01, "diffusion.timesteps": 8, "evaluation.samples": 200}
-AS_IT_IS = {"data.scale": "none", "data.heldout_share": 0}  # all rows of a file, not scaled
+SETTINGS: dict[str, object] = {"training.steps": 300, "training.learning_rate": .01, "diffusion.timesteps": 8, "evaluation.samples": 200}
+AS_IT_IS: dict[str, object] = {"data.scale": "none", "data.heldout_share": 0}  # all rows of a file, not scaled
 GAUSSIANS = {"data.dimensions": 3, "data.modes": 5}
 SHAPE = [f"{key}={value}" for key, value in GAUSSIANS.items()]
 

@@ -77,7 +77,7 @@ static step_sizes sizes_of(const dd_model *m, const dd_training_config *training
     step_sizes s = {
         .model = m, .R = replicas, .B = training->batch, .D = m->dimensions, .K = m->experts, .G = m->gates};
     s.wide = m->dimensions > 4;
-    s.own = training->products == DD_PRODUCTS_OWN && training->precision == DD_FLOAT32;
+    s.own = training->products == DD_PRODUCTS_OWN && training->precision != DD_TF32;
     s.first = hidden_values(m, 0, -1);
     s.groups = m->towers > m->experts ? 2 : 1;
     s.members[0] = m->experts;

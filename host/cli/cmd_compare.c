@@ -47,12 +47,14 @@ const dd_command dd_command_compare = {
         "modes_captured: how many of the dataset's modes the samples found.\n"
         "off_support: share of samples at places where the dataset has no points, for instance on bridges between "
         "modes.\n"
-        "eval_loss, heldout_loss: mean squared error of the predicted noise on the training set and on fresh points.\n"
+        "eval_loss, heldout_loss: mean squared error of the predicted noise on the training set and on held-out "
+        "points.\n"
         "training_time, inference_time: wall time in seconds; for an ensemble, its time divided by its replicas. Runs "
         "that were trained together share this time, so it has no deviation.\n"
         "kl_zero_distances: real points left out of kl_divergence because a distance was 0; shown where there are "
         "any.\n"
-        "docs/metrics.md defines these and the others: high_quality, total_variation, density, coverage, "
+        "docs/metrics.md defines these and the others: excess_loss, denoiser_error, heldout_kl, copy_share, "
+        "high_quality, total_variation, density, coverage, "
         "sliced_wasserstein, mmd_squared, mean_distance.",
     .least_words = 1,
     .most_words = -1,

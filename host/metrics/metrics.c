@@ -15,10 +15,10 @@ const dd_metric_info dd_metric_table[] = {
      .in_final_info = true, .place = 4, .title = "training loss", .better = DD_LOW_LOSS,
      .meaning = "Mean squared error of the prediction, on training points. Smaller is better, among runs that predict "
                 "the same thing with the same noise; it says little about samples."},
-    {METRIC(heldout_loss), .unit = "1", .long_name = "mean squared error of the predicted noise on fresh points",
+    {METRIC(heldout_loss), .unit = "1", .long_name = "mean squared error of the predicted noise on held-out points",
      .place = 5, .title = "held-out loss", .better = DD_LOW_LOSS,
-     .meaning =
-         "The same on fresh points. Much larger than the training loss: the run has learned its points by heart."},
+     .meaning = "The same on points that were not trained on. Much larger than the training loss: the run has learned "
+                "its points by heart."},
     {METRIC(excess_loss), .unit = "1", .long_name = "heldout_loss - the exact denoiser's, on the same points and noise",
      .title = "excess loss", .better = DD_LOW_LOSS,
      .meaning = "How much the held-out loss is above that of the exact denoiser, which no network can pass. A perfect "
@@ -47,7 +47,7 @@ const dd_metric_info dd_metric_table[] = {
      .title_unit = "bit", .meaning = "What training points in place of the samples score: true points."},
     {METRIC(copy_share), .unit = "1",
      .long_name = "share of samples whose nearest training point is less than a third as far as the second",
-     .title = "copies", .title_unit = "%", .better = DD_LOW,
+     .title = "copies", .title_unit = "%",
      .meaning = "Share of the samples that are copies of training points, or look like one by chance: compare it with "
                 "the floor of copies."},
     {METRIC(copy_floor), .unit = "1", .long_name = "the same share of held-out points", .title = "floor of copies",

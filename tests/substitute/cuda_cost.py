@@ -46,7 +46,7 @@ def test_cublas():
 
 
 @pytest.mark.parametrize("settings", [["model.experts=4"], ["model.experts=8", "model.gate=hard"],
-                                      ["model.experts=3", "model.gate=fixed"],
+                                      ["model.experts=3", "model.gate=fixed"], ["training.precision=tf32x3"],
                                       ["model.experts=3", "training.diversity_layer=hidden"]])
 def test_experts(settings):
     check(f"{SOURCE}/configs/run_3.toml", 2, SMALL + settings)

@@ -409,17 +409,18 @@ def test_a_run_that_cannot_be_measured_whole_takes_no_other_result(tmp_path, fai
     """Memory is short for one metric of one run. Both runs are stored, and evaluate adds what is missing."""
     np.save(tmp_path / "mine.npy", np.random.default_rng(2).normal(size=(777, 2)).astype(np.float32))
     words = ["--dataset", tmp_path / "mine.npy", "dino", "--seeds", "0-1"]
-    small_job.run(small_job.command(tmp_path / "whole", *map(str, words), settings=SHORT))
+    settings = SHORT | {"data.heldout_share": 0}
+    small_job.run(small_job.command(tmp_path / "whole", *map(str, words), settings=settings))
     sorting = 2 * (777 + 100) * 4  # bytes that the Wasserstein distance of these points sorts in
     environment = {**os.environ, "LD_PRELOAD": str(failing_malloc), "FAIL_SIZE": str(sorting)}
-    errors = small_job.run(small_job.command(tmp_path / "cut", *map(str, words), settings=SHORT), expect=MEMORY, env=environment)
+    errors = small_job.run(small_job.command(tmp_path / "cut", *map(str, words), settings=settings), expect=MEMORY, env=environment)
     incomplete = [result(tmp_path / "cut", "mine", seed) for seed in (0, 1)]
     for path in incomplete:
         assert f"{path} was stored, but some metrics are missing: out of memory" in errors
         with h5py.File(path) as file:
             assert "sliced_wasserstein" not in file["metrics"] and "kl_divergence" in file["metrics"]
     assert "and 1 more" in errors.splitlines()[-1]
-    again = small_job.run(small_job.command(tmp_path / "cut", *map(str, words), settings=SHORT))
+    again = small_job.run(small_job.command(tmp_path / "cut", *map(str, words), settings=settings))
     assert all(f"{path}: some metrics are missing" in again for path in incomplete) and again.count("some metrics are missing") == 2
     assert summed_up(tmp_path / "cut").keys() == {"dino", "mine"}
     subprocess.run([PROGRAM, "compare", tmp_path / "cut"], check=True, capture_output=True)

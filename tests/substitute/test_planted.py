@@ -94,7 +94,7 @@ WIDE_FAULTS = {
     "wide tile read too early": ("diversity.cu", "dimensions, tile);\n        __syncthreads();", "dimensions, tile);",
                                  RACE + "|" + UNWRITTEN),
     "slope of another row": ("diversity.cu", "slope_j * (kind ==", "slope * (kind ==", "gradients differ"),
-    "last coordinates left out": ("diversity.cu", "PARTS = DD_MAX_DIMENSIONS / DD_WARP }", "PARTS = 1 }", "never written|differ"),
+    "last coordinates left out": ("diversity.cu", "PARTS = DD_MAX_DIMENSIONS / DD_WARP }", "PARTS = 1 }", UNWRITTEN + "|differ"),
     "wrong stride of coordinates": ("gather.cu", "(size_t)index * dimensions", "(size_t)index * 2", "gradients differ"),
     "wrong stride of the experts' products": ("mixture.cu", "* m.rows + row) * dimensions + c]",
                                               "* m.rows + row) * (dimensions - 1) + c]", UNWRITTEN + "|differ"),

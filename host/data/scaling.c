@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A sum that keeps what rounding loses of each addition (Neumaier 1974). */
 typedef struct sum {
@@ -122,9 +123,10 @@ void dd_columns_unscale(const dd_columns *columns, const float *scaled, size_t n
 void dd_column_text(const dd_column *column, float scaled, char text[DD_COLUMN_TEXT])
 {
     double value = unscale(column, scaled);
-    for (int digits = 9; digits <= 17; digits++) {
-        snprintf(text, DD_COLUMN_TEXT, "%.*g", digits, value);
-        if (digits == 17 || scale(column, strtod(text, NULL)) == scaled)
-            return;
-    }
+    char written[DD_COLUMN_TEXT];
+    int digits = 9;
+    do
+        snprintf(written, sizeof written, "%.*g", digits, value);
+    while (digits++ < 17 && scale(column, strtod(written, NULL)) != scaled);
+    memcpy(text, written, sizeof written);
 }

@@ -1,8 +1,8 @@
 #include "analysis/exact.h"
 
-#include <math.h>
 #include <stdlib.h>
 
+#include "base/statistics.h"
 #include "data/dataset.h"
 
 static dd_status make_arrays(dd_scene *s, dd_exact *e)
@@ -36,21 +36,18 @@ void dd_exact_free(dd_exact *e)
 dd_status dd_exact_add(const dd_scene *s, dd_exact *e, int t, const float *x, const float *target, const float *mixture)
 {
     uint32_t n = s->per_timestep < DD_EXACT_POINTS ? s->per_timestep : DD_EXACT_POINTS;
-    double sum = 0., squares = 0., apart = 0., scale = 1. / s->dimensions;
+    double excess[DD_EXACT_POINTS], apart = 0., scale = 1. / s->dimensions;
     if (!e->oracle)
         return DD_OK;
     DD_TRY(dd_excess_rows(e->oracle, &s->stored->schedule, dd_backend_pool(s->stored->backend), t, s->dimensions, n, x,
                           target, mixture, e->row));
     for (uint32_t i = 0; i < n; i++) {
-        sum += scale * (e->row[i].network - e->row[i].exact);
+        excess[i] = scale * (e->row[i].network - e->row[i].exact);
         apart += scale * e->row[i].apart;
     }
-    for (uint32_t i = 0; i < n; i++) {
-        double from_mean = scale * (e->row[i].network - e->row[i].exact) - sum / n;
-        squares += from_mean * from_mean;
-    }
-    e->excess[t] = (float)(sum / n);
-    e->error[t] = (float)sqrt(squares / (n - 1.) / n);
+    dd_summary found = dd_summarise(excess, (int)n, sizeof *excess);
+    e->excess[t] = (float)found.mean;
+    e->error[t] = (float)found.standard_error;
     e->denoiser_error[t] = (float)(apart / n);
     return DD_OK;
 }

@@ -18,7 +18,7 @@ typedef struct dd_exact {
     dd_truth truth;
     dd_oracle *oracle;                      /* NULL: unknown */
     float *excess, *error, *denoiser_error; /* [timesteps] of the analysis */
-    dd_row_errors *row;                     /* [dd_exact_points] */
+    dd_row_errors *row;                     /* [DD_EXACT_POINTS] */
 } dd_exact;
 
 /* How many of a timestep's points are compared: the first ones, at most DD_EXACT_POINTS, because the exact denoiser of

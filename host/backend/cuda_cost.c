@@ -212,10 +212,9 @@ static void add_backward(const step_sizes *s, dd_cost *cost)
         add(cost, "gradient, last hidden layers", false, 0, FLOAT * s->R * s->B * 2 * last_hidden_values(s));
     for (int i = s->deepest - 1; i >= 0; i--) {
         add_layer_gradients(s, i, cost);
-        double residuals = hidden_values(s->model, i, i + 1);
         if (!s->own)
             add(cost, "activation gradient", false, 0,
-                FLOAT * s->R * s->B * (3 * hidden_values(s->model, i, -1) + residuals));
+                FLOAT * s->R * s->B * (3 * hidden_values(s->model, i, -1) + hidden_values(s->model, i, i + 1)));
     }
     add_weight_gradients(s, cost);
     for (int i = 0; i < s->deepest; i++)

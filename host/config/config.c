@@ -41,24 +41,16 @@ typedef struct key_info {
     const char *before; /* what programs did before they knew the key, in TOML; NULL: the default */
 } key_info;
 
-#define KEY(section, member, type, least, most, meaning)                                                               \
-    {                                                                                                                  \
-#section, #member, type, offsetof(dd_config, section.member), least, most, NULL, meaning, 0, NULL              \
-    }
 #define KEY_SINCE(section, member, type, least, most, before, meaning)                                                 \
     {                                                                                                                  \
 #section, #member, type, offsetof(dd_config, section.member), least, most, NULL, meaning, 0, before            \
     }
-#define WORD(section, member, words, meaning)                                                                          \
-    {                                                                                                                  \
-#section, #member, KEY_WORD, offsetof(dd_config, section.member), 0, 0, words, meaning, 0, NULL                \
-    }
-
+#define KEY(section, member, type, least, most, meaning) KEY_SINCE(section, member, type, least, most, NULL, meaning)
 #define WORD_SINCE(section, member, words, before, meaning)                                                            \
     {                                                                                                                  \
 #section, #member, KEY_WORD, offsetof(dd_config, section.member), 0, 0, words, meaning, 0, before              \
     }
-
+#define WORD(section, member, words, meaning) WORD_SINCE(section, member, words, NULL, meaning)
 #define KEEPING(section, member, type, least, most, meaning)                                                           \
     {                                                                                                                  \
 #section, #member, type, offsetof(dd_config, section.member), least, most, NULL, meaning, 1, NULL              \

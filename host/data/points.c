@@ -17,6 +17,8 @@ int dd_header_row_parse(const char *word, dd_header_row *header)
 
 void dd_points_free(dd_points *points)
 {
+    if (!points)
+        return;
     free(points->x);
     free(points->path);
     points->x = NULL;

@@ -44,7 +44,7 @@ typedef struct dd_like {
     uint64_t checksum;
 } dd_like;
 
-/* Free the memory of a set; it then has no points. */
+/* Free the memory of a set; it then has no points. NULL: nothing. */
 void dd_points_free(dd_points *points);
 
 #endif

@@ -80,13 +80,6 @@ static dd_status divide(const dd_rows *rows, const dd_data_config *data, double 
     return take_side(rows, out, true, count, heldout);
 }
 
-static void release(dd_points *points, dd_points *heldout)
-{
-    dd_points_free(points);
-    if (heldout)
-        dd_points_free(heldout);
-}
-
 dd_status dd_points_of_rows(const dd_rows *rows, const dd_data_config *data, const dd_like *like, dd_points *points,
                             dd_points *heldout)
 {
@@ -95,12 +88,14 @@ dd_status dd_points_of_rows(const dd_rows *rows, const dd_data_config *data, con
         return dd_fail(DD_ERR_MEMORY, "%s: out of memory for %zu rows", rows->name, rows->n);
     dd_status status = divide(rows, data, data->heldout_share, like, out, points, heldout);
     if (!status && like && points->checksum != like->checksum && points->n < rows->n) {
-        release(points, heldout);
+        dd_points_free(points);
+        dd_points_free(heldout);
         status = divide(rows, data, 0, like, out, points, heldout);
     }
     free(out);
     if (status) {
-        release(points, heldout);
+        dd_points_free(points);
+        dd_points_free(heldout);
         return status;
     }
     points->data = *data;

@@ -53,13 +53,6 @@ void dd_loaded_close(dd_loaded *s)
     dd_schedule_free(&s->schedule);
 }
 
-static void release(dd_points *points, dd_points *heldout)
-{
-    dd_points_free(points);
-    if (heldout)
-        dd_points_free(heldout);
-}
-
 /* For a run that was trained on a file with a known path. */
 static dd_status read_again(const char *path, const dd_header *h, dd_points *points, dd_points *heldout)
 {
@@ -79,7 +72,8 @@ static dd_status read_again(const char *path, const dd_header *h, dd_points *poi
                      "%s was trained on %s, whose points have changed since (%u then, %u now); restore that file, or "
                      "name a copy of the original with --dataset",
                      path, h->dataset_path, h->points, points->n);
-    release(points, heldout);
+    dd_points_free(points);
+    dd_points_free(heldout);
     return status;
 }
 
@@ -151,7 +145,8 @@ dd_status dd_loaded_points(const char *path, const dd_loaded *s, const char *ask
     if (count == wanted)
         return DD_OK;
     const char *cure = points->generated ? "" : ": choose with --columns";
-    release(points, heldout);
+    dd_points_free(points);
+    dd_points_free(heldout);
     return dd_fail(DD_ERR_USAGE, "%s was trained on points of %d coordinates (%s); %s has %d%s", path, wanted,
                    dd_columns_list(s->header.columns.column, wanted, list, sizeof list),
                    asked ? asked : s->header.dataset, count, cure);
@@ -164,7 +159,8 @@ dd_status dd_loaded_own_points(const char *command, const char *path, const dd_l
     DD_TRY(dd_loaded_points(path, s, asked, points, heldout, &same));
     if (same)
         return DD_OK;
-    release(points, heldout);
+    dd_points_free(points);
+    dd_points_free(heldout);
     return dd_fail(DD_ERR_USAGE, "%s: --dataset %s: not the points that %s was trained on", command, asked, path);
 }
 

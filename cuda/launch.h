@@ -135,8 +135,6 @@ typedef struct dd_cuda_product {
     dd_cuda_operand bias;                  /* [columns]; the pitch is not used */
 } dd_cuda_product;
 
-enum { DD_CUDA_PRODUCTS = 12 };
-
 /* Products of one form that run at the same time, none of which needs the result of another. */
 typedef struct dd_cuda_products {
     int replicas, count;

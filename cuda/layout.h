@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/cuda_cost.h"
 #include "model/model.h"
 
 /* Element e of replica r, member m: at + r * replica + m * member + e. */
@@ -50,7 +51,6 @@ enum {
     DD_CUDA_GATE = 1,
     DD_CUDA_GROUPS = 2,
     DD_CUDA_CHUNK = 2048,
-    DD_CUDA_NARROW = 4, /* coordinates for which mixture.cu computes the experts' last layers itself */
     DD_CUDA_SLABS = 2 + 2 * DD_CUDA_GROUPS * DD_MAX_LAYERS
 };
 

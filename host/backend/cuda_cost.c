@@ -76,7 +76,7 @@ static step_sizes sizes_of(const dd_model *m, const dd_training_config *training
 {
     step_sizes s = {
         .model = m, .R = replicas, .B = training->batch, .D = m->dimensions, .K = m->experts, .G = m->gates};
-    s.wide = m->dimensions > 4;
+    s.wide = m->dimensions > DD_CUDA_NARROW;
     s.own = training->products == DD_PRODUCTS_OWN && training->precision != DD_TF32;
     s.first = hidden_values(m, 0, -1);
     s.groups = m->towers > m->experts ? 2 : 1;
@@ -177,11 +177,10 @@ static void add_layer_gradients(const step_sizes *s, int i, dd_cost *cost)
     add_bytes(cost, s->R * s->B * (values + hidden_values(s->model, i, i + 1)));
 }
 
-/* As many own products as cuda/launch.h's DD_CUDA_PRODUCTS are one launch; cuBLAS computes all but the last on the
+/* As many own products as DD_CUDA_PRODUCTS are one launch; cuBLAS computes all but the last on the
  * second stream. */
 static void add_weight_gradients(const step_sizes *s, dd_cost *cost)
 {
-    const int most = 12;
     int before = cost->items;
     for (int g = 0; g < s->groups; g++)
         for (int i = 1; i < s->tower[g]->layers; i++) {
@@ -191,9 +190,9 @@ static void add_weight_gradients(const step_sizes *s, dd_cost *cost)
                 mark_concurrent(cost);
         }
     add_product(cost, "weight gradient, first layers", s->R, s->first, s->model->input_width, s->B);
-    int launches = (cost->items - before + most - 1) / most;
+    int launches = (cost->items - before + DD_CUDA_PRODUCTS - 1) / DD_CUDA_PRODUCTS;
     for (int i = 0; i < launches && s->own; i++)
-        join(cost, before + i, most);
+        join(cost, before + i, DD_CUDA_PRODUCTS);
 }
 
 /* Numbers of the last hidden layers whose outputs are no product. */

@@ -17,6 +17,12 @@
 
 #include "model/model.h"
 
+/* What the number of launches depends on; the CUDA backend takes both from here. */
+enum {
+    DD_CUDA_NARROW = 4,   /* coordinates for which one kernel computes the experts' last layers and mixes them */
+    DD_CUDA_PRODUCTS = 12 /* most own products of one launch */
+};
+
 enum { DD_COST_ITEMS = 6 * DD_MAX_LAYERS + 16, DD_COST_DEVICES = 5 };
 
 /* One kernel or product for all replicas. */
